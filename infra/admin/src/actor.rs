@@ -46,24 +46,21 @@ fn system_user() -> Option<String> {
 mod tests {
     use super::*;
 
-    fn some(name: &str) -> Option<String> {
-        Some(name.to_owned())
-    }
-
     #[test]
     fn the_first_name_that_there_is_counts() {
-        let of = |given, user, logname, system| choose(given, [user, logname], || system);
-        assert_eq!(of(Some("Zoë 本田"), some("ann"), some("bob"), some("cyd")), Ok("Zoë 本田".to_owned()));
-        assert_eq!(of(None, some("ann"), some("bob"), some("cyd")), Ok("ann".to_owned()));
-        assert_eq!(of(None, some(" "), some("bob"), some("cyd")), Ok("bob".to_owned()));
-        assert_eq!(of(None, None, some("a\u{1b}b"), some("cyd\n")), Ok("cyd".to_owned()));
+        let owned = |name: Option<&str>| name.map(str::to_owned);
+        let of = |given, user, logname, system| choose(given, [owned(user), owned(logname)], || owned(system));
+        assert_eq!(of(Some("Zoë 本田"), Some("ann"), Some("bob"), Some("cyd")), Ok("Zoë 本田".to_owned()));
+        assert_eq!(of(None, Some("ann"), Some("bob"), Some("cyd")), Ok("ann".to_owned()));
+        assert_eq!(of(None, Some(" "), Some("bob"), Some("cyd")), Ok("bob".to_owned()));
+        assert_eq!(of(None, None, Some("a\u{1b}b"), Some("cyd\n")), Ok("cyd".to_owned()));
     }
 
     #[test]
     fn without_a_name_nothing_is_done() {
-        let refused = choose(None, [None, some("")], || None).unwrap_err();
+        let refused = choose(None, [None, Some(String::new())], || None).unwrap_err();
         assert!(refused.contains("--as NAME") && refused.starts_with("Nothing was changed"), "{refused}");
-        assert!(choose(Some("a\nb"), [some("ann"), None], || None).unwrap_err().starts_with("--as "));
+        assert!(choose(Some("a\nb"), [Some("ann".to_owned()), None], || None).unwrap_err().starts_with("--as "));
     }
 
     #[test]

@@ -133,8 +133,8 @@ pub(crate) fn org(text: &str) -> Result<OrgId, String> {
 /// Returns the error of an organisation that does not exist.
 pub(crate) fn no_such_org(org: OrgId) -> String {
     format!(
-        "There is no organisation {org} in this stack; nothing was changed. `consigne org list` shows all; check also that \
-         this is the stack you mean."
+        "There is no organisation {org} in this stack. `consigne org list` shows all; check also that this is the stack you \
+         mean."
     )
 }
 

@@ -103,7 +103,10 @@ impl Seen {
         let Self { org, suspension, wallet, .. } = self;
         let state = suspension.as_ref().map_or_else(
             || state(org.suspended).to_owned(),
-            |known| format!("suspended since {} by {}: {}", known.since, known.by, known.reason),
+            |known| {
+                let reason = if known.reason.is_empty() { "without a reason" } else { &known.reason };
+                format!("suspended since {} by {}: {reason}", known.since, known.by)
+            },
         );
         let wallet = wallet.as_ref().map_or_else(
             || "none".to_owned(),

@@ -74,7 +74,10 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
         let kept = Kept::parse(&held.text)?;
         let (done, facts) = match command {
             Command::Status => return store.status(&kept).await,
-            Command::Add => (store.add(&held, kept).await?, json!({})),
+            Command::Add => {
+                let (version, text) = store.add(&held, kept).await?;
+                (text, json!({ "version": version, "current": false }))
+            }
             Command::Legacy => (store.take_legacy(&held, kept).await?, json!({ "version": Pointer::HASHED })),
             Command::Promote { version } => {
                 (store.promote(&held, kept, *version).await?, json!({ "version": version, "current": true }))
@@ -124,17 +127,18 @@ impl PepperStore {
     /// Adds a pepper, in the register first. If the command is killed in between, the register has a pepper that does
     /// not exist, and the next `add` creates one with that number. In the other order there would be a secret that no
     /// audit entry explains.
-    async fn add(&self, held: &Held, mut kept: Kept) -> Result<String, String> {
+    async fn add(&self, held: &Held, mut kept: Kept) -> Result<(u32, String), String> {
         let version = kept.add(random(&STANDARD)?)?;
         let text = kept.render()?;
         self.record(version, false, AuditAction::PepperAdded, json!({})).await?;
         self.secret.replace(held, text).await?;
-        Ok(format!(
+        let text = format!(
             "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, until every environment knows \
              it, then run `consigne pepper promote {version}`.\nIf it is promoted sooner, an environment reads it when it \
              cannot find a key, but only once a minute. Until then it refuses such a key.",
             kept.current()
-        ))
+        );
+        Ok((version, text))
     }
 
     /// Adds the pepper of an older installation, in the register first, as `add` does.

@@ -157,11 +157,13 @@ async fn whoever_changes_something_has_a_name_in_the_audit_log() {
 
 #[test]
 fn the_exit_code_says_whether_the_arguments_were_wrong() {
-    for wrong in [["org", "shw"].as_slice(), &["org", "list", "--limit", "0"], &["nothing"], &["keys"]] {
+    for wrong in [["org", "suspnd"].as_slice(), &["org", "list", "--limit", "0"], &["nothing"], &["keys"]] {
         let (output, out, err) = consigne(wrong, &[]);
         assert_eq!(output.status.code(), Some(2), "{wrong:?}: {err}");
-        assert!(out.is_empty() && err.contains("consigne"), "{err}");
+        assert!(out.is_empty() && err.contains("--help"), "{err}");
     }
+    let (_, _, err) = consigne(&["org", "suspnd"], &[]);
+    assert!(err.contains("'suspend'"), "a slip of the pen is recognised: {err}");
     let (output, out, _) = consigne(&["completions", "bash"], &[]);
     assert!(output.status.success() && out.starts_with("_consigne()"), "{out}");
 }
