@@ -110,12 +110,12 @@ clean: ## Stop the stack and remove everything that was built or installed in th
 
 $(VENV)/bin/python:
 	@infra/local/needs.sh
-	@echo "Making a virtual environment..."
+	@echo "Making a virtual environment..." >&2
 	@python3 -m venv $(VENV)
 
 $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
-	@echo "Installing the laptop stack (once, about half a minute)..."
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@echo "Installing the laptop stack (once, about half a minute)..." >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $< >&2
 	@touch $@
 
 $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local
