@@ -115,7 +115,7 @@ $(VENV)/bin/python:
 
 $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the laptop stack (once, about half a minute)..." >&2
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $< >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local

@@ -41,11 +41,6 @@ def main() -> None:
     getattr(laptop, arguments.command)()
 
 
-def shown(path: Path) -> Path:
-    """Returns a path for people: from the root of the checkout if it is inside, else as it is."""
-    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-
-
 class Laptop:
     """One server, and one stack on it."""
 
@@ -103,7 +98,7 @@ class Laptop:
         took = time.monotonic() - began
         if self.clerk_issuer:
             print(f"Session tokens must be those of {self.clerk_issuer}; tokens made on this laptop are refused.")
-        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {shown(self.env_file)}")
+        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {self.env_file.relative_to(ROOT)}")
 
     def apply(self, deployment: Deployment, public_url: str) -> None:
         """Deploys the stack with `public_url` as the address of its API."""

@@ -76,11 +76,10 @@ pub trait GetOrg {
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
 }
 
-/// Stops an organisation's keys or lets them work again, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`;
-/// and `dynamodb:GetItem` if nothing was to change.
+/// Suspends an organisation or resumes it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait SuspendOrg {
     /// Sets whether it is suspended. Returns `false` if the organisation does not exist. If it is in that state already,
-    /// nothing is written, not even the audit entry.
+    /// nothing is written, not even the audit entry, and `dynamodb:GetItem` finds that out.
     fn suspend_org(&self, org: OrgId, suspended: bool, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
