@@ -1,13 +1,18 @@
 //! `consigne token`: prints session tokens of the laptop's issuer, to try the API with.
 
 use clap::Args;
-use consigne_core::{Plan, UserId};
+use consigne_core::{Plan, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::json;
 
+use crate::report::{Outcome, Report};
 use crate::stack_env::{StackEnv, Which};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  consigne token --user user_ann --plan pro
+  consigne token --user user_bob --role expert --ttl 60")]
 pub(crate) struct Options {
     /// Id of the user in the token: `user_` and letters or digits.
     #[arg(long)]
@@ -32,7 +37,7 @@ pub(crate) struct Options {
     azp: Option<String>,
 }
 
-pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
+pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
     if UserId::parse(&options.user).is_none() {
         return Err(format!("--user {} must be `user_` and letters or digits.", options.user));
     }
@@ -63,7 +68,10 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
         claims["locale"] = json!(locale);
     }
     let header = Header { kid: Some(stack.get("JWT_KID")?), ..Header::new(Algorithm::RS256) };
-    jsonwebtoken::encode(&header, &claims, &key).map_err(|error| format!("The token cannot be signed: {error}"))
+    let token = jsonwebtoken::encode(&header, &claims, &key);
+    let token = token.map_err(|error| format!("The token cannot be signed: {error}"))?;
+    let expires_at = Timestamp::from_secs(now + options.ttl);
+    Ok(Report::new(token.as_str(), json!({ "token": token, "expires_at": expires_at })))
 }
 
 /// Checks that the stack accepts the tokens of the laptop's `own` issuer.

@@ -75,6 +75,11 @@ macro_rules! ulid_id {
                 Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), first_80_bits(&digest(parts))))
             }
 
+            /// Returns the id that sorts before all others minted at this time.
+            pub fn first_at(at: Timestamp) -> Self {
+                Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), 0))
+            }
+
             /// Parses the canonical form: the prefix and 26 upper-case characters.
             pub fn parse(text: &str) -> Option<Self> {
                 let text = text.strip_prefix($prefix)?;

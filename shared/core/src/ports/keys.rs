@@ -79,7 +79,8 @@ pub trait GetOrg {
 
 /// Suspends an organisation or resumes it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait SuspendOrg {
-    /// Sets whether it is suspended. Returns `false` if the organisation does not exist.
+    /// Sets whether it is suspended. Returns `false` if the organisation does not exist. If it is in that state already,
+    /// nothing is written, not even the audit entry, and `dynamodb:GetItem` finds that out.
     fn suspend_org(&self, org: OrgId, suspended: bool, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 

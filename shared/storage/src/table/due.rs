@@ -25,7 +25,12 @@ pub(crate) const SHARDS: u8 = 4;
 
 /// Returns the shard of an item, from the last character of its ULID, which is random.
 pub(crate) fn shard(id: &str) -> String {
-    format!("DUE#{}", shard_of(id))
+    shard_name(shard_of(id))
+}
+
+/// Returns the name of a shard in the index.
+pub(crate) fn shard_name(shard: u8) -> String {
+    format!("DUE#{shard}")
 }
 
 /// Returns the number of an id's shard, from 0 to `SHARDS - 1`.
@@ -75,7 +80,7 @@ impl Table {
             .table_name(&self.name)
             .index_name("due")
             .key_condition_expression("due_shard = :shard AND due_at <= :now")
-            .expression_attribute_values(":shard", text(format!("DUE#{shard}")))
+            .expression_attribute_values(":shard", text(shard_name(shard)))
             .expression_attribute_values(":now", number(now.as_millis()))
     }
 

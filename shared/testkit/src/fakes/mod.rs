@@ -15,6 +15,7 @@ mod mail;
 mod maintenance;
 mod members;
 mod migrations;
+mod operators;
 mod orgs;
 mod people;
 mod purchases;

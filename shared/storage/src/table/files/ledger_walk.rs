@@ -2,7 +2,7 @@
 //! an index write only when it is created.
 
 use aws_sdk_dynamodb::operation::query::QueryInput;
-use consigne_core::ports::WalkLedgers;
+use consigne_core::ports::{GetLedgers, WalkLedgers};
 use consigne_core::stats::Ledger;
 use consigne_core::{Fault, UserId};
 
@@ -85,6 +85,15 @@ impl WalkLedgers for Table {
         let ledgers = found.iter().filter_map(|item| ledger_item::read_ledger(item).ok()).collect();
         let last = page.last_evaluated_key.as_ref().map(ledger_item::owner).transpose()?;
         Ok((ledgers, place.next(last).map(|place| place.encode())))
+    }
+}
+
+impl GetLedgers for Table {
+    async fn get_ledgers(&self, owners: &[UserId]) -> Result<Vec<Ledger>, Fault> {
+        let keys: Vec<Item> = owners.iter().map(ledger_item::key).collect();
+        let found = self.batch_get(&keys, false).await?;
+        // A ledger without a plan was never granted an upload.
+        found.iter().filter(|item| item.contains_key("granted_plan")).map(ledger_item::read_ledger).collect()
     }
 }
 

@@ -19,6 +19,7 @@ mod maintenance;
 mod members;
 mod migrations;
 mod objects;
+mod operators;
 mod people;
 mod purchases;
 mod stats;
