@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # In front of the reader's curl: the same curl, which also writes the headers of the answer to a file of the run.
+# Calls through the gateway are charged, so they count as writes.
 CURL = """#!/bin/bash
 record=$RECORD/$EPOCHREALTIME.$BASHPID
 kind=read
 for argument; do
   case $argument in
-    --json | --data* | -d | --upload-file | -T | --form* | -F | --request | -X*) kind=write ;;
+    --json | --data* | -d | --upload-file | -T | --form* | -F | --request | -X* | */api/v1/*) kind=write ;;
   esac
 done
 echo "$kind" > "$record.kind"
