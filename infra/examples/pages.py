@@ -11,7 +11,7 @@ PROGRAMS = {"python", "js", "ts", "rust"}
 
 FENCE = re.compile(r"^(?P<indent>\s*)(?P<ticks>```+)(?P<language>\S*)\s*$")
 MARK = re.compile(r"^\s*<!-- not run: (?P<reason>.+?) -->\s*$")
-SAVE = re.compile(r"\bas `(?P<name>[\w.-]+)`[^`]*:$")
+SAVE = re.compile(r"\bas `(?P<name>/tmp/[\w.-]+)`[^`]*:$")
 ANSWER = re.compile(r"# (?:(?P<status>[1-5]\d\d)(?: (?P<body>\S.*))?|(?P<json>[\[{].*)|-> (?P<text>.*))$")
 
 
