@@ -30,7 +30,7 @@ help: ## List the targets
 demo: up ## Start the stack and show what Consigne does, step by step
 	@$(PYTHON) infra/local/demo
 
-test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
+test: $(VENV)/local $(VENV)/web ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)

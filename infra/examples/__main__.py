@@ -5,6 +5,7 @@ Exits with 1 if a command fails, a status or an answer is not the one shown, or 
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ ENV_FILE = ROOT / "target/local/stack.env"
 
 def main() -> None:
     """Runs the pages that are named, or all, and prints problems and counts."""
+    # So that a page's processes end with this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     began = time.monotonic()
     named = sys.argv[1:]
     known = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md")), REQUESTS]

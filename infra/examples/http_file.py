@@ -6,6 +6,7 @@ Read are `@name = value`, `###` between requests, `# @name NAME`, `# Answers 201
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def run(text: str, own: dict[str, str]) -> Iterator[tuple[int, str | None]]:
         try:
             url = fill(request.url, values)
             headers = dict(re.split(r":\s*", fill(line, values), maxsplit=1) for line in request.headers)
-            status, body = send(request.method, url, headers, fill(request.body.strip(), values))
+            status, body = ask(request.method, url, headers, fill(request.body.strip(), values))
         except KeyError as missing:
             yield request.line, f"nothing is named {missing.args[0]}"
             continue
@@ -94,6 +95,17 @@ def fill(text: str, values: dict[str, Any]) -> str:
         return fill(str(place), values)
 
     return PLACE.sub(value, text)
+
+
+def ask(method: str, url: str, headers: dict[str, str], body: str) -> tuple[int, Any]:
+    """Sends a request, again while a file it is about is still being checked."""
+    began = time.monotonic()
+    while True:
+        status, answer = send(method, url, headers, body)
+        is_early = isinstance(answer, dict) and answer.get("error", {}).get("code") == "NOT_READY"
+        if not is_early or time.monotonic() - began > TIMEOUT_S:
+            return status, answer
+        time.sleep(0.25)
 
 
 def send(method: str, url: str, headers: dict[str, str], body: str) -> tuple[int, Any]:

@@ -45,7 +45,7 @@ class Block:
     mark: str | None = None
     # The file that the prose before the block says it is.
     file: str | None = None
-    # Whether only blank lines stand between this block and the one before.
+    # Whether nothing, or one paragraph that ends with a colon, stands between this block and the one before.
     follows: bool = False
 
 
@@ -68,7 +68,9 @@ def parse(name: str, text: str) -> Page:
     prose: list[str] = []
     blocks: list[Block] = []
     lines = text.splitlines()
-    mark, since, number = None, False, 0
+    mark: str | None = None
+    between: list[str] | None = None
+    number = 0
     while number < len(lines):
         line = lines[number]
         if fence := FENCE.match(line):
@@ -76,26 +78,33 @@ def parse(name: str, text: str) -> Page:
             code = dedent("\n".join(lines[number + 1 : end]))
             before = next((text.strip() for text in reversed(prose) if text.strip()), "")
             save = SAVE.search(before)
-            blocks.append(
-                Block(number + 2, fence["language"], code, mark, save["name"] if save else None, since and not mark)
-            )
+            follows = between is not None and is_introduction(between) and not mark
+            blocks.append(Block(number + 2, fence["language"], code, mark, save["name"] if save else None, follows))
             prose += [""] * (min(end + 1, len(lines)) - number)
-            mark, since, number = None, True, end + 1
+            mark, between, number = None, [], end + 1
             continue
         found = MARK.match(line)
         if found:
             mark = found["reason"]
         elif line.strip():
-            mark, since = None, False
+            mark = None
+        if between is not None:
+            between.append(line.strip())
         prose.append("" if found else line)
         number += 1
     return Page(name, prose, blocks)
 
 
+def is_introduction(lines: list[str]) -> bool:
+    """Returns whether the lines between two blocks are blank, or one paragraph that ends with a colon."""
+    text = "\n".join(lines).strip()
+    return not text or ("\n\n" not in text and text.endswith(":") and not text.startswith("#"))
+
+
 def chunks(block: Block, following: Block | None) -> list[Chunk]:
     """Splits a block of the shell at the answers it shows: comments such as `# 201 {...}` and `# -> text`.
 
-    A JSON block or a block without a language directly behind it is the answer to its last lines.
+    A JSON block or a block without a language that follows it is the answer to its last lines.
     """
     result: list[Chunk] = []
     code: list[str] = []

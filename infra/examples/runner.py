@@ -33,12 +33,13 @@ def run(root: Path, page: Page, person: str, path: list[Path], report: Report) -
     report.marked.update(block.mark for block in page.blocks if block.mark)
     if not any(is_run(block) for block in page.blocks):
         return
+    before = {entry.name for entry in root.iterdir()}
     with Shell(root, person, path) as shell:
         for block, following in zip(page.blocks, [*page.blocks[1:], None], strict=True):
             if block.mark:
                 continue
             if block.file:
-                (shell.folder / block.file).write_text(block.code + "\n")
+                Path(block.file).write_text(block.code + "\n")
             if not is_run(block):
                 continue
             report.ran += 1
@@ -47,6 +48,8 @@ def run(root: Path, page: Page, person: str, path: list[Path], report: Report) -
                 outcome, problems = run_chunk(shell, chunk)
                 report.requests += len(outcome.exchanges)
                 report.problems += [f"{page.name}:{line}: {problem}" for line, problem in problems]
+    left = sorted({entry.name for entry in root.iterdir()} - before)
+    report.problems += [f"{page.name}:1: it leaves {name} in the checkout; write to /tmp" for name in left]
 
 
 def run_chunk(shell: Shell, chunk: Chunk) -> tuple[Outcome, list[tuple[int, str]]]:

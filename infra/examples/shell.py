@@ -26,7 +26,7 @@ exec {curl} --dump-header "$record.headers" --max-time 60 "$@"
 START = 'set -o pipefail -o errtrace; trap \'echo "$LINENO $? $BASH_COMMAND" >> "$RECORD/failed"\' ERR\n'
 TIMEOUT_S = 180
 # Variables that pages need from the environment. No others: a page must set what it uses.
-KEPT = ("HOME", "LANG", "LC_ALL", "CARGO_HOME", "RUSTUP_HOME", "BINARIES", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL")
+KEPT = ("LANG", "LC_ALL", "USER", "CARGO_HOME", "RUSTUP_HOME", "BINARIES", "CARGO_BUILD_JOBS", "CARGO_INCREMENTAL")
 
 
 @dataclass(frozen=True)
@@ -48,30 +48,29 @@ class Outcome:
 
 
 class Shell:
-    """A bash in a temporary folder that looks like the root of the checkout. Use it with `with`."""
+    """A bash at the root of the checkout, with a temporary folder as its home. Use it with `with`."""
 
     def __init__(self, root: Path, person: str, path: list[Path]):
-        self.folder = Path(tempfile.mkdtemp(prefix="consigne-examples-"))
-        for entry in root.iterdir():
-            if entry.name != ".git":
-                (self.folder / entry.name).symlink_to(entry)
-        self._record = self.folder / ".record"
-        self._record.mkdir()
-        tools = self.folder / ".tools"
-        tools.mkdir()
+        self._folder = Path(tempfile.mkdtemp(prefix="consigne-examples-"))
+        self._record, tools, home = self._folder / "record", self._folder / "tools", self._folder / "home"
+        for folder in (self._record, tools, home):
+            folder.mkdir()
         curl = tools / "curl"
         curl.write_text(CURL.replace("{curl}", shutil.which("curl") or "/usr/bin/curl"))
         curl.chmod(0o755)
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         search = ":".join(map(str, [tools, *path, os.environ.get("PATH", "")]))
-        environment |= {"PATH": search, "RECORD": str(self._record), "ME": person}
+        environment |= {"PATH": search, "RECORD": str(self._record), "ME": person, "HOME": str(home)}
+        # These are found by the real home otherwise.
+        for name, folder in (("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")):
+            environment.setdefault(name, str(Path.home() / folder))
         self._told, ours = os.pipe()
         self._bash = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=self.folder,
+            cwd=root,
             env=environment | {"TOLD": str(ours)},
             pass_fds=[ours],
             start_new_session=True,
@@ -90,7 +89,7 @@ class Shell:
             pass
         self._bash.wait()
         os.close(self._told)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _send(self, line: str) -> None:
         assert self._bash.stdin
