@@ -1,4 +1,4 @@
-"""Runs what README.md and docs/ show on the laptop's stack: `python infra/examples [PAGE...]`. `make test` runs all of it.
+"""Runs what README.md and docs/ show on the laptop's stack: `python infra/examples [PAGE...]`. `make test` runs all.
 
 Exits with 1 if a command fails, a status or an answer is not the one shown, or a block that cannot run has no mark.
 """

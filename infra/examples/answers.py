@@ -1,7 +1,7 @@
 """Compares an answer with the one that a page shows.
 
-In a page `...` stands for what differs from run to run: in a string for any text, in an object for more keys, in an array
-for more elements, and as a value for any value. Times, UUIDs and ids in full agree with others of their kind.
+In a page `...` stands for what differs from run to run: in a string for any text, in an object for more keys, in an
+array for more elements, and as a value for any value. Times, UUIDs and ids in full agree with others of their kind.
 Everything else must be equal.
 """
 

@@ -1,7 +1,7 @@
 """Runs `requests.http`: the requests of a file for VS Code's REST Client, in order.
 
-Read are `@name = value`, `###` between requests, `# @name NAME`, `# Answers 201.`, and `{{...}}` with a variable or with
-`NAME.response.body.FIELD.FIELD`.
+Read are `@name = value`, `###` between requests, `# @name NAME`, `# Answers 201.`, and `{{...}}` with a variable or
+with `NAME.response.body.FIELD.FIELD`.
 """
 
 import json

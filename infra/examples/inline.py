@@ -35,7 +35,7 @@ def routes(openapi: Path) -> list[tuple[str, str]]:
 
 
 def fits(method: str, path: str, route: tuple[str, str]) -> bool:
-    """Returns whether a path that a page shows is one of a route. A parameter stands for any part, `proxy` for several."""
+    """Returns whether a path that a page shows is one of a route. A parameter stands for any part of it."""
     pattern = re.sub(r"\\\{(proxy|key)\\\}", ".+", re.escape(route[1]))
     pattern = re.sub(r"\\\{[^}]*\\\}", "[^/]+", pattern)
     is_open = path.endswith("...")

@@ -11,7 +11,8 @@ import pages
 from pages import Block, Chunk, Page
 from shell import Outcome, Shell
 
-# How long a request that only reads is repeated until it answers what the page shows. A reader who is too early asks again.
+# How long a request that only reads is repeated until it answers what the page shows, because a reader who is too early
+# asks again.
 PATIENCE_S = 15
 PAUSE_S = 0.25
 

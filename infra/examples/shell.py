@@ -1,5 +1,6 @@
 """A shell that runs the blocks of one page one after the other, and records what curl was answered."""
 
+import contextlib
 import os
 import select
 import shutil
@@ -83,11 +84,12 @@ class Shell:
 
     def __exit__(self, *_: object) -> None:
         """Ends the shell and what its blocks left running."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._bash.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._bash.wait()
+        assert self._bash.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._bash.stdin.close()
         os.close(self._told)
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -101,7 +103,8 @@ class Shell:
         for old in self._record.iterdir():
             old.unlink()
         # With the same number of lines before it, a command has in the file the number it has in the page.
-        (self._record / "code.sh").write_text("\n" * (line - 1) + code + "\n")
+        # The colon makes the file itself succeed, so that the last command is reported once.
+        (self._record / "code.sh").write_text("\n" * (line - 1) + code + "\n:\n")
         out, errors = self._record / "out", self._record / "errors"
         self._send(f'. "$RECORD/code.sh" > {out} 2> {errors} < /dev/null; echo >&"$TOLD"\n')
         ready, _, _ = select.select([self._told], [], [], TIMEOUT_S)
