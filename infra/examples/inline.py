@@ -54,9 +54,10 @@ def unknown_commands(root: Path, line: str) -> Iterator[str]:
         if names[:1] == ["help"]:
             continue
         text = help_text(root, tuple(names))
-        # The last word may be an argument, such as the name of a queue.
         if text is None and len(names) > 1:
             text = help_text(root, tuple(names[:-1]))
+            # The last word may be an argument, such as the name of a queue, but not where a command is expected.
+            text = None if text and "<COMMAND>" in text else text
         if text is None:
             yield f"there is no command `consigne {' '.join(names)}`"
             continue

@@ -2,10 +2,12 @@
 
 import http.server
 import json
+import os
 import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -166,15 +168,22 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual(problems, ["page.md:1: it leaves left-behind in the checkout; write to /tmp"])
 
     def test_a_page_sees_no_credentials_and_no_real_home(self) -> None:
-        self.assertEqual(
-            self.problems("```sh", 'test -z "${AWS_PROFILE:-}"', f'test "$HOME" != {Path.home()}', "```"), []
-        )
+        page = ["```sh", 'test -z "${AWS_PROFILE:-}"', f'test "$HOME" != {Path.home()}', "```"]
+        with unittest.mock.patch.dict(os.environ, {"AWS_PROFILE": "real"}):
+            self.assertEqual(self.problems(*page), [])
 
     def test_routes_and_requests_in_sentences_are_checked(self) -> None:
         self.assertEqual(self.problems("`GET /api/orgs/{org}/wallet` and `POST /api/v1/pdf/render` exist."), [])
         problems = self.problems("", "`GET /api/nothing`, or `curl URL`.")
         self.assertEqual(problems[0], "page.md:2: no function answers GET /api/nothing")
         self.assertIn("stands in a sentence, where it is not run", problems[1])
+
+    def test_commands_of_the_operator_in_sentences_are_checked(self) -> None:
+        right = "`consigne --stack s --region r org suspend ORG --reason ...`, `consigne redrive object-events`"
+        self.assertEqual(self.problems(right), [])
+        problems = self.problems("`consigne org dissolve ORG`, `consigne credits grant ORG 1 --because ...`")
+        unknown = ["there is no command `consigne org dissolve`", "`consigne credits grant` has no option --because"]
+        self.assertEqual(problems, [f"page.md:1: {problem}" for problem in unknown])
 
     def test_requests_of_a_file_use_earlier_answers(self) -> None:
         text = (
