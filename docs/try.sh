@@ -15,5 +15,5 @@ api() {
 
 TOKEN=$(make --silent token FOR="${ME:-user_me}")
 ORG=$(api /api/orgs --json '{"name": "Acme"}' | field '["data"]["id"]')
-target/debug/consigne credits grant "$ORG" 100 --reason "a first try" 2> /dev/null > /dev/null
+target/debug/consigne credits grant "$ORG" 100 --reason "a first try" > /dev/null
 KEY=$(api "/api/orgs/$ORG/keys" --json '{"name": "First", "environment": "production", "scopes": ["pdf:read", "pdf:write"]}' | field '["data"]["key"]')

@@ -26,15 +26,23 @@ END = re.compile(r"(?<=\.\.\.)[0-9A-Za-z]{4,6}\b")
 
 def compare_json(shown: str, answered: str) -> list[str]:
     """Returns a sentence for every difference between the JSON a page shows and the last JSON in an answer."""
-    try:
-        pattern = json.loads(fill(shown))
-    except ValueError as error:
-        return [f"the page's answer is not JSON ({error})"]
+    if problem := unreadable(shown):
+        return [problem]
+    pattern = json.loads(fill(shown))
     try:
         actual = last_json(answered)
     except ValueError:
         return [f"the answer is not JSON: {shorten(answered)}"]
     return list(differences(pattern, actual, ""))
+
+
+def unreadable(shown: str) -> str | None:
+    """Returns why a page's JSON cannot be read, or None."""
+    try:
+        json.loads(fill(shown))
+    except ValueError as error:
+        return f"it is not JSON ({error})"
+    return None
 
 
 def compare_text(shown: str, answered: str) -> list[str]:

@@ -107,5 +107,7 @@ def unfit(page: Page) -> list[tuple[int, str]]:
         if block.mark and block.mark.lower() not in prose:
             problems.append((block.line, f"readers do not see why it is not run: {block.mark!r} is not in the text"))
         if block.language in pages.PROGRAMS and not block.mark and not block.file:
-            problems.append((block.line, "it is neither saved (`... as `name`:` before it) nor marked as not run"))
+            problems.append((block.line, "it is neither saved (`... as `/tmp/name`:` before it) nor marked as not run"))
+        if block.language == "json" and (problem := answers.unreadable(block.code)):
+            problems.append((block.line, problem))
     return problems

@@ -104,6 +104,10 @@ awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
      /^Ran [0-9]+ tests? in/ { python = $2 }
      /^OK$/ && python { passed += python; python = 0 }
      /^FAILED \((failures|errors)=/ { split($0, counts, /[^0-9]+/); failed += counts[2] + counts[3]; passed += python - counts[2] - counts[3] }
-     END { printf "\n%d tests passed, %d failed, %d ignored.\n", passed, failed, ignored }' "$log"
+     /^Ran [0-9]+ blocks/ { documents = $0 }
+     END {
+       if (documents) print "\n" documents
+       printf "\n%d tests passed, %d failed, %d ignored.\n", passed, failed, ignored
+     }' "$log"
 echo "The whole output: $log"
 exit "$status"

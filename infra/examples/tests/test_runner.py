@@ -120,6 +120,10 @@ class RunnerTest(unittest.TestCase):
         problems = self.problems("```sh", "curl --silent URL/file", "```", "", "```json", '{"size": 1, ...}', "```")
         self.assertEqual(problems, ["page.md:6: size is 17, the page shows 1"])
 
+    def test_json_that_cannot_be_read_is_a_problem(self) -> None:
+        (problem,) = self.problems("```json", '{"size": 1,, ...}', "```")
+        self.assertTrue(problem.startswith("page.md:2: it is not JSON"), problem)
+
     def test_a_failed_command_names_its_line(self) -> None:
         problems = self.problems("```sh", "true", "", "echo one | grep two", "```")
         self.assertEqual(problems, ["page.md:4: `grep two` ended with 1"])
