@@ -13,7 +13,7 @@ from pathlib import Path
 # In front of the reader's curl: the same curl, which also writes the headers of the answer to a file of the run.
 # Calls through the gateway are charged, so they count as writes.
 CURL = """#!/bin/bash
-record=$RECORD/$EPOCHREALTIME.$BASHPID
+record=$RECORD/request-$(printf '%04d' "$(ls "$RECORD" | wc -l)")-$$
 kind=read
 for argument; do
   case $argument in
