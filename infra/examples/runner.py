@@ -13,7 +13,7 @@ from shell import Outcome, Shell
 
 # How long a request that only reads is repeated until it answers what the page shows, because a reader who is too early
 # asks again.
-PATIENCE_S = 15
+PATIENCE_S = 60
 PAUSE_S = 0.25
 
 
