@@ -1,6 +1,7 @@
 """Reads the fenced blocks of a Markdown page: what is run, what it should answer, what is saved, what is marked."""
 
 import re
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -102,7 +103,8 @@ def is_introduction(lines: list[str]) -> bool:
 
 
 def chunks(block: Block, following: Block | None) -> list[Chunk]:
-    """Splits a block of the shell at the answers it shows: comments such as `# 201 {...}` and `# -> text`.
+    """Splits a block of the shell at the answers it shows, comments such as `# 201 {...}` and `# -> text`, and at
+    blank lines between commands.
 
     A JSON block or a block without a language that follows it is the answer to its last lines.
     """
@@ -112,9 +114,12 @@ def chunks(block: Block, following: Block | None) -> list[Chunk]:
     for number, line in enumerate(block.code.splitlines(), block.line):
         found = ANSWER.match(line)
         if not found:
-            if not code:
-                start = number
-            code.append(line)
+            if not line.strip() and code and is_complete("\n".join(code)):
+                result.append(Chunk(start, "\n".join(code)))
+                code = []
+            elif code or line.strip():
+                start = start if code else number
+                code.append(line)
             continue
         expected = _expected(number, found)
         if code:
@@ -134,6 +139,12 @@ def chunks(block: Block, following: Block | None) -> list[Chunk]:
             expected = Expected(following.line, status, text=following.code)
         result.append(Chunk(last.line, last.code, expected))
     return result
+
+
+def is_complete(code: str) -> bool:
+    """Returns whether lines are whole commands: no quote, block or here-document is open at their end."""
+    checked = subprocess.run(["bash", "-n"], input=code, check=False, capture_output=True, text=True)
+    return checked.returncode == 0 and not checked.stderr
 
 
 def _expected(line: int, found: re.Match[str]) -> Expected:

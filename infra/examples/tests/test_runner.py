@@ -142,6 +142,13 @@ class RunnerTest(unittest.TestCase):
         self.assertEqual(len(self.problems("```sh", "curl URL/late --json '{}'", "```")), 1)
         self.assertEqual(Server.asked, 1)
 
+    def test_blank_lines_split_a_block_but_no_command(self) -> None:
+        block = pages.parse(
+            "page.md", "```sh\ncat <<'EOF'\none\n\ntwo\nEOF\n\nsay '\n\n'\n\nlast\n# 200\n```\n"
+        ).blocks[0]
+        found = [(chunk.line, chunk.code) for chunk in pages.chunks(block, None)]
+        self.assertEqual(found, [(2, "cat <<'EOF'\none\n\ntwo\nEOF"), (8, "say '\n\n'"), (12, "last")])
+
     def test_variables_stay_for_the_whole_page_and_no_longer(self) -> None:
         self.assertEqual(self.problems("```sh", "NAME=one", "```", "", "```sh", 'test "$NAME" = one', "```"), [])
         self.assertEqual(len(self.problems("```sh", 'test "$NAME" = one', "```")), 1)
