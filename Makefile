@@ -36,7 +36,7 @@ test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --quiet --workspace --bins
+	@infra/local/build.sh --quiet
 	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
 
 smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
@@ -64,9 +64,9 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+up: $(VENV)/bin/python ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --workspace --bins
+	@$(MAKE) --silent $(VENV)/local & installed=$$!; infra/local/build.sh && wait $$installed
 	@$(STACK) up
 
 down: $(VENV)/local ## Stop the stack

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 echo "Building the functions (the first time takes some minutes)..."
-cargo build --quiet --workspace --bins
+infra/local/build.sh --quiet
 env_file=target/local/stack.env
 smoke() {
   set -a

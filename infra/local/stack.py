@@ -127,7 +127,7 @@ class Laptop:
                 if now == seen:
                     continue
                 seen = now
-                build = ["cargo", "build", "--workspace", "--bins", "--message-format", "short"]
+                build = [ROOT / "infra/local/build.sh", "--message-format", "short"]
                 if subprocess.run(build, cwd=ROOT, check=False).returncode == 0:
                     self.deploy()
                 else:
