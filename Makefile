@@ -37,7 +37,7 @@ demo: demo-parts up ## Start the stack and show what Consigne does, step by step
 
 # Before anything is built, because a wrong name is noticed at once then.
 .PHONY: demo-parts
-demo-parts: $(VENV)/local
+demo-parts: $(VENV)/bin/python
 	@$(PYTHON) infra/local/demo --check --only "$(ONLY)"
 
 test: $(VENV)/local $(VENV)/web ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
@@ -46,7 +46,7 @@ test: $(VENV)/local $(VENV)/web ## Run every test: rules, fakes, contracts, docu
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --quiet --workspace --bins
+	@infra/local/build.sh --quiet
 	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
 # A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.
@@ -77,10 +77,10 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
-	@$(STACK) check $(PORT_CHOSEN)
+up: $(VENV)/bin/python ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+	@$(PYTHON) infra/local/check_port.py $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --workspace --bins
+	@$(MAKE) --silent $(VENV)/local & installed=$$!; infra/local/build.sh && wait $$installed
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
 
 .PHONY: url

@@ -272,3 +272,10 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
     raise SystemExit("No port is free on 127.0.0.1.")
+
+
+def port_number(text: str) -> int:
+    """Reads a port from the command line."""
+    if text.isdecimal() and 1024 <= int(text) <= 65535:
+        return int(text)
+    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")

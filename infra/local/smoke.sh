@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 if [ "${1:-}" != on-stack ]; then
   echo "Building the functions (the first time takes some minutes)..."
-  cargo build --quiet --workspace --bins
+  infra/local/build.sh --quiet
   exec infra/local/with-stack.sh infra/local/smoke.sh on-stack
 fi
 

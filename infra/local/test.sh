@@ -20,13 +20,13 @@ for manifest in functions/*/Cargo.toml; do
   packages+=(--exclude "$(basename "$(dirname "$manifest")")")
 done
 
-bins=(--workspace --bins)
+bins=()
 target=target
 only=${ONLY:-}
 words=("$only")
 if [ -n "${SDK_CLIENT:-}" ]; then
   target=target/sdk
-  bins+=(--features consigne-aws/sdk-client --target-dir "$target")
+  bins+=(--package consigne-aws --features consigne-aws/sdk-client --target-dir "$target")
   packages+=(--features consigne-aws/sdk-client --target-dir "$target")
   if [ "$only" = deployed ]; then
     words=(deployed::files deployed::uploads deployed::key_endpoint deployed::charges deployed::jobs deployed::job_webhooks)
@@ -36,7 +36,7 @@ fi
 export BINARIES=$target/debug
 
 echo "Building the functions and the tests (the first time takes some minutes)..."
-cargo build "${bins[@]}"
+infra/local/build.sh ${bins[@]+"${bins[@]}"}
 documents=
 case $only in
   docs | *.md | *.http) documents=yes ;;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use consigne_core::{Fault, Timestamp};
@@ -13,6 +14,8 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
+use crate::run::{WireHandler, handler};
+use crate::start::Start;
 use crate::wire::{Named, Wire};
 
 /// A function behind a queue or the table's stream.
@@ -36,6 +39,9 @@ pub trait Record: Send + Sync + Sized {
     const NOUN: &'static str;
     /// Whether Lambda redelivers all records after a failed one too. Then only the first failure is reported to it.
     const ORDERED: bool;
+
+    /// Receives batches. Each kind of record has its own, not generic, so that it is compiled once.
+    fn serve(name: &'static str, wire: WireHandler<Batch<Self::Raw>, Outcome>) -> ExitCode;
 
     /// Parses a record. `now` is when this delivery started.
     fn read(raw: Self::Raw, now: Timestamp) -> Self;
@@ -72,9 +78,14 @@ pub struct Failure {
 
 /// Runs a function behind a queue or the table's stream.
 pub fn run<F: BatchFunction + Wire<AwsAdapters>>() -> ExitCode {
-    crate::run::run(F::NAME, F::wire, |function: &F, batch, deadline| {
-        Box::pin(async move { Ok(process(function, batch, deadline).await) })
-    })
+    let wire = |start: &Start| {
+        Ok(F::wire(start)?.map(|function| {
+            handler(function, |function: Arc<F>, batch, deadline| async move {
+                Ok(process(&*function, batch, deadline).await)
+            })
+        }))
+    };
+    F::Record::serve(F::NAME, Box::new(wire))
 }
 
 /// Processes the records of a batch concurrently. A record that fails, panics or runs out of time is delivered again.

@@ -1,11 +1,14 @@
 //! Messages of a queue.
 
+use std::process::ExitCode;
+
 use consigne_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::batch::Record;
+use crate::batch::{Batch, Outcome, Record};
 use crate::log::RequestLog;
+use crate::run::WireHandler;
 
 /// One message. SQS moves a message that keeps failing to the dead-letter queue.
 #[derive(Debug)]
@@ -42,6 +45,10 @@ impl Record for Message {
     type Raw = RawMessage;
     const NOUN: &'static str = "message";
     const ORDERED: bool = false;
+
+    fn serve(name: &'static str, wire: WireHandler<Batch<RawMessage>, Outcome>) -> ExitCode {
+        crate::run::run(name, wire)
+    }
 
     fn read(raw: RawMessage, now: Timestamp) -> Self {
         let receives = raw.attributes.approximate_receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use consigne_core::{Fault, Timestamp};
@@ -12,6 +13,8 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
+use crate::run::{WireHandler, handler};
+use crate::start::Start;
 use crate::wire::{Named, Wire};
 
 /// A function behind a schedule.
@@ -41,9 +44,19 @@ pub struct Scheduled {
 
 /// Runs a function behind a schedule.
 pub fn run<F: ScheduleFunction + Wire<AwsAdapters>>() -> ExitCode {
-    crate::run::run(F::NAME, F::wire, |function: &F, event, deadline| {
-        Box::pin(async move { Ok(process(function, &event, deadline).await?) })
-    })
+    let wire = |start: &Start| {
+        Ok(F::wire(start)?.map(|function| {
+            handler(function, |function: Arc<F>, event, deadline| async move {
+                Ok(process(&*function, &event, deadline).await?)
+            })
+        }))
+    };
+    serve(F::NAME, Box::new(wire))
+}
+
+/// Receives ticks. Not generic, so that it is compiled once.
+fn serve(name: &'static str, wire: WireHandler<Scheduled, Value>) -> ExitCode {
+    crate::run::run(name, wire)
 }
 
 /// Processes one tick. Returns the invocation's answer.
