@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
+.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -98,9 +98,14 @@ token: $(VENV)/local ## Print a session token for the laptop's stack, and nothin
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
-openapi: ## Write openapi.json and events/schemas from the code's own types
+openapi: ## Write openapi.json, events/schemas and parts of docs/reference from the code's own types
+	@cargo build --quiet --package consigne
 	@cargo run --quiet --package consigne-testkit --bin openapi
-	@echo "Wrote openapi.json and events/schemas."
+	@echo "Wrote openapi.json, events/schemas, and docs/reference: command-line, errors, plans-and-limits, roles."
+
+reference: openapi $(VENV)/local ## Write all that is generated: the above, and the pages of functions, events and parameters
+	@$(PYTHON) infra/check/write_reference.py
+	@echo "Wrote docs/reference: events, functions, parameters."
 
 clean: ## Stop the stack and remove everything that was built or installed in this folder
 	@if [ -x $(PYTHON) ]; then $(STACK) down; fi

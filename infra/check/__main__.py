@@ -7,12 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy", "infra/local")]
 
 import links
 import rules
 import templates
 from project import Project
+from reference.sources import load as load_sources
 from samconfig import load
 
 EXPANDED = ROOT / "target/template.expanded.json"
@@ -28,7 +29,7 @@ def project() -> Project:
     pages |= {str(page.relative_to(ROOT)): page.read_text() for page in links.documents(ROOT)}
     openapi = json.loads((ROOT / "openapi.json").read_text())
     config = load(ROOT / "infra/samconfig.toml").parameters
-    return Project(templates.core(), templates.observe(), pages, openapi, config)
+    return Project(templates.core(), templates.observe(), pages, openapi, config, load_sources(ROOT))
 
 
 def cfn_lint() -> bool:

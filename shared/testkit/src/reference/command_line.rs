@@ -1,0 +1,58 @@
+//! The operators' command line: the help of every command, as it prints it.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Returns a section for each command that does something.
+pub fn part(consigne: &Path) -> String {
+    let mut sections = format!("## Options of every command\n\n{}", fenced(&help(consigne, &[])));
+    describe(consigne, &[], &mut sections);
+    sections
+}
+
+/// Appends the sections of the commands below one.
+fn describe(consigne: &Path, above: &[&str], sections: &mut String) {
+    let help_above = help(consigne, above);
+    for name in subcommands(&help_above) {
+        let words = [above, &[name]].concat();
+        let help = help(consigne, &words);
+        if subcommands(&help).next().is_some() {
+            describe(consigne, &words, sections);
+        } else {
+            sections.push_str(&format!("\n## {}\n\n{}", words.join(" "), fenced(&help)));
+        }
+    }
+}
+
+/// Runs `consigne help` for a command.
+fn help(consigne: &Path, words: &[&str]) -> String {
+    let output = Command::new(consigne).arg("help").args(words).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}; `cargo build` makes it", consigne.display()));
+    assert!(output.status.success(), "consigne help {words:?} failed");
+    String::from_utf8(output.stdout).expect("the help is UTF-8")
+}
+
+/// Returns the names below "Commands:" in a help text.
+fn subcommands(help: &str) -> impl Iterator<Item = &str> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // A long description goes on in lines that are indented further.
+    let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names.filter(|name| !name.is_empty() && *name != "help")
+}
+
+fn fenced(help: &str) -> String {
+    let lines: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    format!("```text\n{}\n```\n", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read_from_the_help() {
+        let help = "Does things.\n\nCommands:\n  add   Adds one\n          that is long\n  help  Print this\n\nOptions:\n  -h\n";
+        assert_eq!(subcommands(help).collect::<Vec<_>>(), ["add"]);
+        assert_eq!(subcommands("Options:\n  -h\n").count(), 0);
+    }
+}
