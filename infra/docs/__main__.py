@@ -51,6 +51,7 @@ def stage(mermaid: Path) -> None:
     (SOURCE / "zensical.toml").write_text(settings)
     shutil.copytree(HERE / "overrides", SOURCE / "overrides")
     (SOURCE / "pages/assets").mkdir()
+    shutil.copyfile(HERE / "site.css", SOURCE / "pages/assets/site.css")
     shutil.copyfile(mermaid, SOURCE / "pages/assets/mermaid.min.js")
 
 

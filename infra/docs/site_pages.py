@@ -108,7 +108,7 @@ def staged(root: Path) -> dict[str, bytes]:
     for name in names:
         path = root / name
         if name.endswith(".md"):
-            files[name] = indented(pointed(root, path, shown)).encode()
+            files[name] = framed(indented(pointed(root, path, shown))).encode()
         elif name in shown:
             files[f"{name}.md"] = source_page(name, path.read_text()).encode()
         else:
@@ -138,6 +138,16 @@ def pointed(root: Path, path: Path, shown: set[str]) -> str:
         r"(\[[^\]]*\])\(([^)#\s]+)([^)]*)\)",
         lambda found: found.group() if any(a < found.start() < b for a, b in code) else target(found),
         text,
+    )
+
+
+def framed(text: str) -> str:
+    """Returns a document whose diagrams are in a frame that scrolls when it is too narrow for them."""
+    return re.sub(
+        r"^```mermaid\n.*?^```$",
+        lambda found: f'<div class="diagram" markdown>\n\n{found.group()}\n\n</div>',
+        text,
+        flags=re.MULTILINE | re.DOTALL,
     )
 
 
