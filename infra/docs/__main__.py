@@ -34,7 +34,9 @@ def main() -> None:
     if found := dead_links(SITE):
         sys.exit("\n".join(found))
     pages = sum(1 for _ in SITE.rglob("*.html"))
-    print(f"Built {pages} pages. Open {SITE.relative_to(ROOT)}/index.html, or run `make docs SERVE=1`, which has search.")
+    print(
+        f"Built {pages} pages. Open {SITE.relative_to(ROOT)}/index.html, or run `make docs SERVE=1`, which has search."
+    )
     if arguments.serve:
         serve()
 
@@ -57,11 +59,15 @@ def stage(mermaid: Path) -> None:
 
 def toml(nav: site_pages.Nav) -> str:
     """Returns a navigation as a value in TOML. Its strings are written as JSON writes them."""
-    entries = [
-        json.dumps(entry) if isinstance(entry, str) else f"{{ {', '.join(f'{json.dumps(k)} = {toml(v)}' for k, v in entry.items())} }}"
-        for entry in nav
-    ]
-    return f"[{', '.join(entries)}]"
+    return f"[{', '.join(entry_toml(entry) for entry in nav)}]"
+
+
+def entry_toml(entry: str | dict[str, site_pages.Nav]) -> str:
+    """Returns an entry of a navigation as a value in TOML."""
+    if isinstance(entry, str):
+        return json.dumps(entry)
+    sections = [f"{json.dumps(title)} = {toml(below)}" for title, below in entry.items()]
+    return f"{{ {', '.join(sections)} }}"
 
 
 def build() -> None:
@@ -75,12 +81,13 @@ def build() -> None:
 
 
 class Page(HTMLParser):
-    """Collects the ids and the links of a page."""
+    """Collects the ids and the links of a page, and what it loads."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.ids: set[str] = set()
         self.links: list[str] = []
+        self.loaded: list[str] = []
         self.feed(path.read_text())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -89,6 +96,8 @@ class Page(HTMLParser):
                 self.ids.add(value)
             elif value and name in ("href", "src"):
                 self.links.append(value)
+                if name == "src" or (tag == "link" and ("rel", "stylesheet") in attrs):
+                    self.loaded.append(value)
 
 
 def dead_links(site: Path) -> list[str]:
@@ -106,7 +115,16 @@ def dead_links(site: Path) -> list[str]:
             anchor = unquote(parts.fragment)
             if not goal.is_file() or (anchor and goal in pages and anchor not in pages[goal].ids):
                 found.append(f"{path.relative_to(site)}: the link {link} leads nowhere.")
+        found += [
+            f"{path.relative_to(site)}: loads {one} from another host." for one in page.loaded if is_elsewhere(one)
+        ]
     return found
+
+
+def is_elsewhere(link: str) -> bool:
+    """Returns whether a link leads to another host."""
+    parts = urlsplit(link)
+    return bool(parts.netloc) or parts.scheme not in ("", "data")
 
 
 def serve() -> None:

@@ -17,7 +17,15 @@ Nav = list[str | dict[str, "Nav"]]
 HOME, INDEX = "README.md", "docs/README.md"
 # Larger files are copied as they are, and the link leads to the file itself.
 SHOWN_MAX = 300_000
-LANGUAGES = {".json": "json", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".rs": "rust", ".py": "python", ".sh": "sh"}
+LANGUAGES = {
+    ".json": "json",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".toml": "toml",
+    ".rs": "rust",
+    ".py": "python",
+    ".sh": "sh",
+}
 
 
 def navigation(root: Path) -> Nav:

@@ -1,7 +1,7 @@
 """The generated parts of docs/reference that are made from the templates, openapi.json and the schemas of events.
 
-`python infra/check/write_reference.py` writes them; a rule of `make check` compares them. `make openapi`, which knows the
-code's own types, makes the other pages.
+`python infra/check/write_reference.py` writes them; a rule of `make check` compares them. `make openapi`, which knows
+the code's own types, makes the other pages.
 """
 
 from collections.abc import Callable
