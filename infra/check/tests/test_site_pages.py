@@ -21,7 +21,7 @@ FILES = {
     "README.md": "# Home\n\n[All](docs/README.md), [licence](LICENSE), [rules](CONTRIBUTING.md#rules)\n",
     "CONTRIBUTING.md": "# Contributing\n\n## Rules\n",
     "LICENSE": "Do what you like. ``` is a fence.\n",
-    "docs/README.md": "[Quick](quickstart.md), [Guides](guides/README.md), [again](quickstart.md), [Home](../README.md)\n",
+    "docs/README.md": "[Q](quickstart.md), [Guides](guides/README.md), [it](quickstart.md), [Home](../README.md)\n",
     "docs/quickstart.md": '# Quickstart\n\n`[no](LICENSE)` and [policy](policy.json "the policy")\n',
     "docs/policy.json": "{}\n",
     "docs/guides/README.md": "[Second](b.md), [first](a.md), [the start](../quickstart.md)\n",
@@ -79,9 +79,26 @@ class SitePages(unittest.TestCase):
         self.assertIn("# LICENSE\n\n````text\nDo what you like. ``` is a fence.\n````\n", staged["LICENSE.md"])
 
     def test_what_belongs_to_an_item_is_indented_by_four(self) -> None:
-        text = "1. One:\n\n   ```sh\n   if x\n     y\n   ```\n\n   * a\n     b\n2. Two\n   more\n\nText\n\n* c\n  * d\n"
-        wide = text.replace("\n   ", "\n    ").replace("\n         b", "\n        b").replace("\n  *", "\n    *")
-        self.assertEqual(site_pages.indented(text), wide.replace("\n      b", "\n        b"))
+        pairs = [
+            ("1. One:", "1. One:"),
+            ("", ""),
+            ("   ```sh", "    ```sh"),
+            ("   if x", "    if x"),
+            ("     y", "      y"),
+            ("   ```", "    ```"),
+            ("", ""),
+            ("   * a", "    * a"),
+            ("     b", "        b"),
+            ("2. Two", "2. Two"),
+            ("   more", "    more"),
+            ("", ""),
+            ("Text", "Text"),
+            ("", ""),
+            ("* c", "* c"),
+            ("  * d", "    * d"),
+        ]
+        given, wanted = ("\n".join(lines) + "\n" for lines in zip(*pairs, strict=True))
+        self.assertEqual(site_pages.indented(given), wanted)
         code = "```yaml\n- a\n  - b\n```\n"
         self.assertEqual(site_pages.indented(code), code)
 
