@@ -34,9 +34,9 @@ def main() -> None:
     if found := dead_links(SITE):
         sys.exit("\n".join(found))
     pages = sum(1 for _ in SITE.rglob("*.html"))
-    print(
-        f"Built {pages} pages. Open {SITE.relative_to(ROOT)}/index.html, or run `make docs SERVE=1`, which has search."
-    )
+    print(f"Built {pages} pages: target/site/index.html")
+    if not arguments.serve:
+        print("`make docs SERVE=1` shows them on loopback, where their search works too.")
     if arguments.serve:
         serve()
 
@@ -115,9 +115,8 @@ def dead_links(site: Path) -> list[str]:
             anchor = unquote(parts.fragment)
             if not goal.is_file() or (anchor and goal in pages and anchor not in pages[goal].ids):
                 found.append(f"{path.relative_to(site)}: the link {link} leads nowhere.")
-        found += [
-            f"{path.relative_to(site)}: loads {one} from another host." for one in page.loaded if is_elsewhere(one)
-        ]
+        elsewhere = [one for one in page.loaded if is_elsewhere(one)]
+        found += [f"{path.relative_to(site)}: loads {one} from another host." for one in elsewhere]
     return found
 
 
