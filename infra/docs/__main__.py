@@ -75,7 +75,10 @@ def build() -> None:
     command = [Path(sys.executable).with_name("zensical"), "build", "--clean", "--strict"]
     done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        sys.exit(f"{done.stdout}{done.stderr}The site was not built.")
+        # The builder ends a build with warnings by a traceback, which says nothing more.
+        said, *rest = f"{done.stdout}{done.stderr}".split("Traceback (most recent call last)")
+        why = "" if any("--strict flag" in one for one in rest) else "".join(rest)
+        sys.exit(f"{said}{why}The site was not built.")
     shutil.rmtree(SITE, ignore_errors=True)
     shutil.move(SOURCE / "site", SITE)
 
