@@ -51,7 +51,18 @@ mod tests {
 
     #[test]
     fn commands_are_read_from_the_help() {
-        let help = "Does things.\n\nCommands:\n  add   Adds one\n          that is long\n  help  Print this\n\nOptions:\n  -h\n";
+        let lines = [
+            "Does things.",
+            "",
+            "Commands:",
+            "  add   Adds one",
+            "          that is long",
+            "  help  Print this",
+            "",
+            "Options:",
+            "  -h",
+        ];
+        let help = &lines.join("\n");
         assert_eq!(subcommands(help).collect::<Vec<_>>(), ["add"]);
         assert_eq!(subcommands("Options:\n  -h\n").count(), 0);
     }
