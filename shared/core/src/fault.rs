@@ -55,7 +55,7 @@ codes! {
     /// The cursor was altered, or belongs to another list.
     InvalidCursor = "INVALID_CURSOR" 400
         => "Start the list again without a cursor.",
-    /// The credential is missing or not valid, or the account is closed.
+    /// The credential is missing or not valid, or the account is closed. At the gateway also: the API key is revoked or expired.
     Unauthenticated = "UNAUTHENTICATED" 401
         => "Send a valid credential; see [Authentication](authentication.md).",
     /// The session token has expired.
@@ -156,7 +156,7 @@ codes! {
         => "Repeat the request with the same `Idempotency-Key`; if it fails again, report the `requestId`.",
     /// The service behind the gateway failed, and the call was not charged.
     UpstreamFailed = "UPSTREAM_FAILED" 502
-        => "Try again later; `details.reason` says how it failed.",
+        => "Try again later, with a new `Idempotency-Key`; `details.reason` says how it failed.",
     /// A part of the stack is busy or does not answer.
     Unavailable = "UNAVAILABLE" 503
         => "Repeat the request after `Retry-After`, with the same `Idempotency-Key`.",

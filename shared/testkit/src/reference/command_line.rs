@@ -1,27 +1,34 @@
-//! The operators' command line: the help of every command, as it prints it.
+//! The operators' command line: the help of every command.
 
 use std::path::Path;
 use std::process::Command;
 
 /// Returns a section for each command that does something.
 pub fn part(consigne: &Path) -> String {
-    let mut sections = format!("## Options of every command\n\n{}", fenced(&help(consigne, &[])));
-    describe(consigne, &[], &mut sections);
+    let shared = help(consigne, &[]);
+    let mut sections = format!("## Options of every command\n\n{}", fenced(&shared));
+    describe(consigne, &[], &shared, &mut sections);
     sections
 }
 
-/// Appends the sections of the commands below one.
-fn describe(consigne: &Path, above: &[&str], sections: &mut String) {
+/// Appends the sections of the commands below one. `shared` is the help of `consigne` itself.
+fn describe(consigne: &Path, above: &[&str], shared: &str, sections: &mut String) {
     let help_above = help(consigne, above);
     for name in subcommands(&help_above) {
         let words = [above, &[name]].concat();
         let help = help(consigne, &words);
         if subcommands(&help).next().is_some() {
-            describe(consigne, &words, sections);
+            describe(consigne, &words, shared, sections);
         } else {
-            sections.push_str(&format!("\n## {}\n\n{}", words.join(" "), fenced(&help)));
+            sections.push_str(&format!("\n## {}\n\n{}", words.join(" "), fenced(&own(&help, shared))));
         }
     }
+}
+
+/// Returns a command's help without the paragraphs that the help of `consigne` itself has too.
+fn own(help: &str, shared: &str) -> String {
+    let shared: Vec<&str> = shared.trim_end().split("\n\n").collect();
+    help.trim_end().split("\n\n").filter(|paragraph| !shared.contains(paragraph)).collect::<Vec<_>>().join("\n\n")
 }
 
 /// Runs `consigne help` for a command.
@@ -48,6 +55,12 @@ fn fenced(help: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_all_commands_share_is_shown_once() {
+        let shared = "Manages.\n\nStack:\n  --stack\n";
+        assert_eq!(own("Adds.\n\nOptions:\n  -h\n\nStack:\n  --stack\n", shared), "Adds.\n\nOptions:\n  -h");
+    }
 
     #[test]
     fn commands_are_read_from_the_help() {
