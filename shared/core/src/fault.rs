@@ -55,7 +55,8 @@ codes! {
     /// The cursor was altered, or belongs to another list.
     InvalidCursor = "INVALID_CURSOR" 400
         => "Start the list again without a cursor.",
-    /// The credential is missing or not valid, or the account is closed. At the gateway also: the API key is revoked or expired.
+    /// The credential is missing or not valid, or the account is closed. At the gateway also: the API key is
+    /// revoked or expired.
     Unauthenticated = "UNAUTHENTICATED" 401
         => "Send a valid credential; see [Authentication](authentication.md).",
     /// The session token has expired.
