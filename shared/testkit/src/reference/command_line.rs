@@ -6,13 +6,13 @@ use std::process::Command;
 /// Returns a section for each command that does something.
 pub fn part(consigne: &Path) -> String {
     let shared = help(consigne, &[]);
-    let mut sections = format!("## Options of every command\n\n{}", fenced(&shared));
+    let mut sections = vec![format!("## Options of every command\n\n{}", fenced(&shared))];
     describe(consigne, &[], &shared, &mut sections);
-    sections
+    sections.join("\n")
 }
 
-/// Appends the sections of the commands below one. `shared` is the help of `consigne` itself.
-fn describe(consigne: &Path, above: &[&str], shared: &str, sections: &mut String) {
+/// Adds the sections of the commands below one. `shared` is the help of `consigne` itself.
+fn describe(consigne: &Path, above: &[&str], shared: &str, sections: &mut Vec<String>) {
     let help_above = help(consigne, above);
     for name in subcommands(&help_above) {
         let words = [above, &[name]].concat();
@@ -20,7 +20,7 @@ fn describe(consigne: &Path, above: &[&str], shared: &str, sections: &mut String
         if subcommands(&help).next().is_some() {
             describe(consigne, &words, shared, sections);
         } else {
-            sections.push_str(&format!("\n## {}\n\n{}", words.join(" "), fenced(&own(&help, shared))));
+            sections.push(format!("## {}\n\n{}", words.join(" "), fenced(&own(&help, shared))));
         }
     }
 }

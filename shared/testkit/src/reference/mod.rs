@@ -75,8 +75,7 @@ fn roles() -> String {
 /// Writes a table.
 fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut text = line(&header.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>());
-    text.push_str(&format!("{}|\n", "|---".repeat(header.len())));
-    rows.into_iter().for_each(|row| text.push_str(&line(&row)));
-    text
+    let names: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let rule = format!("{}|\n", "|---".repeat(header.len()));
+    [line(&names), rule].into_iter().chain(rows.into_iter().map(|row| line(&row))).collect()
 }
