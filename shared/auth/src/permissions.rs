@@ -1,5 +1,5 @@
-//! Who may do what in an organisation: one table of routes and roles. docs/reference/roles.md shows the same table, and a
-//! test compares them.
+//! Who may do what in an organisation: one table of routes and roles. `make reference` writes it into
+//! docs/reference/roles.md.
 
 use consigne_core::orgs::OrgRole::{self, Admin, Billing, Developer, Owner};
 use consigne_core::orgs::{Member, org_not_found};

@@ -122,6 +122,11 @@ impl MediaType {
         MEDIA_TYPES.iter().find(|media| media.name.eq_ignore_ascii_case(essence))
     }
 
+    /// Returns every supported type.
+    pub fn all() -> &'static [Self] {
+        MEDIA_TYPES
+    }
+
     /// Returns the names of all supported types, for error messages.
     pub fn names() -> impl Iterator<Item = &'static str> {
         MEDIA_TYPES.iter().map(|media| media.name)

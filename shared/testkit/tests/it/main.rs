@@ -14,4 +14,5 @@ mod laptop;
 mod ledger;
 mod openapi;
 mod ports;
+mod reference;
 mod year;

@@ -8,7 +8,6 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{CreateEndpoint as _, RecordDelivery as _};
 use consigne_runtime::clock;
 use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
-use consigne_testkit::payload::root;
 use consigne_testkit::stack::{Person, Stack, fresh_user};
 use consigne_testkit::{accounts, hooks};
 use serde_json::{Value, json};
@@ -156,14 +155,4 @@ async fn a_non_member_gets_404_for_everything_in_an_organisation() {
     assert_eq!(fixture.charge(&things.key, None).await["valid"], true, "nothing was changed");
     let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
-}
-
-#[test]
-fn the_readme_shows_the_matrix() {
-    let readme = std::fs::read_to_string(root().join("docs/reference/roles.md")).unwrap();
-    for (route, name, _) in MATRIX {
-        let cells = OrgRole::ALL.map(|role| if route.allows(role) { "yes" } else { "-" });
-        let row = format!("| `{name}` | {} |", cells.join(" | "));
-        assert!(readme.contains(&row), "docs/reference/roles.md lacks the row: {row}");
-    }
 }
