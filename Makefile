@@ -37,8 +37,8 @@ demo: demo-parts up ## Start the stack and show what Consigne does, step by step
 
 # Before anything is built, because a wrong name is noticed at once then.
 .PHONY: demo-parts
-demo-parts: $(VENV)/local
-	@$(PYTHON) infra/local/demo --check --only "$(ONLY)"
+demo-parts: $(VENV)/bin/python
+	@$(PYTHON) infra/local/demo/names.py "$(ONLY)"
 
 test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
@@ -75,7 +75,7 @@ dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
 up: $(VENV)/local ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
-	@$(STACK) check $(PORT_CHOSEN)
+	@$(PYTHON) infra/local/check_port.py $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
 	@cargo build --workspace --bins
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)

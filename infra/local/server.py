@@ -218,6 +218,16 @@ def is_server(pid: int | None) -> bool:
     return str(SERVE) in shown.stdout
 
 
+def port_number(text: str) -> int:
+    """Reads the port of the API from the command line.
+
+    Raises SystemExit if it is none.
+    """
+    if text.isdecimal() and 1024 <= int(text) <= 65535:
+        return int(text)
+    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")
+
+
 def number_in(path: Path) -> int:
     """Returns the number in a file, or 0 if there is none."""
     try:

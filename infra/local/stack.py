@@ -1,4 +1,4 @@
-"""The laptop's stack: `stack.py check|up|down|status|url|deploy|watch`. People run `make`, which calls it."""
+"""The laptop's stack: `stack.py up|down|status|url|deploy|watch`. People run `make`, which calls it."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deployment import Deployment
-from server import REGION, Server
+from server import REGION, Server, port_number
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/deploy"))
@@ -32,7 +32,7 @@ MAIL_FROM = "Consigne <no-reply@consigne.example>"
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["check", "up", "down", "status", "url", "deploy", "watch"])
+    parser.add_argument("command", choices=["up", "down", "status", "url", "deploy", "watch"])
     parser.add_argument("--stack", default=front.FIRST_STACK, help="name of the stack")
     parser.add_argument("--port", type=port_number, help="port of the API; it is kept for later starts")
     parser.add_argument("--next", action="store_true", help="say what to do next, after `up`")
@@ -68,10 +68,6 @@ class Laptop:
         self.origins = [*own, *(origin for origin in ORIGINS if origin not in own)]
         self.clerk_issuer = os.environ.get("CLERK_ISSUER", "").rstrip("/")
         self.clerk_jwks_url = os.environ.get("CLERK_JWKS_URL") or f"{self.clerk_issuer}/.well-known/jwks.json"
-
-    def check(self) -> None:
-        """Exits with one sentence if the server cannot be started on its port. For before anything is built."""
-        self.server.check_port(self.port)
 
     def up(self) -> None:
         """Starts the server unless it is running, and deploys."""
@@ -172,7 +168,6 @@ class Laptop:
                     continue
                 seen = now
                 build = ["cargo", "build", "--workspace", "--bins", "--message-format", "short"]
-                print("Something changed. Building...", flush=True)
                 if subprocess.run(build, cwd=ROOT, check=False).returncode == 0:
                     self.deploy_again()
                 else:
@@ -281,13 +276,6 @@ class Laptop:
 def quoted(value: str) -> str:
     """Quotes a value for a shell, if it needs that: a path with a space does."""
     return shlex.quote(value) if value else ""
-
-
-def port_number(text: str) -> int:
-    """Reads a port from the command line."""
-    if text.isdecimal() and 1024 <= int(text) <= 65535:
-        return int(text)
-    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")
 
 
 def newest_change() -> float:

@@ -212,26 +212,26 @@ class Ports(unittest.TestCase):
     def test_the_address_can_be_asked_for_before_the_stack_is_up(self) -> None:
         with tempfile.TemporaryDirectory() as home:
             (Path(home) / "chosen-port").write_text("4599")
-            done = self.stack("url", "--home", home)
+            done = self.run_script("stack.py", "url", "--home", home)
         self.assertEqual((done.returncode, done.stdout), (0, "http://localhost:4599\n"))
 
     def test_a_port_that_is_none_is_refused_in_one_sentence(self) -> None:
         for port in ("80", "70000", "http"):
-            done = self.stack("check", "--port", port)
+            done = self.run_script("check_port.py", "--port", port)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
             self.assertIn(f"PORT={port} is no port for the API", done.stderr)
 
     def test_down_says_what_comes_next_when_nothing_was_up(self) -> None:
         with tempfile.TemporaryDirectory() as home:
             for _ in range(2):
-                done = self.stack("down", "--home", home)
+                done = self.run_script("stack.py", "down", "--home", home)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertRegex(done.stdout, r"The stack was not up\.\nNext: make up .*http://localhost:\d+\n$")
 
     @staticmethod
-    def stack(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs stack.py without a home folder of the user."""
-        command = [sys.executable, ROOT / "infra/local/stack.py", *arguments]
+    def run_script(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a script of infra/local without a home folder of the user."""
+        command = [sys.executable, ROOT / "infra/local" / name, *arguments]
         return subprocess.run(
             command, env={"PATH": "/usr/bin:/bin", "HOME": ""}, check=False, capture_output=True, text=True
         )
