@@ -41,7 +41,7 @@ demo: demo-parts up ## Start the stack and show what Consigne does, step by step
 # Before anything is built, because a wrong name is noticed at once then.
 .PHONY: demo-parts
 demo-parts: $(VENV)/bin/python
-	@$(PYTHON) infra/local/demo --check --only "$(ONLY)"
+	@$(PYTHON) infra/local/demo/names.py "$(ONLY)"
 
 test: $(VENV)/local $(VENV)/web ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh

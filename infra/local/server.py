@@ -165,8 +165,7 @@ class Server:
                 os.waitpid(pid, os.WNOHANG)
             try:
                 os.killpg(pid, 0)
-            except (ProcessLookupError, PermissionError):
-                # macOS says PermissionError of a group whose processes have ended and were not waited for yet.
+            except ProcessLookupError:
                 break
             time.sleep(0.1)
         else:
@@ -217,6 +216,16 @@ def is_server(pid: int | None) -> bool:
         return command.exists() and str(SERVE).encode() in command.read_bytes().split(b"\0")
     shown = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return str(SERVE) in shown.stdout
+
+
+def port_number(text: str) -> int:
+    """Reads the port of the API from the command line.
+
+    Raises SystemExit if it is none.
+    """
+    if text.isdecimal() and 1024 <= int(text) <= 65535:
+        return int(text)
+    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")
 
 
 def number_in(path: Path) -> int:
@@ -272,10 +281,3 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
     raise SystemExit("No port is free on 127.0.0.1.")
-
-
-def port_number(text: str) -> int:
-    """Reads a port from the command line."""
-    if text.isdecimal() and 1024 <= int(text) <= 65535:
-        return int(text)
-    raise SystemExit(f"PORT={text} is no port for the API: give a number from 1024 to 65535, such as PORT=4590.")

@@ -9,7 +9,8 @@ import os
 import sys
 
 import ending
-from parts import PARTS, chosen
+from names import chosen
+from parts import PARTS
 from walk import ENV_FILE, Walk
 
 
@@ -17,11 +18,7 @@ def main() -> None:
     """Runs the demo."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="names of parts, separated by commas")
-    parser.add_argument("--check", action="store_true", help="check the names, and show nothing")
-    arguments = parser.parse_args()
-    names = chosen(arguments.only)
-    if arguments.check:
-        return
+    names = chosen(parser.parse_args().only)
     if not ENV_FILE.exists():
         raise SystemExit("The stack is not up. make demo starts it.")
     walk = Walk()

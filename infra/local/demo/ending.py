@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from parts import PARTS
+from names import NAMES
 from walk import Walk
 
 DOCUMENT = "docs/quickstart.md"
@@ -19,8 +19,8 @@ def show(walk: Walk, names: list[str]) -> None:
     for line in lines:
         say(f"  {line}")
     say(f"\nThe mails that were sent: {walk.env['MAIL_PAGE']}")
-    if len(names) == 1:
-        say(f"The other parts: {', '.join(name for name in PARTS if name not in names)} (make demo ONLY=...).")
+    if len(names) < len(NAMES):
+        say(f"The other parts: {', '.join(name for name in NAMES if name not in names)} (make demo ONLY=...).")
     say(f"Next: {DOCUMENT} goes on; make logs follows the functions; make down stops the stack.")
 
 

@@ -1,6 +1,5 @@
-"""The parts of the demo, by the names that `make demo ONLY=` takes."""
+"""The parts of the demo, by the names in names.py."""
 
-import re
 from collections.abc import Callable
 
 import credits
@@ -51,15 +50,3 @@ PARTS: dict[str, tuple[str, Callable[[Walk], None]]] = {
         lambda walk: gateway.tell(walk, walk.ann, walk.org),
     ),
 }
-
-
-def chosen(only: str) -> list[str]:
-    """Returns the names of the parts to show, in their order. `only` names some, with commas or spaces; "" means all.
-
-    Raises SystemExit with the names there are if one is unknown.
-    """
-    asked = [name for name in re.split(r"[,\s]+", only.lower()) if name]
-    unknown = [name for name in asked if name not in PARTS]
-    if unknown:
-        raise SystemExit(f"The demo has no part {', '.join(unknown)}. Its parts are {', '.join(PARTS)}.")
-    return [name for name in PARTS if not asked or name in asked]

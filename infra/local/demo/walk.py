@@ -12,10 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 from table import Table
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "infra/local"))
+
+import template as templates  # noqa: E402  (the line above sets its path)
 
 ENV_FILE = ROOT / "target" / "local" / "stack.env"
 TIMEOUT_S = 30
@@ -25,15 +28,9 @@ class Walk:
     """The demo's state: the stack, the number of steps so far, and clients for logs and queues."""
 
     def __init__(self) -> None:
-        # Here, because the names of parts are checked before these are installed.
-        import boto3  # noqa: PLC0415
-
-        import template as templates  # noqa: PLC0415
-
         # A value with a space is quoted, as a shell reads it.
         pairs = (line.split("=", 1) for line in ENV_FILE.read_text().splitlines())
         self.env = {name: "".join(shlex.split(value)) for name, value in pairs}
-        self.log_group = templates.log_group
         self.template = templates.load(ROOT / "template.yaml")
         self.step = 0
         self.began = time.monotonic()
@@ -136,7 +133,7 @@ class Walk:
 
         "?" if there is no such line within two seconds.
         """
-        group = self.log_group(self.template, self.env["STACK_NAME"], function)
+        group = templates.log_group(self.template, self.env["STACK_NAME"], function)
         for _ in range(20):
             pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self.since)
             events = [event["message"] for page in pages for event in page["events"]]

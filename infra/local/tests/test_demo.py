@@ -14,7 +14,8 @@ sys.path[:0] = [str(ROOT / "infra/local"), str(ROOT / "infra/local/demo")]
 
 import table
 from jobs import give_back
-from parts import PARTS, chosen
+from names import NAMES, chosen
+from parts import PARTS
 
 
 class Terminal(io.StringIO):
@@ -103,15 +104,18 @@ class Parts(unittest.TestCase):
     def test_without_a_name_all_parts_are_shown(self) -> None:
         self.assertEqual(chosen(""), ["files", "keys", "money", "jobs", "texts", "members", "gateway"])
 
+    def test_each_name_has_its_part(self) -> None:
+        self.assertEqual(tuple(PARTS), NAMES)
+
     def test_names_choose_parts_in_the_order_of_the_demo(self) -> None:
         self.assertEqual(chosen("files"), ["files"])
         self.assertEqual(chosen("Gateway, keys"), ["keys", "gateway"])
 
     def test_a_wrong_name_lists_the_names_before_anything_is_built(self) -> None:
-        command = [sys.executable, ROOT / "infra/local/demo", "--check", "--only", "film"]
+        command = [sys.executable, "-S", ROOT / "infra/local/demo/names.py", "film"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         self.assertEqual(done.returncode, 1)
-        self.assertEqual(done.stderr, f"The demo has no part film. Its parts are {', '.join(PARTS)}.\n")
+        self.assertEqual(done.stderr, f"The demo has no part film. Its parts are {', '.join(NAMES)}.\n")
 
 
 class Queue(unittest.TestCase):
