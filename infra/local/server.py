@@ -165,7 +165,8 @@ class Server:
                 os.waitpid(pid, os.WNOHANG)
             try:
                 os.killpg(pid, 0)
-            except ProcessLookupError:
+            except (ProcessLookupError, PermissionError):
+                # macOS says PermissionError of a group whose processes have ended and were not waited for yet.
                 break
             time.sleep(0.1)
         else:
