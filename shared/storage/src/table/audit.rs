@@ -83,6 +83,6 @@ impl SearchAudit for Table {
         if !filters.is_empty() {
             query = query.filter_expression(filters.join(" AND "));
         }
-        self.portion(None, query, page, read).await
+        self.page_without_total(None, query, page, read).await
     }
 }
