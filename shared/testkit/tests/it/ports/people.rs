@@ -122,7 +122,7 @@ async fn a_newer_report_is_stored_and_an_older_one_is_not(people: &impl People) 
     let bare = Contact { verified: false, name: None, ..contact("third@example.com", at.plus(seconds(1))) };
     let third = ContactUpdate { user: user.clone(), at: bare.at, contact: Some(bare.clone()) };
     assert_eq!(people.update_contact(&third, &received(at)).await.unwrap(), WriteOutcome::Applied);
-    assert_eq!(people.get_profile(&user).await.unwrap().told, Some(bare));
+    assert_eq!(people.get_profile(&user).await.unwrap().from_webhook, Some(bare));
     let gone = ContactUpdate { contact: None, at: at.plus(seconds(2)), user: user.clone() };
     assert_eq!(people.update_contact(&gone, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let want = Profile { webhook_at: Some(gone.at), ..Profile::unknown(user.clone()) };
@@ -138,7 +138,7 @@ async fn the_newest_report_is_stored_in_any_order(people: &impl People) {
             let at = start.plus(seconds(n));
             people.update_contact(&telling(&user, &format!("{n}@example.com"), at), &received(start)).await.unwrap();
         }
-        let told = people.get_profile(&user).await.unwrap().told.unwrap();
+        let told = people.get_profile(&user).await.unwrap().from_webhook.unwrap();
         assert_eq!(told.email, "2@example.com", "{order:?}");
     }
 }

@@ -65,7 +65,7 @@ pub fn acme() -> World {
 }
 
 /// Creates an organisation with an empty wallet.
-pub fn create(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
+pub fn found(world: &World, id: &str, name: &str, people: &[(&str, OrgRole)]) {
     let id = org(id);
     world.change(|state| {
         let accounts = &mut state.accounts;

@@ -28,7 +28,7 @@ fn store_contact(world: &World, person: &str, email: &str, is_verified: bool, at
         Contact { email: email.to_owned(), verified: is_verified, name: None, language: Language::English, at };
     world.change(|state| {
         let profile = state.profiles.entry(user(person)).or_insert_with(|| Profile::unknown(user(person)));
-        profile.told = Some(contact);
+        profile.from_webhook = Some(contact);
     });
 }
 
