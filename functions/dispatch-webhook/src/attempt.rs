@@ -67,7 +67,7 @@ async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) ->
         return Ok(None);
     }
     // An event about one person is sent only while the endpoint still subscribes to it: its URL may have changed since.
-    let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.hears(delivery.kind);
+    let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.gets(delivery.kind);
     let endpoint = table.get_endpoint(delivery.org, delivery.endpoint).await?;
     Ok(endpoint.filter(|endpoint| endpoint.is_active() && hears(endpoint)))
 }

@@ -54,7 +54,7 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
-            Ok(DeliveryMessage::Tell(heard)) => self.record_deliveries(&heard, message).await,
+            Ok(DeliveryMessage::Event(event)) => self.record_deliveries(&event, message).await,
             Ok(DeliveryMessage::Attempt(org, id)) => self.attempt(org, id, message).await,
             Ok(DeliveryMessage::Nothing) => Ok(()),
             Err(problem) => {
@@ -76,7 +76,7 @@ impl<A: Needs> Function<A> {
             Subject::Person(user) => (endpoints_of_person(&self.table, user).await?, Some(user)),
         };
         let mut tasks = Vec::new();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.gets(heard.kind)) {
             let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
             // A delivery that an earlier try recorded may lack its message, so send that in any case.
             self.table.record_delivery(&delivery).await?;

@@ -39,7 +39,7 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
         org.require_working()?;
 
         let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
-        let details = invitation.particulars();
+        let details = invitation.audit_details();
         // The event has no address, because it goes to every subscriber. `send-mail` reads the address from the
         // invitation.
         let created = InvitationCreated {

@@ -74,7 +74,7 @@ impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
 
 impl OutcomeRequest {
     fn parse(self) -> Result<Outcome, Fault> {
-        let outcome = Outcome::told(self.status_code, self.response_ms, Value::Object(self.details))?;
+        let outcome = Outcome::reported(self.status_code, self.response_ms, Value::Object(self.details))?;
         if outcome.details.to_string().len() > DETAILS_MAX {
             return Err(Fault::field("details", "details is longer than 4 KiB").detail("limit", DETAILS_MAX));
         }

@@ -1,7 +1,7 @@
 //! Clerk's events, with the fields that are used here. Source: Clerk documentation, "Webhooks", and `User` of its
 //! Backend API.
 
-use consigne_core::profiles::{Closing, Contact, Language, Telling};
+use consigne_core::profiles::{Closing, Contact, ContactUpdate, Language};
 use consigne_core::{Fault, Timestamp, UserId, text};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -53,7 +53,7 @@ struct Verification {
 #[derive(Debug)]
 pub(crate) enum ClerkAction {
     /// Store a user's contact details.
-    Reachable(Telling),
+    Reachable(ContactUpdate),
     /// Close a user's account.
     Closed(Closing),
     /// Nothing to do, for this reason.
@@ -79,7 +79,7 @@ impl ClerkEvent {
         let user_data =
             ClerkUser::deserialize(&self.data).map_err(|error| Fault::field("data", format!("data: {error}")))?;
         let at = Timestamp::from_millis(user_data.updated_at);
-        Ok(ClerkAction::Reachable(Telling { contact: user_data.contact(at), user, at }))
+        Ok(ClerkAction::Reachable(ContactUpdate { contact: user_data.contact(at), user, at }))
     }
 }
 

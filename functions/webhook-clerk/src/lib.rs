@@ -7,7 +7,7 @@ mod event;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{CloseAccount, TellProfile};
+use consigne_core::ports::{CloseAccount, UpdateContact};
 use consigne_core::webhooks::{Received, Source, content_mismatch};
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, settings};
@@ -28,7 +28,7 @@ function! {
     people: A::Table = table(),
 }
 
-impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A> {
+impl<A: Adapters<Table: UpdateContact + CloseAccount>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let id = request.signed(&self.secrets).await?;
         let event: ClerkEvent = request.json()?;
@@ -43,7 +43,7 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
         let written = match event.action(request.now)? {
             ClerkAction::Reachable(telling) => {
                 request.log.field("user.id", &telling.user);
-                self.people.tell_profile(&telling, &received).await?
+                self.people.update_contact(&telling, &received).await?
             }
             ClerkAction::Closed(closing) => {
                 request.log.field("user.id", &closing.user);

@@ -262,8 +262,8 @@ impl Alarm {
             OnAnomaly::Alert => AnomalyResponse::Alerted,
             OnAnomaly::Suspend => AnomalyResponse::Suspended,
         };
-        let mut told = json!(finding.anomaly);
-        told["action"] = json!(done);
+        let mut details = json!(finding.anomaly);
+        details["action"] = json!(done);
         let event = KeyAnomaly {
             org_id: org.id,
             key_id: key.map(|key| key.id),
@@ -278,7 +278,7 @@ impl Alarm {
             kind,
             now,
             quiet_until: finding.quiet_until,
-            audit: AuditEntry::new(org.id, AuditAction::KeyAnomaly, subject, origin, now, told),
+            audit: AuditEntry::new(org.id, AuditAction::KeyAnomaly, subject, origin, now, details),
             event: Event::new(now, EventData::KeyAnomaly(event)),
             response,
         })

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_holds_every_cause_and_the_message_none() {
+    fn the_chain_has_every_cause_and_the_message_has_none() {
         let fault = Fault::internal(std::io::Error::other("disk on fire"));
         assert_eq!(fault.chain(), "INTERNAL: Something went wrong on our side: disk on fire");
         assert_eq!(fault.message, "Something went wrong on our side");

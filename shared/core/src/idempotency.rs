@@ -98,7 +98,7 @@ pub enum WriteOutcome {
     Conflict,
 }
 
-/// Returns the 422 of a key that was used with a different request.
+/// Returns the 422 for an idempotency key that was used with a different request.
 pub fn key_reused() -> Fault {
     Fault::new(Code::IdempotencyMismatch, "Idempotency-Key was already used with a different request")
 }

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_of_again_has_the_same_id() {
+    fn a_fact_reported_twice_has_the_same_id() {
         let (at, later) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
         let id = AuditId::about(at, "evt_1");
         assert_eq!(AuditId::about(at, "evt_1"), id);

@@ -75,13 +75,13 @@ impl InvitationStatus {
 
 /// What a person who has an invitation's token can do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worth {
+pub enum AcceptCheck {
     /// They can accept it if the invited address is theirs.
     Open,
     /// They have already accepted it.
     Accepted,
     /// Nothing: it was revoked, has expired, or was accepted by somebody else.
-    Nothing,
+    Invalid,
 }
 
 impl Invitation {
@@ -111,11 +111,11 @@ impl Invitation {
     }
 
     /// Returns what a person who has its token can do with it.
-    pub fn worth_to(&self, user: &UserId, now: Timestamp) -> Worth {
+    pub fn check_for(&self, user: &UserId, now: Timestamp) -> AcceptCheck {
         match &self.status {
-            InvitationStatus::Accepted(by) if by == user => Worth::Accepted,
-            _ if self.is_open(now) => Worth::Open,
-            _ => Worth::Nothing,
+            InvitationStatus::Accepted(by) if by == user => AcceptCheck::Accepted,
+            _ if self.is_open(now) => AcceptCheck::Open,
+            _ => AcceptCheck::Invalid,
         }
     }
 
@@ -129,19 +129,19 @@ impl Invitation {
         let now = self.created_at;
         let open = || sent.iter().filter(|other| other.is_open(now));
         if open().any(|other| other.email == self.email) {
-            return Err(Fault::new(Code::Conflict, "This address is invited already; revoke that invitation first"));
+            return Err(Fault::new(Code::Conflict, "email is already invited; revoke that invitation first"));
         }
         if members >= MEMBERS_MAX {
             return Err(full());
         }
         if open().count() >= OPEN_MAX {
             let message =
-                format!("organisation has {OPEN_MAX} open invitations, the most; revoke one or wait until one expires");
+                format!("organisation already has {OPEN_MAX} open invitations; revoke one or wait until one expires");
             return Err(Fault::new(Code::Conflict, message).detail("limit", OPEN_MAX));
         }
         let to_them = sent.iter().filter(|other| other.email == self.email);
-        limit(to_them, DAILY_MAX_EACH, "One address may be sent", now)?;
-        limit(sent.iter(), DAILY_MAX, "An organisation may send", now)
+        limit(to_them, DAILY_MAX_EACH, "email can get at most", now)?;
+        limit(sent.iter(), DAILY_MAX, "organisation can send at most", now)
     }
 
     /// Revokes the invitation. Returns the entry for the audit log.
@@ -155,13 +155,13 @@ impl Invitation {
         if !by.role.may_invite(self.role) {
             return Err(role_required(by.role, |role| role.may_invite(self.role)));
         }
-        let (action, details) = (AuditAction::InvitationRevoked, self.particulars());
+        let (action, details) = (AuditAction::InvitationRevoked, self.audit_details());
         Ok(AuditEntry::new(self.org, action, self.id.to_string(), when.origin, when.now, details))
     }
 
     /// Returns the details for the audit log. It may contain the address, because owners and admins, who read the log,
     /// also see it in their list.
-    pub fn particulars(&self) -> serde_json::Value {
+    pub fn audit_details(&self) -> serde_json::Value {
         json!({ "email": self.email.as_str(), "role": self.role })
     }
 }
@@ -177,7 +177,7 @@ fn limit<'a>(sent: impl Iterator<Item = &'a Invitation>, most: usize, who: &str,
 
 /// Returns the 429 for a person who has sent [`INVITER_DAILY_MAX`] invitations today.
 pub fn inviter_exhausted(now: Timestamp) -> Fault {
-    too_many("One person may send", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
+    too_many("inviter can send at most", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
 }
 
 /// Returns the 429 for a limit per day.
@@ -202,13 +202,13 @@ pub fn not_found() -> Fault {
 
 /// Returns the 403 for a person whose address is not the invited one. It does not reveal the invited address.
 pub fn email_mismatch() -> Fault {
-    let message = "The invitation is for another e-mail address; sign in with that one, and have it verified";
+    let message = "invitation is for another e-mail address; sign in with that address and verify it";
     Fault::new(Code::EmailMismatch, message)
 }
 
 /// Returns the 409 for a person who is already a member.
 pub fn member_already() -> Fault {
-    Fault::new(Code::Conflict, "You are a member of this organisation already")
+    Fault::new(Code::Conflict, "You are already a member of this organisation")
 }
 
 /// An invitation, as owners and admins see it.

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_is_the_same_in_any_case_and_tells_no_address() {
+    fn a_mailbox_is_the_same_in_any_case_and_reveals_no_address() {
         let mailbox = |text| Address::parse(text).unwrap().mailbox();
         assert_eq!(mailbox("Ann@Example.COM"), mailbox("ann@example.com"));
         assert_ne!(mailbox("ann@example.com"), mailbox("eve@example.com"));

@@ -129,7 +129,7 @@ pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> 
 
 /// Returns the 409 for an organisation that already has [`MEMBERS_MAX`] members.
 pub fn full() -> Fault {
-    Fault::new(Code::Conflict, format!("organisation has {MEMBERS_MAX} members, the most; remove one first"))
+    Fault::new(Code::Conflict, format!("organisation already has {MEMBERS_MAX} members; remove one first"))
         .detail("limit", MEMBERS_MAX)
 }
 
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_does_everything_an_admin_what_is_below_them_and_the_others_nothing() {
+    fn an_owner_may_do_everything_an_admin_what_is_below_an_admin_and_the_others_nothing() {
         let table = |may: fn(OrgRole, OrgRole) -> bool| -> Vec<String> {
             let row = |by: OrgRole| OrgRole::ALL.map(|role| if may(by, role) { "yes" } else { "-" }).join(" ");
             OrgRole::ALL.map(row).to_vec()
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_roles_that_would_do() {
+    fn a_refusal_names_the_roles_that_suffice() {
         let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
         let when = ChangeContext { origin: &origin, now: Timestamp::from_secs(9) };
         let (admin, developer) = (member("adam", OrgRole::Admin, 1), member("dev", OrgRole::Developer, 1));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heir_is_the_owner_who_came_first() {
+    fn the_new_payer_is_the_owner_who_joined_first() {
         let members = [
             member("adam", OrgRole::Admin, 1),
             member("zoe", OrgRole::Owner, 2),

@@ -33,15 +33,15 @@ impl Organisation {
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
-    pub fn found(name: &str, now: Timestamp) -> Result<Self, Fault> {
-        Self::found_as(OrgId::mint(now), name, now)
+    pub fn create(name: &str, now: Timestamp) -> Result<Self, Fault> {
+        Self::with_id(OrgId::mint(now), name, now)
     }
 
     /// Creates an organisation with a given id.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
-    pub fn found_as(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
+    pub fn with_id(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
         let name = text::label("name", name, NAME_MAX)?;
         let readable = text::slug(&name, SLUG_MAX).replace(['.', '_'], "-");
         let readable = readable.trim_matches('-');
@@ -57,7 +57,11 @@ impl Organisation {
     /// # Errors
     /// `CONFLICT` if it is suspended.
     pub fn require_working(&self) -> Result<(), Fault> {
-        if self.suspended { Err(Fault::new(Code::Conflict, "The organisation is suspended")) } else { Ok(()) }
+        if self.suspended {
+            Err(Fault::new(Code::Conflict, "organisation is suspended; ask the operator to resume it"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -184,15 +188,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_is_readable_and_its_own() {
+    fn a_slug_is_readable_and_unique() {
         let now = Timestamp::from_secs(1);
         for (name, start) in [("Acme", "acme-"), ("Société  d'Été!", "societe-d-ete-"), ("日本", "")] {
-            let org = Organisation::found(name, now).unwrap();
+            let org = Organisation::create(name, now).unwrap();
             assert!(org.slug.starts_with(start), "{}", org.slug);
             assert_eq!(org.slug.len(), start.len() + 6);
             assert!(org.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
         }
-        assert_ne!(Organisation::found("Acme", now).unwrap().slug, Organisation::found("Acme", now).unwrap().slug);
-        assert!(Organisation::found("a\u{202E}b", now).is_err());
+        assert_ne!(Organisation::create("Acme", now).unwrap().slug, Organisation::create("Acme", now).unwrap().slug);
+        assert!(Organisation::create("a\u{202E}b", now).is_err());
     }
 }

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_ends_where_no_message_could_wait_for_a_place() {
+    fn a_line_is_full_at_the_longest_delay_of_a_message() {
         let mut pace = Pace::default();
         let asked: Vec<Paced> = (0..700).map(|_| pace.ask(&ask(1, None, at(0)))).collect();
         assert_eq!(asked[0], Paced::Now);
@@ -194,12 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_who_come_at_once_get_a_place_each_in_their_order() {
+    fn a_thousand_simultaneous_callers_get_one_place_each_in_order() {
         let mut pace = Pace::default();
-        let told: Vec<Paced> = (0..1000).map(|_| pace.ask(&ask(10, None, at(0)))).collect();
-        assert_eq!(told[0], Paced::Now);
+        let answers: Vec<Paced> = (0..1000).map(|_| pace.ask(&ask(10, None, at(0)))).collect();
+        assert_eq!(answers[0], Paced::Now);
         let want: Vec<Paced> = (1..1000).map(|n| Paced::At(at(n * 100))).collect();
-        assert_eq!(told[1..], want);
+        assert_eq!(answers[1..], want);
         // A caller whose turn it is is admitted, even if a new caller asks before.
         assert_eq!(pace.ask(&ask(10, None, at(100))), Paced::At(at(100_000)));
         assert_eq!(pace.ask(&ask(10, Some(at(100)), at(100))), Paced::Now);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_has_passed_is_none() {
+    fn a_line_in_the_past_is_empty() {
         let mut pace = Pace { opens: Some(at(100)), line: Some(at(500)) };
         assert_eq!(pace.ask(&ask(10, None, at(499))), Paced::At(at(500)));
         assert_eq!(pace.ask(&ask(10, None, at(700))), Paced::Now);
@@ -249,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn no_line_lets_more_through_and_everybody_who_comes_to_their_place_soon_is_let_through(
+        fn the_line_keeps_the_rate_and_every_punctual_caller_is_admitted(
             rate in 1_u32..=RATE_MAX,
             steps in prop::collection::vec((0_i64..300, 0_i64..900), 1..100),
             span in 1_u64..5_000,
@@ -267,7 +267,7 @@ mod tests {
                 arrivals.sort_by_key(|(when, _, _)| std::cmp::Reverse(*when));
                 let (when, place, late) = arrivals.pop().unwrap();
                 asked += 1;
-                prop_assert!(asked < 100 * all * all, "somebody is never let through");
+                prop_assert!(asked < 100 * all * all, "a caller is never admitted");
                 match pace.ask(&ask(rate, place, when)) {
                     Paced::Now => calls.push(when),
                     Paced::At(next) => {

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_service_is_allowed_fits_into_an_invocation() {
+    fn the_limits_of_a_service_fit_into_an_invocation() {
         // API Gateway waits for 30 seconds, of which the gateway needs some to settle. Lambda accepts and returns 6 MB,
         // in which a body is in base64, a third longer, beside its headers.
         const INVOCATION: usize = 6_000_000;

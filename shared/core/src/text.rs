@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_fit_to_be_shown() {
+    fn a_cut_text_is_safe_to_display() {
         assert_eq!(cut(" gnp.\u{202E}exe\r\n\u{0} 👩\u{200D}🚀 ", 99), "gnp.exe 👩\u{200D}🚀");
         assert_eq!((cut("été", 2), cut("\u{FEFF} ", 9)), ("ét".to_owned(), String::new()));
     }

@@ -35,7 +35,7 @@ pub fn person() -> UserId {
 
 /// Creates the records of a new organisation.
 pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
-    let org = Organisation::found("Acme", now).expect("it is a name");
+    let org = Organisation::create("Acme", now).expect("it is a name");
     let (id, user) = (org.id, owner.clone());
     NewOrg {
         org,

@@ -42,7 +42,7 @@ pub fn event(kind: EventKind, now: Timestamp, facts: &Value) -> String {
 pub fn revoked(org: OrgId, now: Timestamp) -> SubscribedEvent {
     let facts = json!({ "org_id": org, "key_id": "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "name": "K", "actor": "user_ann1" });
     match DeliveryMessage::parse(&event(EventKind::KeyRevoked, now, &facts)) {
-        Ok(DeliveryMessage::Tell(heard)) => *heard,
+        Ok(DeliveryMessage::Event(subscribed)) => *subscribed,
         other => panic!("endpoints can subscribe to it: {other:?}"),
     }
 }

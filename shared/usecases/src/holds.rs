@@ -52,7 +52,7 @@ pub async fn open<F: GetKey + OpenHold>(
                 }
                 facts.spender = key.spender;
                 finder.correct(text, &facts, opening.ask.now).await;
-                opening.respend(facts);
+                opening.set_key(facts);
             }
         }
     }
@@ -99,7 +99,7 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
     let (mut hold, mut failed) = (opened.clone(), false);
     loop {
         let Some(step) = hold.resolve(how, by)? else { return Ok(hold) };
-        let step = step.telling(call);
+        let step = step.with_call(call);
         match holds.resolve_hold(&step).await {
             Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
             // `NoMoreRefunds` does not happen, because these refunds have no daily limit.

@@ -87,7 +87,7 @@ pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
     let (org, member) = match table.get_org(key.org).await? {
         Some(_) => match (table.get_member(key.org, &legacy.owner).await?, &legacy.place) {
             (Some(_), _) => (None, None),
-            (None, Place::Here(_)) => return Ok(Plan::Problem("its owner is no member of the organisation")),
+            (None, Place::Here(_)) => return Ok(Plan::Problem("its owner is not a member of the organisation")),
             (None, Place::Former(_)) => (None, Some(legacy.member(OrgRole::Developer, by))),
             (None, Place::Personal) => (None, Some(legacy.member(OrgRole::Owner, by))),
         },
@@ -113,7 +113,7 @@ pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + M
     legacy: &LegacyKey,
     by: &ChangeContext<'_>,
 ) -> Result<CarryOutcome, Fault> {
-    let mut retry = ConflictRetry::of("what the key is carried over to, or its pepper,");
+    let mut retry = ConflictRetry::of("the key's organisation or pepper");
     loop {
         let carrying = match plan(table, legacy, by).await? {
             Plan::Carry(carrying) => carrying,
@@ -149,13 +149,13 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     let (step, advance) = match migration.stage {
         Stage::Carried if !left.is_empty() => {
             let next = Stage::Announced(today);
-            let tell = |deadline| migration.tell(EventData::KeyMigrationStarted, deadline, &left, now);
-            (migration.step(next, next.deadline().map(tell)), Advance::Announced)
+            let notification = |deadline| migration.notification(EventData::KeyMigrationStarted, deadline, &left, now);
+            (migration.step(next, next.deadline().map(notification)), Advance::Announced)
         }
         Stage::Announced(_) if !left.is_empty() => {
             let next = Stage::Reminded(today);
-            let tell = |deadline| migration.tell(EventData::KeyMigrationReminder, deadline, &left, now);
-            (migration.step(next, next.deadline().map(tell)), Advance::Reminded)
+            let notification = |deadline| migration.notification(EventData::KeyMigrationReminder, deadline, &left, now);
+            (migration.step(next, next.deadline().map(notification)), Advance::Reminded)
         }
         Stage::Carried | Stage::Announced(_) | Stage::Reminded(_) => {
             let mut revoked = keys.iter().filter(|key| was_revoked_here(key)).count() as u64;

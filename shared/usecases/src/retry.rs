@@ -32,7 +32,7 @@ impl ConflictRetry {
         if self.backoff.wait().await {
             return Ok(());
         }
-        Err(Fault::unavailable(format!("{} kept changing until the time was up", self.what)))
+        Err(Fault::unavailable(format!("{} kept changing until the invocation's time was up", self.what)))
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn tries_go_on_until_the_deadline_and_leave_time_for_the_answer() {
+    async fn tries_continue_until_the_deadline_and_leave_time_for_the_answer() {
         let budget = InvocationBudget::new(Duration::from_secs(10));
         let began = tokio::time::Instant::now();
         let (tries, fault) = budget

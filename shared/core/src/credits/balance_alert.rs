@@ -38,19 +38,19 @@ impl AlertThreshold {
 
     /// Returns the lowest threshold that `balance` has reached, unless it was announced before.
     fn reached(self, balance: i64) -> Option<u8> {
-        let untold = |mark: &u8| self.next.is_some_and(|next| *mark <= next);
-        ALERT_PERCENTAGES.into_iter().rev().filter(untold).find(|mark| balance <= self.at(*mark))
+        let unannounced = |percent: &u8| self.next.is_some_and(|next| *percent <= next);
+        ALERT_PERCENTAGES.into_iter().rev().filter(unannounced).find(|percent| balance <= self.at(*percent))
     }
 
     /// Returns the next lower threshold, in percent.
-    fn below(mark: u8) -> Option<u8> {
-        ALERT_PERCENTAGES.into_iter().find(|lower| *lower < mark)
+    fn below(percent: u8) -> Option<u8> {
+        ALERT_PERCENTAGES.into_iter().find(|lower| *lower < percent)
     }
 
-    /// Returns the range of balances at which `mark` is the lowest threshold reached.
-    pub fn band(self, mark: u8) -> RangeInclusive<i64> {
-        let least = Self::below(mark).map_or(i64::MIN, |lower| self.at(lower) + 1);
-        least..=self.at(mark)
+    /// Returns the range of balances at which `percent` is the lowest threshold reached.
+    pub fn band(self, percent: u8) -> RangeInclusive<i64> {
+        let least = Self::below(percent).map_or(i64::MIN, |lower| self.at(lower) + 1);
+        least..=self.at(percent)
     }
 }
 
@@ -59,7 +59,7 @@ impl Wallet {
     /// threshold. Without a next threshold it is the balance plus one, so that the balance covers a smaller debit.
     pub fn headroom(&self) -> i64 {
         match self.alert.next {
-            Some(mark) => self.balance.saturating_sub(self.alert.at(mark)),
+            Some(percent) => self.balance.saturating_sub(self.alert.at(percent)),
             None => self.balance.saturating_add(1),
         }
     }
@@ -67,7 +67,7 @@ impl Wallet {
     /// Moves the next threshold up again, to the highest one below the balance, even if that was crossed before.
     /// Clawed-back credits that are given back can run out again.
     pub(super) fn rearm(&mut self) {
-        let below = ALERT_PERCENTAGES.into_iter().find(|mark| self.alert.at(*mark) < self.balance);
+        let below = ALERT_PERCENTAGES.into_iter().find(|percent| self.alert.at(*percent) < self.balance);
         self.alert.next = self.alert.next.max(below);
     }
 
@@ -75,11 +75,11 @@ impl Wallet {
     /// announces it, or `None` if there is nothing new to announce.
     pub fn alert(&mut self, now: Timestamp) -> Option<(u8, Event)> {
         let WalletId::Organisation(org) = &self.id else { return None };
-        let mark = self.alert.reached(self.balance)?;
-        self.alert.next = AlertThreshold::below(mark);
+        let percent = self.alert.reached(self.balance)?;
+        self.alert.next = AlertThreshold::below(percent);
         let (balance, reference) = (self.balance, self.alert.reference);
-        let low = WalletLow { org_id: *org, percent: mark, balance, reference };
-        Some((mark, Event::new(now, EventData::WalletLow(low))))
+        let low = WalletLow { org_id: *org, percent, balance, reference };
+        Some((percent, Event::new(now, EventData::WalletLow(low))))
     }
 }
 

@@ -17,7 +17,7 @@ impl Resolution {
     ///
     /// A refund given this way has no daily limit, because the gateway saw the failure itself.
     #[must_use]
-    pub fn telling(mut self, told: &CallRecord) -> Self {
+    pub fn with_call(mut self, call: &CallRecord) -> Self {
         let hold = &self.hold;
         self.receipt = Some(Receipt {
             id: ReceiptId::of_hold(hold.id),
@@ -27,8 +27,8 @@ impl Resolution {
             at: hold.opened_at,
             caller: hold.caller.clone(),
             fingerprint: String::new(),
-            call: told.facts.clone(),
-            outcome: Some(told.outcome.clone()),
+            call: call.facts.clone(),
+            outcome: Some(call.outcome.clone()),
         });
         self.refund_of = None;
         self

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_idempotency_key_names_one_thing_of_a_kind() {
+    fn one_idempotency_key_gives_one_id_of_a_kind() {
         let (now, key) = (Timestamp::from_secs(1), "order 17");
         let (org, other) = (OrgId::mint(now), OrgId::mint(now));
         let hold = HoldId::for_key(org, "pdf-api", key);

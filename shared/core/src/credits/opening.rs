@@ -99,7 +99,7 @@ impl Opening {
 
     /// Replaces the key's facts and thereby the wallet that pays, after the table answered
     /// [`OpeningOutcome::PayerChanged`].
-    pub fn respend(&mut self, key: KeyFacts) {
+    pub fn set_key(&mut self, key: KeyFacts) {
         self.key = key;
         self.hold.wallet = self.key.wallet();
     }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terms_lie_within_the_limits_and_name_the_field_that_does_not() {
+    fn terms_outside_the_limits_are_refused_by_field() {
         let hour = HoldTerms::parse("pdf", 1, None).unwrap();
         assert_eq!((hour.service.name, hour.amount, hour.ttl), ("pdf", 1, Duration::from_hours(1)));
         for (name, amount, ttl) in [("pdf", 1_000, Some(60)), ("ai", 10_000, Some(86_400))] {

@@ -252,7 +252,7 @@ impl Payment {
 
     /// Adds a report. Returns `None` if it changes nothing. Refunds only grow. Disputes only rise to a higher state,
     /// and within one state to a larger amount.
-    pub fn told(&self, cause: &ClawBackCause) -> Option<Self> {
+    pub fn with_report(&self, cause: &ClawBackCause) -> Option<Self> {
         let mut payment = self.clone();
         match cause {
             ClawBackCause::Refund { refunded_cents } => {
@@ -308,18 +308,18 @@ impl ClawBack {
     /// Returns the event of the outcome, or `None` if no credits were moved or no event announces it. `balance` is the
     /// wallet's balance afterwards.
     pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome, balance: i64) -> Option<Event> {
-        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+        let event_of = |event: fn(PaymentEvent) -> EventData, cents, credits| {
             Some(moved(event, sale, &self.payment, [cents, credits], balance, self.now))
         };
         match (&self.cause, outcome) {
             (ClawBackCause::Refund { refunded_cents }, ClawBackOutcome::Taken(credits)) => {
-                told(EventData::PaymentRefunded, *refunded_cents, credits)
+                event_of(EventData::PaymentRefunded, *refunded_cents, credits)
             }
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
-                told(EventData::PaymentDisputed, *cents, credits)
+                event_of(EventData::PaymentDisputed, *cents, credits)
             }
             (ClawBackCause::Dispute { cents, state: DisputeState::Won, .. }, ClawBackOutcome::GivenBack(credits)) => {
-                told(EventData::PaymentDisputeWon, *cents, credits)
+                event_of(EventData::PaymentDisputeWon, *cents, credits)
             }
             _ => None,
         }
@@ -338,7 +338,7 @@ impl ClawBack {
 
 impl Wallet {
     /// Applies the outcome of a report to the wallet. `lot` is the lot that was bought.
-    pub fn follow(&mut self, lot: LotId, outcome: ClawBackOutcome) {
+    pub fn apply(&mut self, lot: LotId, outcome: ClawBackOutcome) {
         match outcome {
             ClawBackOutcome::Taken(credits) => self.claw_back(lot, credits),
             ClawBackOutcome::GivenBack(credits) => self.give_back(lot, credits),
@@ -351,7 +351,7 @@ impl Purchase {
     /// Returns the audit entry for credits that are clawed back because refunds or disputes were reported before the
     /// purchase.
     pub fn audit_of_early_refund(&self, credits: u64) -> AuditEntry {
-        let details = json!({ "credits": credits, "cause": "told before the purchase" });
+        let details = json!({ "credits": credits, "cause": "reported before the purchase" });
         let (subject, origin) = (self.payment.as_str(), &self.audit.origin);
         AuditEntry::new(self.org, AuditAction::CreditsClawedBack, subject, origin, self.now, details)
     }
@@ -362,11 +362,11 @@ impl Purchase {
         let Some(sale) = &sold.sale else { return Vec::new() };
         let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
         let disputed = sold.clawed_back.saturating_sub(refunded);
-        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+        let event_of = |event: fn(PaymentEvent) -> EventData, cents, credits| {
             (credits > 0).then(|| moved(event, sale, &sold.id, [cents, credits], balance, self.now))
         };
-        let refund = told(EventData::PaymentRefunded, sold.refunded_cents, refunded);
-        refund.into_iter().chain(told(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
+        let refund = event_of(EventData::PaymentRefunded, sold.refunded_cents, refunded);
+        refund.into_iter().chain(event_of(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
     }
 }
 

@@ -43,12 +43,12 @@ impl Outcome {
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `status_code` unless it is 100 to 599, or `response_ms` if it is more than a day.
-    pub fn told(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
+    pub fn reported(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
         if !(100..=599).contains(&status_code) {
             return Err(Fault::field("status_code", "status_code must be 100 to 599"));
         }
         if response_ms > RESPONSE_MS_MAX {
-            return Err(Fault::field("response_ms", format!("response_ms must be at most {RESPONSE_MS_MAX}, a day")));
+            return Err(Fault::field("response_ms", format!("response_ms must be at most {RESPONSE_MS_MAX} (a day)")));
         }
         Ok(Self { status_code, response_ms, details })
     }

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_2xx_is_a_success_and_everything_else_has_a_word() {
+    fn only_2xx_is_a_success_and_everything_else_has_an_error_name() {
         for (status, want) in [
             (199, Some("status")),
             (200, None),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_receiver_says_is_cut_and_made_fit_to_be_shown() {
+    fn a_receivers_answer_is_cut_and_made_safe_to_display() {
         let body = format!("<b>no\r\n\u{202e}\0 {}", "x".repeat(10_000));
         let Posted::Answered { excerpt, retry_after, .. } =
             Posted::answered(500, Some(&"9".repeat(65)), &[body.as_bytes(), b"\xff"].concat())

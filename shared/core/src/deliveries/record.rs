@@ -108,16 +108,16 @@ pub struct Delivery {
 
 impl Delivery {
     /// Creates the delivery of an event to an endpoint, due now. The same event and endpoint always give the same id.
-    pub fn of(heard: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
-        let (event, to) = (heard.id.to_string(), endpoint.id.to_string());
+    pub fn of(subscribed: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
+        let (event, to) = (subscribed.id.to_string(), endpoint.id.to_string());
         Self {
-            id: DeliveryId::derive_at(heard.occurred_at, &[&event, &to]),
+            id: DeliveryId::derive_at(subscribed.occurred_at, &[&event, &to]),
             org: endpoint.org,
             endpoint: endpoint.id,
-            event: heard.id,
-            kind: heard.kind,
+            event: subscribed.id,
+            kind: subscribed.kind,
             person,
-            payload: heard.payload.clone(),
+            payload: subscribed.payload.clone(),
             status: DeliveryStatus::Pending,
             created_at: now,
             began: now,
@@ -174,7 +174,8 @@ pub fn redelivery_hour(now: Timestamp) -> Timestamp {
 /// Returns the 429 for an organisation that has requested [`REDELIVERIES_AN_HOUR`] redeliveries in this hour.
 pub fn too_many_redeliveries(now: Timestamp) -> Fault {
     let resets_at = redelivery_hour(now).plus(HOUR);
-    let message =
-        format!("An organisation may ask for {REDELIVERIES_AN_HOUR} redeliveries an hour; try again at {resets_at}");
+    let message = format!(
+        "organisation can request at most {REDELIVERIES_AN_HOUR} redeliveries an hour; try again at {resets_at}"
+    );
     Fault::new(Code::RateLimited, message).limited(u64::from(REDELIVERIES_AN_HOUR), resets_at, now)
 }

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_and_come_to_no_more_than_three_days_for_any_delivery() {
+    fn waits_grow_and_sum_to_less_than_three_days() {
         assert!(WAITS.windows(2).all(|pair| pair[0] < pair[1]));
         for n in 0..500 {
             let delivery = DeliveryId::derive(&[&n.to_string()]);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_together_does_not_come_again_together() {
+    fn deliveries_that_fail_together_are_repeated_apart() {
         let then = |n: u32| next(DeliveryId::derive(&[&n.to_string()]), 4, at(0), &failed(), at(0));
         let times: std::collections::BTreeSet<String> = (0..100).map(|n| format!("{:?}", then(n))).collect();
         assert!(times.len() > 90);
@@ -119,6 +119,6 @@ mod tests {
             assert_eq!(wait(status, asked), 5, "{status} {asked}");
         }
         let late = next(delivery, 1, at(0).minus(LASTS), &failed(), at(0));
-        assert_eq!(late, Next::GiveUp, "whose time is over");
+        assert_eq!(late, Next::GiveUp, "three days have passed");
     }
 }

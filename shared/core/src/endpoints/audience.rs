@@ -37,10 +37,12 @@ impl EventKind {
             | Self::JobCompleted
             | Self::JobFailed
             | Self::QuotaExceeded => Audience::Person,
-            Self::JobRequested => Audience::Nobody("work for generators, with addresses that only they can use"),
-            Self::InvitationCreated => Audience::Nobody("between who invites and who is invited, by mail"),
+            Self::JobRequested => Audience::Nobody("a request to generators, with signed URLs that only they can use"),
+            Self::InvitationCreated => {
+                Audience::Nobody("private to the inviter and the invited person, who gets it by mail")
+            }
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
-                Audience::Nobody("of one person's old keys within an organisation, who is written to")
+                Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
         }
     }
@@ -77,8 +79,8 @@ impl EventData {
 
 /// Returns every kind that endpoints can subscribe to, sorted by name.
 pub fn offered() -> Vec<EventKind> {
-    let told = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
-    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(told).collect();
+    let has_audience = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
+    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(has_audience).collect();
     kinds.sort_by_key(|kind| kind.name());
     kinds
 }
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_has_a_reason_and_everything_else_is_offered() {
+    fn kinds_without_audience_have_a_reason_and_all_others_are_offered() {
         let left_out: Vec<&str> = EventKind::ALL
             .into_iter()
             .filter(|kind| matches!(kind.audience(), Audience::Nobody(why) if !why.is_empty()))

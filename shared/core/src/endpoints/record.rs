@@ -91,7 +91,7 @@ impl Endpoint {
     }
 
     /// Returns whether it gets events of a kind.
-    pub fn hears(&self, kind: EventKind) -> bool {
+    pub fn gets(&self, kind: EventKind) -> bool {
         self.is_active() && self.events.contains(&kind)
     }
 
@@ -125,8 +125,13 @@ pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
     }
     let read = |name: &String| {
         let kind = offered().into_iter().find(|kind| kind.name() == name);
-        let unknown =
-            || refuse(format!("unknown event `{}`; known are {}", text::cut(name, NAME_SHOWN), known().join(", ")));
+        let unknown = || {
+            refuse(format!(
+                "unknown event `{}`; the known events are {}",
+                text::cut(name, NAME_SHOWN),
+                known().join(", ")
+            ))
+        };
         kind.ok_or_else(unknown)
     };
     names.iter().map(read).collect()
@@ -147,6 +152,6 @@ pub fn endpoint_not_found() -> Fault {
 
 /// Returns the 409 for an organisation that already has [`ENDPOINTS_MAX`] endpoints.
 pub fn too_many_endpoints() -> Fault {
-    let message = format!("An organisation may have {ENDPOINTS_MAX} endpoints; delete one first");
+    let message = format!("organisation already has {ENDPOINTS_MAX} endpoints; delete one first");
     Fault::new(Code::Conflict, message).detail("limit", ENDPOINTS_MAX)
 }

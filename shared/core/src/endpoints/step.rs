@@ -56,11 +56,11 @@ impl Endpoint {
         let personal = |kind: &EventKind| matches!(kind.audience(), Audience::Person);
         let events = patch.events.as_ref().unwrap_or(&self.events);
         let moves = patch.url.as_ref().is_some_and(|url| *url != self.url) && events.iter().any(personal);
-        let hears_more = events.difference(&self.events).any(personal);
-        if *user == self.created_by || !(moves || hears_more) {
+        let gets_more = events.difference(&self.events).any(personal);
+        if *user == self.created_by || !(moves || gets_more) {
             return Ok(());
         }
-        let message = "only the person who registered the endpoint can send their personal events to another url";
+        let message = "only the person who registered the endpoint can add personal events, or change url while it gets personal events";
         Err(Fault::new(Code::RoleRequired, message))
     }
 

@@ -60,7 +60,7 @@ impl HookUrl {
             _ => return Err("must begin with https://".to_owned()),
         }
         if !private && url.port().is_some_and(|port| port != HTTPS && port < PORT_MIN) {
-            return Err(format!("must have the port {HTTPS}, or one from {PORT_MIN} on"));
+            return Err(format!("must have port {HTTPS} or a port from {PORT_MIN} to 65535"));
         }
         if url.is_allowed(private) { Ok(url) } else { Err("must have a public host".to_owned()) }
     }
@@ -136,17 +136,18 @@ fn shape_of(authority: &str, target: &str) -> Result<(), &'static str> {
     if authority.contains('@') {
         return Err("must not contain a user name or password");
     }
-    let host = host(authority).map_err(|_| "must have a plain host, and a port that is a number, if any")?;
+    let host =
+        host(authority).map_err(|_| "must have a host in its plain form and, if it has a port, a number as port")?;
     if host.len() > HOST_MAX {
         return Err("must have a host of at most 253 characters");
     }
     if target.contains('#') {
-        return Err("must have no fragment");
+        return Err("must not contain a fragment (#)");
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
     let escaped = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
     if !target.bytes().all(plain) || !target.split('%').skip(1).all(escaped) {
-        return Err("must have a path and a query of plain characters, others escaped");
+        return Err("must have only ASCII characters in path and query; percent-encode all others");
     }
     Ok(())
 }
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_taken_apart_as_it_is_called() {
+    fn a_url_is_split_as_it_is_called() {
         for (text, host, origin, target) in [
             ("https://a.example", "a.example", "https://a.example", "/"),
             ("https://a.example/", "a.example", "https://a.example", "/"),
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_lead_elsewhere_is_refused_in_all_its_spellings() {
+    fn ambiguous_and_private_urls_are_refused_in_all_spellings() {
         let long = format!("https://a.example/{}", "a".repeat(LENGTH_MAX));
         for bad in [
             "",
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_laptop_may_be_called_and_link_local_addresses_by_nobody() {
+    fn private_addresses_can_be_allowed_but_link_local_ones_never() {
         for good in [
             "http://127.0.0.1:9000/hooks",
             "http://localhost:9000",
@@ -290,12 +291,12 @@ mod tests {
             assert!(!is_taken(bad, true), "{bad}");
         }
         let kept = HookUrl::kept("http://127.0.0.1:9000/hooks").unwrap();
-        assert!(kept.is_allowed(true) && !kept.is_allowed(false), "what the parameter no longer allows is not called");
+        assert!(kept.is_allowed(true) && !kept.is_allowed(false), "a stored url is checked again");
     }
 
     proptest! {
         #[test]
-        fn whatever_is_taken_is_safe_in_a_request_line(text in "https://[a-z0-9.:@%/?#\\[\\] \\\\x-]{1,40}") {
+        fn an_accepted_url_is_safe_in_a_request_line(text in "https://[a-z0-9.:@%/?#\\[\\] \\\\x-]{1,40}") {
             if let Ok(url) = HookUrl::parse(&text, false) {
                 prop_assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
                 prop_assert!(url.target().starts_with('/') && !url.target().contains('#'));

@@ -95,7 +95,7 @@ catalogue! {
     JobRequested(JobRequested) = "job.requested",
     /// A job was delivered, and all its files are ready.
     JobCompleted(JobCompleted) = "job.completed",
-    /// A job failed for good. It does not count against the owner's monthly allowance.
+    /// A job failed for good. Its allowance is given back, unless the owner deleted an output that was ready.
     JobFailed(JobFailed) = "job.failed",
     /// Somebody was invited to an organisation. The event does not have the address; the invitation has.
     InvitationCreated(InvitationCreated) = "invitation.created",

@@ -159,7 +159,7 @@ fn anomaly_schema(generator: &mut SchemaGenerator) -> Schema {
         "required": ["kind", "details"],
         "properties": {
             "kind": { "description": "What is unusual.", "enum": kinds },
-            "details": { "description": "The numbers behind it; which there are depends on the kind.", "type": "object", "properties": details },
+            "details": { "description": "The numbers of the anomaly; its fields depend on the kind.", "type": "object", "properties": details },
         },
         "allOf": rules,
     })

@@ -46,7 +46,7 @@ impl EventMessage {
     /// If it is not an event, or a field that events of its kind have is missing or malformed.
     pub fn parse(body: &str) -> Result<Self, MalformedEvent> {
         let Envelope { detail_type, detail: mut facts } =
-            serde_json::from_str(body).map_err(|_| MalformedEvent("the message is no event".to_owned()))?;
+            serde_json::from_str(body).map_err(|_| MalformedEvent("the message is not an event".to_owned()))?;
         let Stamp { event_id: id, occurred_at } =
             serde_path_to_error::deserialize(&facts).map_err(|error| MalformedEvent::of(&error))?;
         let kind = EventKind::from_name(&detail_type);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_is_ignored_and_can_be_passed_on() {
+    fn an_unknown_field_is_ignored_and_can_be_passed_on() {
         let mut detail = revoked();
         detail["since"] = json!({ "version": 2 });
         let known = EventMessage::parse(&message("key.revoked", &revoked())).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_not_known_has_its_id_and_no_data() {
+    fn an_unknown_kind_has_an_id_and_no_data() {
         let stamp = json!({ "event_id": "01M7YREWKH7VM7Z3Z2KWSH2FTS", "occurred_at": "2026-11-21T10:30:00Z" });
         let sung = EventMessage::parse(&message("job.sung", &stamp)).unwrap();
         assert_eq!((sung.data, sung.detail_type.as_str(), sung.id.to_string().len()), (None, "job.sung", 26));
@@ -120,10 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_and_not_quoted() {
+    fn a_malformed_field_is_named_and_not_quoted() {
         let error = |body: &str| EventMessage::parse(body).unwrap_err().to_string();
         for body in ["", "[]", "{}", r#"{"detail-type": "key.revoked", "detail": "secret"}"#] {
-            assert_eq!(error(body), "the message is no event", "{body}");
+            assert_eq!(error(body), "the message is not an event", "{body}");
         }
         for (name, value) in [
             ("event_id", json!("secret")),

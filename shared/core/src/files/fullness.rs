@@ -57,10 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn the_grant_that_reaches_four_fifths_tells_and_no_other() {
+    fn only_the_grant_that_crosses_the_mark_has_a_notice() {
         let mark = mark(Plan::Free);
         assert_eq!(mark, 858_993_459, "80 % of a GiB, rounded down");
-        for (committed, tells) in [
+        for (committed, notified) in [
             (0, false),
             (mark - 1_001, false),
             (mark - 1_000, true),
@@ -68,30 +68,30 @@ mod tests {
             (mark, false),
             (mark + 1, false),
         ] {
-            assert_eq!(grant(1_000).notice(committed).is_some(), tells, "{committed}");
+            assert_eq!(grant(1_000).notice(committed).is_some(), notified, "{committed}");
         }
-        let told = grant(1_000).notice(mark - 1).unwrap().detail();
-        assert_eq!(told["used"], mark - 1 + 1_000);
-        assert_eq!(told["limit"], 1 << 30);
+        let detail = grant(1_000).notice(mark - 1).unwrap().detail();
+        assert_eq!(detail["used"], mark - 1 + 1_000);
+        assert_eq!(detail["limit"], 1 << 30);
     }
 
     proptest! {
         #[test]
-        fn as_often_as_the_mark_is_crossed_upwards_it_is_told(
+        fn each_upward_crossing_has_one_notice(
             steps in proptest::collection::vec((1_u64..=10 << 20, any::<bool>()), 0..300),
             begun in 0_u64..1 << 30,
         ) {
-            let (mut committed, mut told, mut crossed) = (begun, 0, 0);
+            let (mut committed, mut notices, mut crossed) = (begun, 0, 0);
             for (size, up) in steps {
                 if up {
-                    told += u32::from(grant(size).notice(committed).is_some());
+                    notices += u32::from(grant(size).notice(committed).is_some());
                     crossed += u32::from(committed < mark(Plan::Free) && committed + size >= mark(Plan::Free));
                     committed += size;
                 } else {
                     committed = committed.saturating_sub(size);
                 }
             }
-            prop_assert_eq!(told, crossed);
+            prop_assert_eq!(notices, crossed);
         }
     }
 }

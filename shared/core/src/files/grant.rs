@@ -42,15 +42,18 @@ impl GrantRequest {
         {
             return Err(Fault::new(
                 Code::UnsupportedFileType,
-                format!("A file named .{extension} cannot be {}", media.name),
+                format!("filename ends in .{extension}, which is no extension of {}", media.name),
             )
             .detail("field", "filename")
             .detail("extensions", media.extensions));
         }
         let kind = kind.unwrap_or(media.kinds[0]);
         if !media.kinds.contains(&kind) {
-            return Err(Fault::new(Code::UnsupportedFileType, format!("{} cannot be a {}", media.name, kind.name()))
-                .detail("field", "kind"));
+            return Err(Fault::new(
+                Code::UnsupportedFileType,
+                format!("kind cannot be {} for {}", kind.name(), media.name),
+            )
+            .detail("field", "kind"));
         }
         if size == 0 {
             return Err(Fault::field("size", "size must be at least 1"));
@@ -99,9 +102,9 @@ impl GrantRequest {
 
 fn unsupported_type(content_type: &str) -> Fault {
     let message = if content_type.trim().is_empty() {
-        "contentType is empty; `supported` lists those that can be sent".to_owned()
+        "contentType must not be empty; `supported` lists the supported types".to_owned()
     } else {
-        "contentType is not supported; `supported` lists those that are".to_owned()
+        "contentType is not supported; `supported` lists the supported types".to_owned()
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")
@@ -117,7 +120,7 @@ fn parse_sha256(text: &str) -> Result<String, Fault> {
     if digits.len() == 43 && digits.bytes().all(alphabet) && exact {
         Ok(text.to_owned())
     } else {
-        Err(Fault::field("sha256", "sha256 must be 32 bytes in base64, 44 characters"))
+        Err(Fault::field("sha256", "sha256 must be 32 bytes in padded base64 (44 characters)"))
     }
 }
 
@@ -160,14 +163,13 @@ impl Grant {
 ///
 /// # Errors
 /// `CONFLICT` if the grant was used or has expired, or if its file was deleted.
-pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
-    let over =
-        |how: &str| format!("The upload granted for this {idempotency_key} has {how}; ask again with a new {anew}");
+pub fn still_usable(file: File, (repeated, renew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
+    let over = |how: &str| format!("upload granted for this {repeated} {how}; ask again with a new {renew}");
     if file.status != Status::Pending {
-        return Err(Fault::new(Code::Conflict, over("ended")).detail("status", file.status.name()));
+        return Err(Fault::new(Code::Conflict, over("has ended")).detail("status", file.status.name()));
     }
     if now >= file.grant_expires_at {
-        return Err(Fault::new(Code::Conflict, over("run out")));
+        return Err(Fault::new(Code::Conflict, over("has expired")));
     }
     Ok(file)
 }
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn kind_follows_the_type_unless_asked_for() {
+    fn the_kind_follows_the_type_unless_requested() {
         assert_eq!(parse("a.png", "image/png", None), Ok(Kind::Image));
         assert_eq!(parse("a.pdf", "application/pdf", None), Ok(Kind::Book));
         assert_eq!(parse("a.md", "text/markdown; charset=utf-8", None), Ok(Kind::Blog));
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sha256_is_44_characters_that_spell_32_bytes() {
+    fn a_sha256_is_44_characters_that_encode_32_bytes() {
         assert!(parse_sha256("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=").is_ok());
         for bad in [
             "",

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_character_cut_off_by_the_range_does_not_condemn_a_text() {
+    fn a_character_cut_off_by_the_range_is_accepted() {
         let text = "aé".as_bytes();
         assert_eq!(judge(&text[..2], "text/plain"), Finding::Genuine(None));
         assert_eq!(judge(b"a\xc3b", "text/plain"), Finding::Impostor("unknown bytes"));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn mpeg_4_is_known_by_every_brand_in_use() {
+    fn all_common_brands_of_mpeg_4_are_recognised() {
         for brand in [b"isom", b"iso2", b"iso6", b"iso7", b"iso8", b"iso9", b"isoa", b"mp42", b"3gp4", b"3gp5", b"3gp6"]
         {
             let head = [b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mp42isom"].concat();

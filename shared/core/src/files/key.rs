@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_whose_id_starts_alike_owns_nothing_here() {
+    fn a_user_whose_id_begins_like_another_does_not_own_their_files() {
         let (ann1, ann12) = (user("user_ann1"), user("user_ann12"));
         let key = "user_ann12/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png";
         assert!(ObjectKey::parse_for(&ann12, key).is_some());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_we_make_are_keys() {
+    fn only_keys_that_are_built_here_are_parsed() {
         let good = "user_ann1/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png";
         assert!(ObjectKey::parse(good).is_some());
         for bad in [

@@ -23,10 +23,10 @@ impl FileName {
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let name: String = text.nfc().collect();
         if name.trim().is_empty() {
-            return Err(invalid("filename is empty"));
+            return Err(invalid("filename must not be empty"));
         }
         if name == "." || name == ".." {
-            return Err(invalid("filename is a directory"));
+            return Err(invalid("filename must not be a directory (. or ..)"));
         }
         if name.len() > NAME_MAX {
             return Err(invalid("filename must be at most 255 bytes").detail("limit", NAME_MAX));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_keeps_what_can_be_kept() {
+    fn a_slug_keeps_letters_digits_and_dots() {
         assert_eq!(slug("photo été.png"), "photo-ete.png");
         assert_eq!(slug("file..name.png"), "file..name.png");
         assert_eq!(slug("%2e%2e%2f.png"), "2e-2e-2f.png");

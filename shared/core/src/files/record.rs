@@ -197,11 +197,11 @@ impl File {
                 version: version.clone(),
             }),
             (Status::Pending | Status::Processing, _) => {
-                Err(Fault::new(Code::NotReady, "The file has not been checked yet")
+                Err(Fault::new(Code::NotReady, "file has not arrived or is being checked; try again later")
                     .detail("status", self.status.name())
                     .retry_after(Duration::from_secs(1)))
             }
-            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file contains malware")),
+            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "file contains malware and cannot be read")),
             (Status::Ready | Status::Rejected | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
         }
     }
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_upload_is_waited_for_longer() {
+    fn sweep_waits_longer_for_a_large_upload() {
         for (size, margin) in [
             (1, SWEEP_MARGIN),
             (75_000_000, SWEEP_MARGIN),

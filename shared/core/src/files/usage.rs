@@ -54,7 +54,7 @@ impl Usage {
         Fault::new(
             Code::StorageQuotaExceeded,
             format!(
-                "The file needs {}; {} of your plan's {} are left",
+                "size exceeds your storage: the file needs {}, and {} of your plan's {} are left",
                 in_words(size),
                 in_words(left),
                 in_words(limit)
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_read_like_speech() {
+    fn sizes_are_formatted_for_people() {
         assert_eq!(in_words(0), "0 bytes");
         assert_eq!(in_words(1023), "1023 bytes");
         assert_eq!(in_words(12 << 20), "12 MB");

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_gets_what_the_call_is_about_and_nothing_of_how_it_came() {
+    fn an_upstream_gets_only_headers_about_the_call_itself() {
         let call = [
             ("Accept", "application/json"),
             ("Authorization", "Bearer sk_live_x7Qa"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_gets_what_the_answer_is_about_and_nothing_that_speaks_for_us() {
+    fn a_caller_gets_only_headers_about_the_answer_itself() {
         let answer = [
             ("Access-Control-Allow-Origin", "*"),
             ("Cache-Control", "public, max-age=3600"),
@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_spelling_passes_what_is_stopped(
+        fn no_spelling_of_a_stopped_header_passes(
             at in 0..NOT_FORWARDED.len() + HOP_BY_HOP.len(), flips in any::<u64>(), value in "[ -~]{0,20}"
         ) {
             let name = NOT_FORWARDED.iter().chain(&HOP_BY_HOP).nth(at).unwrap();

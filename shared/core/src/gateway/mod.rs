@@ -16,8 +16,8 @@ pub use verdict::{Answered, Failure, UpstreamCall, UpstreamOutcome, Verdict};
 use crate::services::{Service, service, unknown_service};
 use crate::{Code, Fault};
 
-/// Name of the gateway as the service that opens and ends its holds. The `@` keeps it apart from services with a token,
-/// whose names cannot contain one.
+/// Name of the gateway as the service that opens and ends its holds. The `@` keeps it apart from the names of services
+/// with a token.
 pub const CALLER: &str = "@gateway";
 
 /// The methods that are forwarded.
@@ -32,7 +32,7 @@ pub fn asked_of(name: &str, method: &str) -> Result<(&'static Service, &'static 
     let service = service(name).ok_or_else(unknown)?;
     if !METHODS.contains(&method) {
         let allowed = METHODS.join(", ");
-        let message = format!("{method} is not forwarded; use {allowed}");
+        let message = format!("method {method} is not forwarded; use {allowed}");
         return Err(Fault::new(Code::MethodNotAllowed, message).header("allow", allowed));
     }
     let reads = matches!(method, "GET" | "HEAD");

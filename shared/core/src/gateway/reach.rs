@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sort_of_address_is_known() {
+    fn every_kind_of_address_has_its_reach() {
         for (text, want) in [
             ("1.1.1.1", Reach::Public),
             ("172.15.255.255", Reach::Public),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_lets_calls_go_to_private_addresses_and_never_to_others() {
+    fn private_addresses_can_be_allowed_and_forbidden_ones_never() {
         let allowed = |reach: Reach| [reach.is_allowed(false), reach.is_allowed(true)];
         assert_eq!(allowed(Reach::Public), [true, true]);
         assert_eq!(allowed(Reach::Private), [false, true]);

@@ -61,7 +61,7 @@ fn is_plain(segment: &str) -> bool {
 /// Removes the parameters of a query that contain the key, however often it is escaped.
 fn without_key(query: &str, key: &str) -> Result<String, Fault> {
     if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
-        return Err(Fault::field("query", "query contains characters that must be escaped"));
+        return Err(Fault::field("query", "query must have only ASCII characters; percent-encode all others"));
     }
     let holds = |pair: &&str| {
         let mut text = pair.replace('+', " ");
@@ -79,7 +79,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
 }
 
 fn bad_path() -> Fault {
-    Fault::field("path", "path cannot be forwarded; every part of it must be a plain name")
+    Fault::field("path", "path must not have empty, `.` or `..` segments, double escapes, or any of \\ ? #")
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_handed_on_below_the_base() {
+    fn a_path_is_forwarded_below_the_base() {
         for (rest, query, want) in [
             ("render", "", "/v1/pdf/render"),
             ("render/", "", "/v1/pdf/render/"),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_out_of_the_base_or_can_be_read_in_two_ways() {
+    fn ambiguous_paths_and_paths_out_of_the_base_are_refused() {
         for rest in [
             "",
             "/",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_taken_out_of_the_query_in_any_escaping() {
+    fn the_key_is_removed_from_the_query_in_any_escaping() {
         for (query, want) in [
             ("key=sk_live_x7Qa&a=1", "?a=1"),
             ("a=1&sk_live_x7Qa", "?a=1"),
@@ -175,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_target_stays_below_the_base_as_anybody_would_resolve_it(rest in "[a./;%\\\\?#: é\u{0}-]{0,12}") {
+        fn every_target_stays_below_the_base_however_it_is_resolved(rest in "[a./;%\\\\?#: é\u{0}-]{0,12}") {
             if let Some(path) = called(&rest, "") {
                 let mut depth = 0_i32;
                 for segment in path.trim_start_matches("/v1/pdf/").split('/') {

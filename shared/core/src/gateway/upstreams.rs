@@ -105,7 +105,7 @@ impl Upstream {
             "https" => {}
             "http" if loopback && private => {}
             "http" => return Err("has no TLS; use https"),
-            _ => return Err("has another protocol than HTTP; use https"),
+            _ => return Err("has a protocol other than HTTP; use https"),
         }
         let allowed = match address(host) {
             Some(ip) => Reach::of(ip).is_allowed(private),
@@ -133,7 +133,7 @@ pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
     let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
     let is_port =
         |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
-    let port_is_well = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    let port_is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     let label = |label: &str| {
         let edges = !label.starts_with('-') && !label.ends_with('-');
         !label.is_empty() && edges && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -142,7 +142,7 @@ pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
     let number =
         |label: &str| label.bytes().all(|b| b.is_ascii_digit()) || label.to_ascii_lowercase().starts_with("0x");
     let named = host.split('.').all(label) && !host.rsplit('.').next().is_some_and(number);
-    if port_is_well && (named || address(host).is_some()) { Ok(host) } else { Err("has no plain host and port") }
+    if port_is_valid && (named || address(host).is_some()) { Ok(host) } else { Err("has no plain host and port") }
 }
 
 /// Parses a host that is an IP address.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_writing_name_the_same() {
+    fn both_forms_of_the_setting_are_equivalent() {
         let json = Upstreams::parse(r#"{"pdf": "https://pdf.example.com", "ai": "https://ai.example.com/v2/"}"#, false);
         let list = Upstreams::parse(" pdf=https://pdf.example.com , ai=https://ai.example.com/v2,", false);
         assert_eq!(json, list);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_upstreams_says_why() {
+    fn a_malformed_setting_names_the_problem() {
         for (text, want) in [
             ("pdf", "is not a list of service=url"),
             ("{\"pdf\"", "is not a JSON object of addresses by service"),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_in_one_spelling() {
+    fn addresses_have_only_one_spelling() {
         let good = |text: &str, origin: &str, base: &str| {
             assert_eq!(origin_and_base(text, false), Ok((origin.to_owned(), base.to_owned())), "{text}");
         };
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn private_addresses_are_for_the_laptop_and_link_local_ones_for_nobody() {
+    fn private_addresses_can_be_allowed_but_link_local_ones_never() {
         for (text, without, with) in [
             ("https://a.example", true, true),
             ("http://a.example", false, false),

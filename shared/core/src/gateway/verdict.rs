@@ -80,7 +80,9 @@ impl Verdict {
             },
             UpstreamOutcome::Failed(failure, cause) => {
                 let fault = match failure {
-                    Failure::Timeout => Fault::new(Code::UpstreamTimeout, "The service did not answer in time"),
+                    Failure::Timeout => {
+                        Fault::new(Code::UpstreamTimeout, "service did not answer in time; the call was not charged")
+                    }
                     Failure::Unreachable => failed("unreachable"),
                     Failure::Broken => failed("malformed"),
                     Failure::TooLarge => failed("too_large"),
@@ -100,7 +102,7 @@ impl Verdict {
 }
 
 fn failed(reason: &'static str) -> Fault {
-    Fault::new(Code::UpstreamFailed, "The service failed; the call was not charged").detail("reason", reason)
+    Fault::new(Code::UpstreamFailed, "service failed; the call was not charged").detail("reason", reason)
 }
 
 #[cfg(test)]
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_is_paid_for_or_is_not() {
+    fn every_status_is_charged_or_refunded() {
         for status in 0..=999 {
             let verdict = answered(status);
             let (paid, logged) = (verdict.answer.is_ok(), verdict.status);

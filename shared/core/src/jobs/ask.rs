@@ -45,7 +45,7 @@ pub enum Ask {
     },
     /// One or more images.
     Images {
-        /// What pictures or a video show.
+        /// What the images or the video show.
         #[schemars(length(min = 1))]
         prompt: String,
         /// Number of images.
@@ -57,7 +57,7 @@ pub enum Ask {
     },
     /// A video.
     Video {
-        /// What pictures or a video show.
+        /// What the images or the video show.
         #[schemars(length(min = 1))]
         prompt: String,
         /// Length of the video in seconds.
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ask_reads_back() {
+    fn a_request_reads_back() {
         let requests = [
             (Kind::Book, Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L\u{e9}on")).unwrap()),
             (Kind::Blog, Ask::text("t", None, None).unwrap()),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_refused_by_name() {
+    fn invalid_fields_are_refused_by_name() {
         for (topic, goal, title, name) in [
             ("", None, None, "topic"),
             ("a\0", None, None, "topic"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_ask_is_titled_by_its_beginning() {
+    fn a_long_request_has_its_beginning_as_title() {
         assert_eq!(Ask::text("topic", None, Some("Title")).unwrap().title(), "Title");
         assert_eq!(Ask::images("two\n  lines", None, None).unwrap().title(), "two lines");
         let long = Ask::video(&"été ".repeat(100), None, None).unwrap().title();

@@ -90,12 +90,12 @@ impl Output {
             claimed: false,
             duration_seconds: None,
         };
-        output.follow(file);
+        output.update_from(file);
         output
     }
 
     /// Updates size, dimensions and version from the file's record, if the file is ready.
-    pub(super) fn follow(&mut self, file: &File) {
+    pub(super) fn update_from(&mut self, file: &File) {
         if let Ok(Readable { version, .. }) = file.readable() {
             (self.size, self.dimensions, self.version) = (file.size, file.dimensions, Some(version));
         }
@@ -286,7 +286,7 @@ pub fn allowance_spent(plan: Plan, kind: Kind, now: Timestamp) -> Fault {
     let class = completion(kind);
     Fault::new(
         Code::GenerationQuotaExceeded,
-        format!("Your plan allows {limit} {class} generations a month; the next month begins at {resets_at}"),
+        format!("Your plan allows {limit} {class} generations a month; try again at {resets_at}"),
     )
     .limited(limit.into(), resets_at, now)
 }

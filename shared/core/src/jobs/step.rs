@@ -59,11 +59,11 @@ impl Job {
     /// Returns the step that lets a generator upload one more file.
     ///
     /// # Errors
-    /// `CONFLICT` if the job has ended, its completion was accepted, or it already has [`GRANTS_PER_FILE`] grants per
-    /// requested file.
+    /// `CONFLICT` if the job has ended, its completion was accepted, or it already has four grants per requested file.
     pub fn granted(&self, file: &File, now: Timestamp) -> Result<JobStep, Fault> {
         if self.status.is_final() || self.claimed_at.is_some() {
-            return Err(Fault::new(Code::Conflict, "job accepts no more files").detail("status", self.status.name()));
+            return Err(Fault::new(Code::Conflict, "job has ended or is already delivered; it accepts no more files")
+                .detail("status", self.status.name()));
         }
         let limit = self.ask.wanted() * GRANTS_PER_FILE;
         if self.outputs.len() >= limit {
@@ -103,7 +103,7 @@ impl Job {
         self.concerned_by(file.id())?;
         Some(self.step(now, |job| {
             for output in job.outputs.iter_mut().filter(|output| output.key == file.key) {
-                output.follow(file);
+                output.update_from(file);
             }
         }))
     }
@@ -117,7 +117,7 @@ impl Job {
     pub fn lost(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         let output = self.concerned_by(file.id())?;
         let had = output.version.is_some() && matches!(file.status, Status::Deleting | Status::Deleted);
-        let message = format!("A file of the result could not be kept: {}", why_lost(file, output));
+        let message = format!("A file of the result was lost: {}", why_lost(file, output));
         let failure = output.claimed.then(|| Failure { code: OUTPUT_LOST.to_owned(), message });
         Some(self.step(now, |job| {
             job.spent |= had;
@@ -175,7 +175,7 @@ impl Job {
         match self.status {
             JobStatus::Pending => Ok(self.failed(CANCELLED, "The job was cancelled", now)),
             JobStatus::Failed if self.failure.as_ref().is_some_and(|failure| failure.code == CANCELLED) => Ok(None),
-            status => Err(Fault::new(Code::Conflict, format!("A job that is {} cannot be cancelled", status.name()))
+            status => Err(Fault::new(Code::Conflict, format!("job is {} and cannot be cancelled", status.name()))
                 .detail("status", status.name())),
         }
     }

@@ -82,7 +82,7 @@ impl ApiKey {
             KeyStatus::Suspended => return Some(Refusal::of(RefusalCode::Suspended, Limiter::Key)),
             KeyStatus::Active => {}
         }
-        if !self.knows_text(ask) || self.expires_at.is_some_and(|end| end <= ask.now) {
+        if !self.accepts_text(ask) || self.expires_at.is_some_and(|end| end <= ask.now) {
             return Some(Refusal::of(RefusalCode::Expired, Limiter::Key));
         }
         if ask.scope.as_ref().is_some_and(|scope| !self.scopes.contains(scope)) {
@@ -98,7 +98,7 @@ impl ApiKey {
     }
 
     /// Returns whether the caller sent the key's current text, or its previous text within the grace period.
-    pub fn knows_text(&self, ask: &Ask) -> bool {
+    pub fn accepts_text(&self, ask: &Ask) -> bool {
         ask.generation == self.generation
             || (ask.generation + 1 == self.generation && self.previous_until.is_some_and(|until| until > ask.now))
     }

@@ -99,14 +99,15 @@ fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
     };
     let scopes: BTreeSet<String> = scopes.iter().map(known).collect::<Result<_, _>>()?;
     if scopes.is_empty() {
-        return Err(Fault::field("scopes", "scopes must name at least one").detail("supported", services::scopes()));
+        return Err(Fault::field("scopes", "scopes must name at least one scope; GET /api/services lists them")
+            .detail("supported", services::scopes()));
     }
     Ok(scopes)
 }
 
 fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
     match quota {
-        Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; revoke a key that must not be used"))),
+        Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; to stop a key, revoke it"))),
         Some(quota) if quota > QUOTA_MAX => {
             Err(Fault::field(field, format!("{field} must be at most {QUOTA_MAX}")).detail("limit", QUOTA_MAX))
         }

@@ -96,7 +96,7 @@ impl ApiKey {
     ) -> Result<KeyStep, Fault> {
         self.require_active()?;
         if self.expires_at.is_some_and(|end| end <= by.now) {
-            return Err(Fault::new(Code::Conflict, "The key has expired"));
+            return Err(Fault::new(Code::Conflict, "key has expired and cannot be rotated; issue another one"));
         }
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
             return Err(Fault::new(
@@ -140,7 +140,7 @@ impl ApiKey {
     /// Suspends the key until it is resumed. Returns `None` if it is not active.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `reason`.
+    /// `INVALID_REQUEST` naming `reason` if that is empty or too long.
     pub fn suspend(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.turn(KeyStatus::Active, KeyStatus::Suspended, AuditAction::KeySuspended, reason, by)
     }
@@ -148,7 +148,7 @@ impl ApiKey {
     /// Resumes a suspended key. Returns `None` if it is not suspended.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `reason`.
+    /// `INVALID_REQUEST` naming `reason` if that is empty or too long.
     pub fn resume(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.turn(KeyStatus::Suspended, KeyStatus::Active, AuditAction::KeyResumed, reason, by)
     }
@@ -206,7 +206,7 @@ impl ApiKey {
             KeyStatus::Revoked => {
                 Err(Fault::new(Code::Conflict, "key is revoked and cannot be changed; issue another one"))
             }
-            KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "The key is suspended; the operator can resume it")),
+            KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "key is suspended; ask the operator to resume it")),
             KeyStatus::Active => Ok(()),
         }
     }

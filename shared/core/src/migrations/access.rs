@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_becomes_scopes_that_exist() {
+    fn a_level_becomes_scopes_of_the_catalogue() {
         let of = |name| AccessLevel::from_name(name).map(|level| level.scopes().into_iter().collect::<Vec<_>>());
         assert_eq!(of("read").unwrap(), ["ai:read", "pdf:read"]);
         for name in ["write", "admin", "full"] {

@@ -16,7 +16,7 @@ use crate::{Fault, KeyId, OrgId, UserId};
 /// Name of the organisation created for a person who had none.
 const PERSONAL: &str = "Personal";
 /// Reason recorded for a key that had been revoked before.
-const REVOKED_BEFORE: &str = "Revoked before it was carried over";
+const REVOKED_BEFORE: &str = "Revoked before it was migrated";
 
 /// A key of an older installation, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl LegacyKey {
     /// # Errors
     /// `INVALID_REQUEST` if the former organisation's id cannot be a name.
     pub fn new_org(&self, by: &ChangeContext<'_>) -> Result<NewOrg, Fault> {
-        let org = Organisation::found_as(self.org(), self.org_name(), by.now)?;
+        let org = Organisation::with_id(self.org(), self.org_name(), by.now)?;
         let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
         Ok(NewOrg {
             owner: self.member(OrgRole::Owner, by),

@@ -16,7 +16,7 @@ const END_AFTER: u16 = 7;
 /// Most keys listed in an event. The event also has the total number.
 const NAMED: usize = 100;
 /// Reason with which an unreplaced key is revoked.
-pub const REASON: &str = "It was not replaced within 30 days after it was carried over from the older installation";
+pub const REASON: &str = "It was not replaced within 30 days after its migration from the older installation";
 
 /// Identifies a migration: the keys of one owner in one organisation that were migrated on one day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +98,7 @@ impl Migration {
 
     /// Builds the event that notifies the owner of the keys that are `left` to replace, and of the day on which they
     /// are revoked. `event` is one of the two kinds for migrations.
-    pub fn tell(
+    pub fn notification(
         &self,
         event: fn(KeyMigrationEvent) -> EventData,
         deadline: Day,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stage_has_its_day() {
+    fn every_stage_ends_on_its_day() {
         let id = MigrationId {
             org: OrgId::derive(&["a"]),
             owner: UserId::parse("user_ann1").unwrap(),

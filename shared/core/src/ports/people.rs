@@ -4,15 +4,15 @@ use super::PortFuture;
 use crate::audit::AuditEntry;
 use crate::idempotency::{CommitOutcome, WriteOutcome};
 use crate::orgs::Member;
-use crate::profiles::{Closing, Telling};
+use crate::profiles::{Closing, ContactUpdate};
 use crate::webhooks::Received;
 use crate::{Timestamp, UserId};
 
 /// Stores the contact details that a webhook of Clerk reports, in one transaction with the webhook's record.
 /// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
-pub trait TellProfile {
+pub trait UpdateContact {
     /// Stores the details. Returns `Conflict` if newer details are stored, or if the account is closed.
-    fn tell_profile(&self, telling: &Telling, received: &Received) -> impl PortFuture<WriteOutcome>;
+    fn update_contact(&self, update: &ContactUpdate, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Closes a person's account, in one transaction with the webhook's record. All personal data of the profile is

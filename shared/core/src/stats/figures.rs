@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_of_the_outcomes_that_were_told() {
+    fn the_success_rate_counts_only_reported_outcomes() {
         let rate =
             |successes, outcomes| Figures { requests: 9, successes, outcomes, ..Figures::default() }.success_rate();
         assert_eq!((rate(0, 0), rate(0, 3), rate(3, 3)), (None, Some(0.0), Some(1.0)));
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_complete_three_hours_behind_their_day() {
+    fn figures_are_complete_three_hours_after_their_day() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
         let complete = |counted_at: &str| {
             let (org, day) = (OrgId::mint(at("2026-11-01T00:00:00Z")), Day::parse("2026-11-21").unwrap());

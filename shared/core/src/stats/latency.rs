@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_there_is_no_percentile() {
+    fn without_times_there_is_no_percentile() {
         assert_eq!(times(&[]).percentile(50), None);
         assert_eq!((times(&[7]).percentile(50), times(&[7]).percentile(95)), (Some(7), Some(7)));
         assert_eq!((times(&[1, 2]).percentile(50), times(&[1, 2]).percentile(95)), (Some(1), Some(2)));
     }
 
     #[test]
-    fn every_time_there_can_be_fits_into_few_classes() {
+    fn all_possible_times_have_few_classes() {
         let mut classes = std::collections::BTreeSet::new();
         let mut ms = 0;
         while ms <= LONGEST {
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_class_is_near_its_times_and_stands_for_itself(ms in 0..=LONGEST) {
+        fn rounding_is_precise_and_idempotent(ms in 0..=LONGEST) {
             prop_assert!(round(ms).abs_diff(ms) * 128 <= ms);
             prop_assert_eq!(round(round(ms)), round(ms));
         }
@@ -118,7 +118,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn and_near_when_there_are_many_in_whatever_order_they_come(
+        fn percentiles_are_near_with_many_times_in_any_order(
             all in prop::collection::vec(0..=LONGEST, 1_600..4_000),
         ) {
             let mut sorted = all.clone();

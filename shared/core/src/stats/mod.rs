@@ -14,7 +14,7 @@ pub use figures::{DayStats, Figures, StatsKept};
 pub use latency::ResponseTimes;
 pub use message::{Begun, StatsMessage};
 pub use span::DaySpan;
-pub use storage::{Ledger, StorageBegun, StorageDay, StorageErrand, StorageTotals, Stored};
+pub use storage::{Ledger, StorageBegun, StorageDay, StorageMessage, StorageTotals, Stored};
 pub use tally::{CountedCall, Tally};
 
 use std::time::Duration;

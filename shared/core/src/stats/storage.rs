@@ -79,7 +79,7 @@ pub struct StorageDay {
 
 /// The queue message for a night's storage count, with the partial count to continue, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageErrand {
+pub struct StorageMessage {
     /// The day (UTC) of the night.
     pub day: Day,
     /// The partial count of earlier messages.
@@ -112,7 +112,7 @@ struct BegunWire {
     plans: BTreeMap<String, Stored>,
 }
 
-impl StorageErrand {
+impl StorageMessage {
     /// Creates the message that starts the count of a night.
     pub fn new(day: Day) -> Self {
         Self { day, begun: None }
@@ -182,22 +182,22 @@ mod tests {
 
     #[test]
     fn a_message_reads_back() {
-        let fresh = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+        let fresh = StorageMessage::new(Day::parse("2026-11-21").unwrap());
         let mut totals = StorageTotals::default();
         totals.count(&ledger(Plan::Enterprise, 4, 1));
         let begun = StorageBegun { at: Timestamp::from_millis(1_234), after: "[0,\"USER#u\"]".to_owned(), totals };
-        for task in [fresh.clone(), StorageErrand { begun: Some(begun), ..fresh.clone() }] {
-            assert_eq!(StorageErrand::parse(&task.message().unwrap()).unwrap(), task);
+        for task in [fresh.clone(), StorageMessage { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(StorageMessage::parse(&task.message().unwrap()).unwrap(), task);
         }
         assert_eq!(fresh.message().unwrap(), r#"{"day":"2026-11-21"}"#);
         for bad in ["", "{}", "[]", r#"{"day":"21"}"#, r#"{"day":"2026-11-21","begun":{}}"#] {
-            assert!(StorageErrand::parse(bad).is_err(), "{bad}");
+            assert!(StorageMessage::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn what_is_stored_now_is_told_of_its_own_night_alone() {
-        let task = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+    fn a_count_must_begin_on_its_own_day() {
+        let task = StorageMessage::new(Day::parse("2026-11-21").unwrap());
         for (now, timely) in [
             ("2026-11-20T23:59:59Z", false),
             ("2026-11-21T03:00:00Z", true),
@@ -208,7 +208,7 @@ mod tests {
         }
         let at = Timestamp::parse("2026-11-21T23:59:59Z").unwrap();
         let begun = StorageBegun { at, after: String::new(), totals: StorageTotals::default() };
-        let begun = StorageErrand { begun: Some(begun), ..task };
+        let begun = StorageMessage { begun: Some(begun), ..task };
         assert!(begun.is_timely(Timestamp::parse("2026-11-22T00:01:00Z").unwrap()));
     }
 }

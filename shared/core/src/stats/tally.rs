@@ -145,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn figures_are_what_one_would_count_by_hand(calls in prop::collection::vec(call(), 0..200)) {
+        fn figures_equal_a_simple_count(calls in prop::collection::vec(call(), 0..200)) {
             let figures = tally(&calls).figures();
             let count = |wanted: &dyn Fn(&CountedCall) -> bool| calls.iter().filter(|call| wanted(call)).count() as u64;
             let credits = |test: bool| -> u64 {
@@ -171,7 +171,7 @@ mod tests {
         }
 
         #[test]
-        fn a_count_may_be_put_down_anywhere_and_taken_up_again(
+        fn a_count_can_be_continued_from_any_point(
             calls in prop::collection::vec(call(), 0..60), cut in 0_usize..60,
         ) {
             let (first, rest) = calls.split_at(cut.min(calls.len()));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_count_fits_into_a_message_whatever_was_counted() {
+    fn a_partial_count_always_fits_into_a_message() {
         let mut tally = Tally::default();
         for n in 0..20_000_u64 {
             tally.count(&CountedCall {

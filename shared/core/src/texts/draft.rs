@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn while_one_message_is_at_work_another_has_nothing_to_do_and_the_same_comes_back() {
+    fn during_a_lease_other_messages_are_dropped_and_the_same_one_retries_later() {
         let busy = taken(&Draft::begun(&job()), "m1", NOW);
         assert_eq!((busy.turn("m2", NOW), busy.turn("m1", NOW)), (Turn::Others, Turn::Underway));
         let later = NOW.plus(LEASE);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_kills_its_workers_is_given_up() {
+    fn a_step_that_crashes_its_workers_fails_the_job() {
         let (mut draft, mut now) = (Draft::begun(&job()), NOW);
         for tries in 1..=4 {
             draft = taken(&draft, "m1", now);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_waited_for_so_often_and_never_behind_the_deadline() {
+    fn trouble_is_retried_a_limited_number_of_times_and_never_after_the_deadline() {
         let trouble = Trouble::new(Sort::Busy, "429");
         let busy = taken(&Draft::begun(&job()), "m1", NOW);
         let (after, wait) = busy.troubled(&trouble, job().deadline, NOW);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_what_was_asked_for_is_trouble_that_cost_something() {
+    fn an_unusable_answer_is_trouble_whose_tokens_count() {
         let busy = taken(&Draft::begun(&job()), "m1", NOW);
         let trouble = replied(&busy, "I cannot plan this.").unwrap_err();
         assert_eq!((trouble.sort, trouble.tokens.completion), (Sort::Unusable, 20));

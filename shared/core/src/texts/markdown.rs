@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_loses_the_hashes_around_it_and_keeps_its_own() {
+    fn a_heading_loses_markdown_hashes_and_keeps_its_own() {
         for (line, want) in
             [("## Why F#", "Why F#"), ("# Closed ##", "Closed"), ("###", ""), (" C# ", "C#"), ("# a #b", "a #b")]
         {
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_written_out_but_in_code() {
+    fn html_is_escaped_outside_code() {
         assert_eq!(shown("a <script>x</script> <!-- b --> 1 < 2"), "a &lt;script>x&lt;/script> &lt;!-- b --> 1 < 2");
         assert_eq!(shown("a\n```rust\nVec<u8> # b\n```\nVec<u8>"), "a\n```rust\nVec<u8> # b\n```\nVec&lt;u8>");
         assert_eq!(shown("a\n~~~\n<b>"), "a\n\\~~~\n&lt;b>");
     }
 
     #[test]
-    fn code_that_is_left_open_ends_with_its_chapter() {
+    fn an_open_code_fence_is_closed_at_the_end_of_the_chapter() {
         let text = format!("{}\n\n````\nx\n```", with_words("a"));
         assert!(chapter(&text).unwrap().ends_with("\n````\nx\n```\n````"));
         assert_eq!(
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_or_too_long_is_no_chapter() {
+    fn too_short_and_too_long_answers_are_refused() {
         assert_eq!(chapter("I'm sorry, I cannot write that."), Err("the chapter has too few words"));
         assert_eq!(chapter(&"- ".repeat(100)), Err("the chapter has too few words"));
         assert_eq!(chapter(&"mot ".repeat(CHAPTER_MAX / 4 + 1)), Err("the chapter is too long"));
@@ -236,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_model_writes_a_chapter_holds_no_heading_above_the_third_level(lines in proptest::collection::vec(
+        fn no_answer_leads_to_a_heading_above_the_third_level(lines in proptest::collection::vec(
             prop_oneof!["#{0,7} ?\\PC{0,9}", "[`~=-]{1,5}[a-z]{0,3}", "\\PC{0,20}", "[ \\t\\r#<]{0,5}[/!a-z]{0,3}"], 0..30))
         {
             let Ok(text) = chapter(&with_words(&lines.join("\n"))) else { return Ok(()) };

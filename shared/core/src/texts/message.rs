@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_and_a_message_of_ours_name_the_same_job() {
+    fn the_event_and_our_own_message_have_the_same_job() {
         let job = "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1";
         let ours = TextMessage::parse(&format!(r#"{{"job_id": "{job}"}}"#)).unwrap();
         let detail = json!({

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_read_with_talk_and_fences_around_it() {
+    fn an_outline_is_parsed_with_other_text_around_it() {
         let plan =
             r#"{"title": "Le phare", "chapters": [{"title": "La lampe", "about": "Ce qui brûle"}, "Le gardien"]}"#;
         let want = Outline {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plan_is_told_apart() {
+    fn a_malformed_outline_has_its_own_error() {
         for (text, why) in [
             ("", "the outline is not a JSON object"),
             ("} {", "the outline is not a JSON object"),
@@ -131,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_model_says_a_plan_keeps_its_limits(json in any_json(), around in "\\PC{0,20}") {
+        fn every_parsed_outline_keeps_the_limits(json in any_json(), around in "\\PC{0,20}") {
             if let Ok(plan) = parse(&format!("{around}{json}{around}")) {
                 prop_assert!((2..=4).contains(&plan.chapters.len()));
                 let titles = plan.chapters.iter().map(|chapter| &chapter.title).chain([&plan.title]);

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_with_what_it_cost() {
+    fn a_text_is_read_with_its_tokens() {
         let usage = json!({ "prompt_tokens": 12, "completion_tokens": 345 });
         let tokens = Tokens { prompt: 12, completion: 345 };
         for content in [
@@ -166,11 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_text_is_told_apart_and_counted() {
+    fn an_answer_without_a_text_is_classified_and_its_tokens_count() {
         let of = |message: Value, reason: &str| {
             let usage = json!({ "prompt_tokens": 7, "completion_tokens": 1 });
-            let told = said(&json!({ "choices": [{ "message": message, "finish_reason": reason }], "usage": usage }));
-            told.map_err(|trouble| (trouble.sort, trouble.tokens.prompt)).unwrap_err()
+            let reply = said(&json!({ "choices": [{ "message": message, "finish_reason": reason }], "usage": usage }));
+            reply.map_err(|trouble| (trouble.sort, trouble.tokens.prompt)).unwrap_err()
         };
         let text = json!({ "content": "Il pl" });
         assert_eq!(of(text.clone(), "length"), (Sort::Cut, 7));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_sorted_by_status_and_by_words_for_programs() {
+    fn a_refusal_is_classified_by_status_and_error_code() {
         for (status, word, want) in [
             (429, "rate_limit_exceeded", Sort::Busy),
             (429, "insufficient_quota", Sort::Misconfigured),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_a_model_asks_for_is_read_in_both_spellings() {
+    fn retry_after_is_read_in_both_forms() {
         let asked = |status, text: &str| {
             let trouble = read_reply(outcome(status, &[("Retry-After", text)], &json!({})), NOW).unwrap_err();
             trouble.retry_after.map(|wait| wait.as_secs())
@@ -238,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_a_text_or_trouble(status in 0_u16..1000, body in proptest::collection::vec(any::<u8>(), 0..200), header in "\\PC{0,40}") {
+        fn every_answer_is_a_text_or_trouble(status in 0_u16..1000, body in proptest::collection::vec(any::<u8>(), 0..200), header in "\\PC{0,40}") {
             let headers = vec![("retry-after".to_owned(), header)];
             let outcome = UpstreamOutcome::Answered(Answered { status, headers, body });
             if let Err(trouble) = read_reply(outcome, NOW) {

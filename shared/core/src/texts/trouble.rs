@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sort_is_tried_a_bounded_number_of_times_and_then_said_in_a_sentence() {
+    fn every_kind_of_trouble_has_a_bounded_number_of_tries_and_a_failure() {
         for sort in Sort::ALL {
             assert_eq!(Sort::from_name(sort.name()), Some(sort));
             let most = (1..10).find(|tries| spent(*tries, Some(sort)).is_some()).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_left_alone_as_long_as_it_asks_within_an_hour() {
+    fn a_requested_wait_is_kept_up_to_an_hour() {
         let asked =
             |seconds| Trouble { retry_after: Some(Duration::from_secs(seconds)), ..Trouble::new(Sort::Busy, "") };
         let waits = [0, 7, 86_400].map(|seconds| asked(seconds).wait(1).as_secs());

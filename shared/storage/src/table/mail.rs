@@ -33,9 +33,9 @@ fn unsubscribed_key(user: &UserId, topic: Topic) -> Item {
 }
 
 /// The result of one try to claim a mail.
-enum Tried {
+enum ClaimTry {
     /// The outcome of the claim.
-    Over(Claimed),
+    Decided(Claimed),
     /// The mail was claimed before. This is its item.
     Existing(Item),
 }
@@ -43,8 +43,8 @@ enum Tried {
 impl ClaimMail for Table {
     async fn claim_mail(&self, ask: &MailClaim) -> Result<Claimed, Fault> {
         let existing = match self.try_claim(ask, None).await? {
-            Tried::Over(claimed) => return Ok(claimed),
-            Tried::Existing(item) => item,
+            ClaimTry::Decided(claimed) => return Ok(claimed),
+            ClaimTry::Existing(item) => item,
         };
         let reader = Reader(&existing);
         if reader.text("mail_state")? != CLAIMED {
@@ -57,8 +57,8 @@ impl ClaimMail for Table {
         // The claim is abandoned. If several workers find it, the condition on its time lets only one of them take it
         // over.
         match self.try_claim(ask, Some(since)).await? {
-            Tried::Over(claimed) => Ok(claimed),
-            Tried::Existing(_) => Ok(Claimed::InHand),
+            ClaimTry::Decided(claimed) => Ok(claimed),
+            ClaimTry::Existing(_) => Ok(Claimed::InHand),
         }
     }
 }
@@ -66,19 +66,19 @@ impl ClaimMail for Table {
 impl Table {
     /// Claims a mail. Without `abandoned`, it must not be claimed yet. With it, its claim must have been made at
     /// exactly that time.
-    async fn try_claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<Tried, Fault> {
-        let mut writes = vec![self.claim(ask, left_behind)?, self.must_not_exist(mailbox_key(&ask.mailbox))?];
+    async fn try_claim(&self, ask: &MailClaim, abandoned: Option<Timestamp>) -> Result<ClaimTry, Fault> {
+        let mut writes = vec![self.claim(ask, abandoned)?, self.must_not_exist(mailbox_key(&ask.mailbox))?];
         if let Some((user, topic)) = &ask.wanted_by {
             writes.push(self.must_not_exist(unsubscribed_key(user, *topic))?);
         }
         let Outcome::Refused(failed) = self.transact(writes).await? else {
             let (mail, at) = (ask.mail.clone(), ask.now);
-            return Ok(Tried::Over(Claimed::Ours(Claim { mail, at, again: left_behind.is_some() })));
+            return Ok(ClaimTry::Decided(Claimed::Ours(Claim { mail, at, again: abandoned.is_some() })));
         };
         if let Some(existing) = failed_at(&failed, 0).filter(|item| !item.is_empty()) {
-            return Ok(Tried::Existing(existing.clone()));
+            return Ok(ClaimTry::Existing(existing.clone()));
         }
-        Ok(Tried::Over(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
+        Ok(ClaimTry::Decided(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
             (Some(_), _) => Claimed::Suppressed,
             (None, Some(_)) => Claimed::Unsubscribed,
             // No condition on suppression failed: the abandoned claim was released a moment ago.
@@ -86,7 +86,7 @@ impl Table {
         }))
     }
 
-    fn claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<TransactWriteItem, Fault> {
+    fn claim(&self, ask: &MailClaim, abandoned: Option<Timestamp>) -> Result<TransactWriteItem, Fault> {
         let mut item = mail_key(&ask.mail);
         item.insert("mail_state".to_owned(), text(CLAIMED));
         item.insert("claimed_at".to_owned(), number(ask.now.as_millis()));
@@ -95,7 +95,7 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(item))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = match left_behind {
+        let put = match abandoned {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(since) => put
                 .condition_expression("mail_state = :claimed AND claimed_at = :since")
@@ -158,19 +158,19 @@ impl SuppressMailbox for Table {
     async fn suppress_mailbox(&self, mailbox: &Mailbox, why: Suppression, now: Timestamp) -> Result<(), Fault> {
         let mut item = mailbox_key(mailbox);
         item.insert("reason".to_owned(), text(why.name()));
-        self.put_lasting(item, now).await
+        self.put_flag(item, now).await
     }
 }
 
 impl Unsubscribe for Table {
     async fn unsubscribe(&self, user: &UserId, topic: Topic, now: Timestamp) -> Result<(), Fault> {
-        self.put_lasting(unsubscribed_key(user, topic), now).await
+        self.put_flag(unsubscribed_key(user, topic), now).await
     }
 }
 
 impl Table {
     /// Writes an item that has only a time: its existence is the information. A second write replaces the time.
-    async fn put_lasting(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
+    async fn put_flag(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
         add(&mut item, "since", Some(number(now.as_millis())));
         let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
         self.client.send(put).await.map(drop).map_err(Fault::unavailable)

@@ -18,7 +18,7 @@ const REMOVED_AT_ONCE: usize = 100;
 
 impl WalkKeys for Table {
     async fn walk_keys(&self, org: OrgId, page: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
-        self.portion(None, self.keys_of(org), page, key_item::read).await
+        self.page_without_total(None, self.keys_of(org), page, key_item::read).await
     }
 }
 
@@ -57,15 +57,15 @@ impl Table {
 
 impl ExpireLots for Table {
     async fn expire_lots(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
-        let mut settled = false;
+        let mut expired = false;
         loop {
-            let Some(item) = self.get(wallet_item::wallet_key(id)).await? else { return Ok(settled) };
+            let Some(item) = self.get(wallet_item::wallet_key(id)).await? else { return Ok(expired) };
             let wallet = wallet_item::read(&item)?;
             if !wallet.is_stale(now) {
-                return Ok(settled);
+                return Ok(expired);
             }
             self.write_expiry(&wallet, now).await?;
-            settled = true;
+            expired = true;
             // Nothing was written if a hold ended in between. So read the wallet again.
             in_time()?;
         }

@@ -88,12 +88,12 @@ impl Table {
                 _ => return Err(Fault::unavailable(error)),
             };
             let failed = failed_conditions(reasons);
-            let open = place.and_then(|place| reasons.get(place)).is_some_and(is_passing_trouble);
-            if !failed.is_empty() && !open {
+            let undecided = place.and_then(|place| reasons.get(place)).is_some_and(is_retryable);
+            if !failed.is_empty() && !undecided {
                 return Ok(Outcome::Refused(failed));
             }
             let known = |reason: &CancellationReason| {
-                matches!(reason.code(), None | Some("None" | "ConditionalCheckFailed")) || is_passing_trouble(reason)
+                matches!(reason.code(), None | Some("None" | "ConditionalCheckFailed")) || is_retryable(reason)
             };
             if !reasons.iter().all(known) {
                 return Err(Fault::internal(error));
@@ -222,7 +222,7 @@ pub(crate) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
 
 /// Returns whether a write failed for a reason that a retry can overcome: another transaction on its item, or
 /// throttling.
-fn is_passing_trouble(reason: &CancellationReason) -> bool {
+fn is_retryable(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
 

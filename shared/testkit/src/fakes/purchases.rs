@@ -63,14 +63,14 @@ impl ClawBackCredits for World {
     async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         self.effect(|state| {
             let before = state.payment(&told.payment);
-            let Some(after) = before.told(&told.cause) else { return ClawBackOutcome::Unchanged };
+            let Some(after) = before.with_report(&told.cause) else { return ClawBackOutcome::Unchanged };
             let outcome = ClawBack::outcome(&before, &after);
             if let Some(sale) = &after.sale
                 && let Some(entry) = told.audit(sale.org, outcome)
             {
                 state.expire_lots_of(&WalletId::Organisation(sale.org), told.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
-                wallet.follow(sale.lot, outcome);
+                wallet.apply(sale.lot, outcome);
                 let balance = wallet.balance;
                 let notice = wallet.alert(told.now);
                 if let Some(event) = told.event(sale, outcome, balance) {

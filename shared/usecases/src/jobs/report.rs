@@ -50,7 +50,7 @@ where
             Report::Begun => job.begun(sender.now),
             Report::Completed { list, files, text } => {
                 let accepted = accept(jobs, objects, &job, (list, files), text.clone(), sender.now).await;
-                told(jobs, &job, accepted, sender).await?
+                audit_mismatch(jobs, &job, accepted, sender).await?
             }
             Report::Failed { code, message } => job.report_failure(code, message, sender.now),
         };
@@ -59,14 +59,14 @@ where
             StepOutcome::Applied => return Ok(step.job.status),
             StepOutcome::KeyReused => return Err(content_mismatch()),
             // An earlier delivery of the message was applied, so the answer is the job's current status.
-            StepOutcome::Replayed => return stands(jobs, &id).await,
+            StepOutcome::Replayed => return current_status(jobs, &id).await,
             StepOutcome::Conflict => retry.wait().await?,
         }
     }
 }
 
 /// Writes a completion with wrong claims to the audit log, because its sender has the secret to sign it.
-async fn told<T>(
+async fn audit_mismatch<T>(
     audit: &impl WriteAudit,
     job: &Job,
     accepted: Result<T, Fault>,
@@ -83,6 +83,6 @@ async fn told<T>(
     accepted
 }
 
-async fn stands(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
+async fn current_status(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
     jobs.get_job(id).await?.map(|job| job.status).ok_or_else(job_not_found)
 }

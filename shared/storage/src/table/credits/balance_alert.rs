@@ -27,8 +27,8 @@ impl ThresholdCrossing {
             DebitMode::Spend => lowered.debit(debit.amount),
             DebitMode::Reserve(_) => lowered.hold(debit.amount),
         }
-        let (mark, event) = lowered.alert(debit.ask.now)?;
-        let band = seen.alert.band(mark);
+        let (percent, event) = lowered.alert(debit.ask.now)?;
+        let band = seen.alert.band(percent);
         let least = band.start().max(&0).saturating_add_unsigned(debit.amount);
         let most = band.end().saturating_add_unsigned(debit.amount);
         Some(Self { event, seen, lowered, from: (least, most) })

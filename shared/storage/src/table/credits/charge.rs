@@ -22,7 +22,7 @@ impl ChargeKey for Table {
             amount: charge.receipt.credits,
             mode: DebitMode::Spend,
             record_key: receipts::receipt_key(&charge.receipt.id),
-            promised: !charge.receipt.fingerprint.is_empty(),
+            idempotent: !charge.receipt.fingerprint.is_empty(),
         };
         match self.debit(&mut debit, |_| receipts::write(&charge.receipt)).await? {
             DebitOutcome::Applied => Ok(ChargeOutcome::Charged),

@@ -47,7 +47,7 @@ pub(crate) struct Debit<'a> {
     /// Key of the record to write.
     pub(crate) record_key: Item,
     /// Whether the request has an idempotency key. If so, an earlier try may have succeeded.
-    pub(crate) promised: bool,
+    pub(crate) idempotent: bool,
 }
 
 /// What happens to the credits.
@@ -80,7 +80,7 @@ enum Next {
     /// Try again with this expiry epoch, in which the wallet is.
     InEpoch(u32),
     /// Try again with the event of this threshold crossing in the transaction.
-    Tell(Box<ThresholdCrossing>),
+    ReportCrossing(Box<ThresholdCrossing>),
 }
 
 impl Table {
@@ -100,21 +100,21 @@ impl Table {
             let mut writes = self.debit_writes(debit, &record, crossing.as_deref())?;
             writes.extend(self.mark(&mark)?);
             let Outcome::Refused(failed) = self.transact_decided_by(Some(RECORD), writes).await? else {
-                self.marked(&mark);
+                self.set_marked(&mark);
                 return Ok(DebitOutcome::Applied);
             };
             crossing = None;
             match self.explain(debit, &failed).await? {
                 Next::Again => {}
                 Next::InEpoch(expiry_epoch) => debit.mode = DebitMode::Reserve(expiry_epoch),
-                Next::Tell(told) => crossing = Some(told),
+                Next::ReportCrossing(crossed) => crossing = Some(crossed),
                 // DynamoDB does not promise to list every failed condition. An earlier try may have been charged, so
                 // look for its record before refusing the request.
-                Next::Answer(DebitOutcome::Refused(refusal)) if debit.promised => {
+                Next::Answer(DebitOutcome::Refused(refusal)) if debit.idempotent => {
                     let before = self.get(debit.record_key.clone()).await?;
                     return Ok(before.map_or(DebitOutcome::Refused(refusal), DebitOutcome::Replayed));
                 }
-                Next::Answer(taken) => return Ok(taken),
+                Next::Answer(outcome) => return Ok(outcome),
             }
             if budget::remaining().is_zero() {
                 return Err(Fault::unavailable("key and wallet kept changing"));
@@ -216,7 +216,8 @@ impl Table {
         {
             return Ok(Next::InEpoch(wallet.expiry_epoch));
         }
-        Ok(ThresholdCrossing::of(wallet, debit).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
+        Ok(ThresholdCrossing::of(wallet, debit)
+            .map_or(Next::Again, |crossing| Next::ReportCrossing(Box::new(crossing))))
     }
 }
 
@@ -227,9 +228,9 @@ impl Table {
         let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
         let update = Update::builder()
             .set_key(Some(key_item::key_key(key.org, key.id)))
-            .update_expression("SET spender = :heir ADD revision :one")
+            .update_expression("SET spender = :new_payer ADD revision :one")
             .condition_expression("spender = :left")
-            .expression_attribute_values(":heir", text(new_payer.user.as_str()))
+            .expression_attribute_values(":new_payer", text(new_payer.user.as_str()))
             .expression_attribute_values(":left", text(left))
             .expression_attribute_values(":one", number(1));
         self.transact(vec![self.update(update)?]).await.map(drop)

@@ -7,7 +7,7 @@ use consigne_core::keys::KeyMode;
 use consigne_core::{Fault, KeyId, UserId};
 
 use crate::table::due;
-use crate::table::item::{Item, Reader, add, key, number, odd, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, text};
 
 /// Sort key of every hold.
 pub(crate) const SK: &str = "HOLD";
@@ -110,7 +110,7 @@ fn read_end(reader: &Reader<'_>) -> Result<Option<Ending>, Fault> {
         },
         "voided" => HoldEnd::Voided(reader.parsed("void_reason", VoidReason::from_name)?),
         "timed_out" => HoldEnd::TimedOut,
-        _ => return Err(odd("hold_status")),
+        _ => return Err(malformed("hold_status")),
     };
     Ok(Some(Ending { how, at: reader.time("ended_at")?, idempotency_key: reader.owned_text("promise") }))
 }

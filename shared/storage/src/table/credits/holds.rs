@@ -37,12 +37,12 @@ impl OpenHold for Table {
             amount: hold.amount,
             mode: DebitMode::Reserve(expiry_epoch),
             record_key: hold_item::hold_key(&hold.id),
-            promised: !hold.fingerprint.is_empty(),
+            idempotent: !hold.fingerprint.is_empty(),
         };
         let written =
             |expiry_epoch: Option<u32>| Hold { expiry_epoch: expiry_epoch.unwrap_or_default(), ..hold.clone() };
         let record = |expiry_epoch: Option<u32>| hold_item::write(&written(expiry_epoch));
-        let taken = self.debit(&mut debit, record).await?;
+        let outcome = self.debit(&mut debit, record).await?;
         let now = match debit.mode {
             DebitMode::Reserve(now) => now,
             DebitMode::Spend => expiry_epoch,
@@ -50,7 +50,7 @@ impl OpenHold for Table {
         if now != expiry_epoch {
             self.expiry_epochs.set(&hold.wallet, now);
         }
-        match taken {
+        match outcome {
             DebitOutcome::Applied => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
             DebitOutcome::Replayed(item) => replay(hold, &item),
             DebitOutcome::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),

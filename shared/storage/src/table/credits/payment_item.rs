@@ -10,7 +10,7 @@ use consigne_core::credits::{Dispute, DisputeId, DisputeState, Payment, PaymentI
 use consigne_core::{Fault, LotId, OrgId, Timestamp};
 use serde_json::{Value, json};
 
-use crate::table::item::{Item, Reader, key, number, odd, text};
+use crate::table::item::{Item, Reader, key, malformed, number, text};
 
 /// Prefix of the attributes that contain disputes.
 const DISPUTE: &str = "dispute.";
@@ -52,11 +52,11 @@ pub(crate) fn read(item: &Item) -> Result<Payment, Fault> {
     let reader = Reader(item);
     let mut disputes = BTreeMap::new();
     for (id, value) in reader.beginning(DISPUTE) {
-        let id = DisputeId::parse(id).ok_or_else(|| odd(DISPUTE))?;
-        let told: Value =
-            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| odd(DISPUTE))?;
-        let state = told["state"].as_str().and_then(DisputeState::from_name).ok_or_else(|| odd(DISPUTE))?;
-        disputes.insert(id, Dispute { cents: told["cents"].as_u64().ok_or_else(|| odd(DISPUTE))?, state });
+        let id = DisputeId::parse(id).ok_or_else(|| malformed(DISPUTE))?;
+        let dispute: Value =
+            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| malformed(DISPUTE))?;
+        let state = dispute["state"].as_str().and_then(DisputeState::from_name).ok_or_else(|| malformed(DISPUTE))?;
+        disputes.insert(id, Dispute { cents: dispute["cents"].as_u64().ok_or_else(|| malformed(DISPUTE))?, state });
     }
     let sale = match reader.optional_parsed("org", OrgId::parse)? {
         Some(org) => Some(Sale {

@@ -43,14 +43,14 @@ impl CreditPurchase for Table {
 }
 
 impl ClawBackCredits for Table {
-    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+    async fn claw_back(&self, report: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         loop {
-            let before = self.payment(&told.payment).await?;
-            let Some(after) = before.told(&told.cause) else { return Ok(ClawBackOutcome::Unchanged) };
+            let before = self.payment(&report.payment).await?;
+            let Some(after) = before.with_report(&report.cause) else { return Ok(ClawBackOutcome::Unchanged) };
             let outcome = ClawBack::outcome(&before, &after);
-            let mut writes = vec![self.keep_payment(&before, &after, told.now)?];
+            let mut writes = vec![self.keep_payment(&before, &after, report.now)?];
             if let Some(sale) = &after.sale {
-                writes.extend(self.claw_back_writes(told, sale, outcome).await?);
+                writes.extend(self.claw_back_writes(report, sale, outcome).await?);
             }
             if matches!(self.transact(writes).await?, Outcome::Committed) {
                 return Ok(outcome);
@@ -97,19 +97,19 @@ impl Table {
     /// credits.
     async fn claw_back_writes(
         &self,
-        told: &ClawBack,
+        report: &ClawBack,
         sale: &Sale,
         outcome: ClawBackOutcome,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let Some(entry) = told.audit(sale.org, outcome) else { return Ok(Vec::new()) };
-        let wallet = self.wallet_to_change(sale.org, told.now).await?;
+        let Some(entry) = report.audit(sale.org, outcome) else { return Ok(Vec::new()) };
+        let wallet = self.wallet_to_change(sale.org, report.now).await?;
         let seen = wallet.ok_or_else(|| Fault::internal("the organisation that bought credits has no wallet"))?;
         let mut wallet = seen.clone();
-        wallet.follow(sale.lot, outcome);
-        let notice = wallet.alert(told.now);
+        wallet.apply(sale.lot, outcome);
+        let notice = wallet.alert(report.now);
         let mut writes = self.wallet_writes(WalletChange::between(&seen, &wallet), notice)?;
         writes.push(self.put(audit::write(&entry))?);
-        if let Some(event) = told.event(sale, outcome, wallet.balance) {
+        if let Some(event) = report.event(sale, outcome, wallet.balance) {
             writes.push(self.put(outbox::write(&event))?);
         }
         Ok(writes)

@@ -40,7 +40,7 @@ pub(crate) fn write(receipt: &Receipt) -> Item {
     item.insert("gsi1sk".to_owned(), text(&place));
     item.insert("gsi2pk".to_owned(), text(of_key(id.org(), receipt.key)));
     item.insert("gsi2sk".to_owned(), text(place));
-    for (name, value) in told(call) {
+    for (name, value) in call_attributes(call) {
         add(&mut item, name, value.map(text));
     }
     // A settled hold has its outcome from the start, because its call is over.
@@ -54,7 +54,7 @@ pub(crate) fn write(receipt: &Receipt) -> Item {
 }
 
 /// Returns the attributes with what the caller reported about the call.
-fn told(call: &CallFacts) -> [(&'static str, Option<&String>); 7] {
+fn call_attributes(call: &CallFacts) -> [(&'static str, Option<&String>); 7] {
     [
         ("service", call.service.as_ref()),
         ("scope", call.scope.as_ref()),

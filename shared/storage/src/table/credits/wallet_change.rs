@@ -14,7 +14,7 @@ use crate::table::item::{number, text};
 /// The parts of an update expression.
 pub(crate) struct WalletChange {
     update: UpdateBuilder,
-    placed: usize,
+    placeholders: usize,
     set: Vec<String>,
     remove: Vec<String>,
     add: Vec<String>,
@@ -26,7 +26,7 @@ impl WalletChange {
     pub(crate) fn between(seen: &Wallet, new: &Wallet) -> Self {
         let mut change = Self {
             update: Update::builder().set_key(Some(wallet_key(&seen.id))),
-            placed: 0,
+            placeholders: 0,
             set: Vec::new(),
             remove: Vec::new(),
             add: Vec::new(),
@@ -67,8 +67,8 @@ impl WalletChange {
 
     /// Adds the condition that no credits were taken or released since `seen` was read.
     pub(crate) fn undisturbed(mut self, seen: &Wallet) -> Self {
-        let hot = ["balance", "held", "used"];
-        for (name, value) in numbers(seen).into_iter().filter(|(name, _)| hot.contains(name)) {
+        let amounts = ["balance", "held", "used"];
+        for (name, value) in numbers(seen).into_iter().filter(|(name, _)| amounts.contains(name)) {
             let (name, value) = (self.name(name), self.value(number(value)));
             self.conditions.push(format!("{name} = {value}"));
         }
@@ -119,21 +119,21 @@ impl WalletChange {
 
     /// Adds a placeholder for an attribute's name.
     fn name(&mut self, name: &str) -> String {
-        let place = self.place('#');
-        self.update = std::mem::take(&mut self.update).expression_attribute_names(&place, name);
-        place
+        let placeholder = self.placeholder('#');
+        self.update = std::mem::take(&mut self.update).expression_attribute_names(&placeholder, name);
+        placeholder
     }
 
     /// Adds a placeholder for a value.
     fn value(&mut self, value: AttributeValue) -> String {
-        let place = self.place(':');
-        self.update = std::mem::take(&mut self.update).expression_attribute_values(&place, value);
-        place
+        let placeholder = self.placeholder(':');
+        self.update = std::mem::take(&mut self.update).expression_attribute_values(&placeholder, value);
+        placeholder
     }
 
-    fn place(&mut self, sign: char) -> String {
-        self.placed += 1;
-        format!("{sign}w{}", self.placed)
+    fn placeholder(&mut self, sign: char) -> String {
+        self.placeholders += 1;
+        format!("{sign}w{}", self.placeholders)
     }
 }
 

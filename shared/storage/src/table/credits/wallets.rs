@@ -15,7 +15,7 @@ use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
 /// Index of the grant in its transaction.
-const GIVEN: usize = 0;
+const GRANT: usize = 0;
 
 impl GetWallet for Table {
     async fn get_wallet(&self, id: &WalletId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
@@ -37,7 +37,7 @@ impl GrantCredits for Table {
             let Outcome::Refused(failed) = self.transact(self.grant_of_credits(grant, &wallet)?).await? else {
                 return Ok(CreditGrantOutcome::Granted);
             };
-            if failed_at(&failed, GIVEN).is_some() {
+            if failed_at(&failed, GRANT).is_some() {
                 return Ok(CreditGrantOutcome::GrantedBefore);
             }
             // The wallet's lots have changed since it was read.
@@ -57,8 +57,8 @@ impl Table {
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
             vec![self.put_new(given)?, self.put(audit::write(&grant.audit))?, self.put(outbox::write(&grant.event))?];
-        let told = wallet.alert(grant.now);
-        writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), told)?);
+        let alert = wallet.alert(grant.now);
+        writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), alert)?);
         Ok(writes)
     }
 
@@ -67,10 +67,10 @@ impl Table {
     pub(crate) fn wallet_writes(
         &self,
         change: WalletChange,
-        told: Option<(u8, Event)>,
+        alert: Option<(u8, Event)>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.update(change.build())?];
-        if let Some((_, event)) = told {
+        if let Some((_, event)) = alert {
             writes.push(self.put(outbox::write(&event))?);
         }
         Ok(writes)
@@ -93,9 +93,9 @@ impl Table {
     /// Expires the lots of a wallet that are due. Does nothing if the wallet has changed since it was read.
     pub(crate) async fn write_expiry(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
         let mut wallet = seen.with_lots_expired(now);
-        let told = wallet.alert(now);
+        let alert = wallet.alert(now);
         let change = WalletChange::between(seen, &wallet).undisturbed(seen);
-        self.transact(self.wallet_writes(change, told)?).await.map(drop)
+        self.transact(self.wallet_writes(change, alert)?).await.map(drop)
     }
 
     /// Creates a person's test wallet at its first use, unless it exists by now.

@@ -40,14 +40,14 @@ impl GrantUpload for Table {
         let Some(room) = allowances.storage.checked_sub(grant.file.size) else {
             return Ok(GrantOutcome::OverQuota { committed: 0 });
         };
-        let seen = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
-        let mut guess = if seen { WindowAssumption::Open } else { WindowAssumption::Expired };
+        let is_open = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
+        let mut assumed = if is_open { WindowAssumption::Open } else { WindowAssumption::Expired };
         let mut notice = None;
         loop {
-            let writes = self.grant_writes(grant, room, guess, notice.as_ref())?;
+            let writes = self.grant_writes(grant, room, assumed, notice.as_ref())?;
             let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
                 TransactionOutcome::Written(WriteOutcome::Applied) => {
-                    if guess == WindowAssumption::Expired {
+                    if assumed == WindowAssumption::Expired {
                         self.windows.set(owner, grant.now);
                     }
                     return Ok(GrantOutcome::Granted);
@@ -72,7 +72,7 @@ impl GrantUpload for Table {
             // Neither limit is reached. So the assumption about the window was wrong, the grant crosses the mark, or
             // another write came in between.
             self.windows.set(owner, next.started);
-            guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
+            assumed = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
             notice = grant.notice(usage.committed);
             if consigne_aws::budget::remaining().is_zero() {
                 return Err(Fault::unavailable("the ledger kept changing"));
@@ -86,10 +86,10 @@ impl Table {
         &self,
         grant: &Grant,
         room: u64,
-        guess: WindowAssumption,
+        assumed: WindowAssumption,
         notice: Option<&Event>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let ledger = self.ledger_write(grant, room, guess, notice.is_some())?;
+        let ledger = self.ledger_write(grant, room, assumed, notice.is_some())?;
         let mut writes = vec![self.put_new(file_item::write(&grant.file))?, ledger];
         if let Some(step) = &grant.job {
             writes.push(self.job_write(step)?);
@@ -106,8 +106,8 @@ impl Table {
         &self,
         grant: &Grant,
         room: u64,
-        guess: WindowAssumption,
-        tells: bool,
+        assumed: WindowAssumption,
+        crosses: bool,
     ) -> Result<TransactWriteItem, Fault> {
         let (owner, band) = (grant.file.owner(), grant.band());
         let update = Update::builder()
@@ -119,7 +119,7 @@ impl Table {
             .expression_attribute_values(":plan", text(grant.plan.name()))
             .expression_attribute_values(":shard", text(ledger_walk::shard(owner)))
             .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
-        let fits = match (tells, band.start) {
+        let fits = match (crosses, band.start) {
             (false, 0) => "committed >= :mark AND committed <= :room",
             (false, _) => {
                 "(attribute_not_exists(committed) OR committed < :near OR committed >= :mark) \
@@ -130,7 +130,7 @@ impl Table {
         };
         let update =
             if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
-        let update = match guess {
+        let update = match assumed {
             WindowAssumption::Open => update
                 .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
                 .condition_expression(format!("{fits} AND window_started > :over AND window_writes < :limit"))
@@ -148,12 +148,12 @@ impl Table {
     }
 
     /// Returns the outcome of a request that was granted before.
-    async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
-        let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
+    async fn replay(&self, owner: &UserId, before: WriteOutcome) -> Result<GrantOutcome, Fault> {
+        let WriteOutcome::Replayed(key) = before else { return Ok(GrantOutcome::KeyReused) };
         let object = ObjectKey::parse_for(owner, &key)
-            .ok_or_else(|| Fault::internal("an idempotency record names an object that is not its owner's"))?;
+            .ok_or_else(|| Fault::internal("an idempotency record has an object key of another owner"))?;
         let file = self.get_file(owner, object.file()).await?;
         file.map(|file| GrantOutcome::Replayed(Box::new(file)))
-            .ok_or_else(|| Fault::internal("an idempotency record names a file that does not exist"))
+            .ok_or_else(|| Fault::internal("an idempotency record has a file that does not exist"))
     }
 }

@@ -35,11 +35,11 @@ struct Place {
 }
 
 impl Place {
-    fn seal(&self) -> String {
+    fn encode(&self) -> String {
         format!("{}:{}", self.shard, self.user.as_ref().map_or("", UserId::as_str))
     }
 
-    fn open(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let (shard, user) = text.split_once(':')?;
         let user = if user.is_empty() { None } else { Some(UserId::parse(user)?) };
         Some(Self { shard: shard.parse().ok().filter(|shard| *shard < due::SHARDS)?, user })
@@ -54,7 +54,7 @@ impl Place {
 
     /// Returns the position after a page: after its last user `last`, or at the start of the next shard if the page was
     /// the shard's last. `None` at the end of the walk.
-    fn behind(&self, last: Option<UserId>) -> Option<Self> {
+    fn next(&self, last: Option<UserId>) -> Option<Self> {
         match last {
             Some(user) => Some(Self { shard: self.shard, user: Some(user) }),
             None if self.shard + 1 < due::SHARDS => Some(Self { shard: self.shard + 1, user: None }),
@@ -66,7 +66,7 @@ impl Place {
 impl WalkLedgers for Table {
     async fn walk_ledgers(&self, after: Option<&str>) -> Result<(Vec<Ledger>, Option<String>), Fault> {
         let place = match after {
-            Some(text) => Place::open(text).ok_or_else(|| Fault::internal("the position of a walk is malformed"))?,
+            Some(text) => Place::parse(text).ok_or_else(|| Fault::internal("the position of a walk is malformed"))?,
             None => Place::default(),
         };
         let query = QueryInput::builder()
@@ -84,7 +84,7 @@ impl WalkLedgers for Table {
         // One unreadable ledger must not keep the others from being counted.
         let ledgers = found.iter().filter_map(|item| ledger_item::read_ledger(item).ok()).collect();
         let last = page.last_evaluated_key.as_ref().map(ledger_item::owner).transpose()?;
-        Ok((ledgers, place.behind(last).map(|place| place.seal())))
+        Ok((ledgers, place.next(last).map(|place| place.encode())))
     }
 }
 
@@ -93,21 +93,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_reads_back_and_a_walk_goes_through_every_shard() {
+    fn a_position_reads_back_and_a_walk_visits_every_shard() {
         let user = UserId::parse("user_ann1").unwrap();
         let mut place = Place::default();
         let mut shards = Vec::new();
         loop {
             shards.push(place.shard);
-            let within = place.behind(Some(user.clone())).unwrap();
-            assert_eq!(Place::open(&within.seal()), Some(within));
-            let Some(next) = place.behind(None) else { break };
-            assert_eq!(Place::open(&next.seal()).as_ref(), Some(&next));
+            let within = place.next(Some(user.clone())).unwrap();
+            assert_eq!(Place::parse(&within.encode()), Some(within));
+            let Some(next) = place.next(None) else { break };
+            assert_eq!(Place::parse(&next.encode()).as_ref(), Some(&next));
             place = next;
         }
         assert_eq!(shards, (0..due::SHARDS).collect::<Vec<_>>());
         for bad in ["", "x", "9:", "1", "1:nobody", "-1:"] {
-            assert_eq!(Place::open(bad), None, "{bad}");
+            assert_eq!(Place::parse(bad), None, "{bad}");
         }
     }
 }

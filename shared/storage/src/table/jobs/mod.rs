@@ -113,8 +113,8 @@ impl ApplyJobStep for Table {
         for (seen, file) in &step.adopted {
             writes.push(self.put_seen(file_item::write(file), *seen)?);
         }
-        let memory = received.map(|received| self.memory(received)).transpose()?;
-        Ok(match self.transact_with(writes, memory).await? {
+        let record = received.map(|received| self.webhook_record(received)).transpose()?;
+        Ok(match self.transact_with(writes, record).await? {
             TransactionOutcome::Written(WriteOutcome::Applied) => StepOutcome::Applied,
             TransactionOutcome::Written(WriteOutcome::KeyReused) => StepOutcome::KeyReused,
             TransactionOutcome::Written(WriteOutcome::Replayed(_) | WriteOutcome::Conflict) => StepOutcome::Replayed,

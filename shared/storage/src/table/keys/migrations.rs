@@ -8,7 +8,7 @@ use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, Mig
 use consigne_core::{Fault, OrgId, UserId};
 
 use crate::table::Table;
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, sortable, text};
 use crate::table::keys::POINTER;
 use crate::table::outbox;
 use crate::table::people::orgs;
@@ -67,7 +67,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
         "announced" => Stage::Announced(since()?),
         "reminded" => Stage::Reminded(since()?),
         "ended" => Stage::Ended { on: since()?, revoked: reader.number("revoked")? },
-        _ => return Err(odd("stage")),
+        _ => return Err(malformed("stage")),
     };
     let org = reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?;
     let id = MigrationId { org, owner, day };
@@ -76,7 +76,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
 
 impl MigrateKey for Table {
     async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
-        let mut writes = self.minted(&new.key, &new.pointer, &new.audit)?;
+        let mut writes = self.new_key_writes(&new.key, &new.pointer, &new.audit)?;
         if let Some(id) = new.migration() {
             writes.push(self.count_in(&id)?);
         }

@@ -24,7 +24,7 @@ fn pointer_key(pointer: &Pointer) -> Item {
     key(format!("MAC#{}#{}", pointer.pepper, pointer.mac), "MAC")
 }
 
-fn needs(version: u32) -> String {
+fn pepper_partition(version: u32) -> String {
     format!("PEPPER#{version}")
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn write(pointer: &Pointer, facts: &KeyFacts) -> Item {
     item.insert("environment".to_owned(), text(facts.environment.name()));
     item.insert("generation".to_owned(), number(facts.generation));
     add(&mut item, "spender", facts.spender.as_ref().map(|user| text(user.as_str())));
-    item.insert("gsi2pk".to_owned(), text(needs(pointer.pepper)));
+    item.insert("gsi2pk".to_owned(), text(pepper_partition(pointer.pepper)));
     item.insert("gsi2sk".to_owned(), text(format!("{}#{}#{}", facts.org, facts.id, facts.generation)));
     item
 }
@@ -84,7 +84,7 @@ impl Repoint for Table {
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":gone", number(now.plus(REPLACED_KEPT).as_secs()));
         }
-        let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.pepper_takes_keys(new.pepper)?];
+        let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.require_open_pepper(new.pepper)?];
         match self.transact(writes).await? {
             Outcome::Refused(failed) if failed_at(&failed, 2).is_some() => {
                 Err(Fault::unavailable("the pepper was retired meanwhile"))
@@ -96,7 +96,7 @@ impl Repoint for Table {
 
 impl Table {
     /// Returns the check that a pepper is not closed, so that new pointers can use it.
-    pub(crate) fn pepper_takes_keys(&self, version: u32) -> Result<TransactWriteItem, Fault> {
+    pub(crate) fn require_open_pepper(&self, version: u32) -> Result<TransactWriteItem, Fault> {
         self.check(
             ConditionCheck::builder()
                 .set_key(Some(pepper_key(version)))
@@ -106,20 +106,20 @@ impl Table {
 }
 
 /// Number of pointers that one query reads to count them.
-const COUNTED_AT_ONCE: u32 = 500;
+const COUNT_PAGE: u32 = 500;
 
 impl KeepPeppers for Table {
     async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
         let (mut count, mut start) = (0, None);
         loop {
-            let query = self.partition(Some("gsi2"), needs(version)).key_condition_expression("#pk = :pk");
-            let (found, more) = self.entries(Some("gsi2"), &query, COUNTED_AT_ONCE, start, read).await?;
+            let query = self.partition(Some("gsi2"), pepper_partition(version)).key_condition_expression("#pk = :pk");
+            let (found, more) = self.entries(Some("gsi2"), &query, COUNT_PAGE, start, read).await?;
             for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 // Expired keys count, because their expiry can be changed, and suspended keys, because they can be
                 // resumed.
-                count += u64::from(key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask)));
+                count += u64::from(key.is_some_and(|key| key.status.is_live() && key.accepts_text(&ask)));
             }
             if more.is_none() {
                 return Ok(count);

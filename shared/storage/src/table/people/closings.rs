@@ -46,7 +46,7 @@ impl CloseAccount for Table {
         tombstone.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
         let tombstone =
             Put::builder().set_item(Some(tombstone)).condition_expression("attribute_not_exists(closed_at)");
-        self.carry_out(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
+        self.transact_webhook(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
     }
 }
 

@@ -21,7 +21,7 @@ use consigne_core::profiles::Sighting;
 use consigne_core::{EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
 use crate::table::idempotency::TransactionOutcome;
-use crate::table::item::{Item, Reader, add, count_one, key, number, odd, org_pk, text, user_pk};
+use crate::table::item::{Item, Reader, add, count_one, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::people::members::{member_count, roster_key};
 use crate::table::people::orgs::member_key;
@@ -34,7 +34,7 @@ const SENT: &str = "invitations_sent";
 const INVITER: usize = 4;
 /// Number of invitations that are read to check the limits: the newest. It is twice what the limits allow, because
 /// DynamoDB may delete expired items days late.
-const READ_AT_ONCE: u32 = 1_000;
+const CHECKED_MAX: u32 = 1_000;
 
 fn invitation_key(org: OrgId, id: InvitationId) -> Item {
     key(org_pk(org), format!("INVITATION#{id}"))
@@ -61,7 +61,7 @@ fn read(item: &Item) -> Result<Invitation, Fault> {
         "open" => InvitationStatus::Open,
         "accepted" => InvitationStatus::Accepted(reader.parsed("accepted_by", UserId::parse)?),
         "revoked" => InvitationStatus::Revoked,
-        _ => return Err(odd("invitation_status")),
+        _ => return Err(malformed("invitation_status")),
     };
     Ok(Invitation {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
@@ -105,7 +105,9 @@ impl CreateInvitation for Table {
                     return Err(inviter_exhausted(now));
                 }
                 TransactionOutcome::Refused(_) if backoff.wait().await => {}
-                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations kept being sent")),
+                TransactionOutcome::Refused(_) => {
+                    return Err(Fault::unavailable("the count of invitations kept changing"));
+                }
             }
         }
     }
@@ -149,12 +151,12 @@ impl RevokeInvitation for Table {
 impl AcceptInvitation for Table {
     async fn accept_invitation(&self, acceptance: &Acceptance) -> Result<Accepted, Fault> {
         let Acceptance { invitation, member, seen, audit: entry } = acceptance;
-        let [place, count] = self.join(member)?;
+        let [membership, count] = self.join(member)?;
         let accepted = InvitationStatus::Accepted(member.user.clone());
         let mut writes = vec![
             self.end(invitation, &accepted, entry.at)?,
-            place,
-            self.still_inviting(invitation)?,
+            membership,
+            self.require_inviter(invitation)?,
             count,
             self.put(audit::write(entry))?,
         ];
@@ -187,7 +189,7 @@ impl Table {
             .key_condition_expression("#pk = :pk AND begins_with(sk, :invitation)")
             .expression_attribute_values(":invitation", text("INVITATION#"))
             .scan_index_forward(false);
-        self.entries(None, &query, READ_AT_ONCE, None, read).await.map(|(invitations, _)| invitations)
+        self.entries(None, &query, CHECKED_MAX, None, read).await.map(|(invitations, _)| invitations)
     }
 
     /// Returns the write that increments the counter of sent invitations, on condition that it is still `seen`.
@@ -226,7 +228,7 @@ impl Table {
     }
 
     /// Returns the check that the inviter is still a member, in a role that may send this invitation.
-    fn still_inviting(&self, invitation: &Invitation) -> Result<TransactWriteItem, Fault> {
+    fn require_inviter(&self, invitation: &Invitation) -> Result<TransactWriteItem, Fault> {
         let mut check = ConditionCheck::builder()
             .set_key(Some(member_key(invitation.org, &invitation.invited_by)))
             .expression_attribute_names("#role", "role");

@@ -32,11 +32,11 @@ pub(crate) fn member_count(roster: &Item) -> u32 {
 
 impl PutMember for Table {
     async fn put_member(&self, member: &Member, entry: &AuditEntry) -> Result<(), Fault> {
-        let [place, count] = self.join(member)?;
-        match self.transact(vec![place, count, self.put(audit::write(entry))?]).await? {
+        let [membership, count] = self.join(member)?;
+        match self.transact(vec![membership, count, self.put(audit::write(entry))?]).await? {
             Outcome::Committed => Ok(()),
             Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => {
-                Err(Fault::new(Code::Conflict, "This person is a member already"))
+                Err(Fault::new(Code::Conflict, "This person is already a member"))
             }
             Outcome::Refused(_) => Err(full()),
         }
@@ -46,7 +46,7 @@ impl PutMember for Table {
 impl ChangeRole for Table {
     async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
         let seen = &step.seen;
-        let place = Update::builder()
+        let membership = Update::builder()
             .set_key(Some(member_key(seen.org, &seen.user)))
             .update_expression("SET #role = :role")
             .condition_expression("#role = :seen")
@@ -54,14 +54,14 @@ impl ChangeRole for Table {
             .expression_attribute_values(":role", text(step.role.name()))
             .expression_attribute_values(":seen", text(seen.role.name()));
         let owners = i32::from(step.role == OrgRole::Owner) - i32::from(seen.role == OrgRole::Owner);
-        self.step(self.update(place)?, self.count(seen.org, 0, owners)?, &step.audit).await
+        self.step(self.update(membership)?, self.count(seen.org, 0, owners)?, &step.audit).await
     }
 }
 
 impl RemoveMember for Table {
     async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
         let seen = &removal.seen;
-        let place = Delete::builder()
+        let membership = Delete::builder()
             .table_name(&self.name)
             .set_key(Some(member_key(seen.org, &seen.user)))
             .condition_expression("#role = :seen")
@@ -69,9 +69,9 @@ impl RemoveMember for Table {
             .expression_attribute_values(":seen", text(seen.role.name()))
             .build()
             .map_err(Fault::internal)?;
-        let place = TransactWriteItem::builder().delete(place).build();
+        let membership = TransactWriteItem::builder().delete(membership).build();
         let owners = -i32::from(seen.role == OrgRole::Owner);
-        self.step(place, self.count(seen.org, -1, owners)?, &removal.audit).await
+        self.step(membership, self.count(seen.org, -1, owners)?, &removal.audit).await
     }
 }
 
@@ -128,11 +128,11 @@ impl Table {
     /// Applies the change of a membership together with the change of the counts.
     async fn step(
         &self,
-        place: TransactWriteItem,
+        membership: TransactWriteItem,
         count: Option<TransactWriteItem>,
         entry: &AuditEntry,
     ) -> Result<Stepped, Fault> {
-        let mut writes = vec![place, self.put(audit::write(entry))?];
+        let mut writes = vec![membership, self.put(audit::write(entry))?];
         writes.extend(count);
         match self.transact(writes).await? {
             Outcome::Committed => Ok(Stepped::Done),

@@ -12,7 +12,7 @@ use crate::table::{Table, due};
 
 /// Returns the index keys of an organisation. Organisations are spread over several partitions, so that those created
 /// at the same time do not go to one partition.
-pub(crate) fn place(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
+pub(crate) fn index_keys(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
     let id = org.to_string();
     [("gsi2pk".to_owned(), text(format!("ORGS#{}", due::shard_of(&id)))), ("gsi2sk".to_owned(), text(id))]
 }
@@ -55,21 +55,21 @@ impl EnrolOrgs for Table {
             .filter_expression("sk = :org AND attribute_not_exists(gsi2pk)")
             .projection_expression("pk")
             .expression_attribute_values(":org", text(ORG))
-            .set_exclusive_start_key(after.map(open));
+            .set_exclusive_start_key(after.map(decode));
         let page = self.client.send(scan).await.map_err(Fault::unavailable)?;
-        let mut listed = 0;
+        let mut added = 0;
         for item in page.items() {
             let org = Reader(item).parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?;
-            listed += u32::from(self.enrol(org).await?);
+            added += u32::from(self.enrol(org).await?);
         }
-        Ok((listed, page.last_evaluated_key.as_ref().map(seal).transpose()?))
+        Ok((added, page.last_evaluated_key.as_ref().map(encode).transpose()?))
     }
 }
 
 impl Table {
     /// Adds an organisation to the index. Returns `false` if it was already there.
     async fn enrol(&self, org: OrgId) -> Result<bool, Fault> {
-        let [(_, shard), (_, id)] = place(org);
+        let [(_, shard), (_, id)] = index_keys(org);
         let update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(org_key(org)))
@@ -89,12 +89,12 @@ impl Table {
 ///
 /// # Errors
 /// `INTERNAL` if the key lacks an attribute.
-fn seal(key: &Item) -> Result<String, Fault> {
+fn encode(key: &Item) -> Result<String, Fault> {
     let reader = Reader(key);
     Ok(serde_json::json!([reader.text("pk")?, reader.text("sk")?]).to_string())
 }
 
-fn open(text: &str) -> Item {
+fn decode(text: &str) -> Item {
     let [pk, sk]: [String; 2] = serde_json::from_str(text).unwrap_or_default();
     crate::table::item::key(pk, sk)
 }

@@ -30,7 +30,7 @@ pub(crate) fn write_org(org: &Organisation) -> Item {
     item.insert("created_at".to_owned(), number(org.created_at.as_millis()));
     item.insert("on_anomaly".to_owned(), text(org.on_anomaly.name()));
     add(&mut item, "suspended", org.suspended.then(|| text("yes")));
-    item.extend(org_walk::place(org.id));
+    item.extend(org_walk::index_keys(org.id));
     item
 }
 
@@ -149,8 +149,8 @@ impl ListMembers for Table {
 impl ListOrgs for Table {
     async fn list_orgs(&self, user: &UserId, page: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
         let query = self.partition(Some("gsi1"), orgs_of(user)).key_condition_expression("#pk = :pk");
-        let places = self.page(Some("gsi1"), query, page, read_member).await?;
-        let keys: Vec<Item> = places.items.iter().map(|member| org_key(member.org)).collect();
+        let memberships = self.page(Some("gsi1"), query, page, read_member).await?;
+        let keys: Vec<Item> = memberships.items.iter().map(|member| org_key(member.org)).collect();
         let orgs = self.batch_get(&keys, false).await?;
         let orgs = orgs.iter().map(read_org).collect::<Result<Vec<_>, _>>()?;
         let pair = |member: Member| {
@@ -158,9 +158,9 @@ impl ListOrgs for Table {
             Some((org, member))
         };
         Ok(Listed {
-            items: places.items.into_iter().filter_map(pair).collect(),
-            next: places.next,
-            total: places.total,
+            items: memberships.items.into_iter().filter_map(pair).collect(),
+            next: memberships.next,
+            total: memberships.total,
         })
     }
 }

@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{GetProfile, TellProfile};
-use consigne_core::profiles::{Contact, Language, Profile, Sighting, Telling};
+use consigne_core::ports::{GetProfile, UpdateContact};
+use consigne_core::profiles::{Contact, ContactUpdate, Language, Profile, Sighting};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
 
@@ -25,9 +25,9 @@ impl GetProfile for Table {
         let Some(item) = self.get(profile_key(user)).await? else { return Ok(Profile::unknown(user.clone())) };
         Ok(Profile {
             user: user.clone(),
-            seen: contact(&item, SEEN)?,
-            told: contact(&item, TOLD)?,
-            told_at: Reader(&item).optional_time("told_at"),
+            from_token: contact(&item, SEEN)?,
+            from_webhook: contact(&item, TOLD)?,
+            webhook_at: Reader(&item).optional_time("told_at"),
             closed_at: Reader(&item).optional_time("closed_at"),
         })
     }
@@ -45,14 +45,14 @@ fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
     }))
 }
 
-impl TellProfile for Table {
-    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
-        let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
+impl UpdateContact for Table {
+    async fn update_contact(&self, change: &ContactUpdate, received: &Received) -> Result<WriteOutcome, Fault> {
+        let write = contact_update(TOLD, &change.user, change.contact.as_ref(), change.at)
             // Ignore a webhook that is older than the last one, or about a closed account.
             .condition_expression(
                 "attribute_not_exists(closed_at) AND (attribute_not_exists(told_at) OR told_at < :at)",
             );
-        self.carry_out(received, vec![self.update(told)?]).await
+        self.transact_webhook(received, vec![self.update(write)?]).await
     }
 }
 
@@ -61,13 +61,13 @@ impl Table {
     /// closed.
     pub(crate) fn sighting(&self, sighting: &Sighting) -> Result<TransactWriteItem, Fault> {
         let Sighting { user, contact } = sighting;
-        let seen = hearsay(SEEN, user, Some(contact), contact.at);
-        self.update(seen.condition_expression("attribute_not_exists(closed_at)"))
+        let write = contact_update(SEEN, user, Some(contact), contact.at);
+        self.update(write.condition_expression("attribute_not_exists(closed_at)"))
     }
 }
 
 /// Builds the update that replaces the contact details from one source.
-fn hearsay(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
+fn contact_update(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
     let fields = [
         ("at", Some(number(at.as_millis()))),
         ("email", contact.map(|contact| text(&contact.email))),

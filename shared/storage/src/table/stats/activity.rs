@@ -12,7 +12,7 @@ use consigne_core::anomalies::{Activity, LOOK_BACK, SPAN};
 use consigne_core::ports::ListActivity;
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
-use crate::table::item::{Item, Reader, key, number, odd, sortable};
+use crate::table::item::{Item, Reader, key, malformed, number, sortable};
 use crate::table::{Table, due};
 
 /// Replaces the key in marks of an organisation that has issued keys.
@@ -41,9 +41,9 @@ impl Mark {
     }
 
     fn item_key(&self) -> Item {
-        let whose = self.key.map_or_else(|| self.org.to_string(), |key| key.to_string());
+        let sharded_by = self.key.map_or_else(|| self.org.to_string(), |key| key.to_string());
         let what = self.key.map_or_else(|| ITSELF.to_owned(), |key| key.to_string());
-        key(partition(self.span, due::shard_of(&whose)), format!("{}#{what}", self.org))
+        key(partition(self.span, due::shard_of(&sharded_by)), format!("{}#{what}", self.org))
     }
 }
 
@@ -71,7 +71,7 @@ impl Table {
     }
 
     /// Records that this execution environment has written a mark.
-    pub(crate) fn marked(&self, mark: &Mark) {
+    pub(crate) fn set_marked(&self, mark: &Mark) {
         self.marks.set(mark, ());
     }
 }
@@ -86,8 +86,8 @@ impl ListActivity for Table {
                 let mut pages = self.pages(query);
                 while let Some(items) = pages.next().await? {
                     for item in &items {
-                        let (place, countries) = read(item)?;
-                        found.entry(place).or_default().extend(countries);
+                        let (source, countries) = read(item)?;
+                        found.entry(source).or_default().extend(countries);
                     }
                 }
             }
@@ -101,14 +101,14 @@ type Read = ((OrgId, Option<KeyId>), Vec<String>);
 
 fn read(item: &Item) -> Result<Read, Fault> {
     let reader = Reader(item);
-    let place = |sk: &str| {
+    let source = |sk: &str| {
         let (org, key) = sk.split_once('#')?;
         let key = if key == ITSELF { None } else { Some(KeyId::parse(key)?) };
         Some((OrgId::parse(org)?, key))
     };
     let countries = match item.get("countries") {
-        Some(countries) => countries.as_ss().map_err(|_| odd("countries"))?.clone(),
+        Some(countries) => countries.as_ss().map_err(|_| malformed("countries"))?.clone(),
         None => Vec::new(),
     };
-    Ok((reader.parsed("sk", place)?, countries))
+    Ok((reader.parsed("sk", source)?, countries))
 }

@@ -35,7 +35,7 @@ impl RaiseAnomaly for Table {
         match &alarm.response {
             Response::Alert => {}
             Response::SuspendKey(step) => {
-                writes.push(self.decide(&step.key, step.guard)?);
+                writes.push(self.key_write(&step.key, step.guard)?);
                 writes.push(self.put(audit::write(&step.audit))?);
             }
             Response::SuspendOrg(entry) => {

@@ -18,7 +18,7 @@ use consigne_core::{Fault, KeyId, OrgId};
 
 use crate::table::Table;
 use crate::table::credits::receipts;
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, sortable, text};
 use crate::table::outbox;
 use crate::table::transact::Outcome;
 
@@ -55,9 +55,10 @@ fn write(stats: &DayStats) -> Item {
 fn read(item: &Item) -> Result<DayStats, Fault> {
     let reader = Reader(item);
     let counts = |name: &str| -> Result<BTreeMap<String, u64>, Fault> {
-        let counts: &HashMap<_, _> = item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| odd(name))?;
+        let counts: &HashMap<_, _> =
+            item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name))?;
         let count = |value: &AttributeValue| value.as_n().ok().and_then(|digits| digits.parse().ok());
-        counts.iter().map(|(of, value)| Ok((of.clone(), count(value).ok_or_else(|| odd(name))?))).collect()
+        counts.iter().map(|(of, value)| Ok((of.clone(), count(value).ok_or_else(|| malformed(name))?))).collect()
     };
     Ok(DayStats {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
@@ -112,7 +113,7 @@ impl ReadCalls for Table {
             .expression_attribute_names("#at", "at")
             .expression_attribute_names("#environment", "environment")
             .expression_attribute_names("#service", "service");
-        self.portion(Some("gsi1"), query, page, call).await
+        self.page_without_total(Some("gsi1"), query, page, call).await
     }
 }
 

@@ -10,7 +10,7 @@ use consigne_core::stats::{DaySpan, StorageDay, StorageTotals, Stored};
 use consigne_core::{Fault, Plan};
 
 use crate::table::Table;
-use crate::table::item::{Item, Reader, key, number, odd, text};
+use crate::table::item::{Item, Reader, key, malformed, number, text};
 
 /// Partition key of all days.
 const PK: &str = "STORAGE";
@@ -32,9 +32,10 @@ fn write(storage: &StorageDay) -> Item {
 
 fn read(item: &Item) -> Result<StorageDay, Fault> {
     let reader = Reader(item);
-    let plans: &HashMap<_, _> = item.get("plans").and_then(|value| value.as_m().ok()).ok_or_else(|| odd("plans"))?;
+    let plans: &HashMap<_, _> =
+        item.get("plans").and_then(|value| value.as_m().ok()).ok_or_else(|| malformed("plans"))?;
     let plan = |(name, counts): (&String, &AttributeValue)| {
-        let counts = Reader(counts.as_m().map_err(|_| odd(name))?);
+        let counts = Reader(counts.as_m().map_err(|_| malformed(name))?);
         let stored = Stored {
             users: counts.number("users")?,
             files: counts.number("files")?,

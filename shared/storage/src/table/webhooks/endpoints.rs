@@ -18,7 +18,7 @@ use consigne_core::ports::{
 use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
 
 use crate::table::idempotency::TransactionOutcome;
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
@@ -71,7 +71,7 @@ fn read(item: &Item) -> Result<Endpoint, Fault> {
         id: reader.parsed("sk", |sk| EndpointId::parse(sk.strip_prefix(ENDPOINT)?))?,
         url: reader.parsed("url", HookUrl::kept)?,
         events: reader.parsed("events", |names| names.split(' ').map(EventKind::from_name).collect())?,
-        rate: Rate::new(reader.number("rate")?).ok_or_else(|| odd("rate"))?,
+        rate: Rate::new(reader.number("rate")?).ok_or_else(|| malformed("rate"))?,
         status,
         generation: reader.number("generation")?,
         previous_until: reader.optional_time("previous_until"),

@@ -22,19 +22,19 @@ fn webhook_key(received: &Received) -> Item {
 impl Table {
     /// Makes the writes of a webhook and records it, in one transaction. Returns `Conflict` if the webhook is new and a
     /// condition of `writes` failed.
-    pub(crate) async fn carry_out(
+    pub(crate) async fn transact_webhook(
         &self,
         received: &Received,
         writes: Vec<TransactWriteItem>,
     ) -> Result<WriteOutcome, Fault> {
-        Ok(match self.transact_with(writes, Some(self.memory(received)?)).await? {
+        Ok(match self.transact_with(writes, Some(self.webhook_record(received)?)).await? {
             TransactionOutcome::Written(written) => written,
             TransactionOutcome::Refused(_) => WriteOutcome::Conflict,
         })
     }
 
     /// Returns the record of a webhook, by which a repetition is recognised.
-    pub(crate) fn memory<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
+    pub(crate) fn webhook_record<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
         let mut item = webhook_key(received);
         item.insert("fingerprint".to_owned(), text(&received.fingerprint));
         item.insert("result".to_owned(), text(&received.result));

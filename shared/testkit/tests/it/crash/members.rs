@@ -32,7 +32,7 @@ fn essence(world: &World) -> Value {
     let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
     let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     let known: Vec<Option<&str>> =
-        state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
+        state.profiles.values().map(|profile| profile.from_token.as_ref().map(|seen| seen.email.as_str())).collect();
     json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
         "told": told, "known": known, "idempotency_records": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
 }

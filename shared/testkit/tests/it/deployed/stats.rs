@@ -7,7 +7,7 @@ use consigne_core::OrgId;
 use consigne_core::credits::{ChargeOutcome, Outcome};
 use consigne_core::periods::Day;
 use consigne_core::ports::{ChargeKey, EnrolOrgs, GetKey, KeepOutcome, ListStats, ListStorage as _, WalkOrgs};
-use consigne_core::stats::{DaySpan, DayStats, StatsMessage, StorageErrand};
+use consigne_core::stats::{DaySpan, DayStats, StatsMessage, StorageMessage};
 use consigne_core::{KeyId, Plan, Timestamp};
 use consigne_runtime::clock;
 use consigne_storage::Table;
@@ -221,7 +221,7 @@ async fn stored_bytes_are_counted_by_plan() {
     let key = user.upload("night.png", "image/png", png(3, 2, 500)).await;
     user.wait_for(&key, "ready").await;
     let began = clock::now();
-    put_on_queue(&stack, "storage", StorageErrand::new(today).message().unwrap()).await;
+    put_on_queue(&stack, "storage", StorageMessage::new(today).message().unwrap()).await;
     let counted = until(async || {
         let day = table.list_storage(DaySpan::of(today)).await.unwrap().pop()?;
         (day.counted_at >= began).then_some(day.totals.of(Plan::Premium))

@@ -62,7 +62,7 @@ struct Run {
 
 impl Run {
     fn begin(count: u32) -> Self {
-        Self { shelf: Shelf::ledger_state(job(count), &[]), model: Model::default(), now: NOW, stale: None }
+        Self { shelf: Shelf::new(job(count), &[]), model: Model::default(), now: NOW, stale: None }
     }
 
     /// Applies a step as the table does: only if the job still has the revision from which the step was computed.
@@ -201,7 +201,7 @@ impl Run {
     fn check(&self, before: &Job) {
         let (job, model) = (&self.shelf.job, &self.model);
         if before.status.is_final() {
-            assert_eq!(job, before, "what has ended has changed");
+            assert_eq!(job, before, "an ended job has changed");
         }
         assert!(job.status as u8 >= before.status as u8 && job.progress >= before.progress, "{before:?} to {job:?}");
         assert_eq!(job.revision, before.revision + u64::from(job != before));
@@ -247,7 +247,7 @@ proptest! {
 }
 
 #[test]
-fn the_happenings_reach_every_end() {
+fn the_generated_events_reach_every_end() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();

@@ -81,7 +81,7 @@ async fn wrong_content_is_refused_by_field_and_recorded_in_the_audit_log() {
       "ip": "203.0.113.9",
       "details": {
         "field": "images[0].s3_key",
-        "message": "There is no such file of the job's owner"
+        "message": "s3_key is not a file of the job's owner"
       }
     }
     "#);
@@ -97,7 +97,7 @@ async fn a_file_without_an_object_cannot_be_delivered() {
     world.change(|state| state.objects.clear());
     let refused = claim(&world, &json!([picture(KEY)])).await;
     assert_eq!((refusal(&refused), job_in(&world).claimed_at), ((422, "WEBHOOK_CONTENT_MISMATCH"), None));
-    assert_eq!(refused["body"]["error"]["message"], "There is no such file of the job's owner");
+    assert_eq!(refused["body"]["error"]["message"], "s3_key is not a file of the job's owner");
 }
 
 #[tokio::test]

@@ -182,7 +182,7 @@ async fn a_claimed_file_of_the_wrong_type_fails_the_job() {
         "status": "failed",
         "error": {
           "code": "OUTPUT_LOST",
-          "message": "A file of the result could not be kept: declared image/png, found image/gif"
+          "message": "A file of the result was lost: declared image/png, found image/gif"
         }
       }
     }
@@ -222,7 +222,7 @@ async fn a_claimed_file_lost_before_the_job_completes_fails_it() {
         };
         let failure = job_in(&world).failure.unwrap();
         assert_eq!(failure.code, "OUTPUT_LOST", "{end}");
-        assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"), "{end}");
+        assert_eq!(failure.message, format!("A file of the result was lost: {why}"), "{end}");
         // A ready file that its owner deletes counts as delivered.
         let expected = u32::from(end != "expires");
         assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], expected), "{end}");

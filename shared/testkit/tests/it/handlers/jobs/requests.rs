@@ -216,7 +216,7 @@ async fn a_refusal_for_a_used_up_allowance_says_when_it_renews() {
     let resets_at = Month::of(clock::now()).ends();
     let error = &refused["body"]["error"];
     assert_eq!((&refused["status"], &error["code"]), (&json!(429), &json!("GENERATION_QUOTA_EXCEEDED")));
-    let message = format!("Your plan allows 1000 image generations a month; the next month begins at {resets_at}");
+    let message = format!("Your plan allows 1000 image generations a month; try again at {resets_at}");
     assert_eq!(error["message"], message);
     assert_eq!(error["details"], json!({ "limit": 1000, "resets_at": resets_at }));
     let header = |name: &str| refused["headers"][name].as_str().unwrap().parse::<u64>().unwrap();
@@ -309,7 +309,7 @@ async fn closed_accounts_and_unknown_callers_get_no_job() {
         .token_with("user_ann1", &json!({ "email": "ann@example.com", "public_metadata": { "subscription": "pro" } }));
     let event = payload::event("generate", "images", &token);
     assert_eq!(answer(&world, "generate", event.clone()).await["status"], 201);
-    assert_eq!(world.state().profiles[&ann].seen.as_ref().unwrap().email, "ann@example.com");
+    assert_eq!(world.state().profiles[&ann].from_token.as_ref().unwrap().email, "ann@example.com");
     world.change(|state| {
         let closed = Profile { closed_at: Some(GRANTED), ..Profile::unknown(ann.clone()) };
         state.profiles.insert(ann.clone(), closed);

@@ -373,7 +373,7 @@ async fn every_invalid_field_is_named_and_the_hold_stays_open() {
       "amount \"12\": amount: invalid type: string \"12\", expected u64",
       "status_code null: status_code: invalid type: null, expected u16",
       "status_code 99: status_code must be 100 to 599",
-      "response_ms 86400001: response_ms must be at most 86400000, a day",
+      "response_ms 86400001: response_ms must be at most 86400000 (a day)",
       "reason \"done\": unknown field reason",
       "reason null: reason: expected value",
       "reason \"bad_luck\": reason: unknown variant `bad_luck`, expected `provider_error` or `caller_error`",

@@ -125,7 +125,7 @@ async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
       "actor": "service:migration-deadline",
       "ip": null,
       "details": {
-        "reason": "It was not replaced within 30 days after it was carried over from the older installation"
+        "reason": "It was not replaced within 30 days after its migration from the older installation"
       }
     }
     "#);

@@ -182,7 +182,7 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
       "response_ms null: response_ms: invalid type: null, expected u64",
       "response_ms -1: response_ms: invalid value: integer `-1`, expected u64",
       "response_ms 0.5: response_ms: invalid type: floating point `0.5`, expected u64",
-      "response_ms 86400001: response_ms must be at most 86400000, a day",
+      "response_ms 86400001: response_ms must be at most 86400000 (a day)",
       "details null: details: invalid type: null, expected a map",
       "details []: details: invalid type: sequence, expected a map",
       "details \"text\": details: invalid type: string \"text\", expected a map",

@@ -28,7 +28,7 @@ fn told_of(world: &World, person: &str, email: &str, is_verified: bool, at: Time
         Contact { email: email.to_owned(), verified: is_verified, name: None, language: Language::English, at };
     world.change(|state| {
         let profile = state.profiles.entry(user(person)).or_insert_with(|| Profile::unknown(user(person)));
-        profile.told = Some(contact);
+        profile.from_webhook = Some(contact);
     });
 }
 
@@ -81,7 +81,7 @@ async fn accepting_an_invitation_makes_a_member() {
         (&json!("Acme"), &json!("developer"))
     );
     assert_eq!(functions::call(&world, "key-list", sent_by("user_bob1", "key-list", "all")).await["status"], 200);
-    let seen = world.state().profiles[&user("user_bob1")].seen.clone().unwrap();
+    let seen = world.state().profiles[&user("user_bob1")].from_token.clone().unwrap();
     assert_eq!((seen.email.as_str(), seen.verified), (BOBS, true), "their address is stored from their token");
 }
 
@@ -224,7 +224,7 @@ async fn only_the_verified_invited_address_may_accept() {
         "success": false,
         "error": {
           "code": "EMAIL_MISMATCH",
-          "message": "The invitation is for another e-mail address; sign in with that one, and have it verified"
+          "message": "invitation is for another e-mail address; sign in with that address and verify it"
         },
         "timestamp": "<time>",
         "requestId": "request-1"

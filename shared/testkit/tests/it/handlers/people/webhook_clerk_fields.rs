@@ -18,8 +18,8 @@ async fn told(changes: &Value) -> Option<Contact> {
     });
     assert_eq!(send(&world, signed(updated, "msg_1")).await, taken(), "{changes}");
     let ann = ann(&world);
-    assert_eq!(ann.told_at, Some(Timestamp::from_millis(1_795_257_000_000)), "{changes}");
-    ann.told
+    assert_eq!(ann.webhook_at, Some(Timestamp::from_millis(1_795_257_000_000)), "{changes}");
+    ann.from_webhook
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub fn known(world: &World, id: &str, name: Option<&str>, language: Language) {
         language,
         at: GRANTED,
     };
-    let profile = Profile { seen: Some(contact), ..Profile::unknown(user(id)) };
+    let profile = Profile { from_token: Some(contact), ..Profile::unknown(user(id)) };
     world.change(|state| drop(state.profiles.insert(user(id), profile)));
 }
 

@@ -156,7 +156,7 @@ async fn a_recipient_without_an_address_is_recorded_and_skipped() {
     let unknown = World::default();
     let odd = acme_with_mailboxes();
     odd.change(|state| {
-        let contact = state.profiles.get_mut(&user("user_ann1")).unwrap().seen.as_mut().unwrap();
+        let contact = state.profiles.get_mut(&user("user_ann1")).unwrap().from_token.as_mut().unwrap();
         contact.email = "ann\r\nBcc: eve@example.com".to_owned();
     });
     let closed = acme_with_mailboxes();
