@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn found(name: &str) -> Organisation {
-        Organisation::found(name, Timestamp::from_secs(1_795_257_000)).unwrap()
+        Organisation::create(name, Timestamp::from_secs(1_795_257_000)).unwrap()
     }
 
     #[test]

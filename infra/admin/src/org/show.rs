@@ -201,7 +201,7 @@ mod tests {
 
     fn seen(members: Vec<(Member, Option<Ledger>)>) -> Seen {
         let now = Timestamp::from_secs(1_795_257_000);
-        let org = Organisation::found("株式会社 日本", now).unwrap();
+        let org = Organisation::create("株式会社 日本", now).unwrap();
         let wallet = Some(Wallet::of_organisation(org.id, now));
         let keys = BTreeMap::from([("active", 3), ("revoked", 1)]);
         let (suspension, endpoints) = (None, BTreeMap::new());
