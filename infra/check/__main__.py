@@ -7,12 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "infra/check"), str(ROOT / "infra/deploy")]
+sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy", "infra/docs", "infra/local")]
 
+import endpoints
 import links
+import portable
 import rules
+import site_pages
 import templates
 from project import Project
+from reference.sources import load as load_sources
 from samconfig import load
 
 EXPANDED = ROOT / "target/template.expanded.json"
@@ -28,7 +32,7 @@ def project() -> Project:
     pages |= {str(page.relative_to(ROOT)): page.read_text() for page in links.documents(ROOT)}
     openapi = json.loads((ROOT / "openapi.json").read_text())
     config = load(ROOT / "infra/samconfig.toml").parameters
-    return Project(templates.core(), templates.observe(), pages, openapi, config)
+    return Project(templates.core(), templates.observe(), pages, openapi, config, load_sources(ROOT))
 
 
 def cfn_lint() -> bool:
@@ -45,6 +49,9 @@ def main() -> None:
     EXPANDED.write_text(json.dumps(checked.core, indent=1))
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(checked)]
     problems += [("links", problem) for problem in links.problems(ROOT)]
+    problems += [("endpoints", problem) for problem in endpoints.problems(ROOT, checked.core, checked.openapi)]
+    problems += [("portable", problem) for problem in portable.problems(ROOT)]
+    problems += [("navigation", problem) for problem in site_pages.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
     is_clean = cfn_lint()

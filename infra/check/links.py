@@ -14,6 +14,7 @@ SKIPPED = {".git", ".venv", "target", "node_modules"}
 FENCE = re.compile(r"^(\s*)(```|~~~).*?^\s*\2\s*$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+ANCHOR = re.compile(r"<span id=\"([^\"]+)\">")
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*#*$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|&&|\$\()\s*make((?: +[^\s#&)]+)+)", re.MULTILINE)
 
@@ -68,9 +69,9 @@ def dead(root: Path, source: Path, target: str) -> str | None:
 
 
 def anchors(text: str) -> set[str]:
-    """Returns the anchors that GitHub gives to the headings of a document."""
+    """Returns the anchors that GitHub gives to the headings of a document, and those that it sets itself."""
     seen: dict[str, int] = {}
-    result = set()
+    result = set(ANCHOR.findall(text))
     for heading in HEADING.findall(FENCE.sub(blank, text)):
         words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
         slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")

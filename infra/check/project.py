@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from reference.sources import Sources
 from templates import Json
 
 
@@ -16,3 +17,5 @@ class Project:
     openapi: Json
     # The parameters of the default environment in samconfig.toml.
     config: dict[str, str]
+    # What the generated pages of docs/reference are made from.
+    sources: Sources

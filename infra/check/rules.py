@@ -10,6 +10,7 @@ from typing import Any
 
 import concurrency
 import deployer
+import reference
 from project import Project
 from templates import Json, listed, named, of_type, target
 
@@ -117,19 +118,17 @@ def queues_leave_concurrency_for_requests(project: Project) -> Iterator[str]:
         yield f"Queues can run {sum(taken.values())} of the {account} functions that the account may run at once."
 
 
-def parameters_are_documented(project: Project) -> Iterator[str]:
-    """docs/operate/deploy.md has a row for every parameter of both templates, with the template's description."""
-    lines = project.pages.get("docs/operate/deploy.md", "").splitlines()
-    for template in (project.core, project.observe):
-        for name, body in template["Parameters"].items():
-            if parameter_row(name, body) not in lines:
-                yield f"docs/operate/deploy.md lacks the row {parameter_row(name, body)}"
-
-
-def parameter_row(name: str, body: Json) -> str:
-    """Returns the row for a parameter in docs/operate/deploy.md."""
-    default = f"Default: `{body['Default']}`." if body.get("Default") not in (None, "") else "Default: empty."
-    return f"| `{name}` | {body['Description']} {default if 'Default' in body else 'Required.'} |"
+def the_reference_is_up_to_date(project: Project) -> Iterator[str]:
+    """The generated parts of docs/reference are what the templates, openapi.json and the schemas of events say."""
+    for path in reference.PAGES:
+        page = project.pages.get(path, "")
+        try:
+            is_current = page == reference.filled_in(page, path, project.sources)
+        except ValueError as problem:
+            yield str(problem)
+            continue
+        if not is_current:
+            yield f"{path} is out of date; `make reference` writes it."
 
 
 def placeholders_are_refused(project: Project) -> Iterator[str]:
@@ -347,7 +346,7 @@ ALL = [
     browsers_may_call_every_route,
     loops_are_allowed_where_they_are_meant,
     queues_leave_concurrency_for_requests,
-    parameters_are_documented,
+    the_reference_is_up_to_date,
     placeholders_are_refused,
     alarms_reach_somebody_who_knows_what_to_do,
     alarms_watch_what_exists,

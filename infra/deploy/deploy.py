@@ -1,6 +1,7 @@
-"""Deploys Consigne to AWS: `deploy.py arch | check | up`. People run `make deploy`, which calls it."""
+"""Deploys Consigne to AWS: `deploy.py arch | rust | check | up`. People run `make deploy`, which calls it."""
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ SAM = Path(sys.executable).with_name("sam")
 def main() -> None:
     """Runs the command line. Arguments after `--` are passed to `sam deploy`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["arch", "check", "up"])
+    parser.add_argument("command", choices=["arch", "rust", "check", "up"])
     parser.add_argument("--file", type=Path, default=ROOT / "infra/samconfig.toml")
     parser.add_argument("--env", default="default", help="which section of the file")
     parser.add_argument("--no-observe", action="store_true", help="do not deploy the alarms")
@@ -35,6 +36,9 @@ def main() -> None:
         raise SystemExit(str(error)) from error
     if arguments.command == "arch":
         print(architecture(config, arguments.root))
+    elif arguments.command == "rust":
+        if missing := missing_target(architecture(config, arguments.root)):
+            raise SystemExit(missing)
     elif arguments.command == "check":
         check(config, arguments)
     else:
@@ -45,6 +49,18 @@ def architecture(config: Config, root: Path = ROOT) -> str:
     """Returns the processor of an environment, for which the functions must be built: `arm64` or `x86_64`."""
     template = templates.load(root / "template.yaml")
     return config.parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
+
+
+def missing_target(processor: str) -> str | None:
+    """Returns how to get Rust's standard library for a processor of AWS, or None if it is installed."""
+    target = f"{'aarch64' if processor == 'arm64' else 'x86_64'}-unknown-linux-gnu"
+    if not shutil.which("rustc"):
+        return "rustc is missing. Install Rust with rustup: https://rustup.rs"
+    command = ["rustc", "--print", "target-libdir", "--target", target]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode == 0 and any(Path(done.stdout.strip()).glob("libstd-*.rlib")):
+        return None
+    return f"Rust's standard library for {target} is missing. Install it: rustup target add {target}"
 
 
 def check(config: Config, arguments: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -19,11 +20,23 @@ from server import REGION
 ARTIFACTS = "consigne-artifacts"
 
 
+def forget_own_account() -> None:
+    """Removes everything from this process's environment that the AWS SDK would read of the user's own account.
+
+    A profile that does not exist would stop the deployment, and an address of one service would lead it to AWS.
+    """
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        os.environ[name] = os.devnull
+
+
 class Deployment:
     """One stack on the laptop's server."""
 
     def __init__(self, address: str, stack: str):
         self.stack = stack
+        forget_own_account()
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2})
 

@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from server import Server
+
 ROOT = Path(__file__).resolve().parents[2]
+LOG = ROOT / "target/local/server.log"
 # Fields with a place of their own in the printed line, or of no use on a laptop.
 SHOWN = {"timestamp", "level", "message", "function", "duration_ms", "aws.calls", "_aws", "stack"}
 
@@ -23,10 +26,15 @@ def main() -> None:
     parser.add_argument("--function", default="", help="only the lines of one function")
     parser.add_argument("--errors", action="store_true", help="only warnings and errors")
     parser.add_argument("--once", action="store_true", help="print what there is and end, instead of following")
-    parser.add_argument("--log", type=Path, default=ROOT / "target/local/server.log", help="the server's log")
+    parser.add_argument("--log", type=Path, default=LOG, help="the server's log")
     arguments = parser.parse_args()
     if not arguments.log.exists():
-        raise SystemExit("There is no log yet. `make up` starts the stack.")
+        raise SystemExit("There is no log yet. Next: make up starts the stack.")
+    if not arguments.once and arguments.log == LOG and not Server(LOG.parent).is_up():
+        print("The stack is down; these are the lines of its last run. Next: make up starts it.", file=sys.stderr)
+        arguments.once = True
+    if not arguments.once:
+        print("Following what the functions log. Ctrl-C stops that, and the stack stays up.", file=sys.stderr)
     try:
         for line in lines(arguments.log, follow=not arguments.once):
             entry = entry_of(line)
@@ -35,7 +43,12 @@ def main() -> None:
             if arguments.errors and entry.get("level") == "INFO":
                 continue
             print(shown(entry), flush=True)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
+        whole = arguments.log.relative_to(ROOT) if arguments.log.is_relative_to(ROOT) else arguments.log
+        print(
+            f"\nStopped following. The whole lines are in {whole}. Next: make logs ERRORS=1 shows warnings and errors."
+        )
+    except BrokenPipeError:
         sys.stderr.close()
 
 

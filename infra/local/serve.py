@@ -1,6 +1,7 @@
 """Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays and two gaps in its S3.
 
-The same process runs stand-ins for Stripe, a language model, the services behind the gateway, and customers' servers.
+The same process listens on the API's own port (front.py), and runs stand-ins for Stripe, a language model, the services
+behind the gateway, and customers' servers.
 
 stack.py starts it, with all settings in the environment.
 """
@@ -8,6 +9,7 @@ stack.py starts it, with all settings in the environment.
 import functools
 import json
 import os
+import resource
 import socketserver
 import threading
 from pathlib import Path
@@ -16,7 +18,9 @@ from pathlib import Path
 # first, which is delayed: every warm call would take 40 ms longer.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-import model_stand_in  # noqa: E402  (the line above must come first)
+import front  # noqa: E402  (the line above must come first)
+import mail_page  # noqa: E402
+import model_stand_in  # noqa: E402
 import receiver  # noqa: E402
 import strict  # noqa: E402
 import stripe_stand_in  # noqa: E402
@@ -29,6 +33,21 @@ import upstream  # noqa: E402
 # After each call MiniStack waits for log lines. Our functions write theirs before the answer, so a short wait will do.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
+
+# Open files that the server may have. Each running function takes four; macOS allows 256 by default.
+OPEN_FILES = 8192
+
+
+def raise_open_files() -> None:
+    """Raises the limit of open files. Functions inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS names no hard limit, and yet refuses more than its kernel allows.
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+raise_open_files()
 
 # For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()
@@ -74,8 +93,10 @@ def _get_with_overrides(bucket, key, headers, query=None):
 
 s3._get_object = _get_with_overrides
 
+
 if __name__ == "__main__":
     strict.apply()
+    front.install(int(os.environ.pop("API_PORT")), Path(os.environ.pop("STACKS")), mail_page.sent)
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))

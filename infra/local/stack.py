@@ -1,18 +1,21 @@
-"""The laptop's stack: `stack.py up | down | status | deploy | watch`. People run `make`, which calls it."""
+"""The laptop's stack: `stack.py up|down|status|url|deploy|watch`. People run `make`, which calls it."""
 
 import argparse
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import front
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from deployment import Deployment
-from server import REGION, Server
+from server import REGION, Server, port_number
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/deploy"))
@@ -29,8 +32,10 @@ MAIL_FROM = "Consigne <no-reply@consigne.example>"
 def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "status", "deploy", "watch"])
-    parser.add_argument("--stack", default="consigne", help="name of the stack")
+    parser.add_argument("command", choices=["up", "down", "status", "url", "deploy", "watch"])
+    parser.add_argument("--stack", default=front.FIRST_STACK, help="name of the stack")
+    parser.add_argument("--port", type=port_number, help="port of the API; it is kept for later starts")
+    parser.add_argument("--next", action="store_true", help="say what to do next, after `up`")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="overrides a parameter")
     parser.add_argument("--home", default="target/local", help="folder of the server; another folder is another server")
     binaries = os.environ.get("BINARIES", "target/debug")
@@ -41,6 +46,11 @@ def main() -> None:
     getattr(laptop, arguments.command)()
 
 
+def shown(path: Path) -> Path:
+    """Returns a path for people: from the root of the checkout if it is inside, else as it is."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 class Laptop:
     """One server, and one stack on it."""
 
@@ -49,6 +59,8 @@ class Laptop:
         self.binaries = ROOT / arguments.binaries
         self.env_file = ROOT / arguments.env_file if arguments.env_file else self.home / "stack.env"
         self.stack = arguments.stack
+        self.port = arguments.port
+        self.says_next = arguments.next
         self.overrides = dict(item.split("=", 1) for item in arguments.parameter)
         self.server = Server(self.home)
         own = [origin.strip().rstrip("/") for origin in os.environ.get("ORIGIN", "").split(",") if origin.strip()]
@@ -59,27 +71,47 @@ class Laptop:
 
     def up(self) -> None:
         """Starts the server unless it is running, and deploys."""
-        if not self.server.is_up():
+        if self.server.is_up():
+            self.server.check_port(self.port)
+        else:
             began = time.monotonic()
+            usual = self.port or self.server.next_api_port()
             self.server.stop()
-            self.server.start()
+            self.server.start(self.port)
             print(f"Started AWS on {self.server.address} in {time.monotonic() - began:.1f} s.")
+            if self.server.api_port != usual:
+                print(f"Port {usual} is in use, so this time the API is on port {self.server.api_port}.")
         self.deploy()
+        print(f"  the API     {self.public_url()}  (the same after every make up)")
+        print(f"  its mails   {self.server.api_address}/_local/mail")
+        print(f"  AWS         {self.server.address}")
+        if self.says_next and self.clerk_issuer:
+            print("Next: call it with a session token of your application; make logs says why one is refused.")
+        elif self.says_next:
+            print("Next: make demo shows every part of it; TOKEN=$(make --silent token FOR=user_me) signs you in.")
+
+    def url(self) -> None:
+        """Prints the address of the API, and nothing else. It is the same whether the stack is up or not."""
+        print(self.public_url())
 
     def down(self) -> None:
         """Stops the server. All its data is lost, because it is in memory."""
-        print("The stack is down." if self.server.stop() else "The stack was not up.")
+        if self.server.stop():
+            print("The stack is down, and what was on it is gone.")
+        else:
+            print("The stack was not up.")
+        print(f"Next: make up starts an empty one, at the same address: {self.public_url()}")
 
     def status(self) -> None:
         """Prints whether the server is running. Exits with 1 if it is not."""
         up = self.server.is_up()
-        print(f"The stack is up on {self.server.address}." if up else "The stack is down.")
+        print(f"The stack is up: {self.public_url()}" if up else "The stack is down. make up starts it.")
         raise SystemExit(0 if up else 1)
 
     def deploy(self) -> None:
         """Deploys what was built, and writes the file of addresses and secrets for tools."""
         if not self.server.is_up():
-            raise SystemExit("The stack is not up. `make up` starts it.")
+            raise SystemExit("The stack is not up. make up starts it.")
         # Not used here. But a file that SAM would refuse should be noticed before a deployment to AWS.
         try:
             samconfig.load(ROOT / "infra/samconfig.toml")
@@ -87,23 +119,16 @@ class Laptop:
             raise SystemExit(str(error)) from error
         began = time.monotonic()
         deployment = Deployment(self.server.address, self.stack)
-        known = self.public_url(deployment)
-        self.apply(deployment, known)
-        # The address contains the API's id, which is known only after the first deployment.
-        if self.public_url(deployment) != known:
-            self.apply(deployment, self.public_url(deployment))
+        parameters = self.parameters() | {"PublicUrl": self.public_url()} | self.overrides
+        deployment.deploy(ROOT / "template.yaml", self.binaries, parameters)
+        self.tell_server(deployment, parameters)
         deployment.deploy_alarms(ROOT / "infra/observe.yaml")
         self.tell_upstream(deployment)
-        self.write_env(deployment)
+        self.write_env(deployment, parameters["ClerkIssuer"])
         took = time.monotonic() - began
         if self.clerk_issuer:
             print(f"Session tokens must be those of {self.clerk_issuer}; tokens made on this laptop are refused.")
-        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {self.env_file.relative_to(ROOT)}")
-
-    def apply(self, deployment: Deployment, public_url: str) -> None:
-        """Deploys the stack with `public_url` as the address of its API."""
-        parameters = self.parameters() | {"PublicUrl": public_url} | self.overrides
-        deployment.deploy(ROOT / "template.yaml", self.binaries, parameters)
+        print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {shown(self.env_file)}")
 
     def tell_upstream(self, deployment: Deployment) -> None:
         """Writes the secret with which this stack's gateway signs, for the stand-in for services."""
@@ -111,14 +136,29 @@ class Laptop:
         path.touch(mode=0o600)
         path.write_text(deployment.secret("GatewaySecretArn"))
 
-    def public_url(self, deployment: Deployment) -> str:
-        """Returns the address of the stack's API, or "" before the first deployment."""
-        api = deployment.outputs().get("ApiId")
-        return f"{self.server.address}/_aws/execute-api/{api}/%24default" if api else ""
+    def tell_server(self, deployment: Deployment, parameters: dict[str, str]) -> None:
+        """Writes which API the stack has, and what it trusts, for the server that leads to it and explains refusals."""
+        outputs = deployment.outputs()
+        facts = {
+            "api": outputs["ApiId"],
+            "bucket": outputs["BucketName"],
+            "issuer": parameters["ClerkIssuer"],
+            "own_issuer": ISSUER,
+            "jwks_url": "" if parameters["ClerkJwtKey"] else parameters["ClerkJwksUrl"],
+            "public_key": parameters["ClerkJwtKey"].replace("\\n", "\n"),
+            "origins": parameters["AuthorizedParties"].split(","),
+        }
+        front.write_facts(self.server.stacks, self.stack, facts)
+
+    def public_url(self) -> str:
+        """Returns the address of the stack's API. It stays the same, and needs no stack that is up."""
+        return front.address_of(self.server.api_port, self.stack)
 
     def watch(self) -> None:
         """Rebuilds and redeploys whenever a source file changes, until interrupted."""
-        print("Watching functions/, shared/ and template.yaml. Ctrl-C stops watching; the stack stays up.")
+        print(
+            "Watching functions/, shared/ and template.yaml. Ctrl-C stops watching, and the stack stays up.", flush=True
+        )
         seen = newest_change()
         try:
             while True:
@@ -127,13 +167,22 @@ class Laptop:
                 if now == seen:
                     continue
                 seen = now
-                build = ["cargo", "build", "--workspace", "--bins", "--message-format", "short"]
+                build = [ROOT / "infra/local/build.sh", "--message-format", "short"]
+                print("Something changed. Building...", flush=True)
                 if subprocess.run(build, cwd=ROOT, check=False).returncode == 0:
-                    self.deploy()
+                    self.deploy_again()
                 else:
-                    print("The build failed. The stack was not changed.")
+                    print("The build failed, and the stack was not changed. Next: mend it; the next change is built.")
         except KeyboardInterrupt:
-            print()
+            print("\nStopped watching; the stack stays up. Next: make logs follows it, make down stops it.")
+
+    def deploy_again(self) -> None:
+        """Deploys, and prints a failure instead of ending with it: the next change may mend it."""
+        try:
+            self.deploy()
+            print(f"Next: try it at {self.public_url()}, or go on; the next change is built.", flush=True)
+        except (SystemExit, yaml.YAMLError) as error:
+            print(f"{error}\nThe stack was not changed. Next: mend it; the next change is built.", flush=True)
 
     def issuer_key(self) -> rsa.RSAPrivateKey:
         """Returns the private key of this laptop's token issuer. It is created on first use and never committed."""
@@ -180,11 +229,11 @@ class Laptop:
             "AllowPrivateEndpoints": "true",
         }
 
-    def write_env(self, deployment: Deployment) -> None:
+    def write_env(self, deployment: Deployment, trusted: str) -> None:
         """Writes the file of addresses and secrets, which tools and tests of other projects read."""
         outputs = deployment.outputs()
         values = {
-            "CONSIGNE_URL": self.public_url(deployment),
+            "CONSIGNE_URL": self.public_url(),
             "AWS_ENDPOINT_URL": self.server.address,
             "AWS_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
@@ -213,13 +262,21 @@ class Laptop:
             "TEXT_MODEL_URL": f"{self.server.model_address}/v1",
             "GENERATION_QUEUE_URL": outputs["GenerationQueueUrl"],
             "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
+            "MAIL_PAGE": f"{self.server.api_address}/_local/mail",
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,
             "JWT_ISSUER": ISSUER,
             "JWT_AZP": self.origins[0],
+            # Another than JWT_ISSUER if the stack takes the tokens of a Clerk application: then none can be made here.
+            "TRUSTED_ISSUER": trusted,
         }
         self.env_file.parent.mkdir(parents=True, exist_ok=True)
-        self.env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+        self.env_file.write_text("".join(f"{name}={quoted(value)}\n" for name, value in values.items()))
+
+
+def quoted(value: str) -> str:
+    """Quotes a value for a shell, if it needs that: a path with a space does."""
+    return shlex.quote(value) if value else ""
 
 
 def newest_change() -> float:
@@ -227,7 +284,8 @@ def newest_change() -> float:
     files = [ROOT / "template.yaml", ROOT / "Cargo.toml"]
     for folder in ("functions", "shared"):
         files.extend(path for path in (ROOT / folder).rglob("*") if path.suffix in (".rs", ".toml"))
-    return max(path.stat().st_mtime for path in files)
+    # A file may be gone by now: editors replace files.
+    return max(path.stat().st_mtime for path in files if path.exists())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 # Runs every test and prints the counts. Starts the stack if it is down, and then stops it again at the end.
 #
 # ONLY=word runs only the integration tests whose path contains the word, such as `deployed::jobs`.
+# ONLY=docs/quickstart.md runs what that document shows, and ONLY=docs what all show.
 # SDK_CLIENT=1 calls AWS with the SDK's own client. With it, ONLY=deployed runs the tests of files, keys and jobs.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -10,19 +11,22 @@ python=.venv/bin/python
 log=target/test.log
 mkdir -p target
 
+# Some tests open hundreds of connections. macOS allows 256 open files by default.
+[ "$(ulimit -n)" = unlimited ] || [ "$(ulimit -n)" -ge 4096 ] || ulimit -n 4096 || true
+
 # The functions' tests are in shared/testkit, in one binary. Linking two empty test binaries per function takes long.
 packages=(--workspace)
 for manifest in functions/*/Cargo.toml; do
   packages+=(--exclude "$(basename "$(dirname "$manifest")")")
 done
 
-bins=(--workspace --bins)
+bins=()
 target=target
 only=${ONLY:-}
 words=("$only")
 if [ -n "${SDK_CLIENT:-}" ]; then
   target=target/sdk
-  bins+=(--features consigne-aws/sdk-client --target-dir "$target")
+  bins+=(--package consigne-aws --features consigne-aws/sdk-client --target-dir "$target")
   packages+=(--features consigne-aws/sdk-client --target-dir "$target")
   if [ "$only" = deployed ]; then
     words=(deployed::files deployed::uploads deployed::key_endpoint deployed::charges deployed::jobs deployed::job_webhooks)
@@ -32,8 +36,12 @@ fi
 export BINARIES=$target/debug
 
 echo "Building the functions and the tests (the first time takes some minutes)..."
-cargo build "${bins[@]}"
-cargo test "${packages[@]}" --no-run
+infra/local/build.sh ${bins[@]+"${bins[@]}"}
+documents=
+case $only in
+  docs | *.md | *.http) documents=yes ;;
+  *) cargo test "${packages[@]}" --no-run ;;
+esac
 
 was_up=yes
 $python infra/local/stack.py status > /dev/null || was_up=no
@@ -50,10 +58,23 @@ alone=(of_a_thousand hundreds_of_operations three_hundred_concurrent twenty_conc
 
 # Runs tests and prints failures. The whole output is in the log.
 run() {
-  cargo test --no-fail-fast "$@" 2>&1 | tee -a "$log" | grep --line-buffered --extended-regexp \
+  cargo test --no-fail-fast "$@" 2>&1 | tee -a "$log" | grep -E --line-buffered \
     '^test .*\.\.\. (FAILED|ignored)|^test result: .* [1-9][0-9]* (passed|failed)|^failures:|^thread .* panicked|^error'
   return "${PIPESTATUS[0]}"
 }
+
+# Runs what the documents show, all of them or the one that is named.
+run_documents() {
+  $python infra/examples "$@" 2>&1 | tee -a "$log"
+  return "${PIPESTATUS[0]}"
+}
+
+if [ -n "$documents" ]; then
+  : > "$log"
+  $python -m unittest discover --quiet --start-directory infra/examples/tests
+  if [ "$only" = docs ]; then run_documents; else run_documents "$only"; fi
+  exit
+fi
 
 if [ -n "$only" ]; then
   : > "$log"
@@ -61,9 +82,9 @@ if [ -n "$only" ]; then
   echo "Running ${words[*]}..."
   run "${packages[@]}" --test it -- "${alone[@]/#/--skip=}" "${words[@]}" || status=$?
   listed=$(cargo test --quiet "${packages[@]}" --test it -- --list "${words[@]}")
-  for test in $(sed -n 's/: test$//p' <<< "$listed" | grep --extended-regexp "$(IFS='|' && echo "${alone[*]}")"); do
-    run "${packages[@]}" --test it -- --exact "$test" || status=$?
-  done
+  while IFS= read -r test; do
+    run "${packages[@]}" --test it -- --exact "$test" < /dev/null || status=$?
+  done < <(sed -n 's/: test$//p' <<< "$listed" | grep -E "$(IFS='|' && echo "${alone[*]}")")
   exit "$status"
 fi
 
@@ -71,6 +92,11 @@ status=0
 : > "$log"
 echo "Running the tests of the laptop's own server..."
 $python -W ignore -m unittest discover --start-directory infra/local/tests 2>&1 | tee -a "$log" | tail -n 4 || status=$?
+$python -m unittest discover --start-directory infra/examples/tests 2>&1 | tee -a "$log" | tail -n 4 || status=$?
+if [ -z "${SDK_CLIENT:-}" ]; then
+  echo "Running what README.md and docs/ show (about a minute)..."
+  run_documents || status=$?
+fi
 echo "Running the tests (about three minutes)..."
 run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
 echo "Running the tests that must not run beside others..."
@@ -81,6 +107,10 @@ awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
      /^Ran [0-9]+ tests? in/ { python = $2 }
      /^OK$/ && python { passed += python; python = 0 }
      /^FAILED \((failures|errors)=/ { split($0, counts, /[^0-9]+/); failed += counts[2] + counts[3]; passed += python - counts[2] - counts[3] }
-     END { printf "\n%d tests passed, %d failed, %d ignored.\n", passed, failed, ignored }' "$log"
+     /^Ran [0-9]+ blocks/ { documents = $0 }
+     END {
+       if (documents) print "\n" documents
+       printf "\n%d tests passed, %d failed, %d ignored.\n", passed, failed, ignored
+     }' "$log"
 echo "The whole output: $log"
 exit "$status"

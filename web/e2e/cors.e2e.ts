@@ -43,7 +43,9 @@ async function open(origin: string): Promise<{ page: Page; preflights: string[] 
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Network.enable");
   devtools.on("Network.responseReceived", ({ response, type }) => {
-    if (type === "Preflight") preflights.push(`${response.status} ${new URL(response.url).pathname.split("%24default")[1] ?? "bucket"}`);
+    if (type !== "Preflight") return;
+    const path = response.url.startsWith(stack.url) ? response.url.slice(stack.url.length).split("?")[0] : "bucket";
+    preflights.push(`${response.status} ${path}`);
   });
   await page.goto(`${origin}/`);
   return { page, preflights };

@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use crate::{AT_ONCE, PAGE, RESERVE};
 
 needs! {
-    /// What ending and forgetting jobs needs of the table.
+    /// The ports that end and remove jobs. Each stands for one IAM action.
     pub trait EndJobs: ListJobs + ApplyJobStep + ForgetJob + ForgetDraft
 }
 
@@ -24,7 +24,7 @@ pub(crate) async fn end_jobs<T: EndJobs>(table: &T, user: &UserId, now: Timestam
                 if remaining() < RESERVE {
                     return Ok(false);
                 }
-                // If the job has changed since, the step is a conflict, and the last look finds the job again.
+                // If the job has changed since, the step is a conflict. The last look then finds the job again.
                 if let Some(step) = job.failed(CANCELLED, "The account was closed", now) {
                     table.apply_job_step(&step, None).await?;
                 }

@@ -1,8 +1,8 @@
 //! Ends what the owners of closed accounts leave behind: their memberships, jobs and files.
 //!
-//! It runs every five minutes and works through the closings that are due. Each thing ends as its owner would have ended it.
-//! A run that is cut short loses nothing: the next one continues with what is left. A closing ends only after a last look, an
-//! hour after the account was closed. By then no session token of that person is valid any more, and every index has caught up.
+//! It runs every five minutes and works through the closings that are due. Each thing ends as if its owner had ended it.
+//! A run that is cut short loses nothing, because the next one continues. A closing ends only after a last look, an hour
+//! after the account was closed. By then the person's session tokens have expired, and every index has caught up.
 
 mod jobs;
 mod memberships;
@@ -35,7 +35,7 @@ const PAGE: u32 = 1000;
 const AT_ONCE: usize = 10;
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
             + ListFiles + BeginDelete + ApplyTransition + GetJob,
@@ -78,9 +78,9 @@ impl<A: Needs> ScheduleFunction for Function<A> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Ends as much of what a person owned as time allows. Returns whether the closing has ended.
+    /// Ends what a person owned, as far as time allows. Returns whether the closing has ended.
     async fn close(&self, closing: &Closing, tick: &Tick) -> Result<bool, Fault> {
-        // Each kind of belonging has a step here, which returns whether nothing is left of it. If one step fails, the others
+        // Memberships, jobs and files each have a step, which returns whether nothing is left. If one step fails, the others
         // are still tried.
         let left = memberships::leave_orgs(&self.table, &closing.user, tick.now).await;
         let ended = jobs::end_jobs(&self.table, &closing.user, tick.now).await;
@@ -95,12 +95,12 @@ impl<A: Needs> Function<A> {
                 return Ok(true);
             }
         }
-        // A closing that is making progress is not overdue, and goes behind those that are.
+        // This closing has made progress, so the next run starts with the closings that have waited longer.
         let next = if nothing_left { closing.last_look() } else { tick.now };
         self.table.postpone_closing(closing, next).await.map(|()| false)
     }
 
-    /// Deletes every file that its owner would still see. Returns `false` if time ran short.
+    /// Deletes every file that is visible to its owner. Returns `false` if time ran short.
     async fn delete_files(&self, user: &UserId, tick: &Tick) -> Result<bool, Fault> {
         for status in Status::ALL.into_iter().filter(|status| status.is_visible()) {
             let mut after = None;

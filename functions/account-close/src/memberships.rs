@@ -10,15 +10,16 @@ use serde_json::json;
 
 use crate::{PAGE, RESERVE};
 
-/// Who the audit log says has ended a membership.
+/// The actor in the audit log for a membership that ends.
 const ACTOR: &str = "account-close";
 
 needs! {
-    /// What ending memberships needs of the table.
+    /// The ports that end memberships. Each stands for one IAM action.
     pub trait LeaveOrgs: ListOrgs + ListMembers + GetMember + EndMembership
 }
 
-/// Ends a person's memberships in all organisations. Returns `false` if time ran short, or if there are more than one page.
+/// Ends a person's memberships in all organisations. Returns `false` if some are left: time ran short, or there is more
+/// than one page.
 pub(crate) async fn leave_orgs<T: LeaveOrgs>(table: &T, user: &UserId, now: Timestamp) -> Result<bool, Fault> {
     let places = table.list_orgs(user, &PageAsk { limit: PAGE, after: None }).await?;
     for (org, _) in &places.items {
@@ -27,7 +28,7 @@ pub(crate) async fn leave_orgs<T: LeaveOrgs>(table: &T, user: &UserId, now: Time
         }
         leave(table, org.id, user, now).await?;
     }
-    // The next run lists the others first.
+    // The next run starts with those that are left.
     Ok(places.next.is_none())
 }
 

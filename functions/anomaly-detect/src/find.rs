@@ -8,8 +8,8 @@ use consigne_core::{Fault, OrgId, Timestamp};
 
 use crate::time_is_left;
 
-/// Most calls of a key that are read: the latest ones. If a key makes more within an hour and a half, the countries of
-/// its earlier calls are missed.
+/// Most calls of a key that are read, newest first. If a key makes more within an hour and a half, the countries of the
+/// older ones are missed.
 const CALLS: usize = 20_000;
 /// Entries of an audit log read in one query.
 const PAGE: u32 = 100;
@@ -32,8 +32,8 @@ pub(crate) async fn in_use_of<F: ListCalls>(
     Ok(found)
 }
 
-/// Finds anomalies in the creation of an organisation's keys. It reads the audit log, because that includes keys that
-/// are deleted already.
+/// Finds anomalies in the creation of an organisation's keys. It reads the audit log, because that also shows keys that
+/// were deleted since.
 ///
 /// # Errors
 /// `UNAVAILABLE` when time runs short, and the errors of the table.

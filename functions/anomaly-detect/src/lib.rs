@@ -1,5 +1,5 @@
-//! Detects anomalies: keys that are used or created as if by somebody else. It publishes an event, and suspends the
-//! keys if that is the organisation's policy.
+//! Detects anomalies: API keys that are used or created in an unusual way, perhaps by a thief. It publishes an event, and
+//! suspends the keys if that is the organisation's policy.
 //!
 //! It runs every ten minutes and looks at the last hour and a half. An anomaly that two runs find is published once.
 

@@ -1,8 +1,8 @@
 //! Sells credits: opens a checkout session at the payment provider and records what was offered in it.
 //!
-//! The session is opened first, because the provider assigns its id. Its URL is answered only after the session is
-//! recorded, so nobody can pay a session that is unknown here. A retry gets the same session, even if an answer was
-//! lost.
+//! The session is opened first, because the provider assigns its id. Its URL is returned only after the session is
+//! recorded, so nobody can pay for a session that is unknown here. A retry gets the same session, even if the first answer
+//! was lost.
 
 use consigne_auth::{KeyMint, Route, SessionVerifier};
 use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};

@@ -1,7 +1,7 @@
 //! Deletes a file for good: marks its record as deleting, then removes its object version.
 //!
 //! The owner no longer sees the file once the record is marked. The bytes are given back when S3 reports that the
-//! version is gone, whoever removed it. If this function dies in between, `sweep` finishes the deletion.
+//! version is gone. If this function is killed in between, `sweep` finishes the deletion.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
@@ -87,7 +87,7 @@ impl<A: Needs> HttpFunction for Function<A> {
 
 fn asked(request: &Request) -> Result<String, Fault> {
     let body: DeleteRequest = request.json()?;
-    if body.s3_key.is_empty() { Err(Fault::field("s3Key", "s3Key is empty")) } else { Ok(body.s3_key) }
+    if body.s3_key.is_empty() { Err(Fault::field("s3Key", "s3Key must not be empty")) } else { Ok(body.s3_key) }
 }
 
 impl<A: Needs> Function<A> {

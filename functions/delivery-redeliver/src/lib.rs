@@ -1,5 +1,5 @@
-//! Redelivers: makes a delivery due now, with the same `webhook-id`. It may have succeeded, have failed, or be waiting
-//! for a later attempt.
+//! Redelivers an event: makes its delivery due now, with the same `webhook-id`. The delivery may have succeeded or failed,
+//! or it may be waiting for a later attempt.
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::deliveries::{Delivery, DeliveryMessage, DeliveryView, delivery_in_path, delivery_not_found};
@@ -11,7 +11,7 @@ use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request
 use consigne_usecases::ConflictRetry;
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetMember + GetEndpoint + GetDelivery + Redeliver, Queue: SendMessage>
 }
 

@@ -18,13 +18,13 @@ use crate::{Function, Needs};
 
 /// How long an endpoint may take to answer in full.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time to wait inside the invocation. A longer wait goes through the queue, which knows only whole seconds.
+/// Longest time to wait inside the invocation. For a longer wait the queue delays a message, in whole seconds.
 const MAX_WAIT: Duration = Duration::from_millis(1_500);
 /// `User-Agent` of webhooks.
 const AGENT: &str = concat!("Consigne-Webhooks/", env!("CARGO_PKG_VERSION"));
 
 impl<A: Needs> Function<A> {
-    /// Attempts a delivery if it is due. If it is not, another message has attempted it and nothing is left to do.
+    /// Attempts a delivery if it is due. If it is not due, another message has attempted it, and this one does nothing.
     pub(crate) async fn attempt(&self, org: OrgId, id: DeliveryId, message: &Message) -> Result<(), Fault> {
         message.log.field("delivery.id", id);
         let Some(delivery) =
@@ -67,7 +67,7 @@ async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) ->
         return Ok(None);
     }
     // An event about one person is sent only while the endpoint still subscribes to it: its URL may have changed since.
-    let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.hears(delivery.kind);
+    let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.gets(delivery.kind);
     let endpoint = table.get_endpoint(delivery.org, delivery.endpoint).await?;
     Ok(endpoint.filter(|endpoint| endpoint.is_active() && hears(endpoint)))
 }
@@ -78,7 +78,7 @@ impl<A: Needs> Function<A> {
     async fn turn(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<Option<DeliveryStep>, Fault> {
         let began = self.clock.now();
         let mut place = delivery.place();
-        // The message may come slightly early, but a reserved place must not be used before its time.
+        // The message may arrive slightly early, but a reserved turn must not be used before its time.
         if let Some(due) = delivery.next_at {
             self.clock.wait_until(due).await;
         }
@@ -109,8 +109,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Sends a message that arrives when the delivery is due. Queues delay messages only for so long; beyond that
-    /// `sweep` sends it.
+    /// Sends a message that arrives when the delivery is due. If the wait is longer than [`DELAY_MAX`], `sweep` sends it
+    /// instead.
     async fn remind(&self, delivery: &Delivery, at: Timestamp, now: Timestamp) -> Result<(), Fault> {
         let wait = at.since(now);
         if wait > DELAY_MAX {
@@ -147,7 +147,7 @@ fn note(posted: &Posted, took: Duration, message: &Message) {
 }
 
 impl<A: Needs> Function<A> {
-    /// Records the outcome of the attempt, and sends the message for the next one if there is to be one.
+    /// Records the outcome of the attempt. If there will be another attempt, sends the message for it.
     async fn conclude(
         &self,
         begun: &Delivery,

@@ -2,8 +2,8 @@
 //! endpoint accepts it or three days have passed.
 //!
 //! Messages come at least once, in any order, and may be lost. So the delivery's record decides, and every write is
-//! conditional on its revision. Only the call itself can happen twice, when its outcome could not be recorded. It has
-//! the same `webhook-id` then.
+//! conditional on its revision. Only the call itself can happen twice: if its outcome could not be recorded, it is
+//! repeated with the same `webhook-id`.
 
 mod attempt;
 
@@ -50,11 +50,11 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message: records the deliveries of an event, or attempts a delivery.
     ///
     /// # Errors
-    /// When the table or the queue does not answer. The message is delivered again. If it is lost, `sweep` finds what
-    /// is due.
+    /// If the table or the queue does not answer. The message is then delivered again. If it is lost, `sweep` finds
+    /// what is due.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         match DeliveryMessage::parse(&message.body) {
-            Ok(DeliveryMessage::Tell(heard)) => self.record_deliveries(&heard, message).await,
+            Ok(DeliveryMessage::Event(event)) => self.record_deliveries(&event, message).await,
             Ok(DeliveryMessage::Attempt(org, id)) => self.attempt(org, id, message).await,
             Ok(DeliveryMessage::Nothing) => Ok(()),
             Err(problem) => {
@@ -76,7 +76,7 @@ impl<A: Needs> Function<A> {
             Subject::Person(user) => (endpoints_of_person(&self.table, user).await?, Some(user)),
         };
         let mut tasks = Vec::new();
-        for endpoint in endpoints.iter().filter(|endpoint| endpoint.hears(heard.kind)) {
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.gets(heard.kind)) {
             let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
             // A delivery that an earlier try recorded may lack its message, so send that in any case.
             self.table.record_delivery(&delivery).await?;

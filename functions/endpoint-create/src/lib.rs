@@ -30,7 +30,7 @@ pub struct EndpointRequest {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetMember + GetOrg + GetEndpoint + CreateEndpoint, Outgoing: ResolveHost>
 }
 

@@ -75,8 +75,8 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotenc
 }
 
 impl<A: Adapters<Table: GetEndpoint + GetIdempotencyRecord>> Function<A> {
-    /// Returns the result of an earlier try of the same request. Needed first, because an endpoint with an open
-    /// rotation refuses another one, and this request may have opened it.
+    /// Returns the result of an earlier try of the same request. This is checked before rotating, because an endpoint
+    /// with an open rotation refuses another one, even from a retry of the request that opened it.
     async fn result_before(
         &self,
         idempotent: Option<&IdempotentRequest>,

@@ -1,8 +1,7 @@
-//! The gateway in front of the services: whoever has an API key calls a service here and pays per call.
+//! The gateway in front of the services: the holder of an API key calls a service here and pays per call.
 //!
-//! The cost of a call is held before the call is forwarded, and settled once the service has answered. A service that
-//! fails is not paid. The service learns who is calling from headers that only this function can sign; it never sees
-//! the key.
+//! The cost of a call is held before the call is forwarded, and settled once the service has answered. A call to a
+//! service that fails is not charged. Signed headers tell the service who is calling; it never sees the key.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +22,8 @@ use consigne_usecases::holds::{HoldOpened, open, resolve_opened};
 use futures_util::future::join;
 use serde_json::{Value, json};
 
-/// How long the hold of a call lasts, twice as long as an invocation can. `sweep` releases a hold whose invocation
-/// died.
+/// How long the hold of a call lasts: twice as long as an invocation can. `sweep` releases the hold if the invocation
+/// was killed.
 const HOLD_LASTS: Duration = Duration::from_mins(1);
 /// Most characters of the path and of the `User-Agent` that are stored in the usage log.
 const LOGGED_MAX: usize = 256;
@@ -57,8 +56,8 @@ function! {
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    /// Forwards a call to its service and relays the answer. A call with an `Idempotency-Key` is forwarded once,
-    /// whatever its outcome was.
+    /// Forwards a call to its service and relays the answer. A call with an `Idempotency-Key` is forwarded once, even if
+    /// it failed.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let text = request.credentials().api_key()?;
         let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
@@ -135,7 +134,7 @@ impl<'a> Call<'a> {
         Ok(Self { text, service, scope, digest: body_digest(body), upstream })
     }
 
-    /// Adds signed headers that tell the service who is calling and how many credits are held.
+    /// Adds the signed headers with the caller's identity and the number of held credits.
     fn sign(&mut self, seal: &GatewaySeal, hold: &Hold, request: &Request) {
         let identity = Identity {
             org: hold.id.org(),
@@ -151,8 +150,8 @@ impl<'a> Call<'a> {
         self.upstream.headers.extend(signed);
     }
 
-    /// Returns the idempotency key of the call's hold: the caller's, bound to everything that is forwarded, or else the
-    /// request's id, so that a retried invocation does not forward the call twice.
+    /// Returns the idempotency key of the call's hold: the caller's key, bound to everything that is forwarded. Without
+    /// one it is the request's id, so that a retried invocation does not forward the call twice.
     fn idempotency_key(&self, facts: &KeyFacts, request: &Request) -> Result<IdempotencyKey, Fault> {
         let asked =
             (facts.id, &self.upstream.method, request.raw_query(), &self.digest, request.header("content-type"));
@@ -201,8 +200,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Settles or voids the hold according to the verdict. Returns `None` when that fails: the caller still gets the
-    /// service's answer, `sweep` releases the hold when it times out, and nobody pays.
+    /// Settles or voids the hold according to the verdict. Returns `None` if that fails. The caller then still gets the
+    /// service's answer, and `sweep` releases the hold without a charge.
     async fn end(
         &self,
         call: &Call<'_>,
@@ -251,7 +250,7 @@ fn millis(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Builds the error for a refused key. A key that is unknown, revoked or expired is not a credential, so that is a 401.
+/// Builds the error for a refused key. A key that is unknown, revoked or expired authenticates nobody, so it gets a 401.
 fn refused(refusal: &Refusal, request: &Request) -> Fault {
     request.log.field("key.refusal", refusal.code);
     request.log.count("CallsRefused");

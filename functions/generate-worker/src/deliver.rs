@@ -1,5 +1,5 @@
-//! Delivers a finished text: its file is granted, uploaded and claimed like a generator's. Every step can be repeated:
-//! it finds what an earlier try has done.
+//! Delivers a finished text: its file is granted, uploaded and claimed, as for a generator. Every step can be repeated,
+//! because it first looks for the result of an earlier try.
 
 use std::time::Duration;
 
@@ -29,14 +29,14 @@ struct Text<'a> {
 enum Granted {
     /// The file is granted. It may not be uploaded yet.
     File(Box<File>),
-    /// Not at present: the owner has reached the limit of writes per minute.
+    /// Not now: the owner has reached the limit of writes per minute.
     NotNow,
     /// Never, for this reason: the job fails.
     Never(Failure),
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the file granted, uploads it, and claims it for the job. S3's event about the file completes the job.
+    /// Requests the grant of the file, uploads it, and claims it for the job. S3's event about the file completes the job.
     pub(crate) async fn deliver(&self, task: &TextMessage, mut text: Draft, message: &Message) -> Result<(), Fault> {
         let chapters = self.table.read_chapters(&task.job).await?;
         let outline = text.outline.clone().filter(|outline| outline.chapters.len() == chapters.len());
@@ -58,7 +58,7 @@ impl<A: Needs> Function<A> {
         self.claim(task, &text, &file, message).await
     }
 
-    /// Finds the file of an earlier try, or has one granted under the id in the draft.
+    /// Finds the file of an earlier try, or requests a grant under the id in the draft.
     async fn granted(
         &self,
         task: &TextMessage,
@@ -91,7 +91,7 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Has the file granted for the job, within its owner's storage quota. Returns `None` when the job changed
+    /// Requests the grant of the file for the job, within its owner's storage quota. Returns `None` if the job changed
     /// meanwhile.
     async fn grant(
         &self,

@@ -1,8 +1,8 @@
 //! Writes books and articles with a language model: first the outline, then the chapters one by one, then the file.
 //!
-//! A message leads to one call of the model. The answer is stored in the draft before the next message is sent. So a
-//! worker that is killed loses only the call in progress: its message is delivered again, and the next worker continues
-//! there.
+//! Each message causes one call to the model. The answer is stored in the draft before the next message is sent. So a
+//! worker that is killed loses only the call in progress: its message is delivered again, and the next worker repeats that
+//! call.
 
 mod deliver;
 
@@ -44,9 +44,9 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message: takes the next step of the job's text.
     ///
     /// # Errors
-    /// When the message is malformed; when the table, the bucket or the queue does not answer; when an earlier delivery
-    /// of the same message may still be working. The message is delivered again and finally goes to the dead-letter
-    /// queue.
+    /// If the message is malformed, if the table, the bucket or the queue does not answer, or if an earlier delivery of
+    /// the same message may still be working. The message is then delivered again. If it keeps failing, it goes to the
+    /// dead-letter queue.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let task = TextMessage::parse(&message.body)?;
         message.log.field("job.id", &task.job);
@@ -103,7 +103,7 @@ async fn show_progress(jobs: &impl ApplyJobStep, job: &Job, text: &Draft, messag
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the model write the next part, and stores it in the draft.
+    /// Asks the model for the next part, and stores it in the draft.
     async fn write(
         &self,
         job: &Job,
@@ -142,7 +142,7 @@ async fn is_stored(table: &impl GetDraft, text: &Draft) -> Result<bool, Fault> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Has the step tried again after a wait, or fails the job.
+    /// Sends the message for another try of the step after a wait, or fails the job.
     async fn retry_later(&self, job: &Job, text: &Draft, trouble: &Trouble, message: &Message) -> Result<(), Fault> {
         message.log.field("model.trouble", trouble.sort.name());
         message.log.field("model.cause", &trouble.cause);
@@ -160,8 +160,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Sends the message for the next step. The wait is rounded up to seconds, because a message that came early would
-    /// only be sent again.
+    /// Sends the message for the next step. The wait is rounded up to seconds, because a message that arrives early is
+    /// only sent again.
     async fn send_next(&self, task: &TextMessage, wait: Duration) -> Result<(), Fault> {
         let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.queue.send_later(&task.message(), Duration::from_secs(whole)).await

@@ -80,8 +80,7 @@ impl<A: Adapters<Table: FindKey + Repoint + GetKey + OpenHold>> HttpFunction for
     }
 
     fn operations() -> Vec<Operation> {
-        let summary =
-            "Hold credits for a call. `details.code` of a refused key is the code that a check of the key would answer";
+        let summary = "Hold credits for a call. `details.code` says why a key was refused, as in the check of a key";
         let operation = Operation::new::<Opened>("POST /api/credits/holds", summary);
         let operation = operation.in_envelope().for_services().takes::<OpenRequest>().creates();
         vec![operation.refuses(&[

@@ -33,7 +33,8 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
         let caller = self.services.service(request.credentials(), request.now).await?;
         request.log.field("service", &caller);
         let body: SettleRequest = request.json()?;
-        let Outcome { status_code, response_ms, .. } = Outcome::told(body.status_code, body.response_ms, Value::Null)?;
+        let Outcome { status_code, response_ms, .. } =
+            Outcome::reported(body.status_code, body.response_ms, Value::Null)?;
         let how = HoldEnd::Settled { amount: body.amount, status_code, response_ms };
         let idempotency_key = request.idempotency_key(&())?.map(|idempotency_key| idempotency_key.key);
         let id = Hold::id_in_path(request.parameter("id"))?;
@@ -49,7 +50,7 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
             "POST /api/credits/holds/{id}/settle",
             "Settle a hold: charge what the call has cost",
         );
-        let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+        let operation = operation.in_envelope().for_services().parameter("id", "Id of the hold (`hold_id`)", true);
         let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired, Code::HoldExceeded];
         vec![operation.takes::<SettleRequest>().idempotent().refuses(&refusals)]
     }

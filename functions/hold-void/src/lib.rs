@@ -1,7 +1,7 @@
 //! Voids a hold: the call failed.
 //!
-//! If the provider failed, all credits of the hold are given back, up to a number of times per key and day. Beyond that
-//! number, and if the caller's request was at fault, all of them are charged. To charge a part, settle the hold.
+//! If the provider failed, all credits of the hold are given back, but only a limited number of times per key and day.
+//! Beyond that, or if the caller's request was at fault, all of them are charged. To charge a part, settle the hold.
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::credits::{Hold, HoldEnd, HoldView, Resolver, VoidReason};
@@ -63,7 +63,7 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<HoldView>("POST /api/credits/holds/{id}/void", "Void a hold whose call failed");
-        let operation = operation.in_envelope().for_services().parameter("id", "hold_id of the hold", true);
+        let operation = operation.in_envelope().for_services().parameter("id", "Id of the hold (`hold_id`)", true);
         let refusals = [Code::NotFound, Code::HoldResolved, Code::HoldExpired];
         vec![operation.takes::<VoidRequest>().idempotent().refuses(&refusals)]
     }

@@ -2,7 +2,7 @@
 
 use consigne_auth::{InvitationTokens, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
-use consigne_core::invitations::{Invitation, Worth, email_mismatch, member_already, not_found};
+use consigne_core::invitations::{AcceptCheck, Invitation, email_mismatch, member_already, not_found};
 use consigne_core::members::full;
 use consigne_core::orgs::{Member, OrgRole, OrgView};
 use consigne_core::ports::{AcceptInvitation, Acceptance, Accepted, GetInvitation, GetMember, GetOrg, GetProfile};
@@ -33,7 +33,7 @@ pub struct Joined {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetInvitation + GetMember + GetProfile + AcceptInvitation + GetOrg>
 }
 
@@ -46,7 +46,7 @@ function! {
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
-    /// Accepts an invitation. Whoever has accepted it gets the same answer again, as long as they are a member.
+    /// Accepts an invitation. The person who has accepted it gets the same answer again while they are a member.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let body: AcceptRequest = request.json()?;
@@ -74,10 +74,10 @@ impl<A: Needs> Function<A> {
         let mut retry = ConflictRetry::of("the invitation");
         loop {
             let invitation = self.orgs.get_invitation(org, id).await?.ok_or_else(not_found)?;
-            match invitation.worth_to(&user.id, request.now) {
-                Worth::Nothing => return Err(not_found()),
-                Worth::Accepted => return self.orgs.get_member(org, &user.id).await?.ok_or_else(not_found),
-                Worth::Open => self.require_address(&invitation.email, user, request).await?,
+            match invitation.check_for(&user.id, request.now) {
+                AcceptCheck::Invalid => return Err(not_found()),
+                AcceptCheck::Accepted => return self.orgs.get_member(org, &user.id).await?.ok_or_else(not_found),
+                AcceptCheck::Open => self.require_address(&invitation.email, user, request).await?,
             }
             if invitation.invited_by == user.id {
                 return Err(self.inviter_refused(org, user).await?);

@@ -25,7 +25,7 @@ function! {
 impl<A: Adapters<Table: GetMember + GetInvitation + RevokeInvitation>> HttpFunction for Function<A> {
     /// Revokes an invitation. A second request is answered as not found.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-        let (user, member) = request.place(&self.users, &self.orgs, Route::InvitationRevoke).await?;
+        let (user, member) = request.membership(&self.users, &self.orgs, Route::InvitationRevoke).await?;
         let id = invitation_in_path(request.parameter("invitation"))?;
         request.log.field("invitation.id", id);
 

@@ -20,7 +20,7 @@ use consigne_usecases::ConflictRetry;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a retry repeats, and what a request for another grant needs anew: used in error messages.
+/// Names in error messages: what a retry repeats, and what a request for another grant must renew.
 const REPEATED: (&str, &str) = ("message", "id");
 
 /// Request to upload an output file of a job.

@@ -36,7 +36,7 @@ struct Rotation<'a> {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetMember + GetKey + ChangeKey + GetIdempotencyRecord>
 }
 
@@ -84,7 +84,7 @@ impl<A: Needs> Function<A> {
         let (text, pointer) = self.text(rotation, pepper, &key, next, request).await?;
         let idempotent = rotation.idempotent(&format!("{next}#{pepper}"));
         if let Some(idempotent) = &idempotent {
-            // A key with an open rotation refuses another one. So look first whether this request opened it.
+            // A key with an open rotation refuses another one, so first check whether an earlier try of this request opened it.
             match self.keys.get_idempotency_record(idempotent, request.now).await? {
                 Some(WriteOutcome::Replayed(result)) => return Ok((Changed::Replayed(result), text)),
                 Some(_) => return Err(key_reused()),
@@ -107,7 +107,7 @@ impl<A: Needs> Function<A> {
         Ok((changed?, text))
     }
 
-    /// Returns the key and text that an earlier try of the same request was answered with.
+    /// Returns the key and the text that an earlier try of the same request has returned.
     ///
     /// # Errors
     /// `NOT_FOUND` when the key is deleted, `CONFLICT` when it was rotated again since.

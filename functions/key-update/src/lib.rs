@@ -74,7 +74,7 @@ impl UpdateRequest {
             request.now,
         )?;
         if patch.is_empty() {
-            return Err(Fault::new(Code::InvalidRequest, "The body names nothing to change"));
+            return Err(Fault::new(Code::InvalidRequest, "body must name at least one field to change"));
         }
         Ok(patch)
     }

@@ -1,7 +1,7 @@
 //! Checks an API key and charges it. One transaction updates the key and the wallet and writes the receipt.
 //!
-//! Only what cannot change about a key is cached, so a revoked key is refused at once, everywhere. A retry with the
-//! same idempotency key gets the same receipt, whatever has happened to the key since.
+//! Only facts about a key that cannot change are cached, so a revoked key is refused at once, everywhere. A retry with the
+//! same idempotency key gets the same receipt, even if the key was revoked since.
 
 use std::net::IpAddr;
 
@@ -97,7 +97,7 @@ struct Refused {
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: FindKey + Repoint + GetKey + ReadKeySnapshot + ChargeKey>
 }
 
@@ -165,7 +165,7 @@ struct Checked {
 }
 
 impl<A: Needs> Function<A> {
-    /// Charges a key. If the wallet it spends has changed because its payer left, looks the wallet up and tries again.
+    /// Charges a key. If its payer has left the organisation, looks up the new payer and charges that one's wallet.
     async fn charge(&self, text: &str, mut charge: Charge) -> Result<Result<Checked, Refusal>, Fault> {
         loop {
             let receipt = match self.keys.charge_key(&charge).await? {
@@ -198,7 +198,7 @@ impl<A: Needs> Function<A> {
         Ok(snapshot.map(|snapshot| remaining(&snapshot, request.now)))
     }
 
-    /// Reads a key with the wallet it spends. If the cached payer has left, reads again with the wallet of the new one.
+    /// Reads a key with the wallet that pays for it. If the cached payer has left, reads again with the new payer's wallet.
     async fn snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
         let snapshot = self.keys.read_key_snapshot(facts, now).await?;
         match snapshot {

@@ -71,7 +71,7 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
                 .parameter(kind, "Only files of this kind: image, video, book or blog", false)
                 .parameter("status", "Only files with this status; ready when absent", false)
                 .parameter("limit", "Files per page, 1 to 1000; 100 when absent", false)
-                .parameter("cursor", "nextCursor of the previous page", false)
+                .parameter("cursor", "`nextCursor` of the previous page", false)
                 .refuses(&[Code::InvalidCursor])
         };
         let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");

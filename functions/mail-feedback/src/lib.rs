@@ -1,8 +1,7 @@
 //! Processes bounces and complaints: a mailbox that does not exist, or whose owner reports our mail as spam, gets no
 //! more mail.
 //!
-//! Every event can be processed by itself, and processing it twice changes nothing. So order and repetition do not
-//! matter.
+//! Events may arrive in any order and more than once. Each is processed by itself, and processing it twice changes nothing.
 
 use consigne_core::Fault;
 use consigne_core::mail::{Sender, Suppression};
@@ -48,7 +47,7 @@ struct Complaint {
 
 impl Detail {
     /// Returns why the recipient gets no more mail, or `None` if they still do.
-    fn judge(&self) -> Option<Suppression> {
+    fn suppression(&self) -> Option<Suppression> {
         match (&*self.event_type, &self.bounce, &self.complaint) {
             // After a `Transient` or `Undetermined` bounce the next mail may arrive.
             ("Bounce", Some(bounce), _) => (bounce.bounce_type == "Permanent").then_some(Suppression::Bounced),
@@ -74,7 +73,7 @@ impl<A: Adapters<Table: SuppressMailbox>> BatchFunction for Function<A> {
         let feedback: Result<Feedback, _> = serde_json::from_str(&message.body);
         let detail = feedback.map_err(|error| Fault::internal(format!("{:?} error", error.classify())))?.detail;
         message.log.field("feedback.kind", &detail.event_type);
-        let Some(why) = detail.judge() else { return Ok(()) };
+        let Some(why) = detail.suppression() else { return Ok(()) };
         message.log.field("feedback.suppressed", why.name());
         for address in detail.mail.destination.iter().filter_map(|text| Sender::parse(text)) {
             self.table.suppress_mailbox(&address.address.mailbox(), why, message.now).await?;

@@ -30,7 +30,7 @@ function! {
 
 impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-        let (user, member) = request.place(&self.users, &self.orgs, Route::MemberInvite).await?;
+        let (user, member) = request.membership(&self.users, &self.orgs, Route::MemberInvite).await?;
         let body: InviteRequest = request.json()?;
         let idempotency_key = request.idempotency_key(&body)?;
         let email = EmailAddress::of_field("email", &body.email)?;
@@ -39,7 +39,7 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
         org.require_working()?;
 
         let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
-        let details = invitation.particulars();
+        let details = invitation.audit_details();
         // The event has no address, because it goes to every subscriber. `send-mail` reads the address from the
         // invitation.
         let created = InvitationCreated {

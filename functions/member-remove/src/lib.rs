@@ -28,7 +28,7 @@ function! {
 impl<A: Adapters<Table: GetMember + RemoveMember>> HttpFunction for Function<A> {
     /// Removes a member. A second request is answered as not found.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-        let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberRemove).await?;
+        let (user, caller) = request.membership(&self.users, &self.orgs, Route::MemberRemove).await?;
         let id = member_in_path(request.parameter("user"))?;
         request.log.field("member.id", &id);
 

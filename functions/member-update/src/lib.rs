@@ -27,7 +27,7 @@ function! {
 impl<A: Adapters<Table: GetMember + ChangeRole>> HttpFunction for Function<A> {
     /// Changes a member's role. The role they already have changes nothing.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-        let (user, caller) = request.place(&self.users, &self.orgs, Route::MemberUpdate).await?;
+        let (user, caller) = request.membership(&self.users, &self.orgs, Route::MemberUpdate).await?;
         let id = member_in_path(request.parameter("user"))?;
         request.log.field("member.id", &id);
         let body: RoleRequest = request.json()?;

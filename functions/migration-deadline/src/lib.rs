@@ -1,7 +1,7 @@
 //! Enforces the deadline for keys that were migrated from an older installation: it notifies their owners, reminds
 //! them, and finally revokes the keys that they have not rotated.
 //!
-//! It runs once a day and processes only the migrations that are due. A second or a late run repeats nothing.
+//! It runs once a day and processes only the migrations that are due. A run that is late or repeated sends nothing twice.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
-//! Follows S3's events: checks an object that has arrived and accepts or rejects it; gives the bytes back when an
-//! object is gone.
+//! Processes S3's events about objects. It checks an object that has arrived and accepts or rejects it. When an object is
+//! gone, it gives the bytes back.
 //!
 //! S3 delivers events at least once and in any order. The file's record, the version and the sequencer decide what an
-//! event means, and the write is conditional on the record's revision. So the same event can come again at any time.
+//! event means, and the write is conditional on the record's revision. So an event that comes twice has no second effect.
 
 use consigne_core::Fault;
 use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};

@@ -32,7 +32,7 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
         let idempotency_key = request.idempotency_key(&body)?;
         let seen = user.sighting(request.now);
 
-        let org = Organisation::found(&body.name, request.now)?;
+        let org = Organisation::create(&body.name, request.now)?;
         let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };
         let origin = request.origin(&user.id);
         let audit = AuditEntry::new(

@@ -103,7 +103,7 @@ fn asked_by_path(request: &Request) -> TicketRequest {
 
 fn validity(ask: &TicketRequest) -> Result<Duration, Fault> {
     if ask.s3_key.is_empty() {
-        return Err(Fault::field("s3Key", "s3Key is empty"));
+        return Err(Fault::field("s3Key", "s3Key must not be empty"));
     }
     match ask.expires_in.unwrap_or(VALID_MAX) {
         seconds @ 1..=VALID_MAX => Ok(Duration::from_secs(seconds.into())),

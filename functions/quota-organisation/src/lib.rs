@@ -1,7 +1,7 @@
 //! Maintains an organisation's keys and wallets: removes the counters of past periods, and expires credit lots.
 //!
-//! A key's next use would do the same; this is for keys and wallets that nobody uses. Processing a message twice
-//! changes nothing.
+//! The next charge of a key does the same for that key and its wallet, so this is for those that nobody uses. Processing
+//! a message twice changes nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,9 +33,9 @@ impl<A: Adapters<Table: WalkKeys + ForgetPeriods + ExpireLots, Queue: SendMessag
         message.log.field("org.id", org);
         // A message dated in the future must not expire anything early.
         let now = at.min(message.now);
-        let (mut settled, mut forgotten) = (0, 0);
+        let (mut expired, mut forgotten) = (0, 0);
         if after.is_none() {
-            settled += u32::from(self.accounts.expire_lots(&WalletId::Organisation(org), now).await?);
+            expired += u32::from(self.accounts.expire_lots(&WalletId::Organisation(org), now).await?);
         }
         let mut ask = PageAsk { limit: PAGE, after };
         loop {
@@ -49,14 +49,14 @@ impl<A: Adapters<Table: WalkKeys + ForgetPeriods + ExpireLots, Queue: SendMessag
             }
             let testers: BTreeSet<UserId> = page.items.into_iter().filter_map(|key| key.spender).collect();
             for tester in testers {
-                settled += u32::from(self.accounts.expire_lots(&WalletId::Test(tester), now).await?);
+                expired += u32::from(self.accounts.expire_lots(&WalletId::Test(tester), now).await?);
             }
             ask.after = page.next;
             if ask.after.is_none() || remaining() < RESERVE {
                 break;
             }
         }
-        message.log.field("quota.wallets_settled", settled);
+        message.log.field("quota.wallets_expired", expired);
         message.log.field("quota.counters_forgotten", forgotten);
         match ask.after {
             Some(after) => self.queue.send_message(&Maintenance { org, at, after: Some(after) }.message()?).await,

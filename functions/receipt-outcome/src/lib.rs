@@ -66,17 +66,22 @@ impl<A: Adapters<Table: KeepOutcome>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<Completed>("POST /api/keys/receipts/{id}/outcome", "Report the outcome of a paid call");
-        let operation =
-            operation.in_envelope().for_services().parameter("id", "receipt_id from the check of the key", true);
+        let operation = operation.in_envelope().for_services().parameter(
+            "id",
+            "Id of the receipt (`receipt_id` in the answer to the check of the key)",
+            true,
+        );
         vec![operation.takes::<OutcomeRequest>().refuses(&[Code::NotFound, Code::Conflict])]
     }
 }
 
 impl OutcomeRequest {
     fn parse(self) -> Result<Outcome, Fault> {
-        let outcome = Outcome::told(self.status_code, self.response_ms, Value::Object(self.details))?;
+        let outcome = Outcome::reported(self.status_code, self.response_ms, Value::Object(self.details))?;
         if outcome.details.to_string().len() > DETAILS_MAX {
-            return Err(Fault::field("details", "details is longer than 4 KiB").detail("limit", DETAILS_MAX));
+            return Err(
+                Fault::field("details", "details must be at most 4096 bytes as JSON").detail("limit", DETAILS_MAX)
+            );
         }
         Ok(outcome)
     }

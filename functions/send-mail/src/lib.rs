@@ -1,8 +1,8 @@
 //! Sends mails about events: one mail per event and recipient, in the recipient's language.
 //!
 //! Events come at least once, and the mail service cannot be asked whether it has accepted a mail. So each mail is
-//! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the claim's
-//! owner dies, the claim expires and the mail is sent again. It may then arrive twice, which is counted
+//! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the function is
+//! killed between claim and mark, the claim expires and the mail is sent again. It may then arrive twice, which is counted
 //! (`MailsPerhapsTwice`).
 
 mod mail_event;
@@ -53,7 +53,7 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Processes one message: sends the mails that its event leads to.
     ///
     /// # Errors
-    /// When a mail could not be sent for now. The message is delivered again, for the recipients that are left.
+    /// If a mail cannot be sent now. The message is then delivered again, for the recipients who have not got their mail.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let mail_event = match MailEvent::parse(&message.body) {
             Ok(mail_event) => mail_event,
@@ -115,10 +115,10 @@ impl<A: Needs> Function<A> {
             format!("{}/api/mail/unsubscribe?token={}", self.public_url, self.seal.token(user, *topic))
         };
         let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
-        let template = self.theme.write(template, reader, message.now)?;
+        let rendered = self.theme.write(template, reader, message.now)?;
 
         match self.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
-            Claimed::Ours(claim) => send(&self.table, mailer, &claim, &template, message).await,
+            Claimed::Ours(claim) => send(&self.table, mailer, &claim, &rendered, message).await,
             Claimed::Done => Ok("done before"),
             Claimed::Suppressed => Ok("suppressed"),
             Claimed::Unsubscribed => Ok("unsubscribed"),
@@ -138,7 +138,7 @@ async fn send<F, M>(
     table: &F,
     mailer: &M,
     claim: &Claim,
-    template: &Mail,
+    rendered: &Mail,
     message: &Message,
 ) -> Result<&'static str, Fault>
 where
@@ -149,7 +149,7 @@ where
         message.log.count("MailsPerhapsTwice");
     }
     // Without an answer it is unknown whether the mail was accepted. The claim then stays until it expires.
-    match mailer.send_mail(template).await? {
+    match mailer.send_mail(rendered).await? {
         Handover::Accepted(id) => {
             message.log.field("mail.ses_id", id);
             message.log.count("MailsSent");

@@ -14,7 +14,7 @@ use consigne_core::ports::{GetInvitation, GetMember, GetOrg, GetProfile, ListMem
 use consigne_core::profiles::Language;
 use consigne_core::{EmailAddress, EventId, Fault, OrgId, Timestamp, UserId};
 use consigne_messaging::mail::templates::{
-    self, By, JobCompleted, JobFailed, KeyCreated, KeyMigrationReminder, KeyMigrationStart, KeyRevoked, Oddity,
+    self, AnomalyFacts, By, JobCompleted, JobFailed, KeyCreated, KeyMigrationReminder, KeyMigrationStart, KeyRevoked,
     PaymentDisputed, PaymentRefunded, Quota, Quota80, WalletLow,
 };
 use consigne_messaging::mail::{MailTemplate, Quoted};
@@ -68,7 +68,7 @@ impl MailEvent {
         let EventMessage { id, detail_type, data, .. } =
             EventMessage::parse(body).map_err(|malformed| malformed.to_string())?;
         match &data {
-            Some(EventData::KeyAnomaly(event)) if oddity(event).is_none() => Err("name is missing".to_owned()),
+            Some(EventData::KeyAnomaly(event)) if facts(event).is_none() => Err("name is missing".to_owned()),
             _ => Ok(Self { event: id, kind: detail_type, data }),
         }
     }
@@ -111,9 +111,9 @@ impl MailEvent {
             EventData::KeyMigrationStarted(event) => about_migration(table, event, false).await,
             EventData::KeyMigrationReminder(event) => about_migration(table, event, true).await,
             EventData::KeyAnomaly(event) => {
-                let Some(oddity) = oddity(&event) else { return Ok(Vec::new()) };
-                let stopped = event.action == AnomalyResponse::Suspended;
-                let mail = |org, org_name| templates::Anomaly { org, org_name, oddity: oddity.clone(), stopped };
+                let Some(facts) = facts(&event) else { return Ok(Vec::new()) };
+                let suspended = event.action == AnomalyResponse::Suspended;
+                let mail = |org, org_name| templates::Anomaly { org, org_name, facts: facts.clone(), suspended };
                 to_members(table, event.org_id, &[OrgRole::Owner], mail).await
             }
             EventData::EndpointDisabled(event) => {
@@ -158,7 +158,7 @@ fn to_person(user: UserId, template: impl MailTemplate + 'static) -> Vec<Address
     vec![(Recipient::Person(user), Box::new(template))]
 }
 
-/// Addresses a mail to every member with one of the roles. Returns none if the organisation no longer exists.
+/// Addresses a mail to every member with one of the roles. Returns no mails if the organisation no longer exists.
 async fn to_members<F, T>(
     table: &F,
     org: OrgId,
@@ -216,8 +216,8 @@ async fn about_migration<F: GetOrg>(
     })
 }
 
-/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if the member who sent
-/// it may not send it any more. The token is derived here and is only in this mail.
+/// Addresses the mail of an invitation. Returns `None` if the invitation is no longer open, or if its sender may no longer
+/// invite. The token is derived here, and only this mail contains it.
 async fn invitation<F>(
     table: &F,
     tokens: &InvitationTokens,
@@ -261,14 +261,14 @@ async fn members_in(orgs: &impl ListMembers, org: OrgId, roles: &[OrgRole]) -> R
 }
 
 /// Returns the anomaly for the mail. `None` when the event lacks the name of its key.
-fn oddity(event: &KeyAnomaly) -> Option<Oddity> {
+fn facts(event: &KeyAnomaly) -> Option<AnomalyFacts> {
     let key_name = event.name.as_deref().map(Quoted::name);
     match event.anomaly {
         Anomaly::Countries { countries, .. } => {
-            Some(Oddity::Countries { key_name: key_name?, countries: countries as u64 })
+            Some(AnomalyFacts::Countries { key_name: key_name?, countries: countries as u64 })
         }
-        Anomaly::KeysCreated { keys, .. } => Some(Oddity::Keys(keys as u64)),
-        Anomaly::UsageJump { calls, median, .. } => Some(Oddity::Jump { key_name: key_name?, calls, median }),
+        Anomaly::KeysCreated { keys, .. } => Some(AnomalyFacts::Keys(keys as u64)),
+        Anomaly::UsageJump { calls, median, .. } => Some(AnomalyFacts::Jump { key_name: key_name?, calls, median }),
     }
 }
 

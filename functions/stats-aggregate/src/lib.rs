@@ -7,7 +7,7 @@
 use consigne_core::Fault;
 use consigne_core::periods::Day;
 use consigne_core::ports::{SendMessage, SendMessages, WalkOrgs};
-use consigne_core::stats::{StatsMessage, StorageErrand, days_of_night};
+use consigne_core::stats::{StatsMessage, StorageMessage, days_of_night};
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::{Adapters, ScheduleFunction, fanout, function, settings};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ function! {
 
 impl<A: Adapters<Table: WalkOrgs, Queue: SendMessages, Queue: SendMessage>> ScheduleFunction for Function<A> {
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
-        self.storage.send_message(&StorageErrand::new(Day::of(tick.now)).message()?).await?;
+        self.storage.send_message(&StorageMessage::new(Day::of(tick.now)).message()?).await?;
         let days = days_of_night(tick.now);
         let messages = |org| days.clone().map(|day| StatsMessage::new(org, day).message()).collect();
         let orgs = fanout::for_every_org(&self.orgs, &self.queue, messages).await?;

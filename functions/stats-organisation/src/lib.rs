@@ -1,6 +1,6 @@
 //! Counts one day of an organisation from its receipts, and stores the figures.
 //!
-//! Figures are always counted from zero and replace the earlier ones. So a message may come twice, late, or while
+//! Every count starts from zero, and its figures replace the earlier ones. So a message may come late or twice, even while
 //! another one counts the same day.
 
 use std::time::Duration;

@@ -1,13 +1,13 @@
-//! Counts what all users store, by plan, from their ledgers, and stores the totals as those of the day.
+//! Counts what all users store, by plan, from their ledgers, and stores the totals of the day.
 //!
 //! A count that is too long for one invocation continues with a message that contains the totals so far. A message may
-//! come twice or late: it leads to the same figures or to later ones.
+//! come late or twice. An older count never replaces a newer one.
 
 use std::time::Duration;
 
 use consigne_core::Fault;
 use consigne_core::ports::{KeepStorage, SendMessage, WalkLedgers};
-use consigne_core::stats::{StorageBegun, StorageDay, StorageErrand, StorageTotals};
+use consigne_core::stats::{StorageBegun, StorageDay, StorageMessage, StorageTotals};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, remaining, settings};
 
@@ -25,10 +25,10 @@ impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFun
     type Record = Message;
 
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
-        let task = StorageErrand::parse(&message.body)?;
+        let task = StorageMessage::parse(&message.body)?;
         message.log.field("storage.day", task.day.to_string());
         if !task.is_timely(message.now) {
-            // The message is of an earlier night. What was stored then cannot be counted any more.
+            // The message is from an earlier night. What was stored then can no longer be counted.
             message.log.field("storage.too_old", true);
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl<A: Adapters<Table: WalkLedgers + KeepStorage, Queue: SendMessage>> BatchFun
             let Some(next) = next else { break };
             if remaining() < RESERVE {
                 message.log.field("storage.to_be_continued", true);
-                let task = StorageErrand { day, begun: Some(StorageBegun { at, after: next, totals }) };
+                let task = StorageMessage { day, begun: Some(StorageBegun { at, after: next, totals }) };
                 return self.queue.send_message(&task.message()?).await;
             }
             after = Some(next);

@@ -104,8 +104,8 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             if due.is_empty() {
                 break;
             }
-            // A customer's server that is down may leave thousands of due deliveries. They are woken concurrently, so
-            // that nothing else waits for them.
+            // A customer's server that is down may leave thousands of due deliveries. Their messages are sent
+            // concurrently, so that nothing else waits for them.
             let (deliveries, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| matches!(due, Due::Delivery(_)));
             for done in join_all(deliveries.iter().map(|due| self.end(due, tick))).await {
                 tally.count(done, tick);
@@ -180,7 +180,8 @@ impl<A: Needs> Function<A> {
         })
     }
 
-    /// Sends the message for a delivery that has none on its way, and snoozes the delivery.
+    /// Sends the message for a due delivery that has none on the queue. Then snoozes the delivery, so that the next run
+    /// leaves it alone.
     async fn wake(&self, delivery: &Delivery, tick: &Tick) -> Result<(), Fault> {
         if delivery.next_at.is_some_and(|next| tick.now.since(next) > LATE) {
             tick.log.count("DeliveriesLate");

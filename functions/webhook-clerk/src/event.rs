@@ -1,7 +1,7 @@
 //! Clerk's events, with the fields that are used here. Source: Clerk documentation, "Webhooks", and `User` of its
 //! Backend API.
 
-use consigne_core::profiles::{Closing, Contact, Language, Telling};
+use consigne_core::profiles::{Closing, Contact, ContactUpdate, Language};
 use consigne_core::{Fault, Timestamp, UserId, text};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -53,7 +53,7 @@ struct Verification {
 #[derive(Debug)]
 pub(crate) enum ClerkAction {
     /// Store a user's contact details.
-    Reachable(Telling),
+    Reachable(ContactUpdate),
     /// Close a user's account.
     Closed(Closing),
     /// Nothing to do, for this reason.
@@ -71,15 +71,15 @@ impl ClerkEvent {
             return Ok(ClerkAction::Ignored("another type of event"));
         }
         let id = self.data["id"].as_str().ok_or_else(|| Fault::field("data.id", "data.id must be a text"))?;
-        // Users imported from another application have such ids. They own nothing here.
-        let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("no user id of this form")) };
+        // Users who were imported from another application may have ids of another form. They own nothing here.
+        let Some(user) = UserId::parse(id) else { return Ok(ClerkAction::Ignored("not a user id of this form")) };
         if !is_profile {
             return Ok(ClerkAction::Closed(Closing::begin(user, now)));
         }
         let user_data =
             ClerkUser::deserialize(&self.data).map_err(|error| Fault::field("data", format!("data: {error}")))?;
         let at = Timestamp::from_millis(user_data.updated_at);
-        Ok(ClerkAction::Reachable(Telling { contact: user_data.contact(at), user, at }))
+        Ok(ClerkAction::Reachable(ContactUpdate { contact: user_data.contact(at), user, at }))
     }
 }
 
@@ -90,7 +90,7 @@ impl ClerkUser {
         let address = self.email_addresses.iter().find(|address| address.id == *primary)?;
         let verified = address.verification.as_ref().and_then(|verification| verification.status.as_deref());
         Some(Contact {
-            email: fit_address(&address.email_address)?,
+            email: deliverable_address(&address.email_address)?,
             verified: verified == Some("verified"),
             name: self.name(),
             language: self.language(),
@@ -116,7 +116,7 @@ impl ClerkUser {
 }
 
 /// Returns the address if it has the form of one that mail can be sent to.
-fn fit_address(address: &str) -> Option<String> {
+fn deliverable_address(address: &str) -> Option<String> {
     let odd = |c: char| c.is_whitespace() || text::is_unfit(c);
     let whole = address.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
     (whole && address.len() <= ADDRESS_MAX && !address.contains(odd)).then(|| address.to_owned())

@@ -1,13 +1,13 @@
 //! Stores users' contact details that Clerk reports, and closes the accounts that it has deleted.
 //!
-//! Clerk repeats its events until they are answered, and they come late and in any order. So each is processed once,
-//! the one with the later `updated_at` wins, and a deleted user never comes back.
+//! Clerk repeats an event until it is answered, and events may come late and in any order. So each event is processed
+//! once, the newest `updated_at` wins, and a deleted user never comes back.
 
 mod event;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{CloseAccount, TellProfile};
+use consigne_core::ports::{CloseAccount, UpdateContact};
 use consigne_core::webhooks::{Received, Source, content_mismatch};
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, settings};
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 /// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Taken {
+pub struct ClerkEventReceived {
     /// Always true.
     pub success: bool,
 }
@@ -28,7 +28,7 @@ function! {
     people: A::Table = table(),
 }
 
-impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A> {
+impl<A: Adapters<Table: UpdateContact + CloseAccount>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let id = request.signed(&self.secrets).await?;
         let event: ClerkEvent = request.json()?;
@@ -43,7 +43,7 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
         let written = match event.action(request.now)? {
             ClerkAction::Reachable(telling) => {
                 request.log.field("user.id", &telling.user);
-                self.people.tell_profile(&telling, &received).await?
+                self.people.update_contact(&telling, &received).await?
             }
             ClerkAction::Closed(closing) => {
                 request.log.field("user.id", &closing.user);
@@ -51,7 +51,7 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
             }
             ClerkAction::Ignored(why) => {
                 request.log.field("clerk.ignored", why);
-                return Ok(taken());
+                return Ok(received_answer());
             }
         };
         let outcome = match written {
@@ -62,15 +62,15 @@ impl<A: Adapters<Table: TellProfile + CloseAccount>> HttpFunction for Function<A
             WriteOutcome::KeyReused => return Err(content_mismatch()),
         };
         request.log.field("clerk.outcome", outcome);
-        Ok(taken())
+        Ok(received_answer())
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Taken>("POST /api/webhooks/clerk", "Receive an event from Clerk");
+        let operation = Operation::new::<ClerkEventReceived>("POST /api/webhooks/clerk", "Receive an event from Clerk");
         vec![operation.for_senders().takes::<ClerkEvent>().refuses(&[Code::IdempotencyMismatch])]
     }
 }
 
-fn taken() -> Answer {
-    Answer::plain(200, &Taken { success: true })
+fn received_answer() -> Answer {
+    Answer::plain(200, &ClerkEventReceived { success: true })
 }

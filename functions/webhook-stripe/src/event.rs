@@ -88,7 +88,7 @@ impl StripeEvent {
             // Another product that is sold with the same Stripe account.
             return Ok(StripeAction::Ignored("it names no organisation"));
         };
-        let noted = |name: &str| match &session["metadata"][name] {
+        let metadata = |name: &str| match &session["metadata"][name] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
@@ -96,7 +96,7 @@ impl StripeEvent {
             session: SessionId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?,
             payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| malformed("payment_intent"))?,
             org,
-            noted: ["org_id", "pack", "credits"].map(noted),
+            metadata: ["org_id", "pack", "credits"].map(metadata),
             amount_cents: self.number("amount_total")?,
             currency: self.text("currency")?.to_owned(),
         }))

@@ -1,8 +1,8 @@
 //! Credits paid checkout sessions, and takes credits back after refunds and disputes.
 //!
-//! Stripe repeats its events until they are answered, and they come late and in any order. Events are not stored: a
-//! session is credited once, and what is known about a payment only grows, so a repeated event changes nothing.
-//! Sessions that were not opened here are answered 200 too, because a repetition would not change anything.
+//! Stripe repeats an event until it is answered, and events may come late and in any order. Events are not stored. A
+//! session is credited once, and the record of a payment only grows, so a repeated event changes nothing. An event about a
+//! session that was not opened here is answered 200 too, because repeating it would not help.
 
 mod event;
 
@@ -20,13 +20,13 @@ use serde_json::json;
 
 /// Confirms that an event was received.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct PaymentTaken {
+pub struct StripeEventReceived {
     /// Always true.
     pub success: bool,
 }
 
 needs! {
-    /// What the function needs.
+    /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>
 }
 
@@ -39,24 +39,25 @@ function! {
 impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         request.signed_by_stripe(&self.secrets).await?;
-        let taken = self.take(request).await;
-        if taken.is_err() {
-            // Stripe repeats the event for some days and then gives up, so somebody must be alerted.
+        let processed = self.process(request).await;
+        if processed.is_err() {
+            // Stripe repeats the event for some days and then gives up, so this metric raises an alarm.
             request.log.count("PaymentsFailed");
         }
-        taken?;
-        Ok(Answer::plain(200, &PaymentTaken { success: true }))
+        processed?;
+        Ok(Answer::plain(200, &StripeEventReceived { success: true }))
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<PaymentTaken>("POST /api/webhooks/stripe", "Receive an event from Stripe");
+        let operation =
+            Operation::new::<StripeEventReceived>("POST /api/webhooks/stripe", "Receive an event from Stripe");
         vec![operation.for_stripe().takes::<StripeEvent>()]
     }
 }
 
 impl<A: Needs> Function<A> {
     /// Processes an event: credits a purchase, takes credits back, or ignores it.
-    async fn take(&self, request: &Request) -> Result<(), Fault> {
+    async fn process(&self, request: &Request) -> Result<(), Fault> {
         let event: StripeEvent = request.json()?;
         request.log.field("stripe.event", event.id());
 
@@ -68,8 +69,9 @@ impl<A: Needs> Function<A> {
                 "ignored"
             }
             StripeAction::Unknown(what) => {
-                // A repetition would not help, so it is not an error; but it concerns money, so the alarm must ring.
-                request.log.field("stripe.unheard", what);
+                // Repeating the event would not help, so this is not an error. But it concerns money, so the metric raises an
+                // alarm.
+                request.log.field("stripe.unknown", what);
                 request.log.count("PaymentsFailed");
                 "ignored"
             }
@@ -102,8 +104,8 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Refuses a paid session: writes it to the audit log, once per event, and counts it, because somebody paid
-    /// and got no credits.
+    /// Refuses a paid session: writes it to the audit log, once per event, and counts it. Somebody paid and got no
+    /// credits, so an operator must look at it.
     async fn refuse(
         &self,
         org: Option<OrgId>,

@@ -6,9 +6,10 @@ use consigne_core::credits::{CreditGrant, CreditGrantOutcome, LotKind, topped_up
 use consigne_core::ports::GrantCredits;
 use consigne_core::{LotId, Timestamp};
 use consigne_runtime::clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::operator::{Operator, no_such_org, org, reason, table_failed, work};
+use crate::report::{Outcome, Report};
 use crate::stack_env::Which;
 
 /// Most credits of one grant.
@@ -17,6 +18,10 @@ const AMOUNT_MAX: u64 = 1_000_000_000;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Grant credits to an organisation, once.
+    #[command(after_help = "\
+Examples:
+  consigne credits grant org_01JD0000000000000000000000 1000 --reason \"goodwill\" --expires 2027-01-01T00:00:00Z
+  consigne credits grant org_01JD0000000000000000000000 1000 --reason invoice --kind paid")]
     Grant(Grant),
 }
 
@@ -56,17 +61,18 @@ impl From<Kind> for LotKind {
     }
 }
 
-pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
     let Command::Grant(ask) = command;
     let (org, reason, now) = (org(&ask.org)?, reason(&ask.reason)?, clock::now());
     let (id, expires_at) = (id(ask.id.as_deref(), now)?, expiry(ask.expires.as_deref(), now)?);
-    let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
+    let change = format!("Grant {} credits to {org}", ask.amount);
+    let operator = Operator::to_change(which, &["TABLE_NAME"], &change)?;
     let table = operator.table()?;
 
     let (kind, amount) = (LotKind::from(ask.kind), ask.amount);
     let until = expires_at.map(|end| end.to_string());
     let details = json!({ "amount": amount, "kind": kind.name(), "expires_at": until, "reason": reason });
-    let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details);
+    let audit = operator.entry(Some(org), AuditAction::CreditsGranted, id.to_string(), details)?;
     let event = topped_up(org, id, kind, amount, now);
     let grant = CreditGrant { id, org, kind, amount, expires_at, now, audit, event };
     // Printed before it is used, so that an operator who is cut off can repeat the same grant.
@@ -78,19 +84,33 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
                 "{problem}\nThe credits may have been granted all the same. Run it again with `--id {id}`, which grants them only once."
             )
         };
-        let end =
-            until.map_or_else(|| "They do not expire.".to_owned(), |end| format!("Unspent ones expire at {end}."));
+        let end = until
+            .as_ref()
+            .map_or_else(|| "They do not expire.".to_owned(), |end| format!("Unspent ones expire at {end}."));
         match table.grant_credits(&grant).await.map_err(|fault| unsure(table_failed(&fault)))? {
-            CreditGrantOutcome::Granted => Ok(format!(
-                "Granted {amount} {} credits to {org} as {id}. {end}\nThe wallet shows them now: GET /api/orgs/{org}/wallet.",
-                kind.name()
-            )),
+            CreditGrantOutcome::Granted => {
+                let text = format!(
+                    "Granted {amount} {} credits to {org} as {id}. {end}\n`consigne wallet {org}` shows them now.",
+                    kind.name()
+                );
+                let facts =
+                    json!({ "id": id, "org_id": org, "kind": kind.name(), "amount": amount, "expires_at": until });
+                Ok(Report::done(text, with_changed(facts, true)))
+            }
             CreditGrantOutcome::GrantedBefore => {
-                Ok(format!("{id} was granted to {org} before; nothing was changed. To grant more, leave out --id."))
+                let text =
+                    format!("{id} was granted to {org} before; nothing was changed. To grant more, leave out --id.");
+                Ok(Report::done(text, with_changed(json!({ "id": id, "org_id": org }), false)))
             }
             CreditGrantOutcome::NoSuchOrganisation => Err(no_such_org(org)),
         }
     })
+}
+
+/// Adds to a report's facts whether the command changed anything.
+fn with_changed(mut facts: Value, changed: bool) -> Value {
+    facts["changed"] = Value::Bool(changed);
+    facts
 }
 
 fn id(text: Option<&str>, now: Timestamp) -> Result<LotId, String> {

@@ -6,6 +6,10 @@ use clap::Subcommand;
 use consigne_core::mail::{Address, Topic};
 use consigne_core::profiles::Language;
 use consigne_messaging::mail::{Application, MailTheme, Reader, templates};
+use serde_json::{Value, json};
+
+use crate::grid::Grid;
+use crate::report::{Outcome, Report};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -27,24 +31,33 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(command: &Command) -> Result<String, String> {
+pub(crate) fn run(command: &Command) -> Outcome {
     match command {
-        Command::List => Ok(list()),
+        Command::List => {
+            let mails = templates::samples().into_iter();
+            let mail = |(name, topic): (&str, Option<&str>)| json!({ "name": name, "topic": topic });
+            let mails = mails.map(|template| mail((template.name(), template.topic().map(Topic::name))));
+            Ok(Report::new(list(), json!({ "mails": mails.collect::<Vec<Value>>() })))
+        }
         Command::Preview { name, lang, text, out } => {
             let mail = preview(name, lang, *text)?;
-            let Some(path) = out else { return Ok(mail) };
+            let form = if *text { "text" } else { "html" };
+            let Some(path) = out else {
+                return Ok(Report::new(mail.as_str(), json!({ "name": name, "language": lang, form: mail })));
+            };
             std::fs::write(path, mail).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-            Ok(format!("Wrote {}.", path.display()))
+            Ok(Report::done(format!("Wrote {}.", path.display()), json!({ "file": path })))
         }
     }
 }
 
 fn list() -> String {
-    let lines = templates::samples().into_iter().map(|template| {
+    let mut grid = Grid::new(&["mail", "topic"]);
+    for template in templates::samples() {
         let topic = template.topic().map_or("always sent", Topic::name);
-        format!("{:<24} {topic}", template.name())
-    });
-    lines.collect::<Vec<_>>().join("\n")
+        grid.row([template.name().to_owned(), topic.to_owned()]);
+    }
+    grid.render()
 }
 
 fn preview(name: &str, language: &str, text: bool) -> Result<String, String> {
@@ -69,7 +82,7 @@ mod tests {
             preview("key-created", "fr", true).unwrap().starts_with("Acme : nouvelle clé d’API « Production API »\n")
         );
         assert!(preview("wallet-low", "en", false).unwrap().starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
-        assert!(preview("x", "en", false).unwrap_err().contains("invitation               always sent\n"));
+        assert!(preview("x", "en", false).unwrap_err().contains("invitation   "));
         assert_eq!(preview("invitation", "de", false), Err("--lang de must be en or fr.".to_owned()));
     }
 }

@@ -11,8 +11,10 @@ use consigne_core::{Fault, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_storage::Table;
 use consigne_usecases::migrations::keys_of;
+use serde_json::{Value, json};
 
 use crate::operator::{Operator, table_failed, work};
+use crate::report::{Outcome, Report};
 use crate::stack_env::Which;
 
 /// Migrations read with one query.
@@ -23,16 +25,20 @@ const UNTOLD_SHOWN: usize = 20;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Count owners by stage and keys by state, and show how many days are left.
+    #[command(after_help = "\
+Examples:
+  consigne migration status
+  consigne migration status --json")]
     Status,
 }
 
-pub(crate) fn run(which: &Which, Command::Status: &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, Command::Status: &Command) -> Outcome {
     let operator = Operator::of_stack(which, &["TABLE_NAME"])?;
     let (table, until) = (operator.table()?, Timestamp::parse(&operator.name("LEGACY_KEYS_UNTIL")));
     work(async { status(&table, until, clock::now()).await.map_err(|fault| table_failed(&fault)) })
 }
 
-async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Result<String, Fault> {
+async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Result<Report, Fault> {
     let mut counts = Counts::default();
     for filter in [MigrationFilter::Open, MigrationFilter::Ended] {
         for migration in all(table, filter).await? {
@@ -44,7 +50,7 @@ async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Resu
         }
     }
     let hashes = table.count_pepper_needs(Pointer::HASHED, now).await?;
-    Ok(counts.render(hashes, until, now))
+    Ok(Report::new(counts.render(hashes, until, now), counts.document(hashes, until)))
 }
 
 /// Returns whether a person has a verified address to which mails can be sent.
@@ -97,6 +103,22 @@ impl Counts {
         if keys.iter().any(ApiKey::is_legacy) {
             self.deadlines.extend(migration.stage.deadline());
         }
+    }
+
+    /// Returns the report for programs.
+    fn document(&self, hashes: u64, until: Option<Timestamp>) -> Value {
+        let Self { replaced, waiting, revoked, deleted, .. } = self;
+        let owners: BTreeMap<String, u64> =
+            self.owners.iter().map(|(stage, count)| (stage.replace(' ', "_"), *count)).collect();
+        json!({
+            "owners": owners,
+            "keys": { "replaced": replaced, "waiting": waiting, "revoked": revoked, "deleted": deleted },
+            "by_hash": hashes,
+            "first_deadline": self.deadlines.iter().min(),
+            "last_deadline": self.deadlines.iter().max(),
+            "legacy_keys_until": until,
+            "owners_without_address": self.untold,
+        })
     }
 
     fn render(&self, hashes: u64, until: Option<Timestamp>, now: Timestamp) -> String {

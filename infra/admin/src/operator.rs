@@ -12,8 +12,9 @@ use consigne_runtime::{Start, clock};
 use consigne_storage::{Bucket, Table};
 use serde_json::Value;
 
+use crate::actor;
 use crate::secret::StoredSecret;
-use crate::stack_env::{StackEnv, Which, operator};
+use crate::stack_env::{StackEnv, Which};
 
 /// Longest time for a command. Only counting the keys of a pepper takes more than seconds: two reads per key.
 const BUDGET: Duration = Duration::from_hours(1);
@@ -24,16 +25,37 @@ const REASON_MAX: usize = 200;
 #[derive(Debug)]
 pub(crate) struct Operator {
     start: Start,
-    origin: Origin,
+    /// Who acts, for commands that change something.
+    origin: Option<Origin>,
     stack: StackEnv,
 }
 
 impl Operator {
-    /// Creates the clients for a stack. `names` are the settings that the command needs.
+    /// Creates the clients of a command that only reads. `names` are the settings that the command needs.
     pub(crate) fn of_stack(which: &Which, names: &[&str]) -> Result<Self, String> {
         let stack = StackEnv::of(which)?;
-        let origin = Origin { actor: Actor::Operator(operator()), ip: None, user_agent: None };
-        Ok(Self { start: Start::new(stack.environment(names)?), origin, stack })
+        Ok(Self { start: Start::new(stack.environment(names)?), origin: None, stack })
+    }
+
+    /// Creates the clients of a command that changes the stack. Asks first if the stack is on AWS; `change` says what
+    /// would be done, such as `Suspend org_...`.
+    ///
+    /// # Errors
+    /// If there is no name for the audit log, or if the operator does not agree.
+    pub(crate) fn to_change(which: &Which, names: &[&str], change: &str) -> Result<Self, String> {
+        let operator = Self::named(which, names)?;
+        operator.stack.confirm(which, change)?;
+        Ok(operator)
+    }
+
+    /// Creates the clients of a command that acts under the operator's name, without a question.
+    ///
+    /// # Errors
+    /// If there is no name for the audit log.
+    pub(crate) fn named(which: &Which, names: &[&str]) -> Result<Self, String> {
+        let name = actor::name(which.operator())?;
+        let origin = Origin { actor: Actor::Operator(name), ip: None, user_agent: None };
+        Ok(Self { origin: Some(origin), ..Self::of_stack(which, names)? })
     }
 
     /// Returns the value of a setting.
@@ -42,8 +64,11 @@ impl Operator {
     }
 
     /// Returns who acts, for the audit log.
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
+    ///
+    /// # Errors
+    /// If the command was not started as one that changes something.
+    pub(crate) fn origin(&self) -> Result<&Origin, String> {
+        self.origin.as_ref().ok_or_else(|| "Nothing was changed: nobody is named for the audit log.".to_owned())
     }
 
     /// Creates the table's adapter.
@@ -73,13 +98,22 @@ impl Operator {
     }
 
     /// Creates an entry for the audit log, as of now. Without an organisation it belongs to the installation's own log.
-    pub(crate) fn entry(&self, org: Option<OrgId>, action: AuditAction, subject: String, details: Value) -> AuditEntry {
-        AuditEntry::new(org, action, subject, &self.origin, clock::now(), details)
+    ///
+    /// # Errors
+    /// As [`Self::origin`].
+    pub(crate) fn entry(
+        &self,
+        org: Option<OrgId>,
+        action: AuditAction,
+        subject: String,
+        details: Value,
+    ) -> Result<AuditEntry, String> {
+        Ok(AuditEntry::new(org, action, subject, self.origin()?, clock::now(), details))
     }
 }
 
 /// Runs a command's work within the time limit.
-pub(crate) fn work<F: Future<Output = Result<String, String>>>(work: F) -> Result<String, String> {
+pub(crate) fn work<T, F: Future<Output = Result<T, String>>>(work: F) -> Result<T, String> {
     work_now(work)?
 }
 
@@ -92,15 +126,15 @@ pub(crate) fn work_now<F: Future>(work: F) -> Result<F::Output, String> {
 
 /// Parses an organisation's id.
 pub(crate) fn org(text: &str) -> Result<OrgId, String> {
-    let remedy = "`GET /api/orgs` shows people the ids of their organisations.";
+    let remedy = "`consigne org list` shows all.";
     OrgId::parse(text).ok_or_else(|| format!("{text} is not an organisation's id: `org_` and 26 characters. {remedy}"))
 }
 
 /// Returns the error of an organisation that does not exist.
 pub(crate) fn no_such_org(org: OrgId) -> String {
     format!(
-        "There is no organisation {org} in this stack; nothing was changed. Check the id, and that TABLE_NAME is the \
-         stack you mean."
+        "There is no organisation {org} in this stack. `consigne org list` shows all; check also that this is the stack you \
+         mean."
     )
 }
 

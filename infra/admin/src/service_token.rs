@@ -5,9 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
 use consigne_auth::ServiceTokens;
 use consigne_runtime::settings::SERVICE_TOKENS_ARN;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use crate::grid::Grid;
 use crate::operator::{Operator, work};
+use crate::report::{Outcome, Report};
 use crate::secret::random;
 use crate::stack_env::Which;
 
@@ -23,6 +25,10 @@ const LEARNT: &str = "Running environments read it at its first use, at most onc
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the services and how many tokens each has. Never shows a token.
+    #[command(after_help = "\
+Examples:
+  consigne service-token list
+  consigne service-token list --json")]
     List,
     /// Add a service and print its token, which is shown only once.
     Add {
@@ -44,39 +50,55 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
-    let secret = Operator::of_stack(which, &[SERVICE_TOKENS_ARN.name])?.secret(&SERVICE_TOKENS_ARN)?;
+pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
+    let names = [SERVICE_TOKENS_ARN.name];
+    let operator = match command {
+        Command::List => Operator::of_stack(which, &names)?,
+        Command::Add { name } => Operator::to_change(which, &names, &format!("Add the service {name}"))?,
+        Command::Rotate { name } => Operator::to_change(which, &names, &format!("Add a second token to {name}"))?,
+        Command::Retire { name, last: false } => {
+            Operator::to_change(which, &names, &format!("Remove the older token of {name}"))?
+        }
+        Command::Retire { name, last: true } => {
+            Operator::to_change(which, &names, &format!("Remove the service {name}"))?
+        }
+    };
+    let secret = operator.secret(&SERVICE_TOKENS_ARN)?;
     work(async {
         let held = secret.read().await?;
         let mut tokens = Tokens::parse(&held.text)?;
-        let done = match command {
-            Command::List => return Ok(tokens.list()),
+        let (text, facts) = match command {
+            Command::List => return Ok(Report::new(tokens.list(), tokens.document())),
             Command::Add { name } => {
                 let token = mint()?;
                 tokens.add(name, &token)?;
-                format!("Added {name}. Its token, which is shown only once:\n{token}\n{LEARNT}")
+                let text = format!("Added {name}. Its token, which is shown only once:\n{token}\n{LEARNT}");
+                (text, json!({ "service": name, "token": token }))
             }
             Command::Rotate { name } => {
                 let token = mint()?;
                 tokens.rotate(name, &token)?;
-                format!(
+                let text = format!(
                     "{name} has a second token, shown this once:\n{token}\n{LEARNT}\nGive it to the service, then take \
                      the older one away: `consigne service-token retire {name}`."
-                )
+                );
+                (text, json!({ "service": name, "token": token }))
             }
             Command::Retire { name, last } => {
                 tokens.retire(name, *last)?;
                 let what = if *last { "the service and its only token are gone" } else { "its older token is gone" };
-                format!(
+                let text = format!(
                     "Retired: {what} ({name}).\nEnvironments that run read their tokens again every five minutes; after that it is \
                      refused everywhere."
-                )
+                );
+                (text, json!({ "service": name, "removed": last }))
             }
         };
         // Written before it is shown, because whoever has a token can use it. If the command is killed in between,
         // nobody knows the new token. `rotate` and `retire` replace it.
         secret.replace(&held, tokens.render()?).await?;
-        Ok(done)
+        // Not a message too: the token would be in the document twice.
+        Ok(Report::new(text, facts))
     })
 }
 
@@ -115,12 +137,18 @@ impl Tokens {
         if self.0.is_empty() {
             return "There are no services. `consigne service-token add NAME` adds one.".to_owned();
         }
-        let line = |(name, live): (&String, &Value)| {
-            let next = if count(live) == LIVE_MAX { "   one replaces the other; retire the older" } else { "" };
-            format!("{name:<24} {}{next}", count(live))
-        };
-        let lines: Vec<String> = self.0.iter().map(line).collect();
-        format!("{:<24} tokens\n{}", "service", lines.join("\n"))
+        let mut grid = Grid::new(&["service", ">tokens", "next"]);
+        for (name, live) in &self.0 {
+            let next = if count(live) == LIVE_MAX { "one replaces the other; retire the older" } else { "" };
+            grid.row([name.clone(), count(live).to_string(), next.to_owned()]);
+        }
+        grid.render()
+    }
+
+    /// Returns the list for programs.
+    fn document(&self) -> Value {
+        let service = |(name, live): (&String, &Value)| json!({ "name": name, "tokens": count(live) });
+        json!({ "services": self.0.iter().map(service).collect::<Vec<_>>() })
     }
 
     fn add(&mut self, name: &str, token: &str) -> Result<(), String> {
@@ -248,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_listed_or_refused_shows_no_token() {
         let listed = tokens(&format!(r#"{{"default": "{OLD}", "pdf": ["{OLD}", "{NEW}"]}}"#)).list();
-        assert!(listed.contains("pdf                      2") && !listed.contains("svc_"), "{listed}");
+        assert!(listed.contains("\npdf           2  one replaces the other") && !listed.contains("svc_"), "{listed}");
         let bad = Tokens::parse(&format!(r#"{{"a": ["{OLD}", "{OLD}", "{OLD}"]}}"#)).err().unwrap();
         assert!(bad.contains("more than 2") && !bad.contains("svc_"), "{bad}");
     }

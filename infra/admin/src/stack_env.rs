@@ -6,20 +6,22 @@
 //! it acts.
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
-use consigne_core::text;
 use consigne_runtime::Start;
 use consigne_runtime::settings::EnvVars;
 
+use crate::input::given;
 use crate::{complain, outputs};
 
 /// Where `make up` writes the stack's names, below the checkout.
 const FILE: &str = "target/local/stack.env";
-/// Longest name of an operator, in characters.
-const OPERATOR_MAX: usize = 64;
+/// Variables of the shell that lead other programs to an account, and that have no effect on the laptop's stack.
+const OF_SHELL: [&str; 5] =
+    ["AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"];
 /// Variables of the shell with which AWS is called.
 const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
@@ -35,6 +37,24 @@ pub(crate) struct Which {
     /// File with the names of another stack on the laptop.
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "stack", help_heading = "Stack")]
     env_file: Option<PathBuf>,
+    /// Your name for the audit log. Without it, the name of your user on this machine.
+    #[arg(long = "as", global = true, value_name = "NAME", help_heading = "Changes")]
+    operator: Option<String>,
+    /// Change a stack on AWS without asking first, as scripts must.
+    #[arg(long, global = true, help_heading = "Changes")]
+    yes: bool,
+}
+
+impl Which {
+    /// Returns the name given with `--as`.
+    pub(crate) fn operator(&self) -> Option<&str> {
+        self.operator.as_deref()
+    }
+
+    /// Returns whether `--yes` was given.
+    pub(crate) fn agreed(&self) -> bool {
+        self.yes
+    }
 }
 
 /// The names of a stack's parts.
@@ -43,17 +63,24 @@ pub(crate) struct StackEnv {
     names: HashMap<String, String>,
     /// Where the names come from, for the error about a missing one.
     source: String,
+    /// Which stack it is, for people: its name and place.
+    place: String,
+    /// Whether it is on the laptop.
+    is_laptop: bool,
 }
 
 impl StackEnv {
     /// Finds the stack, and prints which one it is.
     pub(crate) fn of(which: &Which) -> Result<Self, String> {
         let shell = EnvVars::process();
-        let (found, line) = match &which.stack {
+        let found = match &which.stack {
             Some(stack) => on_aws(stack, which.region.as_deref(), &shell)?,
             None => on_laptop(which.env_file.as_deref())?,
         };
-        complain(&line);
+        complain(&format!("Acting on {}.", found.place));
+        if let Some(unused) = found.unused(&shell) {
+            complain(&unused);
+        }
         Ok(found)
     }
 
@@ -62,7 +89,38 @@ impl StackEnv {
         if which.stack.is_some() {
             return Err("Only the laptop's stack accepts tokens made here; leave --stack out.".to_owned());
         }
-        on_laptop(which.env_file.as_deref()).map(|(found, _)| found)
+        on_laptop(which.env_file.as_deref())
+    }
+
+    /// Asks the operator whether to change the stack. The laptop's stack is changed without a question.
+    ///
+    /// # Errors
+    /// If they do not agree, or if nobody can be asked.
+    pub(crate) fn confirm(&self, which: &Which, change: &str) -> Result<(), String> {
+        if self.is_laptop || which.agreed() {
+            return Ok(());
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(format!(
+                "Nothing was changed: {} is on AWS, and there is no terminal at which to ask. With --yes it is changed \
+                 without a question.",
+                self.place
+            ));
+        }
+        complain(&format!("{change} on {}? Type yes to do it.", self.place));
+        let answer = given()?;
+        if answer.trim() == "yes" { Ok(()) } else { Err("Nothing was changed.".to_owned()) }
+    }
+
+    /// Returns a line about the variables of the shell that have no effect here, if there are any.
+    fn unused(&self, shell: &EnvVars) -> Option<String> {
+        let differs = |name: &&str| {
+            let value = shell.variable(name);
+            value.is_some() && value != self.names.get(name.replace("DEFAULT_", "").as_str()).cloned()
+        };
+        let names: Vec<&str> = OF_SHELL.iter().copied().filter(|name| self.is_laptop && differs(name)).collect();
+        (!names.is_empty())
+            .then(|| format!("{} of this shell have no effect here; --stack acts on a stack on AWS.", names.join(", ")))
     }
 
     /// Returns one name, or an error that says where it is missing.
@@ -82,16 +140,11 @@ impl StackEnv {
     }
 }
 
-/// Returns the login name of the person at this machine, for the audit log.
-pub(crate) fn operator() -> String {
-    let shell = EnvVars::process();
-    let name = shell.variable("USER").or_else(|| shell.variable("LOGNAME"));
-    let name = name.and_then(|name| text::label("USER", &name, OPERATOR_MAX).ok());
-    name.unwrap_or_else(|| "operator".to_owned())
-}
-
 /// Finds the stack that a file describes.
-fn on_laptop(file: Option<&Path>) -> Result<(StackEnv, String), String> {
+///
+/// # Errors
+/// If there is no such file, or if it names no server, or one of AWS.
+fn on_laptop(file: Option<&Path>) -> Result<StackEnv, String> {
     let path = file.map(Path::to_owned).or_else(nearest_file);
     let path = path.ok_or_else(|| {
         format!(
@@ -101,10 +154,25 @@ fn on_laptop(file: Option<&Path>) -> Result<(StackEnv, String), String> {
     })?;
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     let pairs = text.lines().filter_map(|line| line.split_once('='));
-    let names: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let names: HashMap<_, _> = pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect();
     let known = |name: &str| names.get(name).map_or("?", String::as_str);
-    let line = format!("Acting on the laptop's stack {} at {}.", known("STACK_NAME"), known("AWS_ENDPOINT_URL"));
-    Ok((StackEnv { names, source: path.display().to_string() }, line))
+    let (name, address) = (known("STACK_NAME"), known("AWS_ENDPOINT_URL"));
+    // Without an address, or with one of AWS, the names of a laptop would be looked for in a real account.
+    if !address.starts_with("http") || address.contains("amazonaws.com") {
+        return Err(format!(
+            "{} is not the file of a laptop's stack: AWS_ENDPOINT_URL is {address}. `make up` writes it again; for a stack \
+             on AWS give --stack and --region.",
+            path.display()
+        ));
+    }
+    let place = format!("the laptop's stack {name} at {address}");
+    Ok(StackEnv { source: path.display().to_string(), place, is_laptop: true, names })
+}
+
+/// Returns a value of the file without the quotes that a shell needs, for example around a path with a space.
+fn unquoted(value: &str) -> String {
+    let inner = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+    inner.map_or_else(|| value.to_owned(), |inner| inner.replace("'\"'\"'", "'"))
 }
 
 fn nearest_file() -> Option<PathBuf> {
@@ -113,7 +181,7 @@ fn nearest_file() -> Option<PathBuf> {
 }
 
 /// Finds a stack on AWS.
-fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEnv, String), String> {
+fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<StackEnv, String> {
     let region = region.map(str::to_owned).or_else(|| shell.variable("AWS_REGION"));
     let region = region.or_else(|| shell.variable("AWS_DEFAULT_REGION"));
     let region = region.ok_or("Name the region of the stack, such as --region eu-west-3.")?;
@@ -125,8 +193,8 @@ fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<(StackEn
     names.insert("STACK_NAME".to_owned(), stack.to_owned());
     let account = names.get("PEPPER_SECRET_ARN").and_then(|arn| arn.split(':').nth(4)).unwrap_or("unknown");
     let elsewhere = names.get("AWS_ENDPOINT_URL").map(|url| format!(", at {url}")).unwrap_or_default();
-    let line = format!("Acting on the stack {stack} in {region}, account {account}{elsewhere}.");
-    Ok((StackEnv { names, source: format!("The stack {stack}") }, line))
+    let place = format!("the stack {stack} in {region}, account {account}{elsewhere}");
+    Ok(StackEnv { names, source: format!("The stack {stack}"), place, is_laptop: false })
 }
 
 /// Returns the shell's credentials, or those that the AWS CLI finds.
@@ -145,4 +213,21 @@ fn credentials(shell: &EnvVars) -> Result<HashMap<String, String>, String> {
     let pairs = text.lines().filter_map(|line| line.split_once('='));
     let named = pairs.filter(|(name, _)| CREDENTIALS.contains(name));
     Ok(named.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_a_shell_reads_them() {
+        for (written, read) in [
+            ("http://localhost:4580", "http://localhost:4580"),
+            ("", ""),
+            ("'/home/ann/my code/issuer.pem'", "/home/ann/my code/issuer.pem"),
+            (r#"'/home/ann/ann'"'"'s code'"#, "/home/ann/ann's code"),
+        ] {
+            assert_eq!(unquoted(written), read);
+        }
+    }
 }

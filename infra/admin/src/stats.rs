@@ -6,13 +6,20 @@ use consigne_core::periods::Day;
 use consigne_core::ports::ListStorage;
 use consigne_core::stats::{DaySpan, StorageDay, Stored};
 use consigne_runtime::clock;
+use serde_json::{Value, json};
 
+use crate::grid::Grid;
 use crate::operator::{Operator, table_failed, work};
+use crate::report::{Outcome, Report};
 use crate::stack_env::Which;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show users, files and bytes of each plan.
+    #[command(after_help = "\
+Examples:
+  consigne stats storage
+  consigne stats storage --days 30 --json")]
     Storage(Storage),
 }
 
@@ -26,36 +33,41 @@ pub(crate) struct Storage {
 const NOTHING: &str =
     "Nothing was counted on these days. The count runs every night at 03:00 UTC; see the log of `stats-storage`.";
 
-pub(crate) fn run(which: &Which, Command::Storage(asked): &Command) -> Result<String, String> {
+pub(crate) fn run(which: &Which, Command::Storage(asked): &Command) -> Outcome {
     let table = Operator::of_stack(which, &["TABLE_NAME"])?.table()?;
     let today = Day::of(clock::now());
     let span = DaySpan { from: today.minus(asked.days - 1), to: today };
     work(async {
         let days = table.list_storage(span).await.map_err(|fault| table_failed(&fault))?;
-        Ok(if days.is_empty() { NOTHING.to_owned() } else { render(&days) })
+        let text = if days.is_empty() { NOTHING.to_owned() } else { render(&days) };
+        Ok(Report::new(text, json!({ "days": days.iter().map(document).collect::<Vec<Value>>() })))
     })
 }
 
 fn render(days: &[StorageDay]) -> String {
-    let mut lines = vec![HEAD.map(str::to_owned)];
+    let mut grid = Grid::new(&HEAD);
     for StorageDay { day, totals, .. } in days {
         let mut all = Stored::default();
         for (plan, stored) in totals.plans() {
-            lines.push(line(*day, plan.name(), stored));
+            grid.row(line(*day, plan.name(), stored));
             all.users += stored.users;
             all.files += stored.files;
             all.bytes += stored.bytes;
             all.reserved += stored.reserved;
         }
-        lines.push(line(*day, "all", all));
+        grid.row(line(*day, "all", all));
     }
-    let text = lines.iter().map(|[day, plan, users, files, stored, reserved]| {
-        format!("{day:<11} {plan:<11} {users:>8} {files:>10} {stored:>12} {reserved:>12}")
-    });
-    text.collect::<Vec<_>>().join("\n")
+    grid.render()
 }
 
-const HEAD: [&str; 6] = ["day", "plan", "users", "files", "stored", "reserved"];
+fn document(StorageDay { day, totals, counted_at }: &StorageDay) -> Value {
+    let plans = totals.plans().map(|(plan, Stored { users, files, bytes, reserved })| {
+        json!({ "plan": plan.name(), "users": users, "files": files, "bytes": bytes, "reserved_bytes": reserved })
+    });
+    json!({ "day": day, "counted_at": counted_at, "plans": plans.collect::<Vec<_>>() })
+}
+
+const HEAD: [&str; 6] = ["day", "plan", ">users", ">files", ">stored", ">reserved"];
 
 fn line(day: Day, plan: &str, stored: Stored) -> [String; 6] {
     let Stored { users, files, bytes, reserved } = stored;

@@ -6,10 +6,13 @@ use clap::{Subcommand, ValueEnum};
 use consigne_auth::{StripeSecret, StripeSecrets, WebhookSecret, WebhookSecretError, WebhookSecrets};
 use consigne_runtime::settings::{CLERK_SECRETS_ARN, GENERATOR_SECRETS_ARN, STRIPE_SECRETS_ARN, Setting};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::grid::Grid;
 use crate::input::given;
 use crate::operator::{Operator, work};
+use crate::report::{Outcome, Report};
 use crate::secret::random;
 use crate::stack_env::Which;
 
@@ -32,6 +35,9 @@ pub(crate) enum Sender {
 }
 
 impl Sender {
+    /// Every sender.
+    const ALL: [Self; 3] = [Self::Generator, Self::Clerk, Self::Stripe];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Generator => "generator",
@@ -70,10 +76,14 @@ impl Sender {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the accepted secrets of a sender, by their marks. Never shows a secret.
+    /// Show the accepted secrets of a sender, or of all, by their marks. Never shows a secret.
+    #[command(after_help = "\
+Examples:
+  consigne webhook-secret status
+  consigne webhook-secret status clerk --json")]
     Status {
-        /// The sender that signs with them.
-        sender: Sender,
+        /// The sender that signs with them. Without it, all senders.
+        sender: Option<Sender>,
     },
     /// Create a sender's next secret and print it, which is shown only once. The previous one is accepted until it is
     /// retired.
@@ -100,30 +110,37 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
-    let (Command::Status { sender }
-    | Command::Rotate { sender }
-    | Command::Set { sender, .. }
-    | Command::Retire { sender, .. }) = *command;
+pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
+    let (sender, change) = match command {
+        Command::Status { sender: None } => return status(which, &Sender::ALL),
+        Command::Status { sender: Some(sender) } => return status(which, &[*sender]),
+        Command::Rotate { sender: sender @ (Sender::Clerk | Sender::Stripe) } => {
+            let name = sender.name();
+            return Err(format!(
+                "{name} creates its secret itself: rotate it there, then `consigne webhook-secret set {name}`."
+            ));
+        }
+        Command::Rotate { sender } => (*sender, "Create the next webhook secret of"),
+        Command::Set { sender, alone: false } => (*sender, "Add a webhook secret of"),
+        Command::Set { sender, alone: true } => (*sender, "Replace all webhook secrets of"),
+        Command::Retire { sender, newer: false } => (*sender, "Remove the previous webhook secret of"),
+        Command::Retire { sender, newer: true } => (*sender, "Remove the newer webhook secret of"),
+    };
     let (name, setting) = (sender.name(), sender.setting());
-    let secret = Operator::of_stack(which, &[setting.name])?.secret(setting)?;
+    let secret = Operator::to_change(which, &[setting.name], &format!("{change} {name}"))?.secret(setting)?;
     work(async {
         let held = secret.read().await?;
         let mut live = Live::parse(&held.text, sender)?;
-        let done = match command {
-            Command::Status { .. } => return Ok(live.status()),
-            Command::Rotate { sender: Sender::Clerk | Sender::Stripe } => {
-                return Err(format!(
-                    "{name} creates its secret itself: rotate it there, then `consigne webhook-secret set {name}`."
-                ));
-            }
+        let (text, shown) = match command {
+            Command::Status { .. } => (live.status(), None),
             Command::Rotate { .. } => {
                 let next = format!("{PREFIX}{}", random(&STANDARD)?);
                 live.take(next.clone(), false, sender)?;
-                format!(
+                let text = format!(
                     "The {name} has another secret, shown this once:\n{next}\n{LEARNT}\nGive it to the {name}, then take \
                      the one before away: `consigne webhook-secret retire {name}`."
-                )
+                );
+                (text, Some(next))
             }
             Command::Set { alone, .. } => {
                 live.take(given()?.trim().to_owned(), *alone, sender)?;
@@ -132,18 +149,67 @@ pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
                 } else {
                     "The previous one is accepted until `retire` removes it."
                 };
-                format!("Webhooks of {name} are accepted with the secret {}. {LEARNT}\n{rest}", mark(&live.current))
+                let mark = mark(&live.current);
+                (format!("Webhooks of {name} are accepted with the secret {mark}. {LEARNT}\n{rest}"), None)
             }
             Command::Retire { newer, .. } => {
                 live.retire(*newer, sender)?;
-                format!("Retired: within five minutes, only {} is accepted of {name}.", mark(&live.current))
+                (format!("Retired: within five minutes, only {} is accepted of {name}.", mark(&live.current)), None)
             }
         };
         // Written before it is shown, because whoever has a secret can sign. If the command is killed in between,
         // nobody knows the new secret. `retire --newer` removes it.
         secret.replace(&held, live.render(sender)?).await?;
-        Ok(done)
+        let mut facts = live.document(sender);
+        if let Some(shown) = shown {
+            facts["secret"] = json!(shown);
+        }
+        Ok(Report::new(text, facts))
     })
+}
+
+/// Shows the accepted secrets of some senders. One whose secret cannot be used does not hide the others.
+fn status(which: &Which, senders: &[Sender]) -> Outcome {
+    let names: Vec<&str> = senders.iter().map(|sender| sender.setting().name).collect();
+    let operator = Operator::of_stack(which, &names)?;
+    let read = async |sender: Sender| Live::parse(&operator.secret(sender.setting())?.read().await?.text, sender);
+    work(async {
+        let mut found = Vec::new();
+        for sender in senders {
+            found.push((*sender, read(*sender).await));
+        }
+        match found.as_slice() {
+            [(sender, live)] => {
+                let live = live.as_ref().map_err(Clone::clone)?;
+                Ok(Report::new(live.status(), json!({ "senders": [live.document(*sender)] })))
+            }
+            several => Ok(overview(several)),
+        }
+    })
+}
+
+/// Returns the report about several senders.
+fn overview(found: &[(Sender, Result<Live, String>)]) -> Report {
+    let (mut grid, mut documents, mut problems) =
+        (Grid::new(&["sender", "current", "previous"]), Vec::new(), Vec::new());
+    for (sender, live) in found {
+        let name = sender.name();
+        let marks = match live {
+            Ok(live) => {
+                documents.push(live.document(*sender));
+                [mark(&live.current), live.previous.as_deref().map(mark).unwrap_or_default()]
+            }
+            Err(problem) => {
+                documents.push(json!({ "sender": name, "problem": problem }));
+                problems.push(format!("{name}: {problem}"));
+                ["PROBLEM".to_owned(), String::new()]
+            }
+        };
+        grid.row(std::iter::once(name.to_owned()).chain(marks));
+    }
+    let text = std::iter::once(grid.render()).chain(problems.iter().cloned()).collect::<Vec<_>>().join("\n");
+    let report = Report::new(text, json!({ "senders": documents }));
+    if problems.is_empty() { report } else { report.failed() }
 }
 
 /// Returns a mark that identifies a secret without revealing it.
@@ -179,6 +245,11 @@ impl Live {
         let text = serde_json::to_string(self).map_err(|error| format!("Nothing was changed: {error}."))?;
         sender.check(&text).map_err(|error| format!("Nothing was changed: {error}."))?;
         Ok(text)
+    }
+
+    /// Returns the marks of the secrets for programs.
+    fn document(&self, sender: Sender) -> Value {
+        json!({ "sender": sender.name(), "current": mark(&self.current), "previous": self.previous.as_deref().map(mark) })
     }
 
     fn status(&self) -> String {
@@ -277,6 +348,19 @@ mod tests {
         assert!(status.contains(&mark(NEW)) && status.contains(&mark(OLD)), "{status}");
         assert!(!status.contains(&OLD[6..]) && !status.contains(&NEW[6..]), "{status}");
         assert_eq!(mark(OLD), mark(&OLD[6..]), "the prefix is no part of it");
+    }
+
+    #[test]
+    fn all_senders_are_shown_although_one_has_no_secret() {
+        let mut live = live();
+        live.take(NEW.to_owned(), false, Sender::Clerk).unwrap();
+        let missing = Live::parse("{}", Sender::Stripe);
+        let report = overview(&[(Sender::Clerk, Ok(live)), (Sender::Stripe, missing)]);
+        let text = report.render(false);
+        assert!(report.has_failed() && text.contains(&format!("clerk   {}  {}\n", mark(NEW), mark(OLD))), "{text}");
+        assert!(text.contains("\nstripe  PROBLEM") && text.contains("\nstripe: The secret cannot be used"), "{text}");
+        let json: Value = serde_json::from_str(&report.render(true)).unwrap();
+        assert_eq!(json["senders"][0], json!({ "sender": "clerk", "current": mark(NEW), "previous": mark(OLD) }));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{Problem, scene, stub};
 /// Checks a function's answer to its first payload.
 ///
 /// # Errors
-/// The answer, if it is wrong.
+/// If the answer is wrong. The error contains the answer.
 pub(crate) fn check(name: &str, answer: &str) -> Result<(), Problem> {
     let answer: Value = serde_json::from_str(answer).map_err(|error| error.to_string())?;
     let body = answer["body"].as_str().unwrap_or_default();

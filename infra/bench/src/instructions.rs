@@ -1,8 +1,8 @@
 //! Instructions per request, counted by callgrind. The count is the same on a busy machine and on an idle one.
 //!
-//! Two runs differ only in the number of requests, so the difference is theirs and the cost of the start cancels out.
-//! The processor that callgrind simulates has no instructions for hashes, so hashing takes more of them. Compare counts
-//! with each other and not with times.
+//! Two runs differ only in the number of requests, so their difference is the cost of the additional requests, without
+//! the start. The processor that callgrind simulates has no instructions for hashes, so hashing takes more instructions
+//! than on a real one. Compare counts with each other and not with times.
 //!
 //! Source: Valgrind user manual, chapter 6, "Callgrind": the number of events is printed at the end, as `Collected :
 //! <Ir>`.

@@ -13,7 +13,7 @@ use crate::records::Records;
 /// The items that the stub answers with.
 #[derive(Debug)]
 pub(crate) struct Items {
-    /// The file. It also satisfies readers of a ledger.
+    /// The file. It is also returned to readers of a ledger, who accept it.
     pub(crate) file: Value,
     /// Items by the first word of their sort key.
     by_kind: BTreeMap<&'static str, Value>,
@@ -52,8 +52,8 @@ impl Items {
         })
     }
 
-    /// Returns the item of the kind that a key is of, or else the file. The item gets the requested key, so that it is
-    /// found under every id.
+    /// Returns the item whose kind matches the key, or else the file. The item gets the requested key, so that it is found
+    /// under every id.
     pub(crate) fn get(&self, key: &Value) -> Value {
         let sk = key["sk"]["S"].as_str().unwrap_or_default();
         let kind = sk.split('#').next().unwrap_or_default();
@@ -69,7 +69,7 @@ impl Items {
         item
     }
 
-    /// Returns the job of the kind that the end of its id stands for: T for a book, V for a video, otherwise a picture.
+    /// Returns a job. The last character of the id decides its kind: T for a book, V for a video, otherwise a picture.
     fn job(&self, sk: &str) -> &Value {
         let [picture, book, video] = &self.jobs;
         match sk.chars().last() {

@@ -133,8 +133,8 @@ async fn completer(bench: &BenchStack, generator: &Generator<'_>, message: &Valu
     keys.into_iter().next().ok_or_else(|| "a completion of an unknown job made no call".to_owned())
 }
 
-/// Counts the calls that passed the proxy once all is quiet, if they can be a route's own. `publish-events` makes other
-/// calls.
+/// Waits until no calls pass the proxy any more, and counts those with one of these operations: the route's own.
+/// `publish-events` uses other operations.
 async fn own(bench: &BenchStack, operations: &[&str]) -> Passed {
     quiet(bench).await;
     bench.proxy.passed(|_, operation| operations.contains(&operation))

@@ -1,5 +1,5 @@
-//! The same ticket and the same key check written for Node.js and in Python, compared with ours in one run, with the
-//! same events and the same stub of AWS.
+//! Compares `presign` and `key-verify` with the same functions written for Node.js and in Python, in one run with the same
+//! events and the same stub of AWS.
 //!
 //! Their dependencies are installed into target/peers at first use. If that is not possible, these rows are left out.
 
@@ -112,8 +112,7 @@ fn peer(scene: &Scene, name: &str, language: &str, command: Vec<String>, package
     Ok(Peer { subject: Subject { name: format!("{name}, {language}"), command, settings, event: ours.event }, package })
 }
 
-/// Checks that a function does all of the work: its answers are right, and a warm request makes exactly the one call it
-/// needs.
+/// Checks that a function does all of its work: its answers are right, and a warm request makes exactly one call to AWS.
 async fn prove(scene: &Scene, subject: &Subject) -> Result<(), Problem> {
     let (mut running, _) = Running::start(subject).await?;
     scene.aws.calls();

@@ -1,4 +1,4 @@
-//! A counting proxy between functions and AWS. So a function's calls are counted from outside.
+//! A proxy between functions and AWS. It counts a function's calls from outside.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

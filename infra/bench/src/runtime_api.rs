@@ -1,4 +1,5 @@
-//! A Runtime API for the bench: gives a bootstrap its events one by one, and records when it asks and when it answers.
+//! A Runtime API for the bench. It sends a bootstrap its events one by one, and records when the bootstrap asks for an
+//! event and when it answers.
 //!
 //! Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 

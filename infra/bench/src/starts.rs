@@ -23,8 +23,8 @@ fn most(clients: usize) -> f64 {
 
 /// Measures every function `rounds` times.
 ///
-/// One function after the other, each alternating with the hello-world, because what ran before influences a start of a
-/// millisecond (caches, the processor's frequency). So both have just run, and neither is always the first.
+/// The functions are measured one after the other, and each alternates with the hello-world. What ran before influences a
+/// start of a millisecond (caches, the processor's frequency). By turns both have just run, and neither is always first.
 pub(crate) async fn measure(scene: &Scene, names: &[String], rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say(&format!("Starting every function {rounds} times..."));
     let mut every = Vec::new();

@@ -11,9 +11,9 @@ use crate::{Problem, say};
 const COMMITTED: &str = "infra/bench/table.json";
 /// File for the results of this run.
 const RESULTS: &str = "target/bench.json";
-/// How many times the committed figure a ratio may be, because of the noise on a shared machine.
+/// Largest allowed factor between a ratio and its committed figure: the noise on a shared machine.
 const NOISE: f64 = 1.25;
-/// How many times the committed figure a count may be, because of another processor.
+/// Largest allowed factor between a count and its committed figure: processors differ.
 const NOISE_OF_COUNTS: f64 = 1.05;
 
 fn ordinary_noise() -> f64 {
@@ -45,7 +45,7 @@ pub(crate) struct Row {
     /// Whether it depends on the build profile.
     #[serde(skip)]
     of_build: bool,
-    /// How many times the committed figure it may be.
+    /// Largest allowed factor between the figure and its committed value.
     #[serde(skip, default = "ordinary_noise")]
     noise: f64,
 }

@@ -13,10 +13,10 @@ const PROCESSOR: &str = "Warm request, time on a processor, against hello-world"
 const MEMORY: &str = "Resident memory";
 /// The functions that are measured: one without AWS, readers, a signer, a charge, a write.
 pub(crate) const FUNCTIONS: [&str; 6] = ["fallback", "presign", "usage", "metadata", "key-verify", "upload-grant"];
-/// Requests of one function before it is the next one's turn, so that all see the same machine.
+/// Requests of one function before the next function has its turn. By turns all see the same state of the machine.
 const TURN: u32 = 100;
-/// Most growth of a function from its first to its last request, in megabytes. Buffers find their sizes and caches
-/// fill, and then nothing more is kept. If 10,000 requests left one kilobyte each, it would be ten megabytes.
+/// Most growth of a function from its first to its last request, in megabytes. Buffers and caches fill first, and after
+/// that memory must not grow. A leak of one kilobyte per request would be ten megabytes after 10,000 requests.
 const GROWTH: f64 = 2.0;
 
 /// The measurements of one function.

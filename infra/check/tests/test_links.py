@@ -11,7 +11,7 @@ import links
 
 ROOT = Path(__file__).resolve().parents[3]
 MAKEFILE = "VENV := .venv\nup: ## Start (ORIGIN=)\n\t@echo $(ORIGIN)\ndown:\n\t@true\n"
-PAGE = "# A page\n\n## What it is: `this`\n\n## Twice\n\n## Twice\n"
+PAGE = '# A page\n\n## What it is: `this`\n\n## Twice\n\n## Twice\n\n<span id="CODE"></span>`CODE`\n'
 
 
 class Documents(unittest.TestCase):
@@ -36,6 +36,7 @@ class Documents(unittest.TestCase):
     def test_links_that_lead_somewhere(self) -> None:
         inside = (
             "[a](page.md) [b](../README.md) [c](page.md#what-it-is-this) [d](page.md#twice-1) [e](#here) [f](../docs)"
+            " [h](page.md#CODE)"
         )
         self.assertEqual(self.problems(f"# Here\n\n{inside} [g](https://example.com/x#y)\n"), [])
 

@@ -6,7 +6,8 @@ import unittest
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2] / "deploy")]
+INFRA = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(INFRA / folder) for folder in ("check", "deploy", "local")]
 
 import importlib.util
 
@@ -121,9 +122,6 @@ class Rules(unittest.TestCase):
     def test_gaps_in_the_documentation_are_found(self) -> None:
         deploy, monitor = "docs/operate/deploy.md", "docs/operate/monitor.md"
 
-        def undocumented(project: Project) -> None:
-            project.core["Parameters"]["MailFrom"]["Description"] = "Something else."
-
         def unplaced(project: Project) -> None:
             project.config["ClerkJwksUrl"] = "https://other.example.com/keys"
 
@@ -140,11 +138,64 @@ class Rules(unittest.TestCase):
                 .replace("`due` | 0.1.0", "`due` | 0.2.0")
             )
 
-        self.finds(rules.parameters_are_documented, "lacks the row | `MailFrom`", undocumented)
         self.finds(rules.placeholders_are_refused, "ClerkJwksUrl=https://other.example.com", unplaced)
         self.finds(rules.alarms_reach_somebody_who_knows_what_to_do, "OwnSweepFailed: its description", nowhere)
         self.finds(rules.indexes_come_one_a_release, "disagree about gsi2", unmarked)
         self.finds(rules.indexes_come_one_a_release, "Release 0.2.0 adds more than one", twice)
+
+    def test_pages_that_differ_from_what_they_are_made_from_are_found(self) -> None:
+        rule = rules.the_reference_is_up_to_date
+
+        def page(name: str) -> str:
+            return f"docs/reference/{name}.md is out of date; `make reference` writes it."
+
+        def described(project: Project) -> None:
+            project.sources.core["Parameters"]["MailFrom"]["Description"] = "Something else."
+
+        def slower(project: Project) -> None:
+            project.sources.core["Resources"]["SweepFunction"]["Properties"]["Timeout"] = 59
+
+        def allowed(project: Project) -> None:
+            project.sources.core["Resources"]["SweepFunction"]["Properties"]["Policies"][0]["Statement"].pop()
+
+        def renamed(project: Project) -> None:
+            fields = project.sources.schemas["wallet.low"]["properties"]
+            fields["left"] = fields.pop("balance")
+
+        def unheard(project: Project) -> None:
+            pattern = project.sources.core["Resources"]["MailRule"]["Properties"]["EventPattern"]
+            pattern["detail-type"].remove("wallet.low")
+
+        def by_hand(project: Project) -> None:
+            path = "docs/reference/functions.md"
+            project.pages[path] = project.pages[path].replace("### sweep", "### broom")
+
+        self.finds(rule, page("parameters"), described)
+        self.finds(rule, page("functions"), slower)
+        self.finds(rule, page("functions"), allowed)
+        self.finds(rule, page("functions"), by_hand)
+        self.finds(rule, page("events"), renamed)
+        self.finds(rule, page("events"), unheard)
+
+    def test_what_has_no_words_for_the_reference_is_found(self) -> None:
+        rule = rules.the_reference_is_up_to_date
+
+        def dances(project: Project) -> None:
+            [policy] = project.sources.core["Resources"]["UsageFunction"]["Properties"]["Policies"]
+            policy["Statement"][0]["Action"] = "dynamodb:Dance"
+
+        def monthly(project: Project) -> None:
+            [event] = project.sources.core["Resources"]["SweepFunction"]["Properties"]["Events"].values()
+            event["Properties"]["Schedule"] = "cron(0 0 1 * ? *)"
+
+        def unmarked(project: Project) -> None:
+            path = "docs/reference/events.md"
+            project.pages[path] = project.pages[path].replace("<!-- end of the generated part -->", "")
+
+        self.finds(rule, "add dynamodb:Dance to WORDS", dances)
+        self.finds(rule, "cannot put cron(0 0 1 * ? *) into words", monthly)
+        self.finds(rule, "functions/README.md: sweep needs a row", lambda project: project.sources.rows.pop("sweep"))
+        self.finds(rule, "docs/reference/events.md must have the two markers", unmarked)
 
     def test_missing_and_misdirected_alarms_are_found(self) -> None:
         self.finds(

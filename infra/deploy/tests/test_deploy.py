@@ -102,6 +102,19 @@ class Offline(unittest.TestCase):
             built = [deploy.architecture(load(path, name)) for name in ("default", "staging")]
             self.assertEqual(built, ["x86_64", "arm64"])
 
+    def test_a_missing_standard_library_is_named_with_the_cure(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, PATH=folder):
+            self.assertIn("rustc is missing.", deploy.missing_target("arm64"))
+            rustc, library = Path(folder) / "rustc", Path(folder) / "lib"
+            rustc.write_text(f'#!/bin/sh\n[ "$4" = aarch64-unknown-linux-gnu ] && echo {library}\n')
+            rustc.chmod(0o755)
+            cure = "rustup target add aarch64-unknown-linux-gnu"
+            self.assertIn(cure, deploy.missing_target("arm64"))
+            library.mkdir()
+            (library / "libstd-0123456789abcdef.rlib").touch()
+            self.assertIsNone(deploy.missing_target("arm64"))
+            self.assertIn("rustup target add x86_64-unknown-linux-gnu", deploy.missing_target("x86_64"))
+
 
 class Account(unittest.TestCase):
     def problems(self, concurrent: int, **parameters: str) -> str:

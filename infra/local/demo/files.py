@@ -24,12 +24,12 @@ def upload(walk: Walk, ann: str, picture: bytes) -> dict[str, Any]:
     body = {"filename": PICTURE.name, "contentType": "image/png", "size": len(picture)}
     took, (status, grant, request) = timed(lambda: walk.api("POST", "/api/files/uploads", ann, body))
     walk.expect(status == 201, f"the grant was refused: {grant}")
-    what = f"Ann asks to upload {PICTURE.name}, {len(picture):,} bytes"
+    what = f"Ann asks to upload {PICTURE.name}, {len(picture) / 1000:.0f} kB"
     walk.say(what, "granted", took, walk.calls("upload-grant", request))
 
     took, (status, text, _) = timed(lambda: walk.send(grant["method"], grant["url"], grant["headers"], picture))
     walk.expect(status == 200, f"the bucket refused the upload: {text.decode()}")
-    walk.say("Her browser sends the bytes directly to the bucket", "stored", took)
+    walk.say("Her browser sends the bytes to the bucket", "stored", took)
 
     def facts() -> Any:
         return walk.api("GET", f"/api/files/metadata?s3Key={grant['s3Key']}", ann)[1]
@@ -37,7 +37,7 @@ def upload(walk: Walk, ann: str, picture: bytes) -> dict[str, Any]:
     took, file = timed(lambda: walk.wait(facts, lambda file: file["status"] == "ready", "the check of the upload"))
     calls = walk.calls("on-object-event", file["fileId"], "Object Created")
     measured = f"ready, {file['width']} x {file['height']}"
-    walk.say("S3 reports the upload; its bytes are checked and measured", measured, took, calls)
+    walk.say("S3 reports it; the bytes are checked", measured, took, calls)
     return file
 
 
@@ -49,7 +49,7 @@ def read(walk: Walk, ann: str, key: str, picture: bytes) -> str:
     took, (status, ticket, request) = timed(lambda: walk.api("POST", "/api/files/presigned-url", ann, {"s3Key": key}))
     walk.expect(status == 200, f"the ticket was refused: {ticket}")
     valid = f"valid {ticket['expiresIn']} s"
-    walk.say("She asks for a ticket (a signed URL) to read it", valid, took, walk.calls("presign", request))
+    walk.say("She asks for a ticket: a signed URL", valid, took, walk.calls("presign", request))
 
     took, (status, content, _) = timed(lambda: walk.send("GET", ticket["url"], {}, None))
     walk.expect(status == 200 and content == picture, "the download is not what was uploaded")
@@ -65,7 +65,7 @@ def refuse(walk: Walk, bob: str, key: str, url: str) -> None:
 
     took, (status, _, _) = timed(lambda: walk.send("GET", url.partition("?")[0], {}, None))
     walk.expect(status == 403, f"the bucket answered {status} without a signature")
-    walk.say("Somebody tries the URL without its signature", "403 by S3", took)
+    walk.say("Somebody drops the URL's signature", "403 by S3", took)
 
 
 def delete(walk: Walk, ann: str, file: dict[str, Any], url: str) -> None:
@@ -83,7 +83,7 @@ def delete(walk: Walk, ann: str, file: dict[str, Any], url: str) -> None:
 
     took, _ = timed(lambda: walk.wait(taken, lambda size: size == 0, "the return of the bytes"))
     calls = walk.calls("on-object-event", file["fileId"], "Object Deleted")
-    walk.say("S3 reports the deletion; her usage is back at", "0 bytes", took, calls)
+    walk.say("S3 reports it; she uses nothing now", "0 bytes", took, calls)
 
 
 def paint(path: Path, width: int = 640, height: int = 480) -> None:

@@ -16,7 +16,7 @@ def tell(walk: Walk, ann: str, org: str) -> None:
     took, (status, answer, left, calls) = call(walk, "GET", key["key"])
     walk.expect(status == 200 and left is not None, f"the call was answered {status}: {answer}")
     walk.expect(key["key"] not in json.dumps(answer), "the service has seen the key")
-    walk.say("She calls the PDF service with a key that may only read", f"200, {left} credits left", took, calls)
+    walk.say("She calls the PDF service with a read-only key", f"200, {left} credits left", took, calls)
 
     took, (status, answer, _, calls) = call(walk, "POST", key["key"])
     walk.expect(status == 403, f"a key that may only read was answered {status}: {answer}")
@@ -25,7 +25,7 @@ def tell(walk: Walk, ann: str, org: str) -> None:
     url = f"{walk.env['UPSTREAM_URL']}/pdf/pages/1"
     took, (status, _, _) = timed(lambda: walk.send("GET", url, {"x-consigne-org": org}, None))
     walk.expect(status == 401, f"the service itself answered {status}")
-    walk.say("Somebody calls the service without the gateway", str(status), took)
+    walk.say("Somebody bypasses the gateway", str(status), took)
 
     why = {"reason": "The demo is over"}
     status, answer, _ = walk.api("POST", f"/api/orgs/{org}/keys/{key['id']}/revoke", ann, why)
@@ -39,7 +39,7 @@ def tell(walk: Walk, ann: str, org: str) -> None:
     today = answer["data"][-1]
     walk.expect(today["requests"] > 0 and today["services"].get("pdf", 0) > 0, f"the call is not counted: {today}")
     figures = f"{today['requests']} calls, {today['credits']} credits, p50 {today['p50_ms']} ms"
-    walk.say("She looks at today's statistics, counted now", figures, took, walk.calls("stats", request))
+    walk.say("Today's statistics, counted now", figures, took, walk.calls("stats", request))
 
 
 def call(walk: Walk, method: str, key: str) -> tuple[float, Any]:

@@ -17,12 +17,12 @@ def register(walk: Walk, ann: str, org: str) -> dict[str, Any]:
     plan = {"secrets": [endpoint["secret"]], "answers": [500]}
     walk.send("PUT", f"{walk.env['RECEIVER_URL']}/_plan{name}", {}, json.dumps(plan).encode())
     calls = walk.calls("endpoint-create", request)
-    walk.say("Ann registers a server for webhooks about her jobs", f"{endpoint['secret'][:10]}...", took, calls)
+    walk.say("Ann registers a server for webhooks", f"{endpoint['secret'][:10]}...", took, calls)
 
     internal = body | {"url": "https://169.254.169.254/latest/meta-data/"}
     took, (status, answer, request) = timed(lambda: walk.api("POST", f"/api/orgs/{org}/endpoints", ann, internal))
     walk.expect(status == 400, f"an internal address was answered {status}: {answer}")
-    walk.say("She tries the address of a credentials service", "400", took, walk.calls("endpoint-create", request))
+    walk.say("She tries an internal address", "400", took, walk.calls("endpoint-create", request))
     return endpoint | {"name": name}
 
 
@@ -38,7 +38,7 @@ def tell(walk: Walk, ann: str, org: str, endpoint: dict[str, Any]) -> None:
     walk.expect(first["verified"] and second["verified"], f"the signature is not ours: {first}")
     walk.expect(json.loads(first["body"])["type"] == "job.completed", f"something else came: {first['body']}")
     walk.expect(first["id"] == second["id"], f"two ids: {first['id']} and {second['id']}")
-    walk.say(f"Her server answered {first['answered']} to the webhook; it was sent again", "verified", took)
+    walk.say(f"It answered {first['answered']}; the webhook was sent again", "signature verified", took)
 
     path = f"/api/orgs/{org}/endpoints/{endpoint['id']}/deliveries"
 

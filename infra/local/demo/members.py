@@ -27,18 +27,19 @@ def accept(walk: Walk, user: str, cleo: str, org: str) -> None:
     took, mail = timed(lambda: walk.mail(user, "token="))
     found = re.search(r"token=(\S+)", mail["BodyText"])
     walk.expect(found is not None, "the mail contains no link")
-    walk.say(
-        f"Cleo gets a mail: {mail['Subject'][:40]}", "one link", took, walk.calls("send-mail", "invitation.created")
-    )
+    walk.say(f"Cleo gets a mail: {mail['Subject']}", "one link", took, walk.calls("send-mail", mail["MessageId"]))
 
     ask = {"token": found[1] if found else ""}
     took, (status, answer, request) = timed(lambda: walk.api("POST", "/api/invitations/accept", cleo, ask))
     walk.expect(status == 200, f"the invitation was not accepted: {answer}")
-    walk.say("She follows it, signed in with that address", "a member", took, walk.calls("invitation-accept", request))
+    walk.say("She follows its link, signed in", "a member", took, walk.calls("invitation-accept", request))
 
     took, (_, answer, request) = timed(lambda: walk.api("GET", f"/api/orgs/{org}/keys", cleo))
     walk.say(
-        "Now she sees the organisation's keys", f"{len(answer['data'])} key", took, walk.calls("key-list", request)
+        "She sees the organisation's keys",
+        "1 key" if len(answer["data"]) == 1 else f"{len(answer['data'])} keys",
+        took,
+        walk.calls("key-list", request),
     )
 
 

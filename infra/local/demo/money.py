@@ -24,11 +24,11 @@ def open_checkout(walk: Walk, ann: str, org: str) -> dict[str, Any]:
     walk.expect(status == 201, f"no checkout was opened: {answer}")
     session = stripe(walk, answer["data"]["session_id"])
     price = f"{session['amount_total'] / 100:.2f} {session['currency'].upper()}"
-    walk.say("Ann orders a starter pack and gets a link to Stripe", price, took, walk.calls("checkout", request))
+    walk.say("Ann orders credits and gets a link to Stripe", price, took, walk.calls("checkout", request))
 
     took, (_, again, request) = timed(lambda: walk.api("POST", path, ann, {"pack": "starter"}, "first pack"))
     walk.expect(again["data"] == answer["data"], f"the retry was answered {again}")
-    walk.say("She clicks twice: same Idempotency-Key", "the same session", took, walk.calls("checkout", request))
+    walk.say("She clicks twice, with one Idempotency-Key", "the same session", took, walk.calls("checkout", request))
     return session
 
 
@@ -50,7 +50,7 @@ def pay(walk: Walk, session: dict[str, Any]) -> None:
         took, (status, answer, request) = timed(lambda: deliver(walk, event, walk.env["STRIPE_WEBHOOK_SECRET"]))
         walk.expect(status == 200, f"the event was answered {status}: {answer}")
         calls = walk.calls("webhook-stripe", request)
-        walk.say(f"She has paid; Stripe sends the event, the {which} time", "accepted", took, calls)
+        walk.say(f"She paid; Stripe sends the event, {which} time", "accepted", took, calls)
 
 
 def deliver(walk: Walk, event: dict[str, Any], secret: str) -> tuple[int, Any, str]:
@@ -87,14 +87,14 @@ def hold(walk: Walk, ann: str, org: str, balance: int) -> None:
     ask = {"key": key["data"]["key"], "amount": 300, "service": "ai"}
     took, (status, answer, request) = timed(lambda: walk.api("POST", "/api/credits/holds", token, ask, "a job"))
     walk.expect(status == 201, f"the hold was refused: {answer}")
-    walk.say("A service starts a job and holds what it may cost", "300 held", took, walk.calls("hold-open", request))
+    walk.say("A service holds what a job may cost", "300 held", took, walk.calls("hold-open", request))
 
     path = f"/api/credits/holds/{answer['data']['hold_id']}/settle"
     end = {"amount": 120, "status_code": 200, "response_ms": 8_400}
     took, (status, answer, request) = timed(lambda: walk.api("POST", path, token, end))
     walk.expect(status == 200, f"the hold was not settled: {answer}")
     calls = walk.calls("hold-settle", request)
-    walk.say("The job has cost less; the rest of the hold is released", "120 spent", took, calls)
+    walk.say("It cost less; the rest is released", "120 spent", took, calls)
 
     took, (shown, request) = timed(lambda: wallet(walk, ann, org))
     walk.expect((shown["balance"], shown["held"]) == (balance - 120, 0), f"the wallet shows {shown}")

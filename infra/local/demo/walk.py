@@ -1,6 +1,8 @@
 """What every part of the demo uses: the stack, printing, requests and waiting."""
 
+import functools
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from table import Table
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.append(str(ROOT / "infra/local"))
@@ -25,11 +28,14 @@ class Walk:
     """The demo's state: the stack, the number of steps so far, and clients for logs and queues."""
 
     def __init__(self) -> None:
+        # A value with a space is quoted, as a shell reads it.
         pairs = (line.split("=", 1) for line in ENV_FILE.read_text().splitlines())
-        self.env = dict(pairs)
+        self.env = {name: "".join(shlex.split(value)) for name, value in pairs}
         self.template = templates.load(ROOT / "template.yaml")
         self.step = 0
         self.began = time.monotonic()
+        self.table = Table()
+        self.table.watch()
         self.since = int(time.time() * 1000) - 1000
         session = boto3.Session(
             aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
@@ -39,21 +45,42 @@ class Walk:
         self.logs = session.client("logs", endpoint_url=self.env["AWS_ENDPOINT_URL"])
         self.queues = session.client("sqs", endpoint_url=self.env["AWS_ENDPOINT_URL"])
 
+        # A new user for each run, so that one run meets nothing of another.
+        self.name = f"user_ann{int(time.time())}"
+        self.ann = self.token(self.name, "pro")
+        self.dead_before = self.dead_letters()
+
+    @functools.cached_property
+    def org(self) -> str:
+        """An organisation of Ann's with 10 credits. The part about keys sets the one that it shows."""
+        status, answer, _ = self.api("POST", "/api/orgs", self.ann, {"name": "Acme"})
+        self.expect(status == 201, f"no organisation was created: {answer}")
+        org: str = answer["data"]["id"]
+        self.consigne("credits", "grant", org, "10", "--reason", "to try it")
+        return org
+
     # -- printing ------------------------------------------------------------------------------------------------
 
     def title(self, text: str) -> None:
         """Prints the title of a part."""
-        print(f"\n{text}\n")
+        self.table.title(text)
 
-    def say(self, what: str, outcome: str, took: float, calls: str = "no function") -> None:
+    def say(self, what: str, outcome: str, took: float, calls: str = "-") -> None:
         """Prints a step: what was done, its outcome, how many seconds it took, and the AWS calls for it."""
         self.step += 1
-        print(f"{self.step:>3}  {what:<58} {outcome:<22} {took * 1000:>6.0f} ms   {calls}", flush=True)
+        self.table.row(self.step, what, outcome, took, calls)
+
+    def seconds(self) -> float:
+        """Returns how long the demo has taken."""
+        return time.monotonic() - self.began
 
     def expect(self, holds: bool, otherwise: str) -> None:
         """Raises SystemExit with `otherwise` unless `holds`."""
         if not holds:
-            raise SystemExit(f"\nThe demo stops here: {otherwise}")
+            self.table.line("")
+            raise SystemExit(
+                f"The demo stops here: {otherwise}\nNext: make logs ERRORS=1 shows what the functions said."
+            )
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -102,7 +129,10 @@ class Walk:
         return status, json.loads(text), answered["x-request-id"]
 
     def calls(self, function: str, *needles: str) -> str:
-        """Returns the number of AWS calls, as text, from the function's log lines that contain all `needles`."""
+        """Returns the number of AWS calls, as text, from the function's log lines that contain all `needles`.
+
+        "?" if there is no such line within two seconds.
+        """
         group = templates.log_group(self.template, self.env["STACK_NAME"], function)
         for _ in range(20):
             pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=self.since)
@@ -110,32 +140,36 @@ class Walk:
             lines = [json.loads(text) for text in events if text.startswith("{") and all(n in text for n in needles)]
             lines = [line for line in lines if line["function"] == function]
             if lines:
-                calls = sum(line["aws.calls"] for line in lines)
-                return f"{calls} AWS call" + ("" if calls == 1 else "s")
+                return str(sum(line["aws.calls"] for line in lines))
             time.sleep(0.1)
-        return "no log line yet"
+        return "?"
+
+    def dead_letters(self) -> dict[str, int]:
+        """Returns the number of messages on each dead-letter queue of the stack."""
+        prefix = f"{self.env['STACK_NAME']}-"
+        urls = self.queues.list_queues(QueueNamePrefix=prefix).get("QueueUrls", [])
+        counts = {}
+        for url in (url for url in urls if url.endswith("-dead")):
+            facts = self.queues.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            counts[url.rpartition("/")[2]] = int(facts["Attributes"]["ApproximateNumberOfMessages"])
+        return counts
 
     def wait(self, ask: Any, good: Any, what: str) -> Any:
         """Calls `ask` until `good` accepts its answer. Returns the answer.
 
         Raises SystemExit after `TIMEOUT_S`.
         """
-        for _ in range(TIMEOUT_S * 20):
-            answer = ask()
-            if good(answer):
-                return answer
-            time.sleep(0.05)
-        raise SystemExit(f"\nThe demo stops here: {what} did not happen within {TIMEOUT_S} s.")
-
-    def end(self) -> None:
-        """Prints what to try next."""
-        print(f"\nAll {self.step} steps succeeded, in {time.monotonic() - self.began:.1f} s. The stack is still up:")
-        print(f"  API         {self.env['CONSIGNE_URL']}")
-        print("  a token     target/debug/consigne token --user user_ann --plan pro")
-        print("  credits     target/debug/consigne credits grant ORG 10 --reason ...")
-        print("  a check     target/debug/consigne doctor")
-        print("  addresses   target/local/stack.env")
-        print("\nTry next: `make test` runs every test, `make dev` rebuilds on change, `make down` stops the stack.")
+        self.table.waits_for = what
+        try:
+            for _ in range(TIMEOUT_S * 20):
+                answer = ask()
+                if good(answer):
+                    return answer
+                time.sleep(0.05)
+        finally:
+            self.table.waits_for = ""
+        self.expect(False, f"{what} did not happen within {TIMEOUT_S} s.")
+        return None
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:

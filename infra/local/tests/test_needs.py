@@ -42,7 +42,9 @@ class Needs(unittest.TestCase):
         for programs, words in (
             (without["cargo"], "cargo is missing. Install Rust 1."),
             (whole | {"cargo": "echo 'cargo 1.85.1 (d73d2caf9 2024-12-31)'"}, "cargo is 1.85.1, and Consigne needs 1."),
+            (whole | {"cargo": "exit 1"}, "cargo does not run, though it is installed."),
             (without["cc"], "A C compiler is missing."),
+            (whole | {"cc": "exit 1"}, "A C compiler is missing."),
             (without["python3"], "python3 is missing."),
             (whole | {"python3": 'case "$2" in *version_info*) exit 1;; *) echo 3.9.2;; esac'}, "python3 is 3.9.2"),
             (whole | {"python3": 'case "$2" in *ensurepip*) exit 1;; esac'}, "Python's venv module is missing."),

@@ -28,7 +28,7 @@ impl KeyPrefix {
         &self.0
     }
 
-    /// Returns what keys of a mode start with, without the last underscore: `sk_live`.
+    /// Returns the common prefix of all keys of a mode, without the last underscore, such as `sk_live`.
     pub fn of(&self, environment: KeyMode) -> String {
         format!("{}_{}", self.0, environment.word())
     }
@@ -45,7 +45,7 @@ impl std::fmt::Debug for KeyText {
 }
 
 impl KeyText {
-    /// Builds a key from 32 bytes that nobody can guess.
+    /// Builds a key from 32 random or derived bytes. They must be unguessable.
     pub fn write(prefix: &KeyPrefix, environment: KeyMode, entropy: [u8; 32]) -> Self {
         let mut text = prefix.of(environment);
         text.push('_');
@@ -104,8 +104,7 @@ fn checksum(text: &str) -> String {
 
 /// Divides a big-endian number by 62 and returns the remainder.
 ///
-/// 2^256 is not a multiple of 62^37, so some keys are likelier than others. But it is so much larger that they are by
-/// no more than one in 2^35.
+/// 2^256 is not a multiple of 62^37, so some keys are more likely than others, but by less than one part in 2^35.
 fn divide(number: &mut [u8; 32]) -> u8 {
     let mut rest: u16 = 0;
     for byte in number.iter_mut() {
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_the_shape_people_know_and_does_not_print() {
+    fn a_key_starts_with_its_mode_and_does_not_print() {
         let key = KeyText::write(&sk(), KeyMode::Production, [7; 32]);
         assert_eq!(key.expose().len(), "sk_live_".len() + 43);
         assert!(key.expose().starts_with("sk_live_"));
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_any_installation_are_told_from_tokens() {
+    fn keys_of_any_installation_are_distinguished_from_tokens() {
         for key in ["sk_live_x", "sk_test_", "acme_live_0aZ"] {
             assert!(looks_like_key(key), "{key}");
         }
@@ -180,7 +179,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_can_be_asked(text in ".*") {
+        fn arbitrary_text_is_refused(text in ".*") {
             prop_assert_eq!(KeyText::parse(&sk(), &text), None);
         }
     }

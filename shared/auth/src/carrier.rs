@@ -63,7 +63,8 @@ impl<'a> Credentials<'a> {
     /// `UNAUTHENTICATED` if there is none or it cannot be read.
     pub fn api_key(&self) -> Result<&'a str, Fault> {
         let key = if self.headers.contains_key(AUTHORIZATION) { self.bearer() } else { self.single("x-api-key") };
-        key.filter(|key| !key.is_empty()).ok_or_else(|| unauthenticated("Send an API key"))
+        key.filter(|key| !key.is_empty())
+            .ok_or_else(|| unauthenticated("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`"))
     }
 
     /// Refuses a write that another site may have made a browser send: one that is authenticated by cookie and whose
@@ -79,7 +80,10 @@ impl<'a> Credentials<'a> {
         if origin.is_some_and(|origin| allowed.iter().any(|known| known == origin)) {
             return Ok(());
         }
-        Err(Fault::new(Code::OriginNotAllowed, "A write with a session cookie needs an allowed Origin"))
+        Err(Fault::new(
+            Code::OriginNotAllowed,
+            "Origin must be one of the allowed origins for a write with a session cookie",
+        ))
     }
 
     /// Returns the trimmed value of a header that occurs exactly once.
@@ -158,13 +162,13 @@ mod tests {
     }
 
     #[test]
-    fn an_api_key_is_told_apart() {
+    fn an_api_key_is_refused_with_its_own_code() {
         assert_eq!(find(&[("authorization", "Bearer sk_live_x")]), Err(Code::ApiKeyNotAccepted));
         assert_eq!(find(&[("x-clerk-auth-token", "sk_test_x")]), Err(Code::ApiKeyNotAccepted));
     }
 
     #[test]
-    fn an_api_key_has_two_carriers_of_which_the_first_counts() {
+    fn an_api_key_is_read_from_the_first_of_two_headers() {
         let key = |pairs: &[(&str, &str)]| {
             let headers = headers(pairs);
             Credentials { headers: &headers, writes: true }.api_key().map(str::to_owned).map_err(|fault| fault.code)

@@ -101,7 +101,7 @@ mod tests {
 
     /// Returns whether a receiver with the secret of a generation accepts a webhook signed at `at`, if it has this
     /// body.
-    async fn is_taken(generation: u32, at: Timestamp, body: &[u8]) -> bool {
+    async fn is_accepted(generation: u32, at: Timestamp, body: &[u8]) -> bool {
         let endpoint = endpoint();
         let id = WebhookId::parse("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
         let mut headers = HeaderMap::new();
@@ -114,16 +114,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_signed_is_verified_by_whoever_was_shown_the_secret() {
+    async fn a_receiver_verifies_webhooks_with_the_secret_it_was_shown() {
         let body = b"{\"type\":\"job.completed\"}";
         let (within, after) = (endpoint().created_at, endpoint().created_at.plus(Duration::from_mins(1)));
-        assert!(is_taken(2, within, body).await && is_taken(1, within, body).await, "both sign during a rotation");
-        assert!(is_taken(2, after, body).await && !is_taken(1, after, body).await, "and one after it");
-        assert!(!is_taken(3, within, body).await && !is_taken(2, within, b"{\"type\":\"job.failed\"}").await);
+        assert!(
+            is_accepted(2, within, body).await && is_accepted(1, within, body).await,
+            "both sign during a rotation"
+        );
+        assert!(is_accepted(2, after, body).await && !is_accepted(1, after, body).await, "and one after it");
+        assert!(!is_accepted(3, within, body).await && !is_accepted(2, within, b"{\"type\":\"job.failed\"}").await);
     }
 
     #[test]
-    fn a_secret_is_of_one_endpoint_one_generation_and_one_installation() {
+    fn each_endpoint_generation_and_installation_has_its_own_secret() {
         let endpoint = endpoint();
         let other = EndpointId::mint(endpoint.created_at);
         let of = |secrets: EndpointSecrets, id, generation| secrets.derive(endpoint.org, id, generation).expose();

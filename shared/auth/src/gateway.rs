@@ -106,10 +106,11 @@ impl GatewaySeal {
         named.chain([(SIGNATURE.to_owned(), format!("v1,{signature}"))]).collect()
     }
 
-    /// Returns who a call is from. A service must check this before it does anything.
+    /// Verifies a call and returns who it is from. A service must do this before anything else.
     ///
     /// # Errors
-    /// `INVALID_SIGNATURE`, whatever is wrong.
+    /// `INVALID_SIGNATURE` if a header is missing or repeated, if signature, body or path do not match, or if the time is
+    /// more than five minutes off. The message is always the same.
     pub fn verify(
         &self,
         headers: &HeaderMap,

@@ -48,7 +48,7 @@ fn a_service_learns_who_is_calling() {
 }
 
 #[test]
-fn a_signature_is_the_same_tomorrow() {
+fn a_signature_agrees_with_another_implementation() {
     let headers = signed();
     assert_eq!(headers.len(), 9);
     // Computed by another implementation.
@@ -90,7 +90,7 @@ fn no_bit_of_a_call_can_be_flipped() {
 }
 
 #[test]
-fn a_call_is_under_one_secret_and_whole() {
+fn a_call_needs_our_secret_and_each_header_exactly_once() {
     let at = identity().at;
     let other = seal("fedcba9876543210fedcba9876543210");
     assert!(other.verify(&map(&signed()), "POST", TARGET, BODY, at).is_err());
@@ -105,7 +105,7 @@ fn a_call_is_under_one_secret_and_whole() {
 }
 
 #[test]
-fn a_call_is_taken_for_five_minutes_either_way() {
+fn a_call_may_be_five_minutes_off_either_way() {
     let at = identity().at;
     let taken = |now| ours().verify(&map(&signed()), "POST", TARGET, BODY, now).is_ok();
     let (fine, late) = (Duration::from_mins(5), Duration::from_secs(301));
@@ -115,7 +115,7 @@ fn a_call_is_taken_for_five_minutes_either_way() {
 
 proptest! {
     #[test]
-    fn what_is_signed_cannot_be_moved_from_line_to_line(
+    fn no_line_of_the_signed_text_can_pass_as_another(
         method in "[A-Z]{3,6}", target in "/[a-z/?=]{0,12}", request in "[ -~]{0,12}", body in any::<Vec<u8>>()
     ) {
         let identity = Identity { request: request.clone(), ..identity() };

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_follows_from_its_invitation_and_leads_back_to_it() {
+    fn a_token_is_derived_from_its_invitation_and_identifies_it() {
         let (org, id) = invitation();
         let token = ours().derive(org, id);
         assert_eq!(token, ours().derive(org, id));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_the_same_tomorrow() {
+    fn the_token_of_an_invitation_never_changes() {
         let id = InvitationId::parse("inv_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
         let org = OrgId::parse("org_01M7YREWKH7VM7Z3Z2KWSH2FTS").unwrap();
         let want =
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_of_one_invitation_one_organisation_and_one_secret() {
+    fn each_invitation_organisation_and_secret_has_its_own_token() {
         let [first, second] = [invitation(), invitation()].map(|(org, id)| ours().derive(org, id));
         let (a, b): (Vec<&str>, Vec<&str>) =
             (first.expose().split('.').collect(), second.expose().split('.').collect());

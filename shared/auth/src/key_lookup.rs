@@ -26,7 +26,7 @@ impl KeyMint {
         Self { prefix, peppers }
     }
 
-    /// Returns what keys of a mode start with, such as `sk_live`.
+    /// Returns the common prefix of all keys of a mode, such as `sk_live`.
     pub fn prefix(&self, environment: KeyMode) -> String {
         self.prefix.of(environment)
     }
@@ -36,8 +36,7 @@ impl KeyMint {
         self.peppers.get(now).await.current()
     }
 
-    /// Reads the peppers again. Called when a write under the current pepper was refused, because it is no longer
-    /// current.
+    /// Reads the peppers again. Called when a write was refused because its pepper is no longer current.
     pub async fn refresh(&self, now: Timestamp) {
         self.peppers.refresh(now).await;
     }
@@ -61,7 +60,7 @@ impl KeyMint {
     /// table and the peppers together are not enough to derive a key.
     ///
     /// # Errors
-    /// `CONFLICT` if the pepper is no longer live, because the request is old.
+    /// `CONFLICT` if the pepper was retired since the request was first made.
     pub async fn text(
         &self,
         pepper: u32,
@@ -93,12 +92,12 @@ pub struct KeyFinder {
 }
 
 /// A text that may be a key.
-enum Shown<'a> {
+enum Candidate<'a> {
     Own(KeyText),
     Legacy(LegacyText<'a>),
 }
 
-impl Shown<'_> {
+impl Candidate<'_> {
     /// Returns the pointers under which the key may be stored, the one under the current pepper first.
     fn pointers(&self, peppers: &Peppers) -> Vec<Pointer> {
         match self {
@@ -119,16 +118,19 @@ impl KeyFinder {
     ///
     /// A text with a wrong checksum is refused without a lookup. The exception is a text that may be a key of an older
     /// installation, while those are accepted.
+    ///
+    /// # Errors
+    /// The errors of the lookup, such as `UNAVAILABLE` if the table does not answer.
     pub async fn find<F: FindKey + Repoint>(
         &self,
         keys: &F,
         text: &str,
         now: Timestamp,
     ) -> Result<Option<KeyFacts>, Fault> {
-        let Some(text) = self.shown(text, now) else { return Ok(None) };
+        let Some(text) = self.candidate(text, now) else { return Ok(None) };
         let peppers = self.peppers.get(now).await;
         let pointers = text.pointers(&peppers);
-        if let Some(facts) = pointers.first().and_then(|pointer| self.get_idempotency_record(pointer)) {
+        if let Some(facts) = pointers.first().and_then(|pointer| self.remembered(pointer)) {
             return Ok(Some(facts));
         }
         if let Some(facts) = self.look_up(keys, &pointers, now).await? {
@@ -143,15 +145,15 @@ impl KeyFinder {
     }
 
     /// Parses a text as a key of this installation, or of an older one while those are accepted. Looks nothing up.
-    fn shown<'a>(&self, text: &'a str, now: Timestamp) -> Option<Shown<'a>> {
+    fn candidate<'a>(&self, text: &'a str, now: Timestamp) -> Option<Candidate<'a>> {
         let legacy =
             || LegacyText::parse(&self.prefix, text).filter(|_| self.legacy_until.is_some_and(|end| now < end));
-        KeyText::parse(&self.prefix, text).map(Shown::Own).or_else(|| legacy().map(Shown::Legacy))
+        KeyText::parse(&self.prefix, text).map(Candidate::Own).or_else(|| legacy().map(Candidate::Legacy))
     }
 
     /// Replaces the remembered facts about a key. Needed when its payer has changed, the only fact that can.
     pub async fn correct(&self, text: &str, facts: &KeyFacts, now: Timestamp) {
-        let Some(text) = self.shown(text, now) else { return };
+        let Some(text) = self.candidate(text, now) else { return };
         if let Some(pointer) = text.pointers(&*self.peppers.get(now).await).into_iter().next() {
             self.remember(pointer, facts.clone());
         }
@@ -177,7 +179,7 @@ impl KeyFinder {
         Ok(Some(facts))
     }
 
-    fn get_idempotency_record(&self, pointer: &Pointer) -> Option<KeyFacts> {
+    fn remembered(&self, pointer: &Pointer) -> Option<KeyFacts> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(&pointer.mac).cloned()
     }
 

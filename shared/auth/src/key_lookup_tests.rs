@@ -10,16 +10,16 @@ const NOW: Timestamp = Timestamp::from_secs(1_000);
 
 /// A store of pointers that counts the lookups and records the moves to another pepper.
 #[derive(Default)]
-struct Register {
-    pointers: Mutex<HashMap<Pointer2, KeyFacts>>,
+struct CountingStore {
+    pointers: Mutex<HashMap<PointerKey, KeyFacts>>,
     asked: Mutex<u32>,
     moved: Mutex<Vec<(u32, u32)>>,
 }
 
 /// A pointer as a map's key: the pepper's version and the MAC.
-type Pointer2 = (u32, String);
+type PointerKey = (u32, String);
 
-impl FindKey for Register {
+impl FindKey for CountingStore {
     async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
         *self.asked.lock().unwrap() += 1;
         let known = self.pointers.lock().unwrap();
@@ -28,7 +28,7 @@ impl FindKey for Register {
     }
 }
 
-impl Repoint for Register {
+impl Repoint for CountingStore {
     async fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, _: Timestamp) -> Result<(), Fault> {
         self.moved.lock().unwrap().push((old.pepper, new.pepper));
         self.pointers.lock().unwrap().insert((new.pepper, new.mac.clone()), key.clone());
@@ -50,7 +50,7 @@ fn finder(peppers: Peppers) -> KeyFinder {
 }
 
 /// Writes a key under one pepper and returns its text.
-async fn written(register: &Register, peppers: Peppers, version: u32) -> String {
+async fn written(register: &CountingStore, peppers: Peppers, version: u32) -> String {
     let mint = KeyMint::new(sk(), Refreshed::fixed(peppers));
     let (text, pointer) = mint.text(version, KeyMode::Production, &["test", &KeyMint::nonce()], NOW).await.unwrap();
     let facts = KeyFacts {
@@ -65,8 +65,8 @@ async fn written(register: &Register, peppers: Peppers, version: u32) -> String 
 }
 
 #[tokio::test]
-async fn a_key_is_looked_up_once_and_a_text_that_is_none_never() {
-    let register = Register::default();
+async fn a_key_is_looked_up_once_and_a_malformed_text_never() {
+    let register = CountingStore::default();
     let text = written(&register, peppers(1, &[(1, ONE)]), 1).await;
     let finder = finder(peppers(1, &[(1, ONE)]));
     for _ in 0..3 {
@@ -79,7 +79,7 @@ async fn a_key_is_looked_up_once_and_a_text_that_is_none_never() {
 }
 
 /// Stores the pointer of a migrated key of an older installation.
-fn carried_over(register: &Register, pointer: Pointer) {
+fn put_migrated_key(register: &CountingStore, pointer: Pointer) {
     let facts = KeyFacts {
         org: OrgId::mint(NOW),
         id: KeyId::mint(NOW),
@@ -91,11 +91,11 @@ fn carried_over(register: &Register, pointer: Pointer) {
 }
 
 #[tokio::test]
-async fn a_key_of_an_older_installation_is_looked_for_until_its_time_and_once() {
+async fn a_key_of_an_older_installation_is_looked_up_once_until_such_keys_end() {
     let (old, unknown) = ("sk_live_an-older-key_0123456789", "sk_live_nobodys-key_0123456789");
-    let register = Register::default();
+    let register = CountingStore::default();
     let one = peppers(1, &[(1, ONE)]);
-    carried_over(&register, one.legacy_pointer(&LegacyText::parse(&sk(), old).unwrap()).unwrap());
+    put_migrated_key(&register, one.legacy_pointer(&LegacyText::parse(&sk(), old).unwrap()).unwrap());
     let asked = || *register.asked.lock().unwrap();
     assert_eq!(finder(one.clone()).find(&register, old, NOW).await.unwrap(), None);
     assert_eq!(asked(), 0, "without such a time nothing is looked up");
@@ -118,12 +118,12 @@ async fn a_key_of_an_older_installation_is_looked_for_until_its_time_and_once() 
 }
 
 #[tokio::test]
-async fn a_key_carried_over_as_a_hash_is_found_by_it_and_then_without_it() {
+async fn a_key_migrated_as_a_hash_moves_to_the_current_pepper_at_its_first_use() {
     let old = "sk_live_an-older-key_0123456789";
     let text = || LegacyText::parse(&sk(), old).unwrap();
     let with = |legacy: &str| Peppers::parse(&format!(r#"{{"current": 1, "1": "{ONE}"{legacy}}}"#)).unwrap();
-    let (register, both) = (Register::default(), with(r#", "legacy": "an-older-pepper""#));
-    carried_over(&register, both.legacy_pointers(&text()).pop().unwrap());
+    let (register, both) = (CountingStore::default(), with(r#", "legacy": "an-older-pepper""#));
+    put_migrated_key(&register, both.legacy_pointers(&text()).pop().unwrap());
     let finder =
         |peppers| KeyFinder::new(sk(), Refreshed::fixed(peppers), Some(NOW.plus(std::time::Duration::from_secs(1))));
     assert_eq!(finder(with("")).find(&register, old, NOW).await.unwrap(), None, "without that pepper");
@@ -134,8 +134,8 @@ async fn a_key_carried_over_as_a_hash_is_found_by_it_and_then_without_it() {
 }
 
 #[tokio::test]
-async fn a_key_is_found_under_either_pepper_and_carried_to_the_newer_one() {
-    let register = Register::default();
+async fn a_key_is_found_under_either_pepper_and_moves_to_the_current_one() {
+    let register = CountingStore::default();
     let text = written(&register, peppers(1, &[(1, ONE)]), 1).await;
     let both = || peppers(2, &[(1, ONE), (2, TWO)]);
     assert!(finder(both()).find(&register, &text, NOW).await.unwrap().is_some());
@@ -148,8 +148,8 @@ async fn a_key_is_found_under_either_pepper_and_carried_to_the_newer_one() {
 }
 
 #[tokio::test]
-async fn a_key_is_never_carried_back_to_an_older_pepper() {
-    let register = Register::default();
+async fn a_key_never_moves_to_an_older_pepper() {
+    let register = CountingStore::default();
     let text = written(&register, peppers(2, &[(1, ONE), (2, TWO)]), 2).await;
     // An execution environment that knows the new pepper, but not yet that it is the current one.
     let behind = finder(peppers(1, &[(1, ONE), (2, TWO)]));
@@ -158,8 +158,8 @@ async fn a_key_is_never_carried_back_to_an_older_pepper() {
 }
 
 #[tokio::test]
-async fn a_key_under_a_pepper_that_was_added_since_makes_the_finder_look_again() {
-    let register = Register::default();
+async fn a_key_under_a_newly_added_pepper_is_found_after_the_peppers_are_read_again() {
+    let register = CountingStore::default();
     let text = written(&register, peppers(2, &[(1, ONE), (2, TWO)]), 2).await;
     let fetch: crate::Fetch<Peppers> = Box::new(|| Box::pin(async { Ok(peppers(2, &[(1, ONE), (2, TWO)])) }));
     let finder = KeyFinder::new(sk(), Refreshed::new(peppers(1, &[(1, ONE)]), NOW, fetch), None);

@@ -75,7 +75,8 @@ impl KeySource {
         let blocks = text.split_inclusive(END).filter(|block| block.contains(END));
         let keys = blocks.enumerate().map(|(at, block)| {
             let key = DecodingKey::from_rsa_pem(block.trim().as_bytes());
-            key.map(Arc::new).map_err(|error| KeySourceError(format!("key {} is no RSA public key: {error}", at + 1)))
+            key.map(Arc::new)
+                .map_err(|error| KeySourceError(format!("key {} is not an RSA public key: {error}", at + 1)))
         });
         let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(KeySourceError("no PEM public key found".to_owned())) } else { Ok(Self::Fixed(keys)) }

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_may_say_what_a_key_spends() {
+    fn the_prefix_decides_the_mode_of_a_key() {
         for (text, environment) in [
             ("sk_live_0123456789abcdef0123", KeyMode::Production),
             ("sk_test_0123456789abcdef0123", KeyMode::Test),
@@ -89,7 +89,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_can_be_asked(text in ".*") {
+        fn arbitrary_text_is_parsed_unchanged_or_refused(text in ".*") {
             if let Some(key) = LegacyText::parse(&sk(), &text) {
                 prop_assert_eq!(key.expose(), text.as_str());
             }

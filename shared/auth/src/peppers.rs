@@ -51,29 +51,31 @@ impl Peppers {
     /// # Errors
     /// If the text has another shape, a secret is too short or a placeholder, or the current version has no secret.
     pub fn parse(text: &str) -> Result<Self, PepperError> {
-        let odd = |what: &str| PepperError(what.to_owned());
-        let fields: BTreeMap<String, Value> = serde_json::from_str(text).map_err(|_| odd("no JSON object"))?;
+        let problem = |what: &str| PepperError(what.to_owned());
+        let fields: BTreeMap<String, Value> =
+            serde_json::from_str(text).map_err(|_| problem("it is not a JSON object"))?;
         let current = fields.get("current").and_then(Value::as_u64).and_then(|version| u32::try_from(version).ok());
-        let current = current.ok_or_else(|| odd("no `current` version"))?;
+        let current = current.ok_or_else(|| problem("`current` must be the number of a version"))?;
         let mut live = BTreeMap::new();
         let legacy = match fields.get(LEGACY) {
             Some(value) => {
                 let secret = value.as_str().and_then(|text| Secret::of_at_least(LEGACY_MIN, text));
-                Some(secret.ok_or_else(|| odd("the legacy pepper is short or a placeholder"))?)
+                Some(secret.ok_or_else(|| problem("the legacy pepper is too short or a placeholder"))?)
             }
             None => None,
         };
         for (name, value) in fields.iter().filter(|(name, _)| !["current", LEGACY].contains(&name.as_str())) {
-            let version: u32 = name.parse().map_err(|_| odd("a version that is no number"))?;
+            let version: u32 = name.parse().map_err(|_| problem("the name of a version is not a number"))?;
             if version == Pointer::HASHED {
-                return Err(odd("version 0, which stands for the scheme before peppers"));
+                return Err(problem("version 0 is reserved for keys that were migrated as hashes"));
             }
             let secret = value.as_str().and_then(Secret::new);
-            let secret = secret.ok_or_else(|| PepperError(format!("pepper {version} is short or a placeholder")))?;
+            let secret =
+                secret.ok_or_else(|| PepperError(format!("pepper {version} is too short or a placeholder")))?;
             live.insert(version, secret);
         }
         if !live.contains_key(&current) {
-            return Err(odd("the current pepper is missing"));
+            return Err(problem("the current pepper is missing"));
         }
         Ok(Self { current, live, legacy })
     }
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_current_pepper_is_asked_first_and_all_live_ones_after_it() {
+    fn pointers_start_with_the_current_pepper_and_include_all_live_ones() {
         let both = peppers(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#));
         let key = KeyText::write(&sk(), KeyMode::Production, [9; 32]);
         let versions: Vec<u32> = both.pointers(&key).iter().map(|pointer| pointer.pepper).collect();
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_derived_key_follows_from_its_request_only() {
+    fn a_derived_key_depends_on_pepper_and_request_only() {
         let peppers = peppers(&format!(r#"{{"current": 1, "1": "{ONE}", "2": "{TWO}"}}"#));
         let derive = |version, request: &[&str]| peppers.derive(version, &sk(), KeyMode::Test, request);
         assert_eq!(derive(1, &["org_1", "k"]), derive(1, &["org_1", "k"]));
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_peppers_is_refused_without_being_shown() {
+    fn an_unusable_secret_is_refused_and_not_quoted() {
         for bad in [
             "",
             "[]",

@@ -1,5 +1,5 @@
-//! Who may do what in an organisation: one table of routes and roles. docs/reference/roles.md shows the same table, and a
-//! test compares them.
+//! Who may do what in an organisation: one table of routes and roles. `make reference` writes it into
+//! docs/reference/roles.md.
 
 use consigne_core::orgs::OrgRole::{self, Admin, Billing, Developer, Owner};
 use consigne_core::orgs::{Member, org_not_found};
@@ -40,7 +40,7 @@ pub enum Route {
 
 /// Each route with the roles that may call it. [`OrgRole::may_invite`] and [`OrgRole::may_manage`] say whom an admin
 /// may invite, change or remove. `member-remove` is open to all roles, because anybody may leave.
-pub const MATRIX: [(Route, &str, &[OrgRole]); 24] = [
+pub const MATRIX: &[(Route, &str, &[OrgRole])] = &[
     (Route::AuditList, "audit-list", &[Owner, Admin]),
     (Route::Checkout, "checkout", &[Owner, Billing]),
     (Route::DeliveryList, "delivery-list", &[Owner, Admin, Developer]),

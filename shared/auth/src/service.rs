@@ -53,7 +53,7 @@ impl ServiceTokens {
             Several(Vec<String>),
         }
         let services: BTreeMap<String, Live> = serde_json::from_str(text)
-            .map_err(|_| ServiceTokenError("no JSON object of tokens by service".to_owned()))?;
+            .map_err(|_| ServiceTokenError("it is not a JSON object with the tokens of each service".to_owned()))?;
         let mut tokens = Vec::new();
         for (name, live) in services {
             let live = match live {
@@ -64,7 +64,7 @@ impl ServiceTokens {
                 return Err(ServiceTokenError(format!("service {name} has more than {LIVE_MAX} tokens")));
             }
             for token in live {
-                let problem = || ServiceTokenError(format!("a token of service {name} is short or a placeholder"));
+                let problem = || ServiceTokenError(format!("a token of service {name} is too short or a placeholder"));
                 let token = Secret::new(token).ok_or_else(problem)?;
                 tokens.push((name.clone(), Hashed(Sha256::digest(token.expose()).into())));
             }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_added_later_is_learnt() {
+    async fn a_token_added_later_is_accepted() {
         let later = ServiceTokens::parse(&format!(r#"{{"ai": "{C}"}}"#)).unwrap();
         let tokens = Refreshed::new(
             ServiceTokens::parse("{}").unwrap(),

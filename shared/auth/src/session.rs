@@ -25,7 +25,7 @@ pub struct SessionPolicy {
     pub authorized_parties: Vec<String>,
 }
 
-/// Returns the user that a request's credentials belong to.
+/// Verifies the session tokens of requests.
 #[derive(Debug)]
 pub struct SessionVerifier {
     policy: SessionPolicy,
@@ -49,8 +49,9 @@ impl SessionVerifier {
     /// Returns the user who is calling.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED`, `TOKEN_EXPIRED`, `API_KEY_NOT_ACCEPTED`, `ORIGIN_NOT_ALLOWED`, and `UNAVAILABLE` if the
-    /// issuer's keys cannot be fetched.
+    /// `UNAUTHENTICATED` if there is no token, or it is not valid. `TOKEN_EXPIRED` if only its time has passed.
+    /// `API_KEY_NOT_ACCEPTED` for an API key. `ORIGIN_NOT_ALLOWED` for a write by cookie from another site.
+    /// `UNAVAILABLE` if the issuer's keys cannot be fetched.
     pub async fn user(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<User, Fault> {
         let (carrier, token) = credentials.find()?;
         let claims = self.genuine_claims(token, now).await?;

@@ -78,7 +78,7 @@ async fn clocks_may_differ_by_five_seconds_either_way() {
 }
 
 #[tokio::test]
-async fn what_a_token_must_say_it_must_say() {
+async fn every_required_claim_is_checked() {
     for changes in [
         json!({"exp": null}),
         json!({"exp": "soon"}),

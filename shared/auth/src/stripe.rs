@@ -1,4 +1,4 @@
-//! Verifies Stripe's webhooks, which have a signature scheme of their own: HMAC-SHA-256 over time and body.
+//! Verifies Stripe's webhooks. Their signature is the HMAC-SHA-256 of time and body, in a header of Stripe's own.
 //!
 //! Source: Stripe documentation, "Receive Stripe events in your webhook endpoint", section "Verify webhook signatures
 //! manually", <https://docs.stripe.com/webhooks#verify-manually>.
@@ -11,7 +11,7 @@ use hmac::Mac as _;
 use http::HeaderMap;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::webhooks::{live, moment, single};
+use crate::webhooks::{secret_texts, single, unix_seconds};
 use crate::{Refreshed, Secret, WebhookSecretError};
 
 /// The header with the time and the signatures.
@@ -51,8 +51,10 @@ impl StripeSecrets {
     /// If the text has another shape, or a secret is too short, a placeholder, or contains a character Stripe does not
     /// use.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
-        let secrets: Option<Vec<_>> = live(text)?.iter().map(|secret| StripeSecret::parse(secret)).collect();
-        secrets.map(Self).ok_or(WebhookSecretError::new("a secret that is odd, short or a placeholder"))
+        let secrets: Option<Vec<_>> = secret_texts(text)?.iter().map(|secret| StripeSecret::parse(secret)).collect();
+        secrets.map(Self).ok_or(WebhookSecretError::new(
+            "a secret is too short, a placeholder, or contains a character that Stripe does not use",
+        ))
     }
 
     /// Signs a body with every secret, as Stripe does, and returns the header. For tests.
@@ -87,7 +89,7 @@ impl Refreshed<StripeSecrets> {
         if self.get(now).await.signed(&envelope, body) || self.refresh(now).await.signed(&envelope, body) {
             return Ok(());
         }
-        Err(refused("no signature is by a secret known here"))
+        Err(refused("no signature was made with a known secret"))
     }
 }
 
@@ -113,7 +115,7 @@ impl<'a> Envelope<'a> {
             }
         }
         let at = at.ok_or("the time is missing")?;
-        let sent = moment(at).ok_or("the time is malformed")?;
+        let sent = unix_seconds(at).ok_or("the time is malformed")?;
         if now.since(sent) > TOLERANCE || sent.since(now) > TOLERANCE {
             return Err("the time is more than five minutes off");
         }

@@ -46,7 +46,7 @@ async fn refuses(known: &StripeSecrets, values: &[&str], body: &[u8], now: Times
 }
 
 #[tokio::test]
-async fn what_another_program_signed_is_taken_and_signed_the_same_here() {
+async fn a_signature_agrees_with_another_implementation() {
     assert_eq!(secrets(OLD).sign(SENT, BODY), ("stripe-signature", format!("t=1492774577,v1={BY_OLD}")));
     assert!(!refuses(&secrets(OLD), &[&format!("t=1492774577,v1={BY_OLD}")], BODY, SENT).await);
     // The prefix is part of the key, whether it is written or not.
@@ -126,7 +126,7 @@ async fn a_time_may_be_five_minutes_off_either_way() {
 }
 
 #[tokio::test]
-async fn any_of_several_signatures_by_either_secret_will_do_and_other_schemes_prove_nothing() {
+async fn one_valid_signature_is_enough_and_other_schemes_are_ignored() {
     let (old, new) = (signature_of(&secrets(OLD), BODY), signature_of(&secrets(NEW), BODY));
     let v1_of = |header: &str| header.split_once(',').unwrap().1.to_owned();
     let with = |parts: &[&str]| format!("t=1492774577,{}", parts.join(","));
@@ -148,7 +148,7 @@ async fn any_of_several_signatures_by_either_secret_will_do_and_other_schemes_pr
 }
 
 #[tokio::test]
-async fn a_secret_added_later_is_learnt_and_nobody_makes_us_read_at_will() {
+async fn a_secret_added_later_is_accepted_and_bad_webhooks_cause_few_reads() {
     let reads = Arc::new(AtomicU32::new(0));
     let counter = reads.clone();
     let fetch: crate::Fetch<StripeSecrets> = Box::new(move || {
@@ -167,7 +167,7 @@ async fn a_secret_added_later_is_learnt_and_nobody_makes_us_read_at_will() {
 }
 
 #[test]
-fn secrets_are_read_with_and_without_their_beginning_and_do_not_print() {
+fn secrets_are_read_with_and_without_prefix_and_do_not_print() {
     for good in [OLD, NEW, "aB3".repeat(20).as_str(), &format!("{OLD}\n"), &"0123456789abcdef".repeat(4)] {
         assert!(StripeSecret::parse(good).is_some(), "{good}");
     }

@@ -84,8 +84,8 @@ impl WebhookSecrets {
     /// # Errors
     /// If the text has another shape, or a secret is not base64, too short or a placeholder.
     pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
-        let secrets: Option<Vec<_>> = live(text)?.iter().map(|secret| WebhookSecret::parse(secret)).collect();
-        secrets.map(Self).ok_or(WebhookSecretError("a secret that is no base64, short or a placeholder"))
+        let secrets: Option<Vec<_>> = secret_texts(text)?.iter().map(|secret| WebhookSecret::parse(secret)).collect();
+        secrets.map(Self).ok_or(WebhookSecretError("a secret is not base64, too short or a placeholder"))
     }
 
     /// Wraps secrets, the one in use first.
@@ -128,12 +128,12 @@ impl Refreshed<WebhookSecrets> {
         if self.get(now).await.signed(&envelope, body) || self.refresh(now).await.signed(&envelope, body) {
             return Ok(envelope.id);
         }
-        Err(refused("no signature is by a secret known here"))
+        Err(refused("no signature was made with a known secret"))
     }
 }
 
 /// Reads the texts of `current` and `previous` from a secret's JSON.
-pub(crate) fn live(text: &str) -> Result<Vec<String>, WebhookSecretError> {
+pub(crate) fn secret_texts(text: &str) -> Result<Vec<String>, WebhookSecretError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Live {
@@ -141,7 +141,7 @@ pub(crate) fn live(text: &str) -> Result<Vec<String>, WebhookSecretError> {
         previous: Option<String>,
     }
     let live: Live = serde_json::from_str(text)
-        .map_err(|_| WebhookSecretError("no JSON object of `current` and, perhaps, `previous`"))?;
+        .map_err(|_| WebhookSecretError("it is not a JSON object with `current` and optionally `previous`"))?;
     Ok(std::iter::once(live.current).chain(live.previous).collect())
 }
 
@@ -161,7 +161,7 @@ impl<'a> Envelope<'a> {
         let [id, at, signatures] = if standard { STANDARD_NAMES } else { SVIX_NAMES };
         let id = single(headers, id).and_then(WebhookId::parse).ok_or("the id is missing or malformed")?;
         let at = single(headers, at).ok_or("the time is missing")?;
-        let sent = moment(at).ok_or("the time is malformed")?;
+        let sent = unix_seconds(at).ok_or("the time is malformed")?;
         if now.since(sent) > TOLERANCE || sent.since(now) > TOLERANCE {
             return Err("the time is more than five minutes off");
         }
@@ -178,7 +178,7 @@ pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// Reads whole seconds since the epoch.
-pub(crate) fn moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn unix_seconds(text: &str) -> Option<Timestamp> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| digits).map(Timestamp::from_secs)
 }

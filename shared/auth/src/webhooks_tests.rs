@@ -51,7 +51,7 @@ async fn refuses(known: &WebhookSecrets, pairs: &[(&str, String)], body: &[u8], 
 }
 
 #[tokio::test]
-async fn the_vector_of_the_standards_own_libraries_is_signed_and_taken() {
+async fn the_test_vector_of_the_standard_is_signed_and_accepted() {
     let body = br#"{"test": 2432232314}"#;
     let signed = secrets(OLD).sign(&id(), SENT, body);
     assert_eq!(signed[1], ("webhook-timestamp", "1614265330".to_owned()));
@@ -118,7 +118,7 @@ async fn a_header_that_is_missing_empty_doubled_or_odd_is_refused() {
 }
 
 #[tokio::test]
-async fn an_id_that_cannot_be_one_is_refused_although_signed() {
+async fn a_malformed_id_is_refused_even_if_signed() {
     let sign = |id: &str| {
         let mac = WebhookSecret::parse(OLD).unwrap().mac(id, "1614265330", b"{}");
         let signature = format!("v1,{}", STANDARD.encode(mac));
@@ -147,7 +147,7 @@ async fn a_time_may_be_five_minutes_off_either_way() {
 }
 
 #[tokio::test]
-async fn any_of_several_signatures_by_either_secret_will_do() {
+async fn one_valid_signature_is_enough() {
     let [id, at, by_old] = secrets(OLD).sign(&id(), SENT, b"{}");
     let by_new = secrets(NEW).sign(&self::id(), SENT, b"{}")[2].1.clone();
     let with = |signatures: String| [id.clone(), at.clone(), (by_old.0, signatures)];
@@ -185,7 +185,7 @@ async fn both_families_of_headers_are_read_and_never_mixed() {
 }
 
 #[tokio::test]
-async fn a_secret_added_later_is_learnt_and_nobody_makes_us_read_at_will() {
+async fn a_secret_added_later_is_accepted_and_bad_webhooks_cause_few_reads() {
     let reads = Arc::new(AtomicU32::new(0));
     let counter = reads.clone();
     let fetch: crate::Fetch<WebhookSecrets> = Box::new(move || {
@@ -218,7 +218,7 @@ fn secrets_are_read_with_and_without_prefix_and_do_not_print() {
 }
 
 #[test]
-fn what_holds_no_secrets_is_refused_without_being_shown() {
+fn an_unusable_secret_is_refused_and_not_quoted() {
     for bad in [
         String::new(),
         "[]".to_owned(),

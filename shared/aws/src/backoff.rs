@@ -31,8 +31,8 @@ impl Backoff {
         }
     }
 
-    /// Returns the waits between tries of a write that another writer beat. They are at most 10 ms at first and 320 ms
-    /// later, and go on while the invocation has time. Its last half second is kept for the answer.
+    /// Returns the waits between tries of a write that was a conflict. The first is at most 10 ms, later ones at most
+    /// 320 ms. They go on while the invocation has time. Its last half second is kept for the answer.
     pub fn of_conflicts() -> Self {
         Self {
             bound: Duration::from_millis(10),

@@ -82,6 +82,6 @@ pub(crate) fn spendable_until() -> Instant {
 
 /// Counts one request to AWS in the current invocation's budget.
 pub fn count_aws_call() {
-    // During init there is no budget, and nobody asks for the count.
+    // During init there is no budget, and the count is not needed.
     let _ = CURRENT.try_with(|call| call.aws_calls.fetch_add(1, Ordering::Relaxed));
 }

@@ -223,8 +223,8 @@ fn not_allowed() -> ResolveDnsError {
     ResolveDnsError::new("no address that may be called")
 }
 
-/// Drops the addresses that must not be called from a resolver's answer. The connection is then made to one of the
-/// addresses left, without another lookup, in which the name could lead elsewhere.
+/// Removes forbidden addresses from a resolver's answer. The connection is then made to one of the remaining addresses,
+/// without a second lookup that could return another one.
 #[derive(Clone, Debug)]
 pub struct Guarded {
     resolver: SharedDnsResolver,

@@ -12,7 +12,7 @@ const TERMS: Terms = Terms {
 };
 
 #[test]
-fn every_root_of_amazon_is_one() {
+fn every_root_certificate_of_amazon_is_valid() {
     let mut store = RootCertStore::empty();
     assert_eq!(store.add_parsable_certificates(AMAZON.map(CertificateDer::from)), (AMAZON.len(), 0));
     let verifier = WebPkiServerVerifier::builder_with_provider(
@@ -23,7 +23,7 @@ fn every_root_of_amazon_is_one() {
 }
 
 #[tokio::test]
-async fn who_never_answers_and_who_hangs_up_are_told_apart() {
+async fn a_silent_server_is_a_timeout_and_a_closed_connection_an_io_error() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let connections = Connections::new(Terms { answer: Duration::from_millis(200), ..TERMS });
@@ -40,7 +40,7 @@ async fn who_never_answers_and_who_hangs_up_are_told_apart() {
 }
 
 #[tokio::test]
-async fn whether_there_was_a_connection_is_told_apart() {
+async fn a_failure_shows_whether_a_connection_was_opened() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let connections = Connections::new(Terms { connect: Duration::from_millis(200), ..TERMS });
@@ -56,7 +56,7 @@ async fn whether_there_was_a_connection_is_told_apart() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_allowed_is_not_called_either() {
+async fn an_ip_address_that_is_not_allowed_is_not_called() {
     let connections =
         Connections::new(Terms { roots: Roots::Machine, allowed: |address| !address.is_loopback(), ..TERMS });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,7 +69,7 @@ async fn an_address_that_is_not_allowed_is_not_called_either() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_nowhere_allowed_is_not_called() {
+async fn a_name_without_an_allowed_address_is_not_called() {
     let connections = Connections::new(Terms { roots: Roots::Machine, allowed: |_| false, ..TERMS });
     let failure = connections.call(HttpRequest::get("http://localhost:1").unwrap()).await.unwrap_err();
     assert!(failure.is_io() && find::<ResolveDnsError>(&failure).is_some(), "{failure:?}");

@@ -1,10 +1,10 @@
-//! Calls AWS with the SDK's operations over the connections of the execution environment. Every call is signed, retried
-//! where that can help, and ends before the invocation's deadline.
+//! Calls AWS with the SDK's operations over the connections of the execution environment. Every call is signed and ends
+//! before the invocation's deadline. It is retried if another try may succeed.
 //!
 //! The SDK defines the operations: their inputs, serializers, outputs and errors. We replace only its client, which
-//! sends them. At every start that client builds endpoint rules, partitions, plugins and interceptors, and a function
-//! with one region, one address and one set of credentials needs none of these. A test compares every request with the
-//! SDK's own, byte for byte.
+//! sends them. At every start that client builds endpoint rules, partitions, plugins and interceptors. A function with one
+//! region, one address and one set of credentials needs none of these. A test compares every request with the SDK's own,
+//! byte for byte.
 //!
 //! The feature `sdk-client` sends every call through the SDK's client instead, in case ours fails somewhere. The same
 //! tests run against both.

@@ -1,4 +1,4 @@
-//! Tests of what is signed and of when a call is retried, over a faked connection.
+//! Tests of signatures and retries, over a fake connection.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,18 +21,18 @@ use crate::budget::{self, InvocationBudget};
 use crate::requests_tests::DynamoDb;
 use crate::{AwsConfig, Client};
 
-/// What the faked connection does with a request.
+/// What the fake connection does with a request.
 #[derive(Clone, Debug)]
-enum Turn {
+enum Reply {
     Answer(u16, &'static str),
     Break,
     Hang,
 }
 
-/// A faked connection that takes its turns from a list and records every request.
+/// A fake connection that takes its replies from a list and records every request. After the last one it replies 200.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Line {
-    turns: Arc<Mutex<VecDeque<Turn>>>,
+pub(crate) struct FakeConnection {
+    replies: Arc<Mutex<VecDeque<Reply>>>,
     sent: Arc<Mutex<Vec<Sent>>>,
 }
 
@@ -58,27 +58,27 @@ impl Sent {
     }
 }
 
-impl HttpConnector for Line {
+impl HttpConnector for FakeConnection {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let headers = request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
         self.sent.lock().unwrap().push(Sent { method, uri, headers, body });
-        match self.turns.lock().unwrap().pop_front() {
-            Some(Turn::Break) => HttpConnectorFuture::ready(Err(ConnectorError::io("cut".into()))),
-            Some(Turn::Hang) => HttpConnectorFuture::new(std::future::pending()),
-            turn => {
+        match self.replies.lock().unwrap().pop_front() {
+            Some(Reply::Break) => HttpConnectorFuture::ready(Err(ConnectorError::io("cut".into()))),
+            Some(Reply::Hang) => HttpConnectorFuture::new(std::future::pending()),
+            reply => {
                 let (status, body) =
-                    if let Some(Turn::Answer(status, body)) = turn { (status, body) } else { (200, "{}") };
+                    if let Some(Reply::Answer(status, body)) = reply { (status, body) } else { (200, "{}") };
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))))
             }
         }
     }
 }
 
-impl Line {
-    fn doing(turns: impl IntoIterator<Item = Turn>) -> Self {
-        Self { turns: Arc::new(Mutex::new(turns.into_iter().collect())), sent: Arc::default() }
+impl FakeConnection {
+    fn replying(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self { replies: Arc::new(Mutex::new(replies.into_iter().collect())), sent: Arc::default() }
     }
 
     pub(crate) fn sent(&self) -> Vec<Sent> {
@@ -125,11 +125,11 @@ pub(crate) fn get_item() -> aws_sdk_dynamodb::operation::get_item::builders::Get
 }
 
 #[tokio::test]
-async fn everything_that_is_sent_is_signed_but_what_may_change_on_the_way() {
-    let line = Line::default();
-    let client = Client::<DynamoDb>::new(&line.config());
+async fn all_headers_are_signed_except_those_that_may_change_on_the_way() {
+    let connection = FakeConnection::default();
+    let client = Client::<DynamoDb>::new(&connection.config());
     budget::traced(Some("Root=1-2".to_owned()), client.send(get_item())).await.unwrap();
-    let sent = line.sent().remove(0);
+    let sent = connection.sent().remove(0);
     assert_eq!(sent.header("x-amzn-trace-id"), Some("Root=1-2"));
     assert_eq!(sent.header("x-amz-security-token"), Some("token"));
     let signature = sent.header("authorization").unwrap();
@@ -142,49 +142,50 @@ async fn everything_that_is_sent_is_signed_but_what_may_change_on_the_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_goes_away_by_itself_is_tried_three_times() {
+async fn transient_failures_are_tried_three_times() {
     let throttled = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#;
-    for turn in [Turn::Answer(500, "{}"), Turn::Answer(503, ""), Turn::Answer(400, throttled), Turn::Break, Turn::Hang]
+    for reply in
+        [Reply::Answer(500, "{}"), Reply::Answer(503, ""), Reply::Answer(400, throttled), Reply::Break, Reply::Hang]
     {
-        let (twice, thrice) = (vec![turn.clone(); 2], vec![turn; 3]);
-        assert_eq!(Line::doing(twice).get_item().await, (3, "an answer".to_owned()));
-        let (tries, said) = Line::doing(thrice).get_item().await;
+        let (twice, thrice) = (vec![reply.clone(); 2], vec![reply; 3]);
+        assert_eq!(FakeConnection::replying(twice).get_item().await, (3, "an answer".to_owned()));
+        let (tries, said) = FakeConnection::replying(thrice).get_item().await;
         assert!(tries == 3 && said != "an answer", "{said}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_go_away_is_not_tried_again() {
+async fn permanent_failures_are_not_tried_again() {
     let refused = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"no"}"#;
-    let said = Line::doing([Turn::Answer(400, refused)]).get_item().await;
+    let said = FakeConnection::replying([Reply::Answer(400, refused)]).get_item().await;
     assert_eq!(said, (1, "ValidationException".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_keeps_its_type_and_its_answer() {
+async fn a_service_error_keeps_its_type_and_its_response() {
     let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#;
-    let line = Line::doing([Turn::Answer(400, body)]);
-    let error = Client::<DynamoDb>::new(&line.config()).send(get_item()).await.unwrap_err();
+    let connection = FakeConnection::replying([Reply::Answer(400, body)]);
+    let error = Client::<DynamoDb>::new(&connection.config()).send(get_item()).await.unwrap_err();
     assert_eq!(error.raw_response().unwrap().status().as_u16(), 400);
     assert!(matches!(error.into_service_error(), GetItemError::ResourceNotFoundException(_)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_is_not_tried_again_beyond_the_invocations_time_nor_where_once_must_do() {
-    let line = Line::doing([Turn::Break]);
-    let (tries, _) = InvocationBudget::new(Duration::from_millis(200)).run(line.get_item()).await;
+async fn a_call_is_not_tried_again_near_the_deadline_or_if_retries_are_off() {
+    let connection = FakeConnection::replying([Reply::Break]);
+    let (tries, _) = InvocationBudget::new(Duration::from_millis(200)).run(connection.get_item()).await;
     assert_eq!(tries, 1);
-    let line = Line::doing([Turn::Break]);
-    assert!(Client::<DynamoDb>::new(&line.config()).once().send(get_item()).await.is_err());
-    assert_eq!(line.sent().len(), 1);
+    let connection = FakeConnection::replying([Reply::Break]);
+    assert!(Client::<DynamoDb>::new(&connection.config()).once().send(get_item()).await.is_err());
+    assert_eq!(connection.sent().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_try_of_a_transaction_bears_the_same_token() {
-    let line = Line::doing([Turn::Break, Turn::Answer(500, "{}")]);
+async fn every_try_of_a_transaction_has_the_same_token() {
+    let connection = FakeConnection::replying([Reply::Break, Reply::Answer(500, "{}")]);
     let transaction = TransactWriteItemsInput::builder().set_transact_items(Some(Vec::new()));
-    Client::<DynamoDb>::new(&line.config()).send(transaction.client_request_token("t1")).await.unwrap();
-    let bodies: Vec<String> = line.sent().into_iter().map(|sent| sent.body).collect();
+    Client::<DynamoDb>::new(&connection.config()).send(transaction.client_request_token("t1")).await.unwrap();
+    let bodies: Vec<String> = connection.sent().into_iter().map(|sent| sent.body).collect();
     assert_eq!(bodies.len(), 3);
     assert!(bodies.iter().all(|body| body.contains(r#""ClientRequestToken":"t1""#)), "{bodies:?}");
 }

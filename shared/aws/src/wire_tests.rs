@@ -12,14 +12,14 @@ use tokio::time::Instant;
 use crate::budget::{self, InvocationBudget};
 use crate::connections::{IDLE, was_never_connected};
 use crate::requests_tests::DynamoDb;
-use crate::tests::{Line, get_item};
+use crate::tests::{FakeConnection, get_item};
 use crate::{AwsConfig, Client, Failure, connector};
 
 const OK: (u16, &str) = (200, "{}");
 const THROTTLED: (u16, &str) =
     (400, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#);
 
-/// A listener that gives one of its answers to each connection, and leaves those after the last without one.
+/// A listener that answers one connection with each of its answers. Later connections get no answer.
 struct Listener {
     address: String,
     requests: Receiver<String>,
@@ -29,13 +29,13 @@ impl Listener {
     fn answering(answers: impl IntoIterator<Item = (u16, &'static str)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let (told, requests) = channel();
+        let (sender, requests) = channel();
         let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
         thread::spawn(move || {
             let mut unanswered = Vec::new();
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                told.send(request(&stream)).unwrap();
+                sender.send(request(&stream)).unwrap();
                 match answers.next() {
                     Some((status, body)) => {
                         let length = body.len();
@@ -75,7 +75,7 @@ fn request(stream: &TcpStream) -> String {
 
 /// Returns a configuration with the connections that functions use.
 fn config() -> AwsConfig {
-    Line::default().config().through(|_| connector(Duration::from_millis(500), IDLE))
+    FakeConnection::default().config().through(|_| connector(Duration::from_millis(500), IDLE))
 }
 
 /// Asks for an item within the time `within`. Returns the outcome and how many requests were counted.
@@ -109,7 +109,7 @@ async fn a_call_arrives_signed_and_names_its_trace() {
 }
 
 #[tokio::test]
-async fn throttling_is_tried_again_but_not_where_once_must_do() {
+async fn throttling_is_tried_again_unless_retries_are_off() {
     let listener = Listener::answering([THROTTLED, THROTTLED, OK]);
     let (outcome, counted) = ask(listener.client(), LONG).await;
     outcome.unwrap();
@@ -121,7 +121,7 @@ async fn throttling_is_tried_again_but_not_where_once_must_do() {
 }
 
 #[tokio::test]
-async fn an_answer_is_waited_for_until_the_invocations_own_is_due() {
+async fn a_call_without_an_answer_ends_before_the_invocations_deadline() {
     let listener = Listener::answering([]);
     let begun = Instant::now();
     let (outcome, counted) = ask(listener.client(), Duration::from_secs(1)).await;
@@ -131,7 +131,7 @@ async fn an_answer_is_waited_for_until_the_invocations_own_is_due() {
 }
 
 #[tokio::test]
-async fn whether_there_was_a_connection_is_told_apart() {
+async fn a_failure_shows_whether_a_connection_was_opened() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let client = |scheme: &str| Client::<DynamoDb>::new(&config().at(format!("{scheme}://{address}"))).once();

@@ -1,7 +1,7 @@
 //! Anomalies: unusual use or creation of keys, and the response to them.
 //!
-//! Only calls with a receipt count: charged calls, and calls through the gateway that their service failed. A refused
-//! call has no receipt, so it cannot raise an alarm.
+//! Only calls with a receipt count: charged calls, and gateway calls that failed at the upstream. A refused call has no
+//! receipt, so it cannot raise an alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -25,16 +25,16 @@ pub const CREATED_MAX: usize = 20;
 const BURST: Duration = Duration::from_mins(10);
 /// A day's calls are a jump if they exceed this many times the median of the week before.
 const JUMP: u64 = 10;
-/// Fewest calls of a day that count as a jump, whatever the week before was like.
+/// Fewest calls of a day that count as a jump. Days with fewer calls never do.
 const JUMP_MIN: u64 = 100;
 /// Days of the median with which a day is compared.
 const WEEK: u16 = 7;
 /// How far back every run looks: an hour, and half an hour more for runs that are late or fail. An alarm silences
-/// others of its kind for as long, because they have the same cause.
+/// others of its kind for the same time, because they have the same cause.
 pub const LOOK_BACK: Duration = Duration::from_mins(90);
 /// Length of the spans in which activity is recorded.
 pub const SPAN: Duration = Duration::from_mins(10);
-/// Most countries listed in an event, which also has the total number.
+/// Most country codes listed in an event. The event also has the total number.
 const NAMED: usize = 50;
 
 /// The response an organisation has chosen for anomalies.
@@ -84,7 +84,7 @@ impl AnomalyKind {
     }
 }
 
-/// Recorded activity in an organisation: calls of a key, or without a key, the creation of keys.
+/// Recorded activity in an organisation: calls with a key, or the creation of keys if `key` is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Activity {
     /// The organisation in which it happened.
@@ -100,7 +100,7 @@ pub struct Activity {
 pub struct Finding {
     /// What is unusual.
     pub anomaly: Anomaly,
-    /// Until when another finding of the kind has the same cause and raises no alarm.
+    /// Until when other findings of this kind raise no alarm, because they have the same cause.
     pub quiet_until: Timestamp,
 }
 
@@ -154,8 +154,9 @@ pub fn keys_created(times: &[Timestamp], now: Timestamp) -> Option<Finding> {
     })
 }
 
-/// Returns a finding if a key's calls of a day are far more than its median day of the week before. The day is today,
-/// or yesterday while a late run may be the first one since its end. A key younger than a week has no finding.
+/// Returns a finding if a key was called far more often in a day than on the median day of the week before. The day is
+/// today or, during the first 90 minutes of today, also yesterday: the last run may have been before its end. A key
+/// younger than a week has no finding.
 pub fn usage_jump(key: &ApiKey, now: Timestamp) -> Option<Finding> {
     [Day::of(now), Day::of(now.minus(LOOK_BACK))].into_iter().find_map(|day| jump_of(key, day))
 }
@@ -171,7 +172,7 @@ fn jump_of(key: &ApiKey, today: Day) -> Option<Finding> {
     let (median, calls) = (week[usize::from(WEEK / 2)], calls(today));
     (calls >= JUMP_MIN && calls > median.saturating_mul(JUMP)).then(|| Finding {
         anomaly: Anomaly::UsageJump { calls, median, day: today },
-        // Until no run looks at this day any more.
+        // From then on, no run looks at this day.
         quiet_until: today.ends().plus(LOOK_BACK),
     })
 }
@@ -183,7 +184,8 @@ pub enum Response {
     Alert,
     /// The key is suspended.
     SuspendKey(Box<KeyStep>),
-    /// The organisation is suspended, with this audit entry, because whoever creates many keys can create more.
+    /// The organisation is suspended, with this audit entry. To suspend its keys would not help: their creator could
+    /// create more.
     SuspendOrg(Box<AuditEntry>),
 }
 
@@ -208,7 +210,7 @@ pub struct Alarm {
     pub kind: AnomalyKind,
     /// When it is raised.
     pub now: Timestamp,
-    /// Until when another one of the kind raises no alarm.
+    /// Until when no other alarm of this kind is raised.
     pub quiet_until: Timestamp,
     /// Entry of the audit log.
     pub audit: AuditEntry,
@@ -225,15 +227,15 @@ pub enum RaiseOutcome {
     Raised,
     /// An alarm of the kind was raised before and still silences this one. Nothing was changed.
     Repeated,
-    /// What it would stop has changed since it was read. Nothing was changed.
+    /// The key or organisation has changed since it was read. Nothing was changed.
     Conflict,
 }
 
 impl Alarm {
-    /// Builds the alarm for a finding about a key, or without one, about an organisation.
+    /// Builds the alarm for a finding about `key`, or about the organisation if `key` is `None`.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` if the reason were too long, which none of ours is.
+    /// `INVALID_REQUEST` if the reason for a suspension is too long, which the reasons built here never are.
     pub fn of(
         finding: &Finding,
         org: &Organisation,
@@ -260,8 +262,8 @@ impl Alarm {
             OnAnomaly::Alert => AnomalyResponse::Alerted,
             OnAnomaly::Suspend => AnomalyResponse::Suspended,
         };
-        let mut told = json!(finding.anomaly);
-        told["action"] = json!(done);
+        let mut details = json!(finding.anomaly);
+        details["action"] = json!(done);
         let event = KeyAnomaly {
             org_id: org.id,
             key_id: key.map(|key| key.id),
@@ -276,7 +278,7 @@ impl Alarm {
             kind,
             now,
             quiet_until: finding.quiet_until,
-            audit: AuditEntry::new(org.id, AuditAction::KeyAnomaly, subject, origin, now, told),
+            audit: AuditEntry::new(org.id, AuditAction::KeyAnomaly, subject, origin, now, details),
             event: Event::new(now, EventData::KeyAnomaly(event)),
             response,
         })

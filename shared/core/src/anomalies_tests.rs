@@ -16,7 +16,7 @@ fn found(finding: Option<Finding>, field: &str) -> Option<u64> {
 }
 
 #[test]
-fn ten_countries_in_an_hour_are_usual_and_eleven_are_not() {
+fn ten_countries_in_an_hour_raise_no_alarm_and_eleven_do() {
     let calls = |count: usize, every: u64| -> Vec<(Timestamp, &str)> {
         (0..).map(|n| minutes(n * every)).zip(CODES.into_iter().take(count)).collect()
     };
@@ -31,7 +31,7 @@ fn ten_countries_in_an_hour_are_usual_and_eleven_are_not() {
 }
 
 #[test]
-fn twenty_keys_in_ten_minutes_are_usual_and_twenty_one_are_not() {
+fn twenty_keys_in_ten_minutes_raise_no_alarm_and_twenty_one_do() {
     let made = |count: u64, seconds: u64| -> Vec<Timestamp> {
         (0..count).map(|n| NOW.plus(Duration::from_secs(n * seconds))).collect()
     };
@@ -83,18 +83,22 @@ fn a_jump_is_ten_times_the_median_and_a_hundred_calls_at_least() {
     assert_eq!(jump(&[(0, 5_000), (8, 1_000), (9, 1_000)]), Some(5_000), "the week before does not count");
     let young = NOW.minus(Duration::from_hours(24 * 7));
     assert_eq!(usage_jump(&key(young, &week(5_000, 0)), NOW), None, "it has no week behind it");
-    let carried = ApiKey { migrated_at: Some(young), ..key(old, &week(5_000, 0)) };
-    assert_eq!(usage_jump(&carried, NOW), None, "its week was elsewhere");
+    let migrated = ApiKey { migrated_at: Some(young), ..key(old, &week(5_000, 0)) };
+    assert_eq!(usage_jump(&migrated, NOW), None, "its week was in the older installation");
 }
 
 #[test]
-fn a_jump_just_before_midnight_is_seen_after_it_and_told_once() {
+fn a_jump_just_before_midnight_is_found_after_it_with_the_same_quiet_time() {
     let busy = key(NOW.minus(Duration::from_hours(24 * 30)), &[(0, 5_000)]);
     let midnight = Day::of(NOW).ends();
     let seen = |minutes| usage_jump(&busy, midnight.plus(Duration::from_mins(minutes)));
-    let told = usage_jump(&busy, NOW).unwrap();
-    assert_eq!(told.quiet_until, midnight.plus(LOOK_BACK));
-    assert_eq!((seen(0), seen(89)), (Some(told.clone()), Some(told)), "the same finding, which is quiet by then");
+    let finding = usage_jump(&busy, NOW).unwrap();
+    assert_eq!(finding.quiet_until, midnight.plus(LOOK_BACK));
+    assert_eq!(
+        (seen(0), seen(89)),
+        (Some(finding.clone()), Some(finding)),
+        "the same finding, which the first alarm silences"
+    );
     assert_eq!(seen(90), None);
 }
 

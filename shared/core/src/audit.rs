@@ -125,7 +125,7 @@ impl AuditAction {
     }
 }
 
-/// Who acted. Displayed and stored as `user_...`, `operator:<name>` or `service:<name>`.
+/// The actor of an action. Displayed and stored as `user_...`, `operator:<name>` or `service:<name>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A signed-in person, by their id.

@@ -1,5 +1,5 @@
-//! E-mail addresses with one spelling each, so that they can be compared, and without anything that could break a
-//! mail's header.
+//! E-mail addresses. Each has one spelling, so that two can be compared, and contains nothing that could break a mail's
+//! header.
 
 use std::fmt;
 
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_could_be_more_than_one_is_refused() {
+    fn malformed_or_ambiguous_addresses_are_refused() {
         let long = format!("{}@{}.com", "a".repeat(64), vec!["b".repeat(63); 3].join("."));
         let (local, label) = (format!("{}@example.com", "a".repeat(65)), format!("a@{}.com", "b".repeat(64)));
         for bad in [
@@ -155,7 +155,7 @@ mod tests {
         ] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
-        assert!(read(&long.replacen('b', "", 6)).is_some(), "254 bytes are as many as may be");
+        assert!(read(&long.replacen('b', "", 6)).is_some(), "254 bytes is the maximum");
         let fault = EmailAddress::of_field("email", "ann").unwrap_err();
         assert_eq!(fault.details["field"], "email");
         assert_eq!(format!("{:?}", EmailAddress::parse("ann@example.com")), "Some(EmailAddress(..))");

@@ -11,13 +11,12 @@ use serde_json::{Map, Value};
 
 use crate::Timestamp;
 
-/// Declares all error codes: name, wire form and HTTP status.
+/// Declares all error codes: meaning, name, wire form, HTTP status, and what the caller can do about it.
 macro_rules! codes {
-    ($($name:ident = $wire:literal $status:literal,)*) => {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $wire:literal $status:literal => $remedy:literal,)*) => {
         /// A stable error code. Clients branch on it. Messages may change, codes do not.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)] // The wire form beside each name explains it.
-        pub enum Code { $($name,)* }
+        pub enum Code { $($(#[doc = $meaning])+ $name,)* }
 
         impl Code {
             /// Every code, in the order of declaration.
@@ -32,52 +31,145 @@ macro_rules! codes {
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
+
+            /// Says when the code is sent, for docs/reference/errors.md.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim_ascii(),)* }
+            }
+
+            /// Says what the caller can do about it, for docs/reference/errors.md.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy,)* }
+            }
         }
     };
 }
 
 codes! {
-    InvalidRequest = "INVALID_REQUEST" 400,
-    InvalidFilename = "INVALID_FILENAME" 400,
-    InvalidCursor = "INVALID_CURSOR" 400,
-    Unauthenticated = "UNAUTHENTICATED" 401,
-    TokenExpired = "TOKEN_EXPIRED" 401,
-    InvalidSignature = "INVALID_SIGNATURE" 401,
-    ApiKeyNotAccepted = "API_KEY_NOT_ACCEPTED" 401,
-    InsufficientCredits = "INSUFFICIENT_CREDITS" 402,
-    SubscriptionRequired = "SUBSCRIPTION_REQUIRED" 403,
-    RoleRequired = "ROLE_REQUIRED" 403,
-    FeatureRequired = "FEATURE_REQUIRED" 403,
-    InsufficientScope = "INSUFFICIENT_SCOPE" 403,
-    KeyRefused = "KEY_REFUSED" 403,
-    StorageQuotaExceeded = "STORAGE_QUOTA_EXCEEDED" 403,
-    FileInfected = "FILE_INFECTED" 403,
-    EmailMismatch = "EMAIL_MISMATCH" 403,
-    OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403,
-    NotFound = "NOT_FOUND" 404,
-    ServiceUnknown = "SERVICE_UNKNOWN" 404,
-    MethodNotAllowed = "METHOD_NOT_ALLOWED" 405,
-    NotReady = "NOT_READY" 409,
-    FileRejected = "FILE_REJECTED" 409,
-    Conflict = "CONFLICT" 409,
-    IdempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT" 409,
-    AlreadyAnswered = "ALREADY_ANSWERED" 409,
-    HoldResolved = "HOLD_RESOLVED" 409,
-    HoldExpired = "HOLD_EXPIRED" 409,
-    FileTooLarge = "FILE_TOO_LARGE" 413,
-    BodyTooLarge = "BODY_TOO_LARGE" 413,
-    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE" 415,
-    UnsupportedFileType = "UNSUPPORTED_FILE_TYPE" 415,
-    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH" 422,
-    WebhookContentMismatch = "WEBHOOK_CONTENT_MISMATCH" 422,
-    HoldExceeded = "HOLD_EXCEEDED" 422,
-    RateLimited = "RATE_LIMITED" 429,
-    GenerationQuotaExceeded = "GENERATION_QUOTA_EXCEEDED" 429,
-    Internal = "INTERNAL" 500,
-    UpstreamFailed = "UPSTREAM_FAILED" 502,
-    Unavailable = "UNAVAILABLE" 503,
-    ServiceUnavailable = "SERVICE_UNAVAILABLE" 503,
-    UpstreamTimeout = "UPSTREAM_TIMEOUT" 504,
+    /// The request is malformed, or one of its fields has a value that is not allowed.
+    InvalidRequest = "INVALID_REQUEST" 400
+        => "Correct the field that `details.field` names.",
+    /// The file name is empty, too long, a path, or has control or invisible characters.
+    InvalidFilename = "INVALID_FILENAME" 400
+        => "Choose another name.",
+    /// The cursor was altered, or belongs to another list.
+    InvalidCursor = "INVALID_CURSOR" 400
+        => "Start the list again without a cursor.",
+    /// The credential is missing or not valid, or the account is closed. At the gateway also: the API key is
+    /// revoked or expired.
+    Unauthenticated = "UNAUTHENTICATED" 401
+        => "Send a valid credential; see [Authentication](authentication.md).",
+    /// The session token has expired.
+    TokenExpired = "TOKEN_EXPIRED" 401
+        => "Ask the issuer for a new one and repeat the request.",
+    /// The signature of a webhook is missing, wrong or too old.
+    InvalidSignature = "INVALID_SIGNATURE" 401
+        => "Sign with the current secret, over the bytes that are sent, and check the clock.",
+    /// An API key was sent to a route for signed-in people.
+    ApiKeyNotAccepted = "API_KEY_NOT_ACCEPTED" 401
+        => "Send a session token; API keys open the gateway only.",
+    /// The wallet has too few credits for the charge or the hold.
+    InsufficientCredits = "INSUFFICIENT_CREDITS" 402
+        => "Buy credits, then repeat the request.",
+    /// The caller's plan is too small.
+    SubscriptionRequired = "SUBSCRIPTION_REQUIRED" 403
+        => "Change to the plan in `details.required` or a larger one.",
+    /// The caller's role may not call this route.
+    RoleRequired = "ROLE_REQUIRED" 403
+        => "Ask a member with one of the roles in `details.required`; see [Roles](roles.md).",
+    /// The caller's plan does not include the feature.
+    FeatureRequired = "FEATURE_REQUIRED" 403
+        => "Change to a plan with the feature in `details.required`; see [Plans and limits](plans-and-limits.md).",
+    /// The API key does not have the scope that the call needs.
+    InsufficientScope = "INSUFFICIENT_SCOPE" 403
+        => "Add the scope to the key, or use another key.",
+    /// The API key is revoked, expired or suspended.
+    KeyRefused = "KEY_REFUSED" 403
+        => "Use another key; `details` says why this one is refused.",
+    /// The file does not fit into what is left of the plan's storage.
+    StorageQuotaExceeded = "STORAGE_QUOTA_EXCEEDED" 403
+        => "Delete files, or change to a larger plan.",
+    /// The file is marked as infected and cannot be read. No scanner is built in.
+    FileInfected = "FILE_INFECTED" 403
+        => "Upload a clean file.",
+    /// The invitation is for another e-mail address than the caller's verified one.
+    EmailMismatch = "EMAIL_MISMATCH" 403
+        => "Sign in with the invited address.",
+    /// A write with a session cookie came from a page that is not one of the applications.
+    OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403
+        => "Send the token in a header, or add the origin to `AuthorizedParties`.",
+    /// The thing or the route does not exist, or belongs to somebody else.
+    NotFound = "NOT_FOUND" 404
+        => "Check the id and the path.",
+    /// The gateway has no service of that name.
+    ServiceUnknown = "SERVICE_UNKNOWN" 404
+        => "Use a name that `GET /api/services` lists.",
+    /// The path exists, but not with this method.
+    MethodNotAllowed = "METHOD_NOT_ALLOWED" 405
+        => "Use a method that the header `Allow` lists.",
+    /// The file has been uploaded but not checked yet.
+    NotReady = "NOT_READY" 409
+        => "Repeat the request after `Retry-After`.",
+    /// The file was rejected after its upload, because it is not what was declared. `details.reason` says what it is.
+    FileRejected = "FILE_REJECTED" 409
+        => "Upload it again under its own type; this file stays rejected.",
+    /// Something changed in the meantime, or its state does not allow the request.
+    Conflict = "CONFLICT" 409
+        => "Read it again, then decide whether the request still makes sense.",
+    /// Another call with the same `Idempotency-Key` is still running.
+    IdempotencyInFlight = "IDEMPOTENCY_IN_FLIGHT" 409
+        => "Repeat the request after `Retry-After`.",
+    /// A gateway call with the same `Idempotency-Key` has ended; its answer was not kept.
+    AlreadyAnswered = "ALREADY_ANSWERED" 409
+        => "Use another key for another call.",
+    /// The hold was already settled or voided otherwise; `details.status` says how.
+    HoldResolved = "HOLD_RESOLVED" 409
+        => "Nothing: the hold has ended.",
+    /// The hold has expired, and its credits are free again.
+    HoldExpired = "HOLD_EXPIRED" 409
+        => "Open a new hold.",
+    /// The file is larger than the plan allows for its kind.
+    FileTooLarge = "FILE_TOO_LARGE" 413
+        => "Send a smaller file, or change to a larger plan.",
+    /// The request body is larger than `details.limit` bytes.
+    BodyTooLarge = "BODY_TOO_LARGE" 413
+        => "Send a smaller body.",
+    /// The body was not sent as `application/json`.
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE" 415
+        => "Set the header `Content-Type`.",
+    /// Files of this type are not accepted, or not as this kind.
+    UnsupportedFileType = "UNSUPPORTED_FILE_TYPE" 415
+        => "Use a type listed in [Plans and limits](plans-and-limits.md#kinds-of-files).",
+    /// The `Idempotency-Key` or webhook id was already used with a different request.
+    IdempotencyMismatch = "IDEMPOTENCY_MISMATCH" 422
+        => "Use a new key for a new request.",
+    /// A generator's report does not agree with the job or its files.
+    WebhookContentMismatch = "WEBHOOK_CONTENT_MISMATCH" 422
+        => "Correct the field that `details.field` names.",
+    /// The amount to settle is larger than the hold.
+    HoldExceeded = "HOLD_EXCEEDED" 422
+        => "Settle at most `details.limit` credits.",
+    /// A limit was reached: writes a minute, a key's quota, or another count.
+    RateLimited = "RATE_LIMITED" 429
+        => "Wait for `Retry-After` seconds; see [Plans and limits](plans-and-limits.md#limits).",
+    /// The plan's generations of this month are used up.
+    GenerationQuotaExceeded = "GENERATION_QUOTA_EXCEEDED" 429
+        => "Wait until `details.resets_at`, or change to a larger plan.",
+    /// Something went wrong on the server. The cause is in the log only.
+    Internal = "INTERNAL" 500
+        => "Repeat the request with the same `Idempotency-Key`; if it fails again, report the `requestId`.",
+    /// The service behind the gateway failed, and the call was not charged.
+    UpstreamFailed = "UPSTREAM_FAILED" 502
+        => "Try again later, with a new `Idempotency-Key`; `details.reason` says how it failed.",
+    /// A part of the stack is busy or does not answer.
+    Unavailable = "UNAVAILABLE" 503
+        => "Repeat the request after `Retry-After`, with the same `Idempotency-Key`.",
+    /// The service is in the catalogue but has no address.
+    ServiceUnavailable = "SERVICE_UNAVAILABLE" 503
+        => "The operator sets the parameter `Upstreams`.",
+    /// The service behind the gateway did not answer in time, and the call was not charged.
+    UpstreamTimeout = "UPSTREAM_TIMEOUT" 504
+        => "Try again later, with a new `Idempotency-Key`.",
 }
 
 /// An error: a code and a sentence for the caller, and a chain of causes for the log.
@@ -116,17 +208,17 @@ impl Fault {
         Self(Box::new(FaultDetails { code, message, details, headers: Vec::new(), source: None }))
     }
 
-    /// Creates the 400 of an invalid field, named in the detail `field`.
+    /// Creates a 400 for an invalid field, which the detail `field` names.
     pub fn field(field: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidRequest, message).detail("field", field)
     }
 
-    /// Creates the 404 of a thing that does not exist. Another tenant's thing gets exactly the same one.
+    /// Creates the 404 for a thing that does not exist. A thing of another tenant gets exactly the same answer.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("{what} not found"))
     }
 
-    /// Creates the 400 of a cursor that was altered or belongs to another list.
+    /// Creates the 400 for a cursor that was altered or belongs to another list.
     pub fn invalid_cursor() -> Self {
         Self::new(Code::InvalidCursor, "cursor was altered or belongs to another list").detail("field", "cursor")
     }
@@ -168,7 +260,7 @@ impl Fault {
         fault.retry_after(wait).header("ratelimit-limit", limit).nothing_left(wait)
     }
 
-    /// Adds headers that say that nothing is left until `resets_at`.
+    /// Adds the headers of a used-up limit that resets at `resets_at`.
     ///
     /// Header names: IETF draft "`RateLimit` header fields for HTTP", version 03, which most clients read.
     #[must_use]
@@ -200,7 +292,7 @@ pub fn chain_of(error: &(dyn Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Returns a wait as headers give it: in whole seconds, rounded up, at least one.
+/// Returns a wait in whole seconds, rounded up, at least one, as response headers need it.
 pub(crate) fn whole_seconds(wait: Duration) -> u128 {
     wait.as_millis().div_ceil(1000).max(1)
 }
@@ -222,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_holds_every_cause_and_the_message_none() {
+    fn the_chain_has_every_cause_and_the_message_has_none() {
         let fault = Fault::internal(std::io::Error::other("disk on fire"));
         assert_eq!(fault.chain(), "INTERNAL: Something went wrong on our side: disk on fire");
         assert_eq!(fault.message, "Something went wrong on our side");

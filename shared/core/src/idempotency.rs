@@ -50,7 +50,7 @@ impl KeyOwner {
     }
 }
 
-/// A request that must be carried out at most once, and what the answer to a retry is built from.
+/// A request that must be carried out at most once, with the stored result from which a retry is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotentRequest {
     /// The key, bound to its request.
@@ -59,7 +59,7 @@ pub struct IdempotentRequest {
     pub owner: KeyOwner,
     /// Name of the function that carries the request out.
     pub operation: &'static str,
-    /// What the answer to a retry is built from. It is stored, so it must not contain a secret.
+    /// The text from which the answer to a retry is built. It is stored, so it must not contain a secret.
     pub result: String,
 }
 
@@ -74,7 +74,7 @@ pub enum CommitOutcome {
 }
 
 impl CommitOutcome {
-    /// Returns the outcome of a write whose condition held, or did not.
+    /// Returns `Committed` if the write's condition held, else `Conflict`.
     pub fn of(held: bool) -> Self {
         if held { Self::Committed } else { Self::Conflict }
     }
@@ -98,7 +98,7 @@ pub enum WriteOutcome {
     Conflict,
 }
 
-/// Returns the 422 of a key that was used with a different request.
+/// Returns the 422 for an idempotency key that was used with a different request.
 pub fn key_reused() -> Fault {
     Fault::new(Code::IdempotencyMismatch, "Idempotency-Key was already used with a different request")
 }

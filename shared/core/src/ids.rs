@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use crate::Timestamp;
 
-/// The longest user id, in bytes. Clerk's have 32.
+/// The longest user id, in bytes. Clerk's ids have 32.
 const USER_ID_MAX: usize = 64;
 
 /// A Clerk user id: `user_` and ASCII letters or digits.
@@ -56,7 +56,7 @@ macro_rules! ulid_id {
         pub struct $name(Ulid);
 
         impl $name {
-            /// Creates a new id at random. It sorts by `now`.
+            /// Creates a random id that sorts by `now`.
             ///
             /// # Panics
             /// Panics if the operating system has no random bytes, without which no id is safe.
@@ -64,14 +64,20 @@ macro_rules! ulid_id {
                 Self(Ulid::from_parts(u64::try_from(now.as_millis()).unwrap_or(0), random_80_bits()))
             }
 
-            /// Derives an id from these parts, always the same one. It sorts before all random ids.
+            /// Derives an id from these parts. The same parts give the same id. It sorts before all random ids.
             pub fn derive(parts: &[&str]) -> Self {
                 Self(Ulid::from_parts(0, first_80_bits(&digest(parts))))
             }
 
-            /// Derives an id from a time and these parts, always the same one. It sorts by the time.
+            /// Derives an id from a time and these parts. The same time and parts give the same id. It sorts by the
+            /// time.
             pub fn derive_at(at: Timestamp, parts: &[&str]) -> Self {
                 Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), first_80_bits(&digest(parts))))
+            }
+
+            /// Returns the id that sorts before all others minted at this time.
+            pub fn first_at(at: Timestamp) -> Self {
+                Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), 0))
             }
 
             /// Parses the canonical form: the prefix and 26 upper-case characters.
@@ -120,7 +126,7 @@ ulid_id! {
 }
 
 ulid_id! {
-    /// Id of a lot of credits in a wallet: that of the grant or purchase that added it.
+    /// Id of a credit lot in a wallet: the id of the credit grant or purchase that added it.
     LotId = "lot_"
 }
 
@@ -145,8 +151,7 @@ ulid_id! {
 }
 
 impl AuditId {
-    /// Derives the id of the entry about something that may be reported twice. The same time and name lead to the same
-    /// id.
+    /// Derives the id of an entry about a fact that may be reported twice. The same time and name give the same id.
     pub fn about(at: Timestamp, name: &str) -> Self {
         let bits = first_80_bits(&Sha256::digest(name));
         Self(Ulid::from_parts(u64::try_from(at.as_millis()).unwrap_or(0), bits))
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told_of_again_has_the_same_id() {
+    fn a_fact_reported_twice_has_the_same_id() {
         let (at, later) = (Timestamp::from_secs(1), Timestamp::from_secs(2));
         let id = AuditId::about(at, "evt_1");
         assert_eq!(AuditId::about(at, "evt_1"), id);

@@ -15,8 +15,8 @@ use crate::{Code, EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
 /// How long an invitation can be accepted.
 pub const VALID: Duration = Duration::from_hours(24 * 7);
-/// How long an invitation is kept after its expiry: as long as it counts for the limits below, and so that whoever has
-/// accepted it gets the same answer again.
+/// How long an invitation is kept after it expires. Until then it counts for the limits below, and the person who
+/// accepted it gets the same answer to a retry.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 /// Most open invitations of an organisation.
 pub const OPEN_MAX: usize = 100;
@@ -24,8 +24,8 @@ pub const OPEN_MAX: usize = 100;
 pub const DAILY_MAX: usize = 50;
 /// Most invitations to one address in any 24 hours, per organisation.
 pub const DAILY_MAX_EACH: usize = 3;
-/// Most invitations that one person sends in a day (UTC) for all organisations together, because anybody can create any
-/// number of those.
+/// Most invitations that one person sends in a day (UTC) for all organisations together, because a person can create
+/// any number of organisations.
 pub const INVITER_DAILY_MAX: u32 = 100;
 /// The span in which an organisation's invitations are counted.
 const DAY: Duration = Duration::from_hours(24);
@@ -41,7 +41,7 @@ pub struct Invitation {
     pub email: EmailAddress,
     /// The role the person will have.
     pub role: OrgRole,
-    /// Who sent it. It cannot be accepted once they could no longer send it.
+    /// The member who sent it. It cannot be accepted once this member has lost the right to send it.
     pub invited_by: UserId,
     /// When it was sent.
     pub created_at: Timestamp,
@@ -73,15 +73,15 @@ impl InvitationStatus {
     }
 }
 
-/// What an invitation allows the person who has its token.
+/// What a person who has an invitation's token can do with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worth {
-    /// They can accept it, if the address is theirs.
+pub enum AcceptCheck {
+    /// They can accept it if the invited address is theirs.
     Open,
-    /// They have accepted it before.
+    /// They have already accepted it.
     Accepted,
     /// Nothing: it was revoked, has expired, or was accepted by somebody else.
-    Nothing,
+    Invalid,
 }
 
 impl Invitation {
@@ -110,12 +110,12 @@ impl Invitation {
         self.status == InvitationStatus::Open && now < self.expires_at
     }
 
-    /// Returns what it allows a person.
-    pub fn worth_to(&self, user: &UserId, now: Timestamp) -> Worth {
+    /// Returns what a person who has its token can do with it.
+    pub fn check_for(&self, user: &UserId, now: Timestamp) -> AcceptCheck {
         match &self.status {
-            InvitationStatus::Accepted(by) if by == user => Worth::Accepted,
-            _ if self.is_open(now) => Worth::Open,
-            _ => Worth::Nothing,
+            InvitationStatus::Accepted(by) if by == user => AcceptCheck::Accepted,
+            _ if self.is_open(now) => AcceptCheck::Open,
+            _ => AcceptCheck::Invalid,
         }
     }
 
@@ -123,25 +123,25 @@ impl Invitation {
     /// is its number of members.
     ///
     /// # Errors
-    /// `CONFLICT` if the address is invited already, or at a limit that waiting alone does not lift; `RATE_LIMITED` at
-    /// a limit that it does.
+    /// `CONFLICT` if the address is already invited, the organisation is full, or it has [`OPEN_MAX`] open invitations;
+    /// `RATE_LIMITED` if a limit per 24 hours is used up.
     pub fn admit(&self, sent: &[Self], members: u32) -> Result<(), Fault> {
         let now = self.created_at;
         let open = || sent.iter().filter(|other| other.is_open(now));
         if open().any(|other| other.email == self.email) {
-            return Err(Fault::new(Code::Conflict, "This address is invited already; revoke that invitation first"));
+            return Err(Fault::new(Code::Conflict, "email is already invited; revoke that invitation first"));
         }
         if members >= MEMBERS_MAX {
             return Err(full());
         }
         if open().count() >= OPEN_MAX {
             let message =
-                format!("organisation has {OPEN_MAX} open invitations, the most; revoke one or wait until one expires");
+                format!("organisation already has {OPEN_MAX} open invitations; revoke one or wait until one expires");
             return Err(Fault::new(Code::Conflict, message).detail("limit", OPEN_MAX));
         }
         let to_them = sent.iter().filter(|other| other.email == self.email);
-        limit(to_them, DAILY_MAX_EACH, "One address may be sent", now)?;
-        limit(sent.iter(), DAILY_MAX, "An organisation may send", now)
+        limit(to_them, DAILY_MAX_EACH, "email can get at most", now)?;
+        limit(sent.iter(), DAILY_MAX, "organisation can send at most", now)
     }
 
     /// Revokes the invitation. Returns the entry for the audit log.
@@ -155,13 +155,13 @@ impl Invitation {
         if !by.role.may_invite(self.role) {
             return Err(role_required(by.role, |role| role.may_invite(self.role)));
         }
-        let (action, details) = (AuditAction::InvitationRevoked, self.particulars());
+        let (action, details) = (AuditAction::InvitationRevoked, self.audit_details());
         Ok(AuditEntry::new(self.org, action, self.id.to_string(), when.origin, when.now, details))
     }
 
     /// Returns the details for the audit log. It may contain the address, because owners and admins, who read the log,
     /// also see it in their list.
-    pub fn particulars(&self) -> serde_json::Value {
+    pub fn audit_details(&self) -> serde_json::Value {
         json!({ "email": self.email.as_str(), "role": self.role })
     }
 }
@@ -175,12 +175,12 @@ fn limit<'a>(sent: impl Iterator<Item = &'a Invitation>, most: usize, who: &str,
     Err(too_many(who, most, oldest.plus(DAY), now))
 }
 
-/// Returns the 429 of a person who has sent all invitations of the day.
+/// Returns the 429 for a person who has sent [`INVITER_DAILY_MAX`] invitations today.
 pub fn inviter_exhausted(now: Timestamp) -> Fault {
-    too_many("One person may send", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
+    too_many("inviter can send at most", INVITER_DAILY_MAX as usize, Day::of(now).ends(), now)
 }
 
-/// Returns the 429 of a limit that waiting lifts.
+/// Returns the 429 for a limit per day.
 fn too_many(who: &str, most: usize, resets_at: Timestamp, now: Timestamp) -> Fault {
     let message = format!("{who} {most} invitations a day; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(most as u64, resets_at, now)
@@ -194,21 +194,21 @@ pub fn invitation_in_path(text: &str) -> Result<InvitationId, Fault> {
     InvitationId::parse(text).ok_or_else(not_found)
 }
 
-/// Returns the 404 of invitations that are unknown, forged, revoked, expired or accepted by others. It is the same for
-/// all, so an old mail in the wrong hands reveals nothing.
+/// Returns the 404 for an invitation that is unknown, forged, revoked, expired or accepted by somebody else. It is
+/// always the same, so an old mail in the wrong hands reveals nothing.
 pub fn not_found() -> Fault {
     Fault::not_found("Invitation")
 }
 
-/// Returns the 403 of a person with another address than the invited one, which it does not reveal.
+/// Returns the 403 for a person whose address is not the invited one. It does not reveal the invited address.
 pub fn email_mismatch() -> Fault {
-    let message = "The invitation is for another e-mail address; sign in with that one, and have it verified";
+    let message = "invitation is for another e-mail address; sign in with that address and verify it";
     Fault::new(Code::EmailMismatch, message)
 }
 
-/// Returns the 409 of a person who is already a member in another way.
+/// Returns the 409 for a person who is already a member.
 pub fn member_already() -> Fault {
-    Fault::new(Code::Conflict, "You are a member of this organisation already")
+    Fault::new(Code::Conflict, "You are already a member of this organisation")
 }
 
 /// An invitation, as owners and admins see it.

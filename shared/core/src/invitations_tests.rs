@@ -1,4 +1,4 @@
-//! Tests the limits of invitations, and what one allows.
+//! Tests the limits of invitations, and who can accept one.
 
 use proptest::prelude::*;
 
@@ -28,14 +28,17 @@ fn ended(invitation: Invitation, status: InvitationStatus) -> Invitation {
 }
 
 #[test]
-fn an_invitation_is_worth_something_for_a_week_to_one_person() {
+fn an_invitation_can_be_accepted_for_a_week_by_one_person() {
     let (bob, eve) = (user("bob"), user("eve"));
     let open = to("bob", 0);
     let (last, over) = (at(7 * 24 * 60 - 1), at(7 * 24 * 60));
-    assert_eq!((open.worth_to(&bob, last), open.worth_to(&bob, over)), (Worth::Open, Worth::Nothing));
+    assert_eq!((open.check_for(&bob, last), open.check_for(&bob, over)), (AcceptCheck::Open, AcceptCheck::Invalid));
     let accepted = ended(open.clone(), InvitationStatus::Accepted(bob.clone()));
-    assert_eq!((accepted.worth_to(&bob, over), accepted.worth_to(&eve, at(1))), (Worth::Accepted, Worth::Nothing));
-    assert_eq!(ended(open, InvitationStatus::Revoked).worth_to(&bob, at(1)), Worth::Nothing);
+    assert_eq!(
+        (accepted.check_for(&bob, over), accepted.check_for(&eve, at(1))),
+        (AcceptCheck::Accepted, AcceptCheck::Invalid)
+    );
+    assert_eq!(ended(open, InvitationStatus::Revoked).check_for(&bob, at(1)), AcceptCheck::Invalid);
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn an_organisation_sends_fifty_in_any_day() {
 }
 
 #[test]
-fn nobody_is_sent_more_than_three_in_a_day() {
+fn an_address_gets_three_in_any_day() {
     let sent: Vec<Invitation> = (0..3).map(|n| ended(to("bob", n), InvitationStatus::Revoked)).collect();
     let refusal = to("bob", 10).admit(&sent, 1).unwrap_err();
     assert_eq!((refusal.code, &refusal.details["limit"]), (Code::RateLimited, &json!(3)));
@@ -74,7 +77,7 @@ fn nobody_is_sent_more_than_three_in_a_day() {
 }
 
 #[test]
-fn a_hundred_may_be_open_and_five_hundred_may_be_members() {
+fn an_organisation_has_a_hundred_open_invitations_and_five_hundred_members_at_most() {
     // A day lies between the two halves, so that only the limit of open invitations applies.
     let sent: Vec<Invitation> = (0..100).map(|n| to(&format!("p{n}"), if n < 50 { 0 } else { 24 * 60 })).collect();
     let later = 48 * 60;
@@ -88,7 +91,7 @@ fn a_hundred_may_be_open_and_five_hundred_may_be_members() {
 }
 
 #[test]
-fn who_may_send_one_may_take_it_back() {
+fn whoever_may_send_an_invitation_may_revoke_it() {
     let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
     let email = || EmailAddress::parse("bob@example.com").unwrap();
     for role in OrgRole::ALL {
@@ -105,10 +108,10 @@ fn who_may_send_one_may_take_it_back() {
 }
 
 proptest! {
-    /// Whatever is tried when: no day has more than fifty invitations, no address gets more than three a day, and never
-    /// are more than a hundred open.
+    /// At no time were more than fifty invitations sent within a day, or more than three to one address, or are more
+    /// than a hundred open.
     #[test]
-    fn no_limit_is_ever_passed(tries in prop::collection::vec((0_u64..120, 0_u8..30, any::<bool>()), 0..400)) {
+    fn no_limit_is_ever_exceeded(tries in prop::collection::vec((0_u64..120, 0_u8..30, any::<bool>()), 0..400)) {
         let (mut sent, mut now): (Vec<Invitation>, u64) = (Vec::new(), 0);
         for (minutes, name, revoke) in tries {
             now += minutes;

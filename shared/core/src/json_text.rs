@@ -2,9 +2,9 @@
 
 use schemars::{Schema, json_schema};
 
-/// Makes a type readable from a JSON string by its `parse`, and describes it by a schema.
+/// Implements `Deserialize` with the type's `parse`, and `JsonSchema` with the given schema.
 ///
-/// The error names the type and does not quote the string, which may be somebody's name.
+/// The error names the type and does not quote the string, which may be personal data.
 macro_rules! read_from_json_string {
     ($type:ident, $schema:expr) => {
         impl<'de> serde::Deserialize<'de> for $type {
@@ -30,12 +30,12 @@ macro_rules! read_from_json_string {
     };
 }
 
-/// Describes a string whose form is nobody's business but ours.
+/// Describes an opaque string: its form may change, so clients must not parse it.
 pub(crate) fn opaque() -> Schema {
     json_schema!({ "type": "string", "minLength": 1 })
 }
 
-/// Describes an id: the prefix, if it has one, tells what it names; the rest is opaque.
+/// Describes an id. Its prefix, if any, shows what it identifies; the rest is opaque.
 pub(crate) fn prefixed(prefix: &str) -> Schema {
     if prefix.is_empty() { opaque() } else { matching(&format!("^{prefix}")) }
 }

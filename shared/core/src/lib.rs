@@ -1,12 +1,13 @@
 //! The rules of Consigne, without AWS, HTTP and tokio.
 //!
-//! Everything here is a value or a pure function, except the [`ports`]: traits that name what the outside world must
-//! do. To find out what Consigne promises, read this crate. The other crates carry it out.
+//! Everything here is a value or a pure function, except the [`ports`]: traits for what other systems must do. To find
+//! out what Consigne promises, read this crate. The other crates carry it out.
 
 #[macro_use]
 mod json_text;
 
 pub mod anomalies;
+pub mod application;
 pub mod audit;
 pub mod credits;
 pub mod deliveries;
@@ -38,6 +39,7 @@ pub mod texts;
 pub mod timestamp;
 pub mod webhooks;
 
+pub use application::Application;
 pub use email::EmailAddress;
 pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;

@@ -1,5 +1,5 @@
-//! Mails: their recipients and topics, and the claims by which an event leads to one mail per recipient, however often
-//! it is delivered.
+//! Mails: their recipients, their topics, and the claims that deduplicate them. An event that is delivered more than
+//! once still leads to one mail per recipient.
 
 use std::fmt;
 use std::time::Duration;
@@ -35,7 +35,7 @@ impl Address {
         (good && !text.contains("..")).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the address, for the code that sends to it.
+    /// Returns the address as text. It must not be logged.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -125,7 +125,7 @@ pub struct MailId {
 }
 
 impl MailId {
-    /// Returns the id of the mail about an event to a recipient, given by id or address.
+    /// Returns the id of the mail about an event to a recipient. `recipient` is a user id or an address.
     pub fn new(event: EventId, recipient: &str) -> Self {
         Self { event, recipient: hash(recipient) }
     }
@@ -144,7 +144,8 @@ pub struct MailClaim {
     pub mail: MailId,
     /// The recipient's mailbox. A suppressed mailbox gets no mail.
     pub mailbox: Mailbox,
-    /// The person and topic, if one can unsubscribe. The mail is not sent to people who have.
+    /// The person and topic, for mails from which one can unsubscribe. People who have unsubscribed do not get the
+    /// mail.
     pub wanted_by: Option<(UserId, Topic)>,
     /// The time of the request.
     pub now: Timestamp,
@@ -157,7 +158,7 @@ pub struct Claim {
     pub mail: MailId,
     /// When it was claimed. This also distinguishes it from other claims of the mail.
     pub at: Timestamp,
-    /// Whether an earlier claim expired, so that the mail may have been sent already.
+    /// Whether an earlier claim expired. If so, the mail may have been sent already.
     pub again: bool,
 }
 
@@ -204,7 +205,7 @@ impl Suppression {
     }
 }
 
-/// A mail ready to be sent. The sender is added by whoever sends it. `Debug` does not show it.
+/// A mail ready to be sent. It has no sender; the mailer adds that. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
     /// Address of the recipient.
@@ -227,7 +228,7 @@ impl fmt::Debug for Mail {
     }
 }
 
-/// The answer of the mail service. If no answer comes, that is a fault: the mail may or may not have been sent.
+/// The answer of the mail service. A missing answer is a [`Fault`] instead: the mail may or may not have been sent.
 #[derive(Debug)]
 pub enum Handover {
     /// It was accepted, and has this id there.
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_is_the_same_in_any_case_and_tells_no_address() {
+    fn a_mailbox_is_the_same_in_any_case_and_reveals_no_address() {
         let mailbox = |text| Address::parse(text).unwrap().mailbox();
         assert_eq!(mailbox("Ann@Example.COM"), mailbox("ann@example.com"));
         assert_ne!(mailbox("ann@example.com"), mailbox("eve@example.com"));

@@ -1,7 +1,7 @@
-//! Maintenance: what is done for keys and wallets by night, and is never required.
+//! Nightly maintenance of keys and wallets. It is never required.
 //!
-//! Counters are named by their period and wallets expire lots when they are charged, so every answer is the same if a
-//! night's run happens twice, late or never. It keeps items small and displayed balances up to date.
+//! Counters are named by their period, and every charge first expires the wallet's lots. So every answer is the same if
+//! a nightly run happens twice, late or never. A run only keeps items small and displayed balances up to date.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,18 +21,18 @@ pub fn past_periods(key: &ApiKey, now: Timestamp) -> Vec<String> {
     let is_past = |period: &String| match (Day::parse(period), Month::parse(period)) {
         (Some(its), _) => its.starts() < day,
         (None, Some(its)) => its.ends() < month,
-        // An unknown name is not ours to delete.
+        // Leave a counter with an unknown name alone.
         (None, None) => false,
     };
     key.used.keys().filter(|period| is_past(period)).cloned().collect()
 }
 
-/// A message: an organisation to maintain, possibly continued after a key.
+/// A queue message: an organisation to maintain, and where to continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maintenance {
     /// The organisation whose keys and wallet are maintained.
     pub org: OrgId,
-    /// The time at which the night's run began.
+    /// When the nightly run began.
     pub at: Timestamp,
     /// The key after which to continue.
     pub after: Option<String>,
@@ -50,7 +50,7 @@ impl Maintenance {
     /// Encodes the message as JSON.
     ///
     /// # Errors
-    /// `INTERNAL`, which does not happen.
+    /// `INTERNAL` if the JSON encoding fails, which it does not for this type.
     pub fn message(&self) -> Result<String, Fault> {
         let wire = Wire { org: self.org.to_string(), at_ms: self.at.as_millis(), after: self.after.clone() };
         serde_json::to_string(&wire).map_err(Fault::internal)

@@ -1,4 +1,4 @@
-//! Changes of memberships: who may change whose, and what must stay true of them all.
+//! Changes of memberships: which roles may change which, and the rule that an organisation keeps an owner.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ impl OrgRole {
         }
     }
 
-    /// Returns whether a member in this role may take the given role from a member, or give it to one.
+    /// Returns whether a member in this role may give the given role to another member, or take it away.
     pub const fn may_manage(self, role: Self) -> bool {
         match self {
             Self::Owner => true,
@@ -55,7 +55,7 @@ pub struct Removal {
     pub audit: AuditEntry,
 }
 
-/// The outcome of a change of a membership. Only `Done` has changed anything.
+/// The outcome of a change of a membership. Only `Done` means that something was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stepped {
     /// The change was written.
@@ -70,7 +70,7 @@ impl Member {
     /// Gives the member another role. Returns `None` if they have it already.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED` unless `by` may both take the old role and give the new one.
+    /// `ROLE_REQUIRED` unless `by` may take away the old role and give the new one.
     pub fn assign(&self, role: OrgRole, by: &Self, when: &ChangeContext<'_>) -> Result<Option<RoleStep>, Fault> {
         if !by.role.may_manage(self.role) || !by.role.may_manage(role) {
             return Err(role_required(by.role, |caller| caller.may_manage(self.role) && caller.may_manage(role)));
@@ -84,10 +84,10 @@ impl Member {
         Ok(Some(RoleStep { seen: self.clone(), role, audit }))
     }
 
-    /// Ends the membership. All members may end their own.
+    /// Ends the membership. Every member may end their own.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED` if `by` may not take the role from somebody else.
+    /// `ROLE_REQUIRED` if the membership is another person's and `by` may not take away its role.
     pub fn remove(&self, by: &Self, when: &ChangeContext<'_>) -> Result<Removal, Fault> {
         let leaves = self.user == by.user;
         if !leaves && !by.role.may_manage(self.role) {
@@ -100,7 +100,7 @@ impl Member {
     }
 }
 
-/// Returns the owner whose test wallet pays after a payer has left: the one who has been a member longest.
+/// Returns the owner whose test wallet pays after the previous payer has left: the owner who joined first.
 pub fn new_payer(members: &[Member]) -> Option<&Member> {
     let owners = members.iter().filter(|member| member.role == OrgRole::Owner);
     owners.min_by_key(|owner| (owner.joined_at, &owner.user))
@@ -114,12 +114,12 @@ pub fn member_in_path(text: &str) -> Result<UserId, Fault> {
     UserId::parse(text).ok_or_else(member_not_found)
 }
 
-/// Returns the 404 of somebody who is not a member.
+/// Returns the 404 for somebody who is not a member.
 pub fn member_not_found() -> Fault {
     Fault::not_found("Member")
 }
 
-/// Returns the 403 of an insufficient role. It names the roles that suffice.
+/// Returns the 403 for an insufficient role. It names the roles that suffice.
 pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> Fault {
     let roles: Vec<&str> = OrgRole::ALL.into_iter().filter(|role| enough(*role)).map(OrgRole::name).collect();
     Fault::new(Code::RoleRequired, format!("This needs the role {} in the organisation", roles.join(" or ")))
@@ -127,13 +127,13 @@ pub(crate) fn role_required(held: OrgRole, enough: impl Fn(OrgRole) -> bool) -> 
         .detail("role", held)
 }
 
-/// Returns the 409 of an organisation that has its most members.
+/// Returns the 409 for an organisation that already has [`MEMBERS_MAX`] members.
 pub fn full() -> Fault {
-    Fault::new(Code::Conflict, format!("organisation has {MEMBERS_MAX} members, the most; remove one first"))
+    Fault::new(Code::Conflict, format!("organisation already has {MEMBERS_MAX} members; remove one first"))
         .detail("limit", MEMBERS_MAX)
 }
 
-/// Returns the 409 of the last owner, who can neither leave nor take another role.
+/// Returns the 409 for the last owner, who can neither leave nor get another role.
 pub fn last_owner() -> Fault {
     Fault::new(Code::Conflict, "organisation must keep an owner; make somebody else an owner first")
 }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_does_everything_an_admin_what_is_below_them_and_the_others_nothing() {
+    fn an_owner_may_do_everything_an_admin_what_is_below_an_admin_and_the_others_nothing() {
         let table = |may: fn(OrgRole, OrgRole) -> bool| -> Vec<String> {
             let row = |by: OrgRole| OrgRole::ALL.map(|role| if may(by, role) { "yes" } else { "-" }).join(" ");
             OrgRole::ALL.map(row).to_vec()
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_roles_that_would_do() {
+    fn a_refusal_names_the_roles_that_suffice() {
         let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
         let when = ChangeContext { origin: &origin, now: Timestamp::from_secs(9) };
         let (admin, developer) = (member("adam", OrgRole::Admin, 1), member("dev", OrgRole::Developer, 1));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heir_is_the_owner_who_came_first() {
+    fn the_new_payer_is_the_owner_who_joined_first() {
         let members = [
             member("adam", OrgRole::Admin, 1),
             member("zoe", OrgRole::Owner, 2),

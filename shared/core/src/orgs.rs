@@ -18,13 +18,13 @@ pub struct Organisation {
     pub id: OrgId,
     /// Its name, as a person wrote it.
     pub name: String,
-    /// Its name in URLs: readable, and unique by the end of its id.
+    /// Its name in URLs: a readable part, and the last six characters of its id to make it unique.
     pub slug: String,
     /// When it was created.
     pub created_at: Timestamp,
-    /// Whether all its keys are stopped.
+    /// Whether it is suspended, so that all its keys are refused.
     pub suspended: bool,
-    /// The response to anomalies of its keys.
+    /// Its response to anomalies of its keys.
     pub on_anomaly: OnAnomaly,
 }
 
@@ -33,15 +33,15 @@ impl Organisation {
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
-    pub fn found(name: &str, now: Timestamp) -> Result<Self, Fault> {
-        Self::found_as(OrgId::mint(now), name, now)
+    pub fn create(name: &str, now: Timestamp) -> Result<Self, Fault> {
+        Self::with_id(OrgId::mint(now), name, now)
     }
 
     /// Creates an organisation with a given id.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
-    pub fn found_as(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
+    pub fn with_id(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
         let name = text::label("name", name, NAME_MAX)?;
         let readable = text::slug(&name, SLUG_MAX).replace(['.', '_'], "-");
         let readable = readable.trim_matches('-');
@@ -51,13 +51,17 @@ impl Organisation {
         Ok(Self { id, name, slug, created_at: now, suspended: false, on_anomaly: OnAnomaly::default() })
     }
 
-    /// Requires that the organisation is not suspended. A suspended one sends no mail, and buys nothing it could not
-    /// spend.
+    /// Requires that the organisation is not suspended. A suspended one must not send mail, nor buy credits that it
+    /// could not spend.
     ///
     /// # Errors
     /// `CONFLICT` if it is suspended.
     pub fn require_working(&self) -> Result<(), Fault> {
-        if self.suspended { Err(Fault::new(Code::Conflict, "The organisation is suspended")) } else { Ok(()) }
+        if self.suspended {
+            Err(Fault::new(Code::Conflict, "organisation is suspended; ask the operator to resume it"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -169,12 +173,12 @@ pub fn key_in_path(text: &str) -> Result<KeyId, Fault> {
     KeyId::parse(text).ok_or_else(key_not_found)
 }
 
-/// Returns the 404 of organisations that do not exist and of those the caller is not a member of.
+/// Returns the 404 for an organisation that does not exist, or of which the caller is not a member.
 pub fn org_not_found() -> Fault {
     Fault::not_found("Organisation")
 }
 
-/// Returns the 404 of keys that are unknown, deleted or another organisation's.
+/// Returns the 404 for a key that is unknown, deleted or of another organisation.
 pub fn key_not_found() -> Fault {
     Fault::not_found("Key")
 }
@@ -184,15 +188,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_is_readable_and_its_own() {
+    fn a_slug_is_readable_and_unique() {
         let now = Timestamp::from_secs(1);
         for (name, start) in [("Acme", "acme-"), ("Société  d'Été!", "societe-d-ete-"), ("日本", "")] {
-            let org = Organisation::found(name, now).unwrap();
+            let org = Organisation::create(name, now).unwrap();
             assert!(org.slug.starts_with(start), "{}", org.slug);
             assert_eq!(org.slug.len(), start.len() + 6);
             assert!(org.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
         }
-        assert_ne!(Organisation::found("Acme", now).unwrap().slug, Organisation::found("Acme", now).unwrap().slug);
-        assert!(Organisation::found("a\u{202E}b", now).is_err());
+        assert_ne!(Organisation::create("Acme", now).unwrap().slug, Organisation::create("Acme", now).unwrap().slug);
+        assert!(Organisation::create("a\u{202E}b", now).is_err());
     }
 }

@@ -1,9 +1,10 @@
-//! How fast a destination may be called: it has a rate, which all its callers keep together.
+//! How fast a destination may be called. Its rate applies to all its callers together.
 //!
 //! The rule is the generic cell rate algorithm: a destination has a time before which it must not be called again, and
-//! each call moves that time on. Source: ITU-T Recommendation I.371, annex A. A caller who comes too early gets a place
-//! in a line, so that not all callers ask again at once. A place only says when to ask again. The rule is checked at
-//! the moment of the call.
+//! each call moves that time on. Source: ITU-T Recommendation I.371, annex A.
+//!
+//! A caller who asks too early gets a place in a line, so that not all callers ask again at once. A place is only the
+//! time to ask again. It reserves nothing: the rule is checked again then.
 
 use std::time::Duration;
 
@@ -13,11 +14,12 @@ use crate::{Fault, Timestamp};
 pub const RATE_MAX: u32 = 100;
 /// Default rate, in calls a second.
 const RATE_DEFAULT: u32 = 10;
-/// How late a caller may come to their place in the line. A later caller gets a new place, so that few ask at any
-/// moment.
+/// How late a caller may ask again after the time of their place. A later caller gets a new place, so that only few
+/// callers ask at the same moment.
 pub const LATEST: Duration = Duration::from_secs(1);
 
-/// Longest line, so that a message can wait for every place in it. A caller who finds it longer asks again later.
+/// Longest line: a queue message can be delayed until any place in it. A caller who would get a later place is refused
+/// and asks again later.
 pub const LINE_MAX: Duration = Duration::from_mins(10);
 
 /// A rate, in calls a second.
@@ -66,8 +68,8 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// Creates the rule for a rate and a burst: how many calls may come at once, at least one. In any span of time it
-    /// admits at most `span * rate + burst` calls.
+    /// Creates the rule for a rate and a burst, the number of calls that may come at once, at least one. In any span of
+    /// time it admits at most `span * rate + burst` calls.
     pub fn new(rate: Rate, burst: u32) -> Self {
         Self { interval: rate.interval(), tolerance: rate.interval() * burst.saturating_sub(1) }
     }
@@ -89,7 +91,7 @@ impl Gcra {
 pub struct Pace {
     /// From when it may be called.
     pub opens: Option<Timestamp>,
-    /// Where its line ends, which is the next free place.
+    /// The end of the line: the next free place.
     pub line: Option<Timestamp>,
 }
 
@@ -118,7 +120,7 @@ pub struct PaceAsk {
 }
 
 impl PaceAsk {
-    /// Returns whether the caller has a place in the line and its time has come.
+    /// Returns whether the caller has a place, its time has come, and is at most [`LATEST`] ago.
     pub fn is_in_turn(&self) -> bool {
         self.place.is_some_and(|place| place <= self.now && self.now.since(place) <= LATEST)
     }
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_ends_where_no_message_could_wait_for_a_place() {
+    fn a_line_is_full_at_the_longest_delay_of_a_message() {
         let mut pace = Pace::default();
         let asked: Vec<Paced> = (0..700).map(|_| pace.ask(&ask(1, None, at(0)))).collect();
         assert_eq!(asked[0], Paced::Now);
@@ -192,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_who_come_at_once_get_a_place_each_in_their_order() {
+    fn a_thousand_simultaneous_callers_get_one_place_each_in_order() {
         let mut pace = Pace::default();
-        let told: Vec<Paced> = (0..1000).map(|_| pace.ask(&ask(10, None, at(0)))).collect();
-        assert_eq!(told[0], Paced::Now);
+        let answers: Vec<Paced> = (0..1000).map(|_| pace.ask(&ask(10, None, at(0)))).collect();
+        assert_eq!(answers[0], Paced::Now);
         let want: Vec<Paced> = (1..1000).map(|n| Paced::At(at(n * 100))).collect();
-        assert_eq!(told[1..], want);
-        // A caller who is in turn is admitted, even if a new one asks before.
+        assert_eq!(answers[1..], want);
+        // A caller whose turn it is is admitted, even if a new caller asks before.
         assert_eq!(pace.ask(&ask(10, None, at(100))), Paced::At(at(100_000)));
         assert_eq!(pace.ask(&ask(10, Some(at(100)), at(100))), Paced::Now);
         // A caller who is a little late takes the next one's time, and that one waits a moment.
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_has_passed_is_none() {
+    fn a_line_in_the_past_is_empty() {
         let mut pace = Pace { opens: Some(at(100)), line: Some(at(500)) };
         assert_eq!(pace.ask(&ask(10, None, at(499))), Paced::At(at(500)));
         assert_eq!(pace.ask(&ask(10, None, at(700))), Paced::Now);
@@ -247,7 +249,7 @@ mod tests {
         }
 
         #[test]
-        fn no_line_lets_more_through_and_everybody_who_comes_to_their_place_soon_is_let_through(
+        fn the_line_keeps_the_rate_and_every_punctual_caller_is_admitted(
             rate in 1_u32..=RATE_MAX,
             steps in prop::collection::vec((0_i64..300, 0_i64..900), 1..100),
             span in 1_u64..5_000,
@@ -265,7 +267,7 @@ mod tests {
                 arrivals.sort_by_key(|(when, _, _)| std::cmp::Reverse(*when));
                 let (when, place, late) = arrivals.pop().unwrap();
                 asked += 1;
-                prop_assert!(asked < 100 * all * all, "somebody is never let through");
+                prop_assert!(asked < 100 * all * all, "a caller is never admitted");
                 match pace.ask(&ask(rate, place, when)) {
                     Paced::Now => calls.push(when),
                     Paced::At(next) => {

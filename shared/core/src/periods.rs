@@ -1,4 +1,4 @@
-//! Days and months of quotas: calendar periods in UTC, written as in RFC 3339.
+//! Days and months by which quotas are counted: calendar periods in UTC, written as in RFC 3339.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Plans: what each subscription allows. Its data is in this file alone.
+//! Subscription plans and what each allows. All figures are in this file.
 
 use crate::files::Kind;
 
@@ -22,7 +22,7 @@ pub enum Plan {
 pub struct Allowances {
     /// Name in session tokens and answers.
     pub name: &'static str,
-    /// Storage of a user in bytes, including reserved ones.
+    /// Storage of a user, in bytes, including reserved bytes.
     pub storage: u64,
     /// Largest image, in bytes.
     pub image: u64,

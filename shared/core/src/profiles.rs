@@ -1,15 +1,15 @@
-//! Profiles: the least that must be known of a person to send them mail.
+//! Profiles: the contact details needed to send a person mail.
 //!
 //! Schedules and webhooks have no session token, so contact details are stored. They have two sources: Clerk's
-//! webhooks, and the session tokens people sign in with. Each source has its own part of the record and the newer one
-//! counts. So neither waits for the other, and nothing is lost if both write at once.
+//! webhooks, and the session tokens people sign in with. Each source writes its own part of the record, and the newer
+//! part counts. So neither source waits for the other, and no write is lost if both write at once.
 
 use std::time::Duration;
 
 use crate::{Code, Fault, Timestamp, UserId};
 
-/// How long after an account's closing its belongings are looked for once more. By then older session tokens have
-/// expired and indexes have caught up.
+/// How long after an account was closed its data is searched for a last time. By then its session tokens have expired
+/// and the indexes are consistent.
 const LAST_LOOK: Duration = Duration::from_hours(1);
 
 /// A language in which mails are written.
@@ -25,7 +25,7 @@ impl Language {
     /// Every language.
     pub const ALL: [Self; 2] = [Self::English, Self::French];
 
-    /// Chooses the language for a BCP 47 tag such as `fr-CA`. It is English for unsupported ones.
+    /// Chooses the language for a BCP 47 tag such as `fr-CA`. Unsupported languages get English.
     pub fn for_tag(tag: &str) -> Self {
         let primary = tag.split(['-', '_']).next().unwrap_or_default();
         if primary.eq_ignore_ascii_case("fr") { Self::French } else { Self::English }
@@ -56,7 +56,7 @@ pub struct Contact {
     pub name: Option<String>,
     /// The language of mails to them.
     pub language: Language,
-    /// When the source knew this.
+    /// When the source had these details.
     pub at: Timestamp,
 }
 
@@ -70,9 +70,9 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// Returns the 401 of somebody whose account is closed, but whose token has not expired.
+    /// Returns the 401 for somebody whose account is closed, but whose token has not expired.
     pub fn closed() -> Fault {
-        Fault::new(Code::Unauthenticated, "The account is closed")
+        Fault::new(Code::Unauthenticated, "account is closed")
     }
 }
 
@@ -82,11 +82,11 @@ pub struct Profile {
     /// Id of the person.
     pub user: UserId,
     /// Contact details from the token of their last recorded sign-in.
-    pub seen: Option<Contact>,
+    pub from_token: Option<Contact>,
     /// Contact details from Clerk's last webhook; `None` if it had no address.
-    pub told: Option<Contact>,
-    /// The time Clerk's last webhook is about.
-    pub told_at: Option<Timestamp>,
+    pub from_webhook: Option<Contact>,
+    /// The time of the change that Clerk's last webhook reports.
+    pub webhook_at: Option<Timestamp>,
     /// When their account was closed. From then on nothing else is stored.
     pub closed_at: Option<Timestamp>,
 }
@@ -94,51 +94,51 @@ pub struct Profile {
 impl Profile {
     /// Returns the profile of an unknown person.
     pub fn unknown(user: UserId) -> Self {
-        Self { user, seen: None, told: None, told_at: None, closed_at: None }
+        Self { user, from_token: None, from_webhook: None, webhook_at: None, closed_at: None }
     }
 
     /// Returns the newest contact details with a verified address.
     pub fn verified(&self) -> Option<&Contact> {
-        let known = self.seen.iter().chain(&self.told).filter(|contact| contact.verified);
+        let known = self.from_token.iter().chain(&self.from_webhook).filter(|contact| contact.verified);
         known.max_by_key(|contact| contact.at).filter(|_| self.closed_at.is_none())
     }
 
     /// Returns the newest contact details. If Clerk's newest webhook has no address, there are none.
     pub fn contact(&self) -> Option<&Contact> {
-        let known = self.seen.iter().chain(&self.told).max_by_key(|contact| contact.at);
-        known.filter(|newest| self.closed_at.is_none() && self.told_at.is_none_or(|told| newest.at >= told))
+        let known = self.from_token.iter().chain(&self.from_webhook).max_by_key(|contact| contact.at);
+        known.filter(|newest| self.closed_at.is_none() && self.webhook_at.is_none_or(|changed| newest.at >= changed))
     }
 }
 
-/// What a webhook of Clerk says about a person.
+/// A change of a person's contact details, as a webhook of Clerk reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct ContactUpdate {
     /// Id of the person.
     pub user: UserId,
     /// Their contact details; `None` if they have no address.
     pub contact: Option<Contact>,
-    /// The time it is about. A webhook about an earlier time than the last one changes nothing.
+    /// When the details changed. A report older than the last one is ignored.
     pub at: Timestamp,
 }
 
-/// A closed account whose belongings are still to be ended.
+/// A closed account whose data is still to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
     /// Id of the person.
     pub user: UserId,
     /// When the account was closed.
     pub closed_at: Timestamp,
-    /// When `account-close` should look at it next.
+    /// When `account-close` should continue with it.
     pub due_at: Timestamp,
 }
 
 impl Closing {
-    /// Starts to close an account, due at once.
+    /// Starts the closing of an account, due at once.
     pub fn begin(user: UserId, now: Timestamp) -> Self {
         Self { user, closed_at: now, due_at: now }
     }
 
-    /// Returns when belongings are looked for once more, before the closing ends.
+    /// Returns when the account's data is searched for a last time, before the closing ends.
     pub fn last_look(&self) -> Timestamp {
         self.closed_at.plus(LAST_LOOK)
     }
@@ -158,34 +158,34 @@ mod tests {
         let user = UserId::parse("user_ann1").unwrap();
         let mut profile = Profile::unknown(user);
         assert_eq!(profile.contact(), None);
-        profile.seen = Some(contact("old@example.com", 1));
-        profile.told = Some(contact("new@example.com", 2));
+        profile.from_token = Some(contact("old@example.com", 1));
+        profile.from_webhook = Some(contact("new@example.com", 2));
         assert_eq!(profile.contact().map(|contact| contact.email.as_str()), Some("new@example.com"));
-        profile.seen = Some(contact("newer@example.com", 3));
+        profile.from_token = Some(contact("newer@example.com", 3));
         assert_eq!(profile.contact().map(|contact| contact.email.as_str()), Some("newer@example.com"));
         profile.closed_at = Some(Timestamp::from_secs(4));
         assert_eq!(profile.contact(), None);
     }
 
     #[test]
-    fn an_address_that_was_given_up_is_used_no_more_until_a_newer_token_names_one() {
+    fn a_removed_address_is_not_used_until_a_newer_token_has_one() {
         let mut profile = Profile::unknown(UserId::parse("user_ann1").unwrap());
-        profile.seen = Some(contact("old@example.com", 1));
-        profile.told_at = Some(Timestamp::from_secs(2));
+        profile.from_token = Some(contact("old@example.com", 1));
+        profile.webhook_at = Some(Timestamp::from_secs(2));
         assert_eq!(profile.contact(), None);
-        profile.seen = Some(contact("new@example.com", 3));
+        profile.from_token = Some(contact("new@example.com", 3));
         assert_eq!(profile.contact().map(|contact| contact.email.as_str()), Some("new@example.com"));
     }
 
     #[test]
-    fn an_address_nobody_verified_hides_no_older_one_that_was() {
+    fn a_newer_unverified_address_does_not_replace_an_older_verified_one() {
         let mut profile = Profile::unknown(UserId::parse("user_ann1").unwrap());
-        profile.told = Some(contact("told@example.com", 1));
-        profile.seen = Some(Contact { verified: false, ..contact("seen@example.com", 2) });
+        profile.from_webhook = Some(contact("webhook@example.com", 1));
+        profile.from_token = Some(Contact { verified: false, ..contact("token@example.com", 2) });
         let verified = |profile: &Profile| profile.verified().map(|contact| contact.email.clone());
-        assert_eq!(verified(&profile).as_deref(), Some("told@example.com"));
-        profile.seen = Some(contact("seen@example.com", 2));
-        assert_eq!(verified(&profile).as_deref(), Some("seen@example.com"));
+        assert_eq!(verified(&profile).as_deref(), Some("webhook@example.com"));
+        profile.from_token = Some(contact("token@example.com", 2));
+        assert_eq!(verified(&profile).as_deref(), Some("token@example.com"));
         profile.closed_at = Some(Timestamp::from_secs(3));
         assert_eq!(verified(&profile), None);
     }

@@ -1,11 +1,11 @@
-//! The catalogue of services that API keys pay for. Its data is in this file alone.
+//! The catalogue of services that API keys pay for. All its data is in this file.
 
 use crate::text::cut;
 
-/// Characters of an unknown name that its error message repeats.
+/// How much of an unknown name an error message repeats, in characters.
 const NAME_SHOWN: usize = 64;
 
-/// Units of sizes, in bytes.
+/// Units of size, in bytes.
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -18,7 +18,7 @@ pub struct Service {
     pub display_name: &'static str,
     /// What it does, in one sentence.
     pub description: &'static str,
-    /// Credits for a call if the caller names no cost.
+    /// Credits for a call whose caller sends no cost.
     pub base_cost: u64,
     /// Most credits that one hold may reserve.
     pub hold_max: u64,
@@ -99,7 +99,7 @@ pub(crate) fn unknown_scope(name: &str) -> String {
     format!("unknown scope `{}`; GET /api/services lists them", cut(name, NAME_SHOWN))
 }
 
-/// Returns the catalogue's own text of a scope, or `None` if there is no such scope.
+/// Returns a scope of the catalogue as static text, or `None` if it is unknown.
 pub fn scope(name: &str) -> Option<&'static str> {
     SERVICES.iter().flat_map(|service| service.scopes).find(|scope| **scope == name).copied()
 }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_service_is_allowed_fits_into_an_invocation() {
+    fn the_limits_of_a_service_fit_into_an_invocation() {
         // API Gateway waits for 30 seconds, of which the gateway needs some to settle. Lambda accepts and returns 6 MB,
         // in which a body is in base64, a third longer, beside its headers.
         const INVOCATION: usize = 6_000_000;

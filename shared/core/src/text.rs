@@ -1,5 +1,4 @@
-//! Texts that people write: checked so that they are safe to display beside others' texts, or reduced to the alphabet
-//! of keys.
+//! Texts that people write: checked, so that they are safe to display, or reduced to the alphabet of object keys.
 
 use std::fmt::Write as _;
 
@@ -23,7 +22,7 @@ pub fn label(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Checks a longer text: NFC, trimmed, 1 to `max` characters, with line breaks and tabs.
+/// Checks a longer text: NFC, trimmed, 1 to `max` characters, line breaks and tabs allowed.
 ///
 /// # Errors
 /// `INVALID_REQUEST` naming the field if it is empty, too long, or contains another control character.
@@ -38,7 +37,7 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Ok(text)
 }
 
-/// Cuts the text of another program to `max` characters and removes characters that are not safe to display.
+/// Cuts an untrusted text to `max` characters and removes characters that are not safe to display.
 pub fn cut(text: &str, max: usize) -> String {
     let fit = |text: &str| fitness(text).filter(|(_, fit)| *fit).map(|(c, _)| c).take(max).collect::<String>();
     // The first time may have cut a flag in two, whose rest is no flag.
@@ -54,7 +53,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Checks a word written by a program: 1 to `max` visible ASCII characters.
+/// Checks an identifier that a program chose: 1 to `max` visible ASCII characters.
 ///
 /// # Errors
 /// `INVALID_REQUEST` naming the field.
@@ -66,7 +65,7 @@ pub fn word(field: &str, text: &str, max: usize) -> Result<String, Fault> {
     Err(Fault::field(field, format!("{field} must be 1 to {max} visible ASCII characters")).detail("limit", max))
 }
 
-/// Writes a text in the alphabet of keys, `a-z 0-9 . _ -`, in at most `max` bytes.
+/// Converts a text to the alphabet of object keys, `a-z 0-9 . _ -`, in at most `max` bytes.
 ///
 /// Accents are dropped (`été` becomes `ete`). Characters without an ASCII counterpart become hyphens.
 pub fn slug(text: &str, max: usize) -> String {
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_fit_to_be_shown() {
+    fn a_cut_text_is_safe_to_display() {
         assert_eq!(cut(" gnp.\u{202E}exe\r\n\u{0} 👩\u{200D}🚀 ", 99), "gnp.exe 👩\u{200D}🚀");
         assert_eq!((cut("été", 2), cut("\u{FEFF} ", 9)), ("ét".to_owned(), String::new()));
     }

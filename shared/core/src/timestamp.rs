@@ -37,7 +37,8 @@ impl Timestamp {
         Some(Self::from_secs(parsed.unix_timestamp()))
     }
 
-    /// Returns how long a `Retry-After` header asks to wait from this time on. It contains seconds or a date.
+    /// Returns the wait that a `Retry-After` header asks for, counted from this time. The header has seconds or a date;
+    /// for anything else the result is `None`.
     ///
     /// Source: RFC 9110, section 10.2.3.
     pub fn wait_asked(self, retry_after: &str) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! Received webhooks: their ids, and the record by which each is carried out once.
+//! Received webhooks: their ids, and the record that makes sure each is processed once.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,14 +36,14 @@ impl fmt::Display for WebhookId {
 /// Who sends webhooks. Equal ids of two senders are different ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
-    /// Clerk, which reports about people.
+    /// Clerk, which reports changes of users.
     Clerk,
-    /// A generator of images or videos, about jobs.
+    /// A generator of images or videos, which reports on jobs.
     Generator,
 }
 
 impl Source {
-    /// Returns its name in the table.
+    /// Returns the sender's name, as the table stores it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Clerk => "clerk",
@@ -52,22 +52,22 @@ impl Source {
     }
 }
 
-/// A webhook with a valid signature. It is recorded in the transaction that carries it out.
+/// A webhook with a valid signature. It is recorded in the transaction that makes its changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The sender, as its signature shows.
+    /// The sender, whose signature was checked.
     pub source: Source,
-    /// The id its sender gave it.
+    /// The id that its sender gave it.
     pub id: WebhookId,
     /// Hash of its body, which must be the same if the webhook comes again.
     pub fingerprint: String,
-    /// What its answer is built from. It must not contain a secret.
+    /// The text from which the answer to a retry is built. It must not contain a secret.
     pub result: String,
     /// When it was received.
     pub now: Timestamp,
 }
 
-/// Returns the 422 of a webhook whose id was received before with another body.
+/// Returns the 422 for a webhook whose id was received before with a different body.
 pub fn content_mismatch() -> Fault {
     Fault::new(Code::IdempotencyMismatch, "webhook id was already used with a different body")
 }

@@ -18,7 +18,7 @@ use consigne_core::{Fault, chain_of};
 
 /// Longest time to open a TCP and TLS connection.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Longest time for the head of an answer, as long as any service may take. Each call has a shorter limit of its own.
+/// Longest time for the head of an answer: the limit of the slowest service. Each call has a shorter limit of its own.
 const ANSWER: Duration = Duration::from_mins(15);
 /// How long an unused connection is kept. It is shorter than servers keep theirs, because a request on a connection
 /// that was just closed is lost, and must not be sent twice.
@@ -39,7 +39,7 @@ impl Outgoing {
         Self::resolving(private, Machine)
     }
 
-    /// Creates the adapter with its own resolver of names.
+    /// Creates the adapter with a resolver other than the machine's.
     pub(crate) fn resolving(private: bool, resolver: impl ResolveDns + 'static) -> Self {
         let allowed = if private { allowed_also_privately } else { allowed_publicly };
         let terms = Terms { roots: Roots::Machine, connect: CONNECT, answer: ANSWER, idle: IDLE, allowed };
@@ -102,7 +102,7 @@ pub(crate) fn failure_of(error: &ConnectorError) -> Failure {
     if error.is_timeout() {
         return Failure::Timeout;
     }
-    // No connection was opened, according to the operating system.
+    // The operating system reports that no connection was opened.
     let mut next = error.source();
     while let Some(cause) = next {
         let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

@@ -52,7 +52,7 @@ async fn asked(call: &UpstreamCall) -> Result<Answered, Failure> {
 }
 
 #[tokio::test]
-async fn a_call_arrives_as_it_was_made_and_so_does_its_answer() {
+async fn call_and_answer_arrive_unchanged() {
     let answer =
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nX-B: 1\r\nX-B: 2\r\nContent-Length: 2\r\n\r\n\xff\x00";
     let (origin, serving) = server(&[answer]).await;
@@ -70,7 +70,7 @@ async fn a_call_arrives_as_it_was_made_and_so_does_its_answer() {
 }
 
 #[tokio::test]
-async fn every_way_to_fail_is_told_apart() {
+async fn every_failure_has_its_own_kind() {
     let long = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'a'; 11]].concat();
     let lines = "X-Long: ".to_owned() + &"a".repeat(HEADERS_MAX) + "\r\n";
     let headers = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
@@ -98,51 +98,51 @@ async fn every_way_to_fail_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_call_is_made_once_whatever_comes_of_it() {
+async fn a_failed_call_is_not_repeated() {
     let (origin, serving) = server(&[b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n", b""]).await;
     assert_eq!(asked(&call(&origin)).await.unwrap().status, 503);
     assert_eq!(asked(&call(&origin)).await, Err(Failure::Broken));
     assert_eq!(serving.await.unwrap().len(), 2);
 }
 
-/// A resolver that gives another answer each time it is asked.
+/// A resolver that gives a planned list of answers, one for each lookup.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fickle {
+pub(crate) struct ScriptedResolver {
     answers: std::sync::Arc<std::sync::Mutex<Vec<Vec<IpAddr>>>>,
 }
 
-impl Fickle {
+impl ScriptedResolver {
     /// Creates a resolver that gives these answers one after the other.
-    pub(crate) fn saying(answers: &[&[&str]]) -> Self {
+    pub(crate) fn answering(answers: &[&[&str]]) -> Self {
         let read = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
         Self { answers: std::sync::Arc::new(std::sync::Mutex::new(answers.iter().rev().map(read).collect())) }
     }
 
-    /// Returns how many answers nobody has asked for.
+    /// Returns the number of answers that were not given yet.
     pub(crate) fn left(&self) -> usize {
         self.answers.lock().unwrap().len()
     }
 }
 
-impl ResolveDns for Fickle {
+impl ResolveDns for ScriptedResolver {
     fn resolve_dns<'a>(&'a self, _: &'a str) -> DnsFuture<'a> {
-        DnsFuture::ready(Ok(self.answers.lock().unwrap().pop().expect("nobody asks once more")))
+        DnsFuture::ready(Ok(self.answers.lock().unwrap().pop().expect("a lookup was not planned")))
     }
 }
 
 #[tokio::test]
-async fn a_name_leads_to_no_address_that_may_not_be_called() {
+async fn a_name_resolves_to_allowed_addresses_only() {
     let found = ["10.0.0.1", "169.254.169.254", "1.1.1.1", "::1"];
     for (rule, want) in [(allowed_publicly as fn(IpAddr) -> bool, 1), (allowed_also_privately, 3)] {
-        let guarded = Guarded::new(Fickle::saying(&[&found]), rule);
+        let guarded = Guarded::new(ScriptedResolver::answering(&[&found]), rule);
         assert_eq!(guarded.resolve_dns("a.example").await.unwrap().len(), want);
     }
-    let guarded = Guarded::new(Fickle::saying(&[&["169.254.169.254"]]), allowed_also_privately);
+    let guarded = Guarded::new(ScriptedResolver::answering(&[&["169.254.169.254"]]), allowed_also_privately);
     assert!(guarded.resolve_dns("a.example").await.is_err());
 }
 
 #[tokio::test]
-async fn a_name_of_this_machine_is_not_called_unless_that_is_allowed() {
+async fn localhost_is_called_only_if_private_addresses_are_allowed() {
     let (origin, _serving) = server(&[b"HTTP/1.1 204 No Content\r\n\r\n"]).await;
     let by_name = origin.replace("127.0.0.1", "localhost");
     let outcome = Outgoing::new(false).call_upstream(&call(&by_name)).await.unwrap();

@@ -1,7 +1,7 @@
 //! A language model behind the chat completions of OpenAI's API, which most model servers implement.
 //!
-//! Only what all of them support is sent: a model name and two messages. The prompt asks for a length in words. The
-//! time of a call and the size of its answer are limited.
+//! A request has only what all of them support: a model name and two messages. The prompt asks for a length in words.
+//! The time of a call and the size of its answer are limited.
 //!
 //! Source: OpenAI API reference, "Create chat completion".
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_call_holds_the_key_in_its_header_alone_and_prints_none_of_it() {
+    async fn only_a_header_has_the_key_and_debug_does_not_print_it() {
         let key = "sk-proj-0123456789abcdef_0123456789";
         let at = Upstream::parse("https://models.example.com/openai/v1/", false).unwrap();
         let known = Refreshed::fixed(ModelKey::parse(&format!("{key}\n")).unwrap());
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_fits_into_a_header_or_is_none() {
+    fn a_key_fits_into_a_header_or_is_refused() {
         assert!(ModelKey::parse("0123456789abcdef0123456789abcdeX").is_some());
         for bad in
             ["short", "0123456789abcdef 0123456789abcdef", "0123456789abcdef0123456789abcdef\r\nx: y", &"é".repeat(40)]

@@ -1,8 +1,8 @@
 //! Calls servers that are not AWS's: services behind the gateway, customers' endpoints, a language model, Stripe, and the
 //! issuer of session tokens.
 //!
-//! The clients take plain values and read neither settings nor the clock. `shared/runtime` creates them from the settings
-//! and tells them how to read the time.
+//! The clients read neither settings nor the clock. `shared/runtime` creates them from the settings and passes them a
+//! function that returns the time.
 
 mod client;
 mod connector;

@@ -12,14 +12,13 @@ use consigne_aws::budget::remaining;
 use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
 use consigne_core::gateway::Failure;
 use consigne_core::ports::StartCheckout;
-use consigne_core::{Fault, Timestamp};
-use consigne_messaging::mail::Application;
+use consigne_core::{Application, Fault, Timestamp};
 use serde_json::Value;
 
 use crate::client::body_within;
 use crate::connector::connector;
 
-/// The version of Stripe's API that is used, whatever version the account has.
+/// The version of Stripe's API that is used, even if the account has another one.
 const VERSION: &str = "2024-06-20";
 /// Longest time for one try. Stripe mostly answers within a second. Two tries and the pause between them fit into the
 /// function's timeout in the template.
@@ -63,11 +62,11 @@ impl ApiKey {
 /// Why a try failed.
 enum Trouble {
     /// Another try may succeed.
-    Passing(Box<dyn std::error::Error + Send + Sync>),
-    /// Every try with the same idempotency key will fail, because Stripe replays a failure of its own for a day.
-    Kept(String),
+    Transient(Box<dyn std::error::Error + Send + Sync>),
+    /// Stripe failed and replays that failure for a day to every try with the same idempotency key.
+    Replayed(String),
     /// No try will succeed.
-    Lasting(String),
+    Permanent(String),
 }
 
 impl Stripe {
@@ -100,10 +99,10 @@ impl Stripe {
 
     /// Sends the form once.
     async fn send(&self, form: &str, idempotency_key: &str, now: Timestamp) -> Result<OpenSession, Trouble> {
-        let lasting = |error: &dyn std::error::Error| Trouble::Lasting(error.to_string());
+        let permanent = |error: &dyn std::error::Error| Trouble::Permanent(error.to_string());
         let mut request = HttpRequest::new(SdkBody::from(form));
-        request.set_method("POST").map_err(|error| lasting(&error))?;
-        request.set_uri(format!("{}/v1/checkout/sessions", self.url)).map_err(|error| lasting(&error))?;
+        request.set_method("POST").map_err(|error| permanent(&error))?;
+        request.set_uri(format!("{}/v1/checkout/sessions", self.url)).map_err(|error| permanent(&error))?;
         for (name, value) in [
             ("authorization", self.key.get(now).await.bearer()),
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
@@ -114,16 +113,16 @@ impl Stripe {
             request.headers_mut().insert(name, value);
         }
         let exchange = async {
-            let mut answer = self.connector.call(request).await.map_err(|error| Trouble::Passing(error.into()))?;
+            let mut answer = self.connector.call(request).await.map_err(|error| Trouble::Transient(error.into()))?;
             let body = match body_within(&mut answer, ANSWER_MAX).await {
-                Err((Failure::TooLarge, why)) => return Err(Trouble::Lasting(why)),
-                Err((_, why)) => return Err(Trouble::Passing(why.into())),
+                Err((Failure::TooLarge, why)) => return Err(Trouble::Permanent(why)),
+                Err((_, why)) => return Err(Trouble::Transient(why.into())),
                 Ok(body) => body,
             };
             read(answer.status().as_u16(), answer.headers().get("idempotent-replayed") == Some("true"), &body)
         };
         let left = remaining().saturating_sub(RESERVE).min(TRY);
-        tokio::time::timeout(left, exchange).await.map_err(|late| Trouble::Passing(late.into()))?
+        tokio::time::timeout(left, exchange).await.map_err(|late| Trouble::Transient(late.into()))?
     }
 }
 
@@ -131,25 +130,25 @@ impl StartCheckout for Stripe {
     async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<OpenSession, Fault> {
         let (form, key) = (self.form(ask), &ask.idempotency_key);
         let tried = match self.send(&form, key, (self.now)()).await {
-            Err(Trouble::Passing(_)) => {
+            Err(Trouble::Transient(_)) => {
                 tokio::time::sleep(PAUSE).await;
                 // With the same idempotency key, so that a session opened by the first try is returned.
                 self.send(&form, key, (self.now)()).await
             }
-            // With a second idempotency key, which is derived from the request too. Nobody knows of a session that the
-            // first key may have opened.
-            Err(Trouble::Kept(_)) => self.send(&form, &format!("{key}-2"), (self.now)()).await,
+            // With a second idempotency key, which is derived from the first. A session that the first key may have
+            // opened is never shown to anybody.
+            Err(Trouble::Replayed(_)) => self.send(&form, &format!("{key}-2"), (self.now)()).await,
             done => done,
         };
         tried.map_err(|trouble| match trouble {
-            Trouble::Passing(why) => Fault::unavailable(why),
-            Trouble::Kept(why) => Fault::unavailable(why),
-            Trouble::Lasting(why) => Fault::internal(why),
+            Trouble::Transient(why) => Fault::unavailable(why),
+            Trouble::Replayed(why) => Fault::unavailable(why),
+            Trouble::Permanent(why) => Fault::internal(why),
         })
     }
 }
 
-/// Reads an answer. Of an error only its codes go into the log, because its sentence may contain a part of the key.
+/// Reads an answer. Only the codes of an error go into the log, because its message may contain a part of the key.
 fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble> {
     let answer: Option<Value> = serde_json::from_slice(body).ok();
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -158,17 +157,17 @@ fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble
             let id = SessionId::parse(session["id"].as_str()?)?;
             Some(OpenSession { id, url: text(&session["url"]).filter(|url| url.starts_with("http"))? })
         });
-        return session.ok_or_else(|| Trouble::Lasting("Stripe's answer is not a session".to_owned()));
+        return session.ok_or_else(|| Trouble::Permanent("Stripe's answer is not a session".to_owned()));
     }
     let error = answer.map(|mut answer| answer["error"].take()).unwrap_or_default();
     let words = [&error["type"], &error["code"]].into_iter().filter_map(text);
     let words: String = words.collect::<Vec<_>>().join(" ").chars().take(WORD_MAX).collect();
     let why = format!("Stripe answered {status} {words}");
     Err(match status {
-        500.. if replayed => Trouble::Kept(why),
+        500.. if replayed => Trouble::Replayed(why),
         // 409 means that a request with the same key is under way, perhaps our own first one.
-        409 | 429 | 500.. => Trouble::Passing(why.into()),
-        _ => Trouble::Lasting(why),
+        409 | 429 | 500.. => Trouble::Transient(why.into()),
+        _ => Trouble::Permanent(why),
     })
 }
 

@@ -13,7 +13,7 @@ fn stripe() -> Stripe {
 }
 
 #[test]
-fn a_form_says_who_buys_what_and_where_they_come_back_to() {
+fn a_form_has_buyer_pack_price_and_return_urls() {
     let org = OrgId::parse("org_01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap();
     let form = stripe().form(&CheckoutAsk::new(org, PACKS[1], None, "n"));
     let pairs: Vec<String> =
@@ -41,25 +41,25 @@ fn a_form_says_who_buys_what_and_where_they_come_back_to() {
 }
 
 #[test]
-fn an_answer_is_a_session_or_a_reason_that_is_passing_or_not() {
+fn an_answer_is_a_session_or_a_transient_or_permanent_failure() {
     let session = read(200, false, br#"{"id": "cs_test_1", "url": "https://checkout.stripe.com/c/pay/cs_test_1"}"#);
     assert!(session.is_ok_and(|session| session.id.as_str() == "cs_test_1"));
     for odd in ["", "{}", "[]", r#"{"id": "cs/1", "url": "https://x"}"#, r#"{"id": "cs_1", "url": null}"#] {
-        assert!(matches!(read(200, false, odd.as_bytes()), Err(Trouble::Lasting(_))), "{odd}");
+        assert!(matches!(read(200, false, odd.as_bytes()), Err(Trouble::Permanent(_))), "{odd}");
     }
-    for passing in [409, 429, 500, 502, 503] {
-        assert!(matches!(read(passing, false, b"<html>"), Err(Trouble::Passing(_))), "{passing}");
+    for transient in [409, 429, 500, 502, 503] {
+        assert!(matches!(read(transient, false, b"<html>"), Err(Trouble::Transient(_))), "{transient}");
     }
-    assert!(matches!(read(500, true, b""), Err(Trouble::Kept(_))), "a failure that is replayed does not pass");
-    assert!(matches!(read(429, true, b""), Err(Trouble::Passing(_))));
+    assert!(matches!(read(500, true, b""), Err(Trouble::Replayed(_))), "a failure that is replayed does not pass");
+    assert!(matches!(read(429, true, b""), Err(Trouble::Transient(_))));
     let refusal =
         format!(r#"{{"error": {{"type": "invalid_request_error", "code": "x", "message": "Invalid: {KEY}"}}}}"#);
-    for lasting in [301, 400, 401, 402, 403, 404] {
-        match read(lasting, false, refusal.as_bytes()) {
-            Err(Trouble::Lasting(why)) => {
-                assert_eq!(why, format!("Stripe answered {lasting} invalid_request_error x"), "without its sentence");
+    for permanent in [301, 400, 401, 402, 403, 404] {
+        match read(permanent, false, refusal.as_bytes()) {
+            Err(Trouble::Permanent(why)) => {
+                assert_eq!(why, format!("Stripe answered {permanent} invalid_request_error x"), "without its sentence");
             }
-            _ => panic!("{lasting} passes"),
+            _ => panic!("{permanent} passes"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Sends webhooks to customers' endpoints, over the connector that checks every address to which a name resolves.
+//! Sends webhooks to customers' endpoints. The connector checks every address that a name resolves to.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::client::{Outgoing, failure_of, request_of};
 
 /// Most bytes of an answer that are read.
 const ANSWER_MAX: usize = 4 * 1024;
-/// Time of a call kept to take the answer as far as it has come.
-const LEFT: Duration = Duration::from_millis(200);
-/// Time of an invocation kept to record the attempt and to arrange the next one.
+/// Time of a call that is kept to process what has arrived of the answer.
+const PROCESSING_RESERVE: Duration = Duration::from_millis(200);
+/// Time of an invocation that is kept to record the attempt and to send the message for the next one.
 const RESERVE: Duration = Duration::from_secs(3);
 /// Longest time to resolve a name when an endpoint is registered.
-const LOOK: Duration = Duration::from_secs(2);
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Outgoing {
     async fn post(&self, post: &Post, timeout: Duration) -> Result<Posted, (Failure, String)> {
@@ -36,13 +36,13 @@ impl Outgoing {
             timeout,
             response_max: ANSWER_MAX,
         };
-        let enough = tokio::time::Instant::now() + timeout.saturating_sub(LEFT);
+        let enough = tokio::time::Instant::now() + timeout.saturating_sub(PROCESSING_RESERVE);
         let request = request_of(&call).map_err(|error| (Failure::Broken, error.to_string()))?;
         let mut answer = self.connector.call(request).await.map_err(|error| (failure_of(&error), chain_of(&error)))?;
         let retry_after = answer.headers().get("retry-after").map(str::to_owned);
         let (status, mut stream, mut body) =
             (answer.status().as_u16(), ByteStream::new(answer.take_body()), Vec::new());
-        // Only the status counts. The start of the body is enough, and even that is optional.
+        // Only the status counts. Of the body an excerpt is kept, so a part of it, or none, is enough.
         let reading = async {
             while body.len() < ANSWER_MAX
                 && let Some(Ok(chunk)) = stream.next().await
@@ -73,7 +73,7 @@ impl PostWebhook for Outgoing {
 
 impl ResolveHost for Outgoing {
     async fn resolve_host(&self, name: &str) -> Result<Vec<IpAddr>, Fault> {
-        let looked = tokio::time::timeout(LOOK, Machine.resolve_dns(name)).await;
+        let looked = tokio::time::timeout(RESOLVE_TIMEOUT, Machine.resolve_dns(name)).await;
         Ok(looked.ok().and_then(Result::ok).unwrap_or_default())
     }
 }

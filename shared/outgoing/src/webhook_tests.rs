@@ -3,7 +3,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::client::tests::Fickle;
+use crate::client::tests::ScriptedResolver;
 
 /// Listens on loopback and answers every connection with these bytes. Returns the port.
 async fn receiver(answer: Vec<u8>) -> u16 {
@@ -30,7 +30,7 @@ async fn posted(outgoing: &Outgoing, url: &str) -> Posted {
 }
 
 #[tokio::test]
-async fn an_answer_is_read_so_far_and_no_redirect_followed() {
+async fn an_answer_is_read_up_to_a_limit_and_no_redirect_is_followed() {
     let hops =
         receiver(b"HTTP/1.1 307 T\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\nno".to_vec()).await;
     let answer = posted(&Outgoing::new(true), &format!("http://127.0.0.1:{hops}/h")).await;
@@ -50,7 +50,7 @@ async fn an_answer_is_read_so_far_and_no_redirect_followed() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_end_takes_nothing_from_the_status() {
+async fn a_body_that_never_ends_does_not_change_the_status() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = tokio::spawn(async move {
@@ -69,7 +69,7 @@ async fn a_body_that_does_not_end_takes_nothing_from_the_status() {
 }
 
 #[tokio::test]
-async fn an_address_that_may_not_be_called_any_more_is_not() {
+async fn an_address_that_is_no_longer_allowed_is_not_called() {
     let port = receiver(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
     for url in
         [format!("http://127.0.0.1:{port}/"), format!("http://localhost:{port}/"), format!("http://[::1]:{port}/")]
@@ -80,11 +80,11 @@ async fn an_address_that_may_not_be_called_any_more_is_not() {
 }
 
 #[tokio::test]
-async fn a_name_that_changes_its_mind_is_not_followed_to_where_it_may_not_lead() {
+async fn a_name_that_now_resolves_to_a_forbidden_address_is_not_called() {
     let port = receiver(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
     // At registration the name resolved to a public address, and now to the machine itself or to a credentials service.
     for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00:ec2::254", "::ffff:169.254.169.254"] {
-        let names = Fickle::saying(&[&["1.1.1.1"], &[inside]]);
+        let names = ScriptedResolver::answering(&[&["1.1.1.1"], &[inside]]);
         let first = names.resolve_dns("hooks.example.com").await.unwrap();
         assert_eq!(first, ["1.1.1.1".parse::<IpAddr>().unwrap()]);
         let outgoing = Outgoing::resolving(false, names.clone());
@@ -96,17 +96,17 @@ async fn a_name_that_changes_its_mind_is_not_followed_to_where_it_may_not_lead()
 }
 
 #[tokio::test]
-async fn the_address_that_was_looked_at_is_the_one_that_is_called() {
+async fn the_checked_address_is_the_one_that_is_called() {
     let port = receiver(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
     // A second lookup would return another address.
-    let names = Fickle::saying(&[&["127.0.0.1"], &["169.254.169.254"]]);
+    let names = ScriptedResolver::answering(&[&["127.0.0.1"], &["169.254.169.254"]]);
     let outgoing = Outgoing::resolving(true, names.clone());
     assert!(posted(&outgoing, &format!("http://a.localhost:{port}/")).await.is_success());
     assert_eq!(names.left(), 1);
 }
 
 #[tokio::test]
-async fn a_name_that_leads_nowhere_is_no_reason_to_refuse_it() {
+async fn a_name_that_does_not_resolve_has_no_addresses() {
     assert_eq!(Outgoing::new(false).resolve_host("nowhere.invalid").await.unwrap(), Vec::<IpAddr>::new());
     assert!(!Outgoing::new(false).resolve_host("localhost").await.unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The adapters through which functions reach everything outside of them: AWS and other servers, or the fakes of a test.
+//! The adapters through which functions reach AWS and other servers. In tests they are fakes.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -10,9 +10,10 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueInput;
 use aws_smithy_runtime_api::client::result::SdkError;
 use consigne_aws::{AwsConfig, Client};
+use consigne_core::Application;
 use consigne_core::gateway::Upstream;
 use consigne_core::mail::Sender;
-use consigne_messaging::mail::{Application, Mailer};
+use consigne_messaging::mail::Mailer;
 use consigne_messaging::{Bus, Queue};
 use consigne_outgoing::Outgoing;
 use consigne_outgoing::language_model::{LanguageModel, ModelKey, REPLY_TIMEOUT};
@@ -44,22 +45,22 @@ pub trait Adapters: Sized + 'static {
     type Queue: Send + Sync + 'static;
     /// The mail service.
     type Mailer: Send + Sync + 'static;
-    /// What calls the servers of services and customers.
+    /// The client that calls services behind the gateway and customers' endpoints.
     type Outgoing: Send + Sync + 'static;
     /// The payment provider.
     type Payments: Send + Sync + 'static;
     /// The language model.
     type Model: Send + Sync + 'static;
-    /// The clock that a function waits by.
+    /// The clock, with which a function also waits.
     type Clock: Send + Sync + 'static;
-    /// What reads secrets.
+    /// The reader of secrets.
     type Secrets: ReadSecret + Clone + Send + Sync + 'static;
 
-    /// Creates the table's adapter.
+    /// Creates the table's adapter. Like the methods below, it fails if a setting that it reads is missing or unusable.
     fn table(start: &Start<Self>) -> Result<Self::Table, StartError>;
     /// Creates the bucket's adapter.
     fn bucket(start: &Start<Self>) -> Result<Self::Bucket, StartError>;
-    /// Creates the signer of tickets for the bucket, which makes no calls.
+    /// Creates the signer of URLs for the bucket. Signing makes no calls.
     fn presigner(start: &Start<Self>) -> Result<Presigner, StartError>;
     /// Creates the event bus's adapter.
     fn bus(start: &Start<Self>) -> Result<Self::Bus, StartError>;
@@ -67,7 +68,7 @@ pub trait Adapters: Sized + 'static {
     fn queue(start: &Start<Self>, url: &'static Setting) -> Result<Self::Queue, StartError>;
     /// Creates the mail service's adapter.
     fn mailer(start: &Start<Self>, sender: Sender, configuration_set: String) -> Self::Mailer;
-    /// Creates what calls servers, also at private addresses if `private` says so.
+    /// Creates the client that calls services and endpoints. With `private` it may also call private addresses.
     fn outgoing(start: &Start<Self>, private: bool) -> Self::Outgoing;
     /// Creates the payment provider's adapter.
     fn payments(start: &Start<Self>) -> Result<Pending<Self::Payments>, StartError>;
@@ -75,7 +76,7 @@ pub trait Adapters: Sized + 'static {
     fn model(start: &Start<Self>) -> Result<Pending<Self::Model>, StartError>;
     /// Creates the clock.
     fn clock(start: &Start<Self>) -> Self::Clock;
-    /// Creates what reads secrets.
+    /// Creates the reader of secrets.
     fn secrets(start: &Start<Self>) -> Self::Secrets;
 }
 
@@ -85,7 +86,7 @@ pub trait ReadSecret {
     fn read_secret(&self, id: String) -> impl Future<Output = Result<String, Box<dyn Error + Send + Sync>>> + Send;
 }
 
-/// The adapters of functions in AWS, each made when it is first asked for.
+/// The adapters of deployed functions. What they share is created when the first of them is.
 #[derive(Default)]
 pub struct AwsAdapters {
     aws: OnceLock<Aws>,
@@ -105,13 +106,13 @@ impl Start {
         Self::with(environment, AwsAdapters::default())
     }
 
-    /// Returns what AWS clients share. It is created for the first of them.
+    /// Returns the configuration that all AWS clients share. The first call creates it.
     pub fn aws(&self) -> &Aws {
         self.adapters().aws.get_or_init(|| Aws::from_environment(self.environment()))
     }
 
-    /// Starts to open a connection to a host that every request will call. This happens during the rest of the start,
-    /// such as the reading of secrets. Without an async runtime, or with `--settings`, nothing is opened.
+    /// Starts opening a connection to a host that every request will call. It opens while the rest of the start goes
+    /// on, such as the reading of secrets. Without an async runtime, or with `--settings`, nothing is opened.
     fn will_call(&self, config: &AwsConfig, host: impl Into<String>) {
         let host = host.into();
         let runs = !self.environment().is_describing() && Handle::try_current().is_ok();
@@ -221,6 +222,6 @@ impl ReadSecret for Client<SecretsManager> {
     }
 }
 
-/// How long an execution environment's credentials are trusted, from its start. Lambda does not say when they expire.
-/// The sessions of execution roles last longer than this, and most execution environments far shorter.
+/// How long an execution environment trusts its credentials, counted from its start. Lambda does not say when they
+/// expire, but they last longer than this. Most execution environments end far earlier.
 const CREDENTIALS_LAST: Duration = Duration::from_hours(6);

@@ -22,11 +22,11 @@ use consigne_storage::Endpoint;
 
 use crate::settings::EnvVars;
 
-/// Longest time to open a TCP and TLS connection, the same as the SDK's. A handshake just after a start, with the
-/// seventh of a processor that 256 MB get, may take more than a second. Source: AWS SDK for Rust, `ConnectTimeout`
-/// default of 3.1 s.
+/// Longest time to open a TCP and TLS connection, the same as the SDK's. A function with 256 MB has a seventh of a
+/// processor, so a handshake just after its start may take more than a second. Source: AWS SDK for Rust,
+/// `ConnectTimeout` default of 3.1 s.
 const CONNECT: Duration = Duration::from_millis(3_100);
-/// How long an unused connection is kept for services whose calls must not be lost.
+/// How long an unused connection to a service is kept if its calls must not be repeated.
 const BRIEF: Duration = Duration::from_secs(4);
 
 /// What all AWS clients of a function share.
@@ -34,7 +34,7 @@ const BRIEF: Duration = Duration::from_secs(4);
 pub struct Aws {
     /// The configuration from which clients are created.
     pub config: AwsConfig,
-    /// Where the bucket is reached.
+    /// The endpoint of the bucket.
     pub endpoint: Endpoint,
 }
 

@@ -1,7 +1,8 @@
-//! Receiving batches, of a queue or of the table's stream: the loop is here, a handler sees one record.
+//! Receives batches from a queue or from the table's stream. The loop is here; a handler sees one record.
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use consigne_core::{Fault, Timestamp};
@@ -13,52 +14,57 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
+use crate::run::{WireHandler, handler};
+use crate::start::Start;
 use crate::wire::{Named, Wire};
 
 /// A function behind a queue or the table's stream.
 pub trait BatchFunction: Named {
-    /// What its batches consist of: [`Message`](crate::queue::Message) or [`Change`](crate::stream::Change).
+    /// One record of its batches: [`Message`](crate::queue::Message) or [`Change`](crate::stream::Change).
     type Record: Record;
 
     /// Processes one record.
     ///
     /// # Errors
-    /// When it is malformed, or cannot be processed now; it comes again. A message that fails again and again ends on the
-    /// dead-letter queue.
+    /// If the record is malformed, or cannot be processed now. Lambda then delivers it again. A message that keeps
+    /// failing ends on the dead-letter queue.
     fn handle(&self, record: &Self::Record) -> impl Future<Output = Result<(), Fault>> + Send;
 }
 
 /// One record of a batch.
 pub trait Record: Send + Sync + Sized {
-    /// How Lambda hands it over.
+    /// The record as it stands in Lambda's event.
     type Raw: for<'de> Deserialize<'de> + Send + 'static;
-    /// What the log calls it.
+    /// The word for a record in log lines.
     const NOUN: &'static str;
-    /// Whether Lambda delivers everything behind a failure again, so that it is told of the first one alone.
+    /// Whether Lambda redelivers all records after a failed one too. Then only the first failure is reported to it.
     const ORDERED: bool;
 
-    /// Reads it, as of the moment this delivery began.
+    /// Receives batches. Each kind of record has its own, not generic, so that it is compiled once.
+    fn serve(name: &'static str, wire: WireHandler<Batch<Self::Raw>, Outcome>) -> ExitCode;
+
+    /// Parses a record. `now` is when this delivery started.
     fn read(raw: Self::Raw, now: Timestamp) -> Self;
-    /// Returns the id by which Lambda is told that it failed.
+    /// Returns the id under which a failure is reported to Lambda.
     fn id(&self) -> &str;
-    /// Returns the fields that each of its lines in the log has.
+    /// Returns the fields that identify the record in its log line.
     fn fields(&self) -> Map<String, Value>;
-    /// Returns what its handler adds to that line.
+    /// Returns the fields and metrics that its handler adds to that line.
     fn log(&self) -> &RequestLog;
 }
 
-/// What Lambda hands over.
+/// The event with which Lambda invokes the function.
 #[derive(Debug, Deserialize)]
 pub struct Batch<R> {
     #[serde(rename = "Records")]
     records: Vec<R>,
 }
 
-/// What Lambda is told: what failed, and nothing else, comes back.
+/// The answer to Lambda, which names the records that failed. Lambda delivers only those again.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// Messages to be delivered again, or the stream record from which on to do so.
+    /// The failed messages, or the first failed record of a stream.
     pub batch_item_failures: Vec<Failure>,
 }
 
@@ -72,13 +78,18 @@ pub struct Failure {
 
 /// Runs a function behind a queue or the table's stream.
 pub fn run<F: BatchFunction + Wire<AwsAdapters>>() -> ExitCode {
-    crate::run::run(F::NAME, F::wire, |function: &F, batch, deadline| {
-        Box::pin(async move { Ok(process(function, batch, deadline).await) })
-    })
+    let wire = |start: &Start| {
+        Ok(F::wire(start)?.map(|function| {
+            handler(function, |function: Arc<F>, batch, deadline| async move {
+                Ok(process(&*function, batch, deadline).await)
+            })
+        }))
+    };
+    F::Record::serve(F::NAME, Box::new(wire))
 }
 
-/// Processes a batch, its records side by side. A record that fails, panics or runs out of time is the only one to come
-/// back; of a stream those behind it do as well.
+/// Processes the records of a batch concurrently. A record that fails, panics or runs out of time is delivered again.
+/// The others are not, except for records of a stream that follow it.
 pub async fn process<F: BatchFunction>(
     function: &F,
     batch: Batch<<F::Record as Record>::Raw>,
@@ -95,8 +106,8 @@ pub async fn process<F: BatchFunction>(
         verdict.is_err().then(|| Failure { item_identifier: record.id().to_owned() })
     }));
     let failures = verdicts.await.into_iter().flatten();
-    let told = if F::Record::ORDERED { 1 } else { usize::MAX };
-    Outcome { batch_item_failures: failures.take(told).collect() }
+    let reported = if F::Record::ORDERED { 1 } else { usize::MAX };
+    Outcome { batch_item_failures: failures.take(reported).collect() }
 }
 
 #[cfg(test)]

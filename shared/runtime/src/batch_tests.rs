@@ -5,23 +5,23 @@ use serde_json::{Value, json};
 use super::*;
 use crate::queue::Message;
 
-/// A function that meets each message's fate.
-struct Fates;
+/// A function that does what each message's body says.
+struct ScriptedFunction;
 
-impl Named for Fates {
+impl Named for ScriptedFunction {
     const NAME: &'static str = "test";
 }
 
-impl BatchFunction for Fates {
+impl BatchFunction for ScriptedFunction {
     type Record = Message;
 
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
-        meet_fate(message).await
+        follow_script(message).await
     }
 }
 
-/// Handles a message as its body says, whatever happens to the others.
-async fn meet_fate(message: &Message) -> Result<(), Fault> {
+/// Handles a message as its body says.
+async fn follow_script(message: &Message) -> Result<(), Fault> {
     // Lets the other messages run in between.
     tokio::task::yield_now().await;
     match message.body.as_str() {
@@ -33,9 +33,8 @@ async fn meet_fate(message: &Message) -> Result<(), Fault> {
     }
 }
 
-/// Processes messages with these bodies within a time. Returns the answer to Lambda. The messages' ids are their
-/// indices.
-async fn told_within(time: Duration, bodies: &[&str]) -> Value {
+/// Processes messages with these bodies within a time. Returns the answer to Lambda. A message's id is its index.
+async fn answer_within(time: Duration, bodies: &[&str]) -> Value {
     let records: Vec<Value> = bodies
         .iter()
         .enumerate()
@@ -43,12 +42,12 @@ async fn told_within(time: Duration, bodies: &[&str]) -> Value {
         .collect();
     let batch = serde_json::from_value(json!({ "Records": records })).unwrap();
     let now = Duration::from_millis(u64::try_from(clock::now().as_millis()).unwrap());
-    let outcome = process(&Fates, batch, UNIX_EPOCH + now + time);
+    let outcome = process(&ScriptedFunction, batch, UNIX_EPOCH + now + time);
     json!(outcome.await)
 }
 
-async fn told(bodies: &[&str]) -> Value {
-    told_within(Duration::from_secs(10), bodies).await
+async fn answer(bodies: &[&str]) -> Value {
+    answer_within(Duration::from_secs(10), bodies).await
 }
 
 /// Returns the expected answer to Lambda if the messages with these indices fail.
@@ -58,10 +57,10 @@ fn failed(places: impl IntoIterator<Item = usize>) -> Value {
 }
 
 #[tokio::test]
-async fn whichever_of_ten_messages_fail_those_come_back_and_no_others() {
+async fn exactly_the_failed_messages_are_reported() {
     for subset in 0..1_u32 << 10 {
         let fails = |at: &usize| subset & (1 << at) != 0;
-        // A failure counts as one, whoever caused it.
+        // A failure is reported whether the message caused it or we did.
         let body = |at| {
             if !fails(&at) {
                 "good"
@@ -72,27 +71,27 @@ async fn whichever_of_ten_messages_fail_those_come_back_and_no_others() {
             }
         };
         let bodies: Vec<&str> = (0..10).map(body).collect();
-        assert_eq!(told(&bodies).await, failed((0..10).filter(fails)), "{bodies:?}");
+        assert_eq!(answer(&bodies).await, failed((0..10).filter(fails)), "{bodies:?}");
     }
 }
 
 #[tokio::test]
-async fn a_message_that_panics_comes_back_alone() {
+async fn only_the_message_that_panics_is_reported() {
     for place in 0..10 {
         let mut bodies = ["good"; 10];
         bodies[place] = "a panic of the test";
-        assert_eq!(told(&bodies).await, failed([place]));
+        assert_eq!(answer(&bodies).await, failed([place]));
     }
-    assert_eq!(told(&["a panic of the test"; 3]).await, failed(0..3));
+    assert_eq!(answer(&["a panic of the test"; 3]).await, failed(0..3));
 }
 
 #[tokio::test]
-async fn a_message_that_never_ends_comes_back_alone() {
-    let outcome = told_within(Duration::from_millis(400), &["good", "stuck", "good"]).await;
+async fn only_the_message_that_never_ends_is_reported() {
+    let outcome = answer_within(Duration::from_millis(400), &["good", "stuck", "good"]).await;
     assert_eq!(outcome, failed([1]));
 }
 
 #[tokio::test]
 async fn an_empty_batch_is_done() {
-    assert_eq!(told(&[]).await, failed([]));
+    assert_eq!(answer(&[]).await, failed([]));
 }

@@ -1,4 +1,4 @@
-//! Completion webhooks: one function for each kind of job, which differ in nothing but what a file says of itself.
+//! Completion webhooks: one function for each kind of job. They differ only in the fields that describe a file.
 
 use std::marker::PhantomData;
 
@@ -50,7 +50,7 @@ pub struct Completion {
     pub status: Option<ReportedStatus>,
     /// The delivered files; required for a completed job.
     pub files: Option<Vec<ClaimedFile>>,
-    /// What is said about a text.
+    /// Facts about the text, for books and articles.
     pub text: Option<TextFacts>,
     /// Why the job failed.
     pub error: Option<ReportedError>,
@@ -71,8 +71,8 @@ impl Completion {
     /// # Errors
     /// `INVALID_REQUEST` naming a missing field.
     fn report(self, list: &'static str) -> Result<(String, Report), Fault> {
-        let untold = if self.error.is_some() { ReportedStatus::Failed } else { ReportedStatus::Completed };
-        let report = match self.status.unwrap_or(untold) {
+        let default_status = if self.error.is_some() { ReportedStatus::Failed } else { ReportedStatus::Completed };
+        let report = match self.status.unwrap_or(default_status) {
             ReportedStatus::Processing => Report::Begun,
             ReportedStatus::Failed => {
                 let error = self.error.ok_or_else(|| Fault::field("error", "missing field error"))?;
@@ -87,11 +87,11 @@ impl Completion {
     }
 }
 
-/// The body of a completion, which is all that differs from one kind of job to another.
+/// The body of a completion. Only this differs from one kind of job to another.
 pub trait Reports: DeserializeOwned + JsonSchema + Into<Completion> + 'static {
-    /// Name of the function that takes it.
+    /// Name of the function that receives it.
     const FUNCTION: &'static str;
-    /// The route it comes by.
+    /// The route that it is sent to.
     const ROUTE: &'static str;
     /// One line about that route.
     const SUMMARY: &'static str;
@@ -101,7 +101,7 @@ pub trait Reports: DeserializeOwned + JsonSchema + Into<Completion> + 'static {
     const LIST: &'static str;
 }
 
-/// The function that takes completions with a body `B`, with what it works with.
+/// The function that receives completions with a body `B`, and its dependencies.
 pub struct Function<A: Adapters, B> {
     generators: Refreshed<WebhookSecrets>,
     jobs: A::Table,
@@ -126,7 +126,7 @@ where
     A: Adapters<Table: GetJob + GetFile + ApplyJobStep + WriteAudit, Bucket: ReadHead>,
     B: Reports,
 {
-    /// Checks the completion's signature, reads its body, and settles the job.
+    /// Checks the completion's signature, reads its body, and applies the report to the job.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let message = request.signed(&self.generators).await?;
         let (id, report) = request.json::<B>()?.into().report(B::LIST)?;
@@ -134,11 +134,11 @@ where
         let received = request.received(Source::Generator, message, id.as_str())?;
         let origin = request.origin_of(Actor::Service(Source::Generator.name().to_owned()));
         let sender = Sender { received: &received, origin, now: request.now };
-        let settled = apply_report(&self.jobs, &self.objects, B::KINDS, &id, &report, &sender).await;
-        if settled.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
+        let applied = apply_report(&self.jobs, &self.objects, B::KINDS, &id, &report, &sender).await;
+        if applied.as_ref().is_err_and(|fault| fault.code == Code::WebhookContentMismatch) {
             request.log.count("ReportsRefused");
         }
-        let status = settled?;
+        let status = applied?;
         request.log.field("job.status", status.name());
         Ok(Answer::plain(200, &Completed { success: true, status: status.name() }))
     }

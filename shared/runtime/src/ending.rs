@@ -69,7 +69,7 @@ mod tests {
     static ENDED_AFTER: AtomicU32 = AtomicU32::new(0);
 
     #[tokio::test]
-    async fn the_process_ends_behind_the_answer_during_which_that_was_asked_for() {
+    async fn the_process_ends_after_the_answer_during_which_its_end_was_requested() {
         let sending = service_fn(async |ask: bool| {
             if ask {
                 WANTED.store(true, Ordering::Relaxed);

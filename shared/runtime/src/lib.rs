@@ -1,9 +1,10 @@
 //! Everything between AWS Lambda and a handler.
 //!
-//! A function is a type: its dependencies, declared by [`function!`], and one of [`HttpFunction`], [`BatchFunction`] and
-//! [`ScheduleFunction`], which say what it is called and what it does with an event.
-//! This crate reads the settings, makes the clients, receives the events, calls the function's `handle`, shapes the answer
-//! and writes one log line. It is the only crate that names `lambda_*`.
+//! A function is a type. [`function!`] declares its dependencies, and it implements [`HttpFunction`], [`BatchFunction`] or
+//! [`ScheduleFunction`], whose `handle` processes one event.
+//!
+//! This crate reads the settings, creates the clients, receives the events, calls `handle`, sends the answer and writes
+//! one log line. It is the only crate that uses `lambda_*`.
 
 pub mod adapters;
 pub mod aws;

@@ -24,7 +24,7 @@ pub(crate) fn learn_stack(called: &str, function: &str) {
     let _ = STACK.set(stack.unwrap_or_default().to_owned());
 }
 
-/// What a handler adds to its log line.
+/// The fields and metrics that a handler adds to its log line.
 #[derive(Debug, Default)]
 pub struct RequestLog(Mutex<Noted>);
 

@@ -1,13 +1,16 @@
 //! Messages of a queue.
 
+use std::process::ExitCode;
+
 use consigne_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::batch::Record;
+use crate::batch::{Batch, Outcome, Record};
 use crate::log::RequestLog;
+use crate::run::WireHandler;
 
-/// One message. After its last receive SQS puts one that fails on the dead-letter queue.
+/// One message. SQS moves a message that keeps failing to the dead-letter queue.
 #[derive(Debug)]
 pub struct Message {
     /// Its body, as it was sent.
@@ -22,7 +25,7 @@ pub struct Message {
     pub log: RequestLog,
 }
 
-/// A message as Lambda hands it over. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
+/// A message as it stands in Lambda's event. Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RawMessage {
@@ -42,6 +45,10 @@ impl Record for Message {
     type Raw = RawMessage;
     const NOUN: &'static str = "message";
     const ORDERED: bool = false;
+
+    fn serve(name: &'static str, wire: WireHandler<Batch<RawMessage>, Outcome>) -> ExitCode {
+        crate::run::run(name, wire)
+    }
 
     fn read(raw: RawMessage, now: Timestamp) -> Self {
         let receives = raw.attributes.approximate_receive_count.and_then(|count| count.parse().ok()).unwrap_or(1);

@@ -24,19 +24,35 @@ use crate::wire::Wiring;
 /// Source: AWS Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
 const INIT: Duration = Duration::from_secs(9);
 
-/// The future that handles one event, boxed.
-pub(crate) type Work<'a, R> = Pin<Box<dyn Future<Output = Result<R, lambda_runtime::Error>> + Send + 'a>>;
+/// Handles one event. The outcome is the invocation's answer.
+///
+/// Boxed, so that [`run`] depends on the kind of event alone and not on the function. It is then compiled once, with
+/// this crate, instead of once more for every function.
+pub type Handler<E, R> = Box<dyn Fn(E, SystemTime) -> Handling<R> + Send + Sync>;
+
+/// An event while it is handled.
+pub type Handling<R> = Pin<Box<dyn Future<Output = Result<R, lambda_runtime::Error>> + Send>>;
+
+/// Wires a function, and gives what handles its events.
+pub type WireHandler<E, R> = Box<dyn FnOnce(&Start) -> Wiring<Handler<E, R>>>;
+
+/// Makes a handler of a function and of what it does with one event.
+pub(crate) fn handler<F, E, R, W>(function: F, process: fn(Arc<F>, E, SystemTime) -> W) -> Handler<E, R>
+where
+    F: Send + Sync + 'static,
+    E: 'static,
+    R: 'static,
+    W: Future<Output = Result<R, lambda_runtime::Error>> + Send + 'static,
+{
+    let function = Arc::new(function);
+    Box::new(move |event, deadline| Box::pin(process(function.clone(), event, deadline)))
+}
 
 /// Runs a function: wires it, then processes events until Lambda ends it.
 ///
 /// With the argument `--settings` it prints the settings the function reads instead.
-pub(crate) fn run<F, E, R>(
-    name: &'static str,
-    wire: impl FnOnce(&Start) -> Wiring<F>,
-    process: for<'a> fn(&'a F, E, SystemTime) -> Work<'a, R>,
-) -> ExitCode
+pub(crate) fn run<E, R>(name: &'static str, wire: WireHandler<E, R>) -> ExitCode
 where
-    F: Send + Sync + 'static,
     E: for<'de> Deserialize<'de> + Send + 'static,
     R: Serialize + Send + 'static,
 {
@@ -49,8 +65,8 @@ where
     runtime.block_on(async {
         log::learn_stack(&environment.variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(), name);
         let start = Start::new(environment);
-        let function = match InvocationBudget::new(INIT).run(async { wire(&start)?.await }).await {
-            Ok(function) => function,
+        let handler = match InvocationBudget::new(INIT).run(async { wire(&start)?.await }).await {
+            Ok(handler) => handler,
             Err(error) => return failed(name, &error),
         };
         if describing {
@@ -60,14 +76,10 @@ where
             return ExitCode::SUCCESS;
         }
         start.open_connections().await;
-        let function = Arc::new(function);
+        let handler = Arc::new(handler);
         let service = service_fn(move |event: LambdaEvent<E>| {
-            let function = function.clone();
-            async move {
-                let deadline = event.context.deadline();
-                let work = process(&function, event.payload, deadline);
-                budget::traced(event.context.xray_trace_id, work).await
-            }
+            let work = handler(event.payload, event.context.deadline());
+            budget::traced(event.context.xray_trace_id, work)
         });
         match Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent().await {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,8 @@
-//! Receives the ticks of a schedule.
+//! Receives the events of a schedule, called ticks.
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use consigne_core::{Fault, Timestamp};
@@ -12,14 +13,16 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::RequestLog;
+use crate::run::{WireHandler, handler};
+use crate::start::Start;
 use crate::wire::{Named, Wire};
 
 /// A function behind a schedule.
 pub trait ScheduleFunction: Named {
-    /// Processes one tick, and gives the invocation's answer.
+    /// Processes one tick. Returns the invocation's answer.
     ///
     /// # Errors
-    /// When the work could not be done; Lambda runs it twice more.
+    /// If the work could not be done. Lambda then invokes the function again, up to twice.
     fn handle(&self, tick: &Tick) -> impl Future<Output = Result<Value, Fault>> + Send;
 }
 
@@ -41,12 +44,25 @@ pub struct Scheduled {
 
 /// Runs a function behind a schedule.
 pub fn run<F: ScheduleFunction + Wire<AwsAdapters>>() -> ExitCode {
-    crate::run::run(F::NAME, F::wire, |function: &F, event, deadline| {
-        Box::pin(async move { Ok(process(function, &event, deadline).await?) })
-    })
+    let wire = |start: &Start| {
+        Ok(F::wire(start)?.map(|function| {
+            handler(function, |function: Arc<F>, event, deadline| async move {
+                Ok(process(&*function, &event, deadline).await?)
+            })
+        }))
+    };
+    serve(F::NAME, Box::new(wire))
 }
 
-/// Processes one tick.
+/// Receives ticks. Not generic, so that it is compiled once.
+fn serve(name: &'static str, wire: WireHandler<Scheduled, Value>) -> ExitCode {
+    crate::run::run(name, wire)
+}
+
+/// Processes one tick. Returns the invocation's answer.
+///
+/// # Errors
+/// Those of the function's `handle`; `INTERNAL` if it panics; `UNAVAILABLE` if it misses the deadline.
 pub async fn process<F: ScheduleFunction>(
     function: &F,
     event: &Scheduled,

@@ -8,10 +8,10 @@ use consigne_auth::{
     Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
     WebhookSecrets,
 };
-use consigne_core::Timestamp;
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
-use consigne_messaging::mail::{Application, MailTheme};
+use consigne_core::{Application, Timestamp};
+use consigne_messaging::mail::MailTheme;
 use consigne_outgoing::fetched_keys;
 use consigne_storage::Presigner;
 
@@ -21,7 +21,8 @@ use crate::http::Paging;
 use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::wire::Pending;
 
-/// Creates the dependencies of functions, one method each. Those that must be read from the network are given as [`Pending`].
+/// Creates the dependencies of functions, with one method for each. A method fails if a setting that it reads is missing
+/// or unusable. What must be read from the network is returned as [`Pending`].
 #[derive(Debug)]
 pub struct Start<A = AwsAdapters> {
     environment: EnvVars,
@@ -103,7 +104,7 @@ impl<A: Adapters> Start<A> {
         A::model(self)
     }
 
-    /// Returns the clock that a function waits by.
+    /// Returns the clock, with which a function also waits.
     pub fn clock(&self) -> Result<A::Clock, StartError> {
         Ok(A::clock(self))
     }
@@ -123,7 +124,7 @@ impl<A: Adapters> Start<A> {
         Ok(A::outgoing(self, self.private_endpoints()?))
     }
 
-    /// Returns where services are called.
+    /// Returns the addresses of the services behind the gateway.
     pub fn upstreams(&self) -> Result<Upstreams, StartError> {
         let private = self.environment.is_on(&settings::PRIVATE_UPSTREAMS);
         let text = self.environment.optional(&settings::UPSTREAMS).filter(|_| !self.environment.is_describing());
@@ -131,7 +132,7 @@ impl<A: Adapters> Start<A> {
         Ok(upstreams.map_err(|error| SettingError::new(&settings::UPSTREAMS, error.to_string()))?)
     }
 
-    /// Returns what calls services.
+    /// Creates the client that calls services behind the gateway.
     pub fn upstream(&self) -> Result<A::Outgoing, StartError> {
         Ok(A::outgoing(self, self.environment.is_on(&settings::PRIVATE_UPSTREAMS)))
     }
@@ -235,19 +236,19 @@ impl<A: Adapters> Start<A> {
         self.refreshed(&settings::STRIPE_SECRETS_ARN, example, |text| Ok(StripeSecrets::parse(text)?))
     }
 
-    /// Creates what mints the texts of API keys.
+    /// Creates the generator of API keys' texts.
     pub fn key_mint(&self) -> Result<Pending<KeyMint>, StartError> {
         let prefix = self.key_prefix()?;
         Ok(self.peppers()?.map(|peppers| KeyMint::new(prefix, peppers)))
     }
 
-    /// Creates what finds API keys by their texts.
+    /// Creates the finder of API keys by their texts.
     pub fn key_finder(&self) -> Result<Pending<KeyFinder>, StartError> {
         let (prefix, until) = (self.key_prefix()?, self.legacy_keys_until()?);
         Ok(self.peppers()?.map(move |peppers| KeyFinder::new(prefix, peppers, until)))
     }
 
-    /// Returns until when keys of an older installation work.
+    /// Returns when keys of an older installation stop working. `None` if none are accepted.
     fn legacy_keys_until(&self) -> Result<Option<Timestamp>, StartError> {
         let end = self.environment.optional(&settings::LEGACY_KEYS_UNTIL);
         let bad = || SettingError::new(&settings::LEGACY_KEYS_UNTIL, "must be a time such as 2027-01-31T00:00:00Z");

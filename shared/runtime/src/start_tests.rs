@@ -27,7 +27,7 @@ fn the_hosts_that_requests_will_call_are_known_from_the_dependencies() {
 }
 
 #[tokio::test]
-async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_describe() {
+async fn connections_open_during_the_start_but_not_to_list_settings() {
     let variables = [("TABLE_NAME", "t"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:1")];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let start = Start::new(EnvVars::fixed(variables));
@@ -41,12 +41,12 @@ async fn connections_are_opened_as_soon_as_they_are_known_of_and_not_only_to_des
 }
 
 #[test]
-fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
+fn without_a_sender_there_is_no_mail_service_and_a_malformed_one_is_refused() {
     let mailer = |from: &str| {
         let variables = [("MAIL_FROM", from), ("MAIL_CONFIGURATION_SET", "mails"), ("APPLICATION_URL", "https://a")];
         let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));
         let made = start.mailer().map(|mailer| mailer.is_some());
-        (made.map_err(|error| error.to_string()), start.theme().map(|paper| paper.brand).ok())
+        (made.map_err(|error| error.to_string()), start.theme().map(|theme| theme.brand).ok())
     };
     assert_eq!(mailer(""), (Ok(false), Some("Consigne".to_owned())));
     assert_eq!(mailer("Acme <no-reply@example.com>"), (Ok(true), Some("Acme".to_owned())));
@@ -57,7 +57,7 @@ fn without_a_sender_there_is_no_mail_service_and_with_an_odd_one_no_start() {
 }
 
 #[test]
-fn without_upstreams_a_function_starts_and_with_odd_ones_it_does_not() {
+fn upstreams_may_be_absent_and_malformed_ones_are_refused() {
     let started = |upstreams: &str, private: &str| {
         let variables = [("UPSTREAMS", upstreams), ("PRIVATE_UPSTREAMS", private)];
         let start = Start::new(EnvVars::fixed(variables.map(|(name, value)| (name.to_owned(), value.to_owned()))));

@@ -1,10 +1,13 @@
-//! Changes of the table, as its stream tells them.
+//! Changes of the table, from its stream.
+
+use std::process::ExitCode;
 
 use consigne_core::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::batch::Record;
+use crate::batch::{Batch, Outcome, Record};
 use crate::log::RequestLog;
+use crate::run::WireHandler;
 
 /// One change of the table. Source: AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB".
 #[derive(Debug)]
@@ -23,6 +26,10 @@ impl Record for Change {
     type Raw = Value;
     const NOUN: &'static str = "change";
     const ORDERED: bool = true;
+
+    fn serve(name: &'static str, wire: WireHandler<Batch<Value>, Outcome>) -> ExitCode {
+        crate::run::run(name, wire)
+    }
 
     fn read(raw: Value, now: Timestamp) -> Self {
         Self { new_image: raw["dynamodb"]["NewImage"].clone(), raw, now, log: RequestLog::default() }

@@ -1,7 +1,7 @@
-//! How a function is wired, in two phases: first whatever needs no answer from the network, then the rest.
+//! Creates a function in two phases: first the parts that need no answer from the network, then the others.
 //!
-//! A connection begins to open as soon as its adapter is made, and secrets take tens of milliseconds to be read. So every
-//! adapter must be made before the first secret is waited for: their connections open meanwhile.
+//! A connection begins to open as soon as its adapter is created, and reading secrets takes tens of milliseconds. So all
+//! adapters are created before the first secret is waited for, and their connections open meanwhile.
 //!
 //! The types enforce that. [`Wire::wire`] is not `async`, so it cannot wait; it gets secrets as [`Pending`]. The future that
 //! it returns waits for them, but cannot borrow the start, so it cannot make another adapter.
@@ -16,7 +16,7 @@ use crate::start::{Start, StartError};
 
 /// The one name of a function: that of its package, folder, binary and log lines.
 pub trait Named: Send + Sync + 'static {
-    /// The name.
+    /// The name, such as `key-verify`.
     const NAME: &'static str;
 }
 
@@ -25,7 +25,7 @@ pub trait Wire<A: Adapters>: Sized {
     /// Creates all parts that need no answer from the network. The result waits for the others.
     ///
     /// # Errors
-    /// When a setting is missing or unusable.
+    /// If a setting is missing or unusable.
     fn wire(start: &Start<A>) -> Wiring<Self>;
 }
 
@@ -62,9 +62,10 @@ impl<T> Future for Pending<T> {
     }
 }
 
-/// Declares a function: its dependencies, and by which method of [`Start`] each is made.
+/// Declares a function: its dependencies, and the method of [`Start`] that creates each.
 ///
-/// First all of them are made, in this order. Then those with `.await`, which are [`Pending`], are read one after the other.
+/// First all of them are created, in this order. Then those with `.await`, which are [`Pending`], are read one after the
+/// other.
 ///
 /// ```
 /// # use consigne_auth::SessionVerifier;
@@ -78,7 +79,7 @@ impl<T> Future for Pending<T> {
 #[macro_export]
 macro_rules! function {
     ($($(#[$doc:meta])* $field:ident: $type:ty = $make:ident($($setting:expr)?) $(.$wait:tt)?,)*) => {
-        /// The function, with what it works with.
+        /// The function and its dependencies.
         pub struct Function<A: $crate::Adapters> {
             $($(#[$doc])* $field: $type,)*
         }

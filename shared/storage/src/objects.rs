@@ -24,7 +24,7 @@ consigne_aws::service! {
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 }
 
-/// Longest time to read the requested start of an object once S3 has begun to answer. The invocation's deadline may
+/// Longest time to read the requested start of an object after S3 has begun to answer. The invocation's deadline can
 /// shorten it.
 const BEGINNING: Duration = Duration::from_secs(3);
 
@@ -39,8 +39,8 @@ impl Bucket {
     /// Creates an adapter for the bucket `name`.
     pub fn new(config: &AwsConfig, name: impl Into<String>) -> Self {
         let name = name.into();
-        // At an address other than AWS's, the bucket is part of the path, because a host name with the bucket in it
-        // need not resolve there.
+        // At an address other than that of AWS, the bucket is part of the path: there, a host name with the bucket in
+        // it may not resolve.
         let client = match &config.address {
             Some(address) => Client::based(config, format!("{address}/{name}")),
             None => Client::hosted(config, &format!("{name}.{}", S3::HOST)),
@@ -48,8 +48,8 @@ impl Bucket {
         Self { client, name }
     }
 
-    /// Returns the head of an object without bytes. S3 refuses every range of an empty object with 416, so this asks
-    /// without one.
+    /// Reads the head of an empty object. S3 refuses every range of an empty object with 416, so this requests no
+    /// range.
     async fn read_empty(&self, key: &str, version: Option<&str>) -> Result<Option<ObjectHead>, Fault> {
         let head = HeadObjectInput::builder().bucket(&self.name).key(key).set_version_id(version.map(str::to_owned));
         let head = match self.client.send(head).await {
@@ -115,7 +115,7 @@ impl Probe for Bucket {
 
 /// Reads the start of an answer: at most `length` bytes, even from a server that ignores ranges.
 async fn object_head(output: GetObjectOutput, length: u64) -> Result<ObjectHead, Fault> {
-    // `bytes 0-999/5000`: the number behind the slash is the size of the whole object.
+    // `bytes 0-999/5000`: the number after the slash is the size of the whole object.
     let whole = output.content_range.as_deref().and_then(|range| range.rsplit('/').next()?.parse().ok());
     let sent = output.content_length.and_then(|length| u64::try_from(length).ok());
     let (version, etag) = (output.version_id.unwrap_or_else(|| "null".to_owned()), unquoted(output.e_tag));

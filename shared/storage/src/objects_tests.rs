@@ -34,7 +34,7 @@ impl HttpConnector for Stalling {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_stalls_is_not_waited_for_for_ever() {
+async fn reading_an_object_that_stalls_times_out() {
     let config = AwsConfig {
         connector: SharedHttpConnector::new(Stalling),
         region: "eu-west-3".to_owned(),

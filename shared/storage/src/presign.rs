@@ -1,7 +1,7 @@
-//! Signs URLs that let whoever has them read or write one object for a while.
+//! Presigned URLs. Anyone who has such a URL can read or write one object for a while.
 //!
 //! They are signed with `aws-sigv4` directly. A function that only signs needs no S3 client, which would add two
-//! megabytes and make most of its start time. A test compares every URL byte for byte with the SDK's own.
+//! megabytes and most of the function's start time. A test compares every URL byte for byte with the SDK's own.
 //!
 //! Source: Amazon S3 API reference, "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)".
 
@@ -21,10 +21,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Characters to encode in a query: all but RFC 3986's unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// Characters to encode in a path: the same, except that the slashes of a key stay.
+/// Characters to encode in a path: the same, except the slashes of a key.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// Where the bucket is reached.
+/// The address of the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// On AWS: the bucket is part of the host name.
@@ -42,13 +42,14 @@ pub struct SignedUpload {
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// How long the credentials that sign URLs are valid. A signed URL ends with them, whatever expiry it states.
+/// The validity of the credentials that sign URLs. A signed URL stops working when they expire, even before its own
+/// expiry.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetime {
-    /// The moment at which the credentials end.
+    /// When the credentials expire.
     pub until: Timestamp,
-    /// Called when the credentials are too old to sign with, so that an execution environment with fresh ones takes
-    /// over.
+    /// Called when the credentials expire too soon to sign with them. It must end this execution environment, so that a
+    /// new one with fresh credentials takes over.
     pub when_over: fn(),
 }
 
@@ -76,10 +77,10 @@ impl Presigner {
         Self { lifetime, base, host, region: region.to_owned(), identity: credentials.into() }
     }
 
-    /// Returns how long a URL signed now is valid: `asked`, or less if the credentials end before.
+    /// Returns how long a URL that is signed now is valid: `asked`, or less if the credentials expire before.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if the credentials end in less than a minute. The next execution environment has fresh ones.
+    /// `UNAVAILABLE` if the credentials expire in less than a minute. The next execution environment has fresh ones.
     pub fn validity(&self, asked: Duration, now: Timestamp) -> Result<Duration, Fault> {
         let left = self.lifetime.until.since(now);
         if left < VALID_MIN {
@@ -91,7 +92,10 @@ impl Presigner {
 
     /// Signs a URL that reads one version of a file.
     ///
-    /// The URL sets name, type and disposition of the answer, whatever was stored with the object.
+    /// The URL sets name, type and disposition of the answer, independently of the object's metadata.
+    ///
+    /// # Errors
+    /// `INTERNAL` if signing fails.
     pub fn read(&self, file: &Readable, valid: Duration, now: Timestamp) -> Result<String, Fault> {
         let disposition = content_disposition(file);
         let query = [
@@ -106,6 +110,9 @@ impl Presigner {
     /// Signs a URL that uploads a pending file, once.
     ///
     /// S3 then refuses another length, another type, bytes that do not match the given SHA-256, and a second upload.
+    ///
+    /// # Errors
+    /// `INTERNAL` if signing fails.
     pub fn upload(&self, file: &File, valid: Duration, now: Timestamp) -> Result<SignedUpload, Fault> {
         let mut headers = vec![("content-type", file.media.name.to_owned()), ("if-none-match", "*".to_owned())];
         if let Some(sha256) = &file.sha256 {
@@ -163,8 +170,8 @@ impl Presigner {
     }
 }
 
-/// Builds `Content-Disposition` with the name as the person spelled it, and with the key's ASCII name for clients that
-/// cannot read that.
+/// Builds `Content-Disposition` with the name as the person wrote it, and with the key's ASCII name for clients that do
+/// not support the extended form.
 ///
 /// Source: RFC 6266, with RFC 8187 for the extended form.
 fn content_disposition(file: &Readable) -> String {

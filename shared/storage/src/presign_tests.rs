@@ -75,9 +75,9 @@ fn session_token() -> impl Strategy<Value = Option<String>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// Keys here contain any character, although real keys use few. The signer must not be the reason for that limit.
+    /// The keys here contain any character. Real keys use only a few, but the signer does not rely on that.
     #[test]
-    fn a_url_for_any_key_is_the_sdks(
+    fn a_url_for_any_key_equals_that_of_the_sdk(
         key in "[^/\\s\\p{Cc}][^\\p{Cc}]{0,80}", version in "[A-Za-z0-9._-]{1,40}", token in session_token(),
         at in 0_i64..4_000_000_000_000, valid in 1_u64..=604_800, endpoint in endpoint(),
     ) {
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn a_read_ticket_is_the_sdks(
+    fn a_url_for_reading_equals_that_of_the_sdk(
         name in "[^\\p{Cc}/]{1,60}", version in "[A-Za-z0-9._-]{1,40}", token in session_token(),
         at in 0_i64..4_000_000_000_000, valid in 1_u64..=3_600, endpoint in endpoint(),
     ) {
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn an_upload_ticket_is_the_sdks(
+    fn a_url_for_uploading_equals_that_of_the_sdk(
         size in 1_u64..5_000_000_000, sha256 in prop::option::of("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="),
         token in session_token(), at in 0_i64..4_000_000_000_000, valid in 1_u64..=3_600, endpoint in endpoint(),
     ) {
@@ -137,7 +137,7 @@ proptest! {
 }
 
 #[test]
-fn a_download_carries_the_persons_own_spelling_and_nothing_that_breaks_the_header() {
+fn a_download_has_the_persons_file_name_and_a_valid_header() {
     let disposition = |name, content_type| {
         let file = file(name, content_type, 1, None);
         content_disposition(&Readable { key: file.key, name: file.name, media: file.media, version: "v".to_owned() })
@@ -154,7 +154,7 @@ fn a_download_carries_the_persons_own_spelling_and_nothing_that_breaks_the_heade
 }
 
 #[test]
-fn a_ticket_never_outlives_the_credentials_it_is_signed_with() {
+fn a_signed_url_never_outlives_its_credentials() {
     let presigner = presigner(None, &Endpoint::Aws);
     let validity = |at| presigner.validity(Duration::from_hours(1), Timestamp::from_secs(at)).ok();
     assert_eq!(validity(0), Some(Duration::from_hours(1)));

@@ -35,7 +35,7 @@ pub fn person() -> UserId {
 
 /// Creates the records of a new organisation.
 pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
-    let org = Organisation::found("Acme", now).expect("it is a name");
+    let org = Organisation::create("Acme", now).expect("it is a name");
     let (id, user) = (org.id, owner.clone());
     NewOrg {
         org,
@@ -164,16 +164,16 @@ fn payment(name: &str) -> PaymentId {
 
 /// Creates the provider's report of a refund, for the payment with this name.
 pub fn refund(name: &str, refunded_cents: u64, now: Timestamp) -> ClawBack {
-    told(name, ClawBackCause::Refund { refunded_cents }, now)
+    claw_back(name, ClawBackCause::Refund { refunded_cents }, now)
 }
 
 /// Creates the provider's report of a dispute, for the payment with this name.
 pub fn dispute(name: &str, id: &str, cents: u64, state: DisputeState, now: Timestamp) -> ClawBack {
     let id = DisputeId::parse(id).expect("the id is plain");
-    told(name, ClawBackCause::Dispute { id, cents, state }, now)
+    claw_back(name, ClawBackCause::Dispute { id, cents, state }, now)
 }
 
-fn told(name: &str, cause: ClawBackCause, now: Timestamp) -> ClawBack {
+fn claw_back(name: &str, cause: ClawBackCause, now: Timestamp) -> ClawBack {
     ClawBack { payment: payment(name), cause, source: "evt_1".to_owned(), origin: provider(), now }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Sends a signed message with an id.
-    pub async fn tell(&self, url: &str, id: &str, body: &Value) -> Response {
+    pub async fn send_signed(&self, url: &str, id: &str, body: &Value) -> Response {
         let body = body.to_string().into_bytes();
         self.send(url, &self.sign(id, clock::now(), &body), body).await
     }
@@ -117,7 +117,7 @@ impl<'a> Generator<'a> {
     /// Requests an upload grant for a file of a job, with a new message id.
     pub async fn ask(&self, job: &Value, filename: &str, content_type: &str, size: usize) -> Response {
         let body = json!({ "filename": filename, "content_type": content_type, "size": size });
-        self.tell(url(job, "uploads_url"), &fresh_id(), &body).await
+        self.send_signed(url(job, "uploads_url"), &fresh_id(), &body).await
     }
 
     /// Uploads a file of a job. Returns the entry for it in a completion webhook.
@@ -147,14 +147,14 @@ impl<'a> Generator<'a> {
             _ => "texts",
         };
         let body = json!({ "generation_id": job["job_id"], "status": "completed", list: files });
-        self.tell(url(job, "callback_url"), id, &body).await
+        self.send_signed(url(job, "callback_url"), id, &body).await
     }
 
     /// Reports that a job has failed, with a message id.
     pub async fn fail(&self, job: &Value, id: &str) -> Response {
         let error = json!({ "code": "SAFETY", "message": "The prompt was refused" });
         let body = json!({ "generation_id": job["job_id"], "status": "failed", "error": error });
-        self.tell(url(job, "callback_url"), id, &body).await
+        self.send_signed(url(job, "callback_url"), id, &body).await
     }
 }
 

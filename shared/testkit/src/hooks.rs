@@ -42,7 +42,7 @@ pub fn event(kind: EventKind, now: Timestamp, facts: &Value) -> String {
 pub fn revoked(org: OrgId, now: Timestamp) -> SubscribedEvent {
     let facts = json!({ "org_id": org, "key_id": "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "name": "K", "actor": "user_ann1" });
     match DeliveryMessage::parse(&event(EventKind::KeyRevoked, now, &facts)) {
-        Ok(DeliveryMessage::Tell(heard)) => *heard,
+        Ok(DeliveryMessage::Event(subscribed)) => *subscribed,
         other => panic!("endpoints can subscribe to it: {other:?}"),
     }
 }
@@ -63,6 +63,6 @@ pub async fn plan(stack: &Stack, name: &str, secrets: &[&str], answers: &Value) 
 /// Returns the webhooks that the stand-in received for a name.
 pub async fn seen(stack: &Stack, name: &str) -> Vec<Value> {
     let url = format!("{}/_seen/{name}", stack.name("RECEIVER_URL"));
-    let told = stack.client.send("GET", &url, &[], Vec::new()).await.json();
-    told["webhooks"].as_array().cloned().unwrap_or_default()
+    let answer = stack.client.send("GET", &url, &[], Vec::new()).await.json();
+    answer["webhooks"].as_array().cloned().unwrap_or_default()
 }

@@ -19,11 +19,11 @@ pub struct Client {
 /// An HTTP response.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// Status.
+    /// HTTP status.
     pub status: u16,
-    /// Headers.
+    /// Response headers.
     pub headers: HeaderMap,
-    /// Body.
+    /// The whole body.
     pub bytes: Vec<u8>,
 }
 

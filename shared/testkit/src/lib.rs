@@ -1,4 +1,5 @@
-//! Support for tests: fakes of the ports, tokens, payloads, the deployed stack. Also writes the OpenAPI document.
+//! Support for tests: fakes of the ports, tokens, payloads, the deployed stack. Also writes the OpenAPI
+//! document and pages of docs/reference.
 
 // A test that cannot be set up must fail with a reason. Every `expect` here states one.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc)]
@@ -15,6 +16,7 @@ pub mod openapi;
 pub mod org_fixture;
 pub mod payload;
 pub mod pictures;
+pub mod reference;
 pub mod schemas;
 pub mod stack;
 pub mod stripe;

@@ -11,7 +11,7 @@ use crate::stack::Stack;
 
 /// A fault of a call to the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mischief {
+pub enum ModelFault {
     /// The answer is an error with a status, a code, and `Retry-After` in seconds.
     Status(u16, &'static str, Option<&'static str>),
     /// There is no answer.
@@ -30,7 +30,7 @@ pub enum Mischief {
     Terse,
 }
 
-impl Mischief {
+impl ModelFault {
     /// All faults, with the sort of trouble they count as. `None` if only the text itself is wrong.
     pub const ALL: [(Self, Option<Sort>); 17] = [
         (Self::Status(429, "rate_limit_exceeded", Some("7")), Some(Sort::Busy)),
@@ -144,23 +144,23 @@ impl StandIn {
     }
 
     /// Plans faults of the calls about a topic: those in `next`, one for each call, then `always`.
-    pub async fn fail(&self, topic: &str, next: &[Mischief], always: Option<Mischief>) {
-        let next: Vec<Value> = next.iter().map(|mischief| mischief.as_json()).collect();
-        let always = always.map_or(Value::Null, Mischief::as_json);
-        self.tell("faults", &json!({ "topic": topic, "next": next, "always": always })).await;
+    pub async fn fail(&self, topic: &str, next: &[ModelFault], always: Option<ModelFault>) {
+        let next: Vec<Value> = next.iter().map(|fault| fault.as_json()).collect();
+        let always = always.map_or(Value::Null, ModelFault::as_json);
+        self.post("faults", &json!({ "topic": topic, "next": next, "always": always })).await;
     }
 
     /// Returns the tasks of the calls about a topic, in order.
     pub async fn calls(&self, topic: &str) -> Vec<String> {
-        let told = self.tell("calls", &json!({ "topic": topic })).await;
-        serde_json::from_value(told["calls"].clone()).expect("calls are texts")
+        let answer = self.post("calls", &json!({ "topic": topic })).await;
+        serde_json::from_value(answer["calls"].clone()).expect("calls are texts")
     }
 
-    async fn tell(&self, what: &str, body: &Value) -> Value {
+    async fn post(&self, what: &str, body: &Value) -> Value {
         let url = format!("{}/_stand-in/{what}", self.address);
         let headers = [("content-type", "application/json")];
-        let told = self.client.send("POST", &url, &headers, body.to_string().into_bytes()).await;
-        assert_eq!(told.status, 200, "the stand-in answers");
-        told.json()
+        let answer = self.client.send("POST", &url, &headers, body.to_string().into_bytes()).await;
+        assert_eq!(answer.status, 200, "the stand-in answers");
+        answer.json()
     }
 }

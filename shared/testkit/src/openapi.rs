@@ -1,4 +1,5 @@
-//! The OpenAPI document, made from the handlers' own types. `make openapi` writes it; a test keeps it true.
+//! Generates the OpenAPI document from the handlers' own types. `make openapi` writes it, and a test checks that the
+//! committed file is up to date.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::functions::functions;
 
-/// Where the document lies, below the checkout.
+/// Path of the document, below the root of the checkout.
 pub const PATH: &str = "openapi.json";
 
-/// Refusals of every route.
+/// Error codes that every route can answer.
 const EVERYWHERE: [Code; 3] = [Code::InvalidRequest, Code::Internal, Code::Unavailable];
 
 /// Lists the operations of every function.
@@ -21,16 +22,16 @@ pub fn operations() -> Vec<Operation> {
     functions().iter().flat_map(|function| (function.operations)()).collect()
 }
 
-/// Writes the document.
+/// Returns the whole document.
 pub fn document() -> Value {
     let mut generator =
         SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into()).into_generator();
     let mut paths: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
     for operation in operations() {
         let (method, path) = operation.route.split_once(' ').expect("a route is a method and a path");
-        // OpenAPI knows no greedy parameter; its clients escape the slashes, which the gateway undoes.
+        // OpenAPI has no greedy parameters. Its clients escape the slashes, and API Gateway decodes them.
         let path = path.replace("+}", "}");
-        // Nor does it know a route for any method; the gateway's hands on these.
+        // Nor does it have routes for any method. These are the methods that the gateway forwards.
         let methods = if method == "ANY" { &METHODS[..] } else { &[method] };
         for method in methods {
             let described = describe(&operation, method, &mut generator);
@@ -43,7 +44,7 @@ pub fn document() -> Value {
         "info": {
             "title": "Consigne",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Private files per user, reached by short-lived tickets; API keys charged exactly once.",
+            "description": "Private files per user, read through short-lived signed URLs; API keys whose calls are charged exactly once.",
             "license": { "name": "MIT", "identifier": "MIT" },
         },
         "paths": paths,
@@ -55,11 +56,11 @@ pub fn document() -> Value {
                 "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
                 "signature": {
                     "type": "apiKey", "in": "header", "name": "webhook-signature",
-                    "description": "Standard Webhooks: with webhook-id and webhook-timestamp, or the same three beginning with svix",
+                    "description": "Standard Webhooks, together with webhook-id and webhook-timestamp. The names may begin with svix instead of webhook",
                 },
                 "stripe": {
                     "type": "apiKey", "in": "header", "name": "stripe-signature",
-                    "description": "Stripe's own: t=<time>,v1=<HMAC-SHA-256 of time and body>",
+                    "description": "Stripe's signature: t=<time>,v1=<HMAC-SHA-256 of time and body>",
                 },
                 "session": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Clerk session token" },
             },
@@ -82,10 +83,10 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
     if operation.idempotent {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 255 },
-            "description": "Two requests with one key are one request, for 24 hours",
+            "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
         }));
     }
-    // What a service behind the gateway takes and answers is its own.
+    // Body and answer of a call through the gateway are the service's own.
     let relayed = operation.caller == AuthScheme::Key;
     let answer = (operation.answer)(generator).to_value();
     let answer = if operation.envelope { enveloped(&answer) } else { answer };
@@ -95,9 +96,9 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
     });
     if relayed {
         responses = json!({ "default": {
-            "description": "Whatever the service answers, below 500", "content": { "*/*": { "schema": {} } },
+            "description": "The answer of the service, with any status below 500", "content": { "*/*": { "schema": {} } },
             "headers": { "X-Credits-Remaining": {
-                "description": "Credits left in the wallet the key spends", "schema": { "type": "integer" },
+                "description": "Credits left in the wallet that pays for the call", "schema": { "type": "integer" },
             } },
         } });
     }
@@ -132,7 +133,7 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
     described
 }
 
-/// Groups every refusal an operation may answer with by its status.
+/// Groups the error codes of an operation by their HTTP status.
 fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.to_vec();
     if operation.caller == AuthScheme::User {
@@ -193,7 +194,7 @@ fn error_schema(codes: &[&str]) -> Value {
     })
 }
 
-/// Makes an id out of a route: `POST /api/files/uploads` becomes `postFilesUploads`.
+/// Derives an operation id from a route: `POST /api/files/uploads` becomes `postFilesUploads`.
 fn operation_id(route: &str) -> String {
     let mut words = route.split([' ', '/', '-', '{', '}', '+']).filter(|word| !word.is_empty() && *word != "api");
     let first = words.next().unwrap_or_default().to_lowercase();

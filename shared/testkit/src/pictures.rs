@@ -1,4 +1,4 @@
-//! Generates small files of several types. Sizes are in bytes.
+//! Generates small files of several types, not only pictures. Sizes are in bytes.
 
 /// Returns a file that starts as a PNG of these dimensions in pixels, filled up to `size` bytes.
 ///

@@ -1,7 +1,8 @@
-//! The schemas of events, made from their types, and a validator for as much of JSON Schema as they use.
+//! Generates the schemas of events from their types, and validates events with them. The validator supports the part of
+//! JSON Schema that they use.
 //!
-//! `make openapi` writes them; a test keeps them true. Whatever is told on fakes is held against the files, so that no event
-//! can be told that its schema does not describe.
+//! `make openapi` writes the schemas, and a test checks that the committed files are up to date. The fakes validate every
+//! event that is published on them.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -51,12 +52,12 @@ const KEYWORDS: [&str; 20] = [
     "additionalProperties",
 ];
 
-/// Returns where the schema of a kind lies, below the checkout.
+/// Returns the path of a kind's schema, below the root of the checkout.
 pub fn path(kind: EventKind) -> String {
     format!("{FOLDER}/{}.json", kind.name())
 }
 
-/// Makes the schema of the `detail` of events of a kind.
+/// Returns the schema of the `detail` of events of a kind.
 pub fn document(kind: EventKind) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = kind.detail_schema(&mut settings.into_generator()).to_value();
@@ -67,11 +68,11 @@ pub fn document(kind: EventKind) -> Value {
     written(&schema)
 }
 
-/// Writes a schema as derived the way consumers read it.
+/// Simplifies a derived schema for its readers.
 ///
-/// An optional field is absent and never null, so no type is `null`. A list of alternatives that are one value each is an
-/// `enum`, which says everything about the type. Formats such as `uint64` are none of the standard's. Objects may always have
-/// more fields than are known.
+/// An optional field is absent and never null, so the type `null` is removed. Alternatives with one value each become an
+/// `enum`, which needs no type. Formats such as `uint64` are removed, because the standard does not define them. Objects
+/// may always have further fields.
 fn written(derived: &Value) -> Value {
     let Some(derived) = derived.as_object() else { return derived.clone() };
     let mut schema = derived.clone();

@@ -39,7 +39,8 @@ impl Stack {
         let text = std::fs::read_to_string(&path)
             .unwrap_or_else(|error| panic!("{}: {error}; `make up` starts the stack", path.display()));
         let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let names: HashMap<String, String> = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let names: HashMap<String, String> =
+            pairs.map(|(name, value)| (name.to_owned(), value.trim_matches('\'').to_owned())).collect();
         let pem = std::fs::read(&names["JWT_KEY_FILE"]).expect("JWT_KEY_FILE can be read");
         let name = |name: &str| names[name].clone();
         let issuer = Arc::new(Issuer::of_stack(&pem, name("JWT_KID"), name("JWT_ISSUER"), name("JWT_AZP")));

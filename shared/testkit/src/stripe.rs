@@ -69,7 +69,7 @@ impl<'a> Payments<'a> {
     }
 
     /// Sends a signed event.
-    pub async fn tell(&self, event: &Value) -> Response {
+    pub async fn send_event(&self, event: &Value) -> Response {
         let body = event.to_string();
         let (_, signature) = self.secrets.sign(clock::now(), body.as_bytes());
         self.send(&signature, body).await

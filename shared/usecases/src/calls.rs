@@ -4,11 +4,14 @@ use consigne_core::ports::{PageAsk, ReadCalls};
 use consigne_core::stats::{CountedCall, DaySpan};
 use consigne_core::{Fault, OrgId};
 
-/// Receipts in one page. Their counted fields take a quarter of a megabyte.
+/// Receipts in one page. The fields that are read of them have a quarter of a megabyte.
 const PAGE: u32 = 1_000;
 
-/// Passes an organisation's receipts of some days to `count`, oldest first. Reads one page and then further ones while
-/// `has_time` returns true. Returns where to continue if there is more.
+/// Passes an organisation's receipts of some days to `count`, oldest first. Reads at least one page, and further pages
+/// while `has_time` returns true. Returns the position from which to continue, if there are more.
+///
+/// # Errors
+/// `UNAVAILABLE` if the table does not answer.
 pub async fn read_calls<F: ReadCalls>(
     calls: &F,
     org: OrgId,

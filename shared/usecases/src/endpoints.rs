@@ -1,4 +1,4 @@
-//! Changes a webhook endpoint, and checks where its URL leads.
+//! Changes a webhook endpoint, and checks the addresses of its URL.
 
 use consigne_core::endpoints::{Endpoint, EndpointStep, HookUrl, endpoint_not_found};
 use consigne_core::idempotency::{WriteOutcome, key_reused};
@@ -7,19 +7,20 @@ use consigne_core::{EndpointId, Fault, OrgId};
 
 use crate::ConflictRetry;
 
-/// How a change of an endpoint ended.
+/// The outcome of a change of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Changed {
     /// The endpoint as it is now: changed, or unchanged if there was nothing to change.
     Applied(Box<Endpoint>),
-    /// The same request made the change before. This is the `result` recorded with it.
+    /// An earlier try of the request made the change. This is its recorded `result`.
     Replayed(String),
 }
 
 /// Reads an endpoint and writes the step that `step` computes from it. If `step` returns `None`, nothing is written.
 ///
 /// # Errors
-/// `NOT_FOUND`, the errors of `step`, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` if the endpoint keeps changing.
+/// `NOT_FOUND` if the organisation has no such endpoint; those of `step`; `IDEMPOTENCY_MISMATCH` if the idempotency key
+/// was used with a different request; `UNAVAILABLE` if the endpoint keeps changing.
 pub async fn change<F: GetEndpoint + ChangeEndpoint>(
     endpoints: &F,
     org: OrgId,
@@ -39,11 +40,12 @@ pub async fn change<F: GetEndpoint + ChangeEndpoint>(
     }
 }
 
-/// Refuses a URL whose host name resolves to an address that must not be called. Accepts a name that does not resolve
-/// yet, because every delivery checks the address again when it connects. `private` allows private addresses.
+/// Requires that the host name of a URL resolves only to addresses that may be called. A name that does not resolve yet
+/// is accepted, because every delivery checks the addresses again when it connects. With `private`, private addresses
+/// are allowed.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming `url`, and `UNAVAILABLE` if the resolver does not answer.
+/// `INVALID_REQUEST` naming `url` if an address must not be called; `UNAVAILABLE` if the resolver does not answer.
 pub async fn require_reachable(url: &HookUrl, resolver: &impl ResolveHost, private: bool) -> Result<(), Fault> {
     let addresses = if url.is_named() { resolver.resolve_host(url.host()).await? } else { Vec::new() };
     url.require_public(&addresses, private)

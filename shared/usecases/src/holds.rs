@@ -11,26 +11,26 @@ use consigne_core::ports::{GetHold, GetKey, OpenHold, ResolveHold};
 
 use crate::ConflictRetry;
 
-/// How the opening of a hold ended. Only `Opened` has changed anything.
+/// The outcome of opening a hold. Only `Opened` means that something was written.
 #[derive(Debug)]
 pub enum HoldOpened {
     /// The hold that was opened.
     Opened(Hold),
-    /// The hold that the same request opened before.
+    /// The hold that an earlier try of the request opened.
     Replayed(Hold),
-    /// The idempotency key was used with another request.
+    /// The idempotency key was used with a different request.
     KeyReused,
     /// Why the key or its wallet refuses the hold.
     Refused(Refusal),
 }
 
-/// Opens a hold with the key whose text is `text`.
+/// Opens a hold on the wallet of a key. `text` is the key's text, under which the finder has cached it.
 ///
-/// A test key may have got a new payer since the finder cached the old one. The key is then read again, the cache is
-/// corrected, and the hold is opened on the new payer's wallet.
+/// A test key may have a new payer since the finder cached the key. Then the key is read again, the cache is corrected,
+/// and the hold is opened on the new payer's wallet.
 ///
 /// # Errors
-/// `NOT_FOUND` if the key no longer exists, and `UNAVAILABLE`.
+/// `NOT_FOUND` if the key no longer exists; `UNAVAILABLE` if its payer keeps changing or the table does not answer.
 pub async fn open<F: GetKey + OpenHold>(
     finder: &KeyFinder,
     keys: &F,
@@ -52,7 +52,7 @@ pub async fn open<F: GetKey + OpenHold>(
                 }
                 facts.spender = key.spender;
                 finder.correct(text, &facts, opening.ask.now).await;
-                opening.respend(facts);
+                opening.set_key(facts);
             }
         }
     }
@@ -60,11 +60,11 @@ pub async fn open<F: GetKey + OpenHold>(
 
 /// Ends a hold as `how` says.
 ///
-/// If the provider failed, but the day's refunds are used up, the hold ends all the same and gives nothing back. If it
-/// stayed open, it would time out, and `sweep` would give all of it back without counting it.
+/// If the provider failed but the day's refunds are used up, the hold is ended without a refund. It must not stay open:
+/// it would time out, and `sweep` would give all of it back without counting a refund.
 ///
 /// # Errors
-/// `NOT_FOUND`, the errors of [`Hold::resolve`], and `UNAVAILABLE` if the hold keeps changing.
+/// `NOT_FOUND` if there is no such hold; those of [`Hold::resolve`]; `UNAVAILABLE` if the hold keeps changing.
 pub async fn resolve<F: GetHold + ResolveHold>(
     holds: &F,
     id: HoldId,
@@ -83,11 +83,11 @@ pub async fn resolve<F: GetHold + ResolveHold>(
     }
 }
 
-/// Ends a hold as [`resolve`] does, and records its call. The caller has just opened the hold, so it is read only after
-/// a lost answer or a conflict.
+/// Ends a hold like [`resolve`], and records its call. The caller has just opened the hold, so it is read only after a
+/// lost answer or a conflict.
 ///
 /// # Errors
-/// Those of [`resolve`], and the table's own error if it fails twice.
+/// Those of [`resolve`], and that of the table if its write fails twice.
 pub async fn resolve_opened<F: GetHold + ResolveHold>(
     holds: &F,
     opened: &Hold,
@@ -99,10 +99,10 @@ pub async fn resolve_opened<F: GetHold + ResolveHold>(
     let (mut hold, mut failed) = (opened.clone(), false);
     loop {
         let Some(step) = hold.resolve(how, by)? else { return Ok(hold) };
-        let step = step.telling(call);
+        let step = step.with_call(call);
         match holds.resolve_hold(&step).await {
             Ok(ResolutionOutcome::Resolved) => return Ok(step.hold),
-            // These refunds have no daily limit, so `NoMoreRefunds` does not happen.
+            // `NoMoreRefunds` does not happen, because these refunds have no daily limit.
             Ok(ResolutionOutcome::NoMoreRefunds | ResolutionOutcome::Conflict) => retry.wait().await?,
             Err(fault) if failed => return Err(fault),
             Err(_) => failed = true,

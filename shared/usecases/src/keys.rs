@@ -8,17 +8,20 @@ use consigne_core::{Fault, KeyId, OrgId};
 
 use crate::ConflictRetry;
 
-/// How a change of a key ended.
+/// The outcome of a change of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Changed {
     /// The key as it is now: changed, or unchanged if there was nothing to change.
     Applied(Box<ApiKey>),
-    /// The same request made the change before. This is the `result` recorded with it.
+    /// An earlier try of the request made the change. This is its recorded `result`.
     Replayed(String),
 }
 
 impl Changed {
-    /// Returns the key after a step without an idempotency key. Such a step cannot have been replayed.
+    /// Returns the key after a step without an idempotency key.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the step was replayed, which is impossible without an idempotency key.
     pub fn key(self) -> Result<ApiKey, Fault> {
         match self {
             Self::Applied(key) => Ok(*key),
@@ -30,7 +33,8 @@ impl Changed {
 /// Reads a key and writes the step that `step` computes from it. If `step` returns `None`, nothing is written.
 ///
 /// # Errors
-/// `NOT_FOUND`, the errors of `step`, `IDEMPOTENCY_MISMATCH`, and `UNAVAILABLE` if the key keeps changing.
+/// `NOT_FOUND` if the organisation has no such key; those of `step`; `IDEMPOTENCY_MISMATCH` if the idempotency key was
+/// used with a different request; `UNAVAILABLE` if the key keeps changing.
 pub async fn change<F: GetKey + ChangeKey>(
     keys: &F,
     org: OrgId,

@@ -1,7 +1,7 @@
-//! Steps on the table and the bucket that several functions share.
+//! Use cases: operations on the table and the bucket that several functions share.
 //!
-//! `consigne-core` decides: it computes a step from what was read. A use case here reads, lets the step be computed and
-//! writes it on condition that nothing has changed since. If another writer was faster, it starts again.
+//! A use case reads records, lets `consigne-core` compute a step from them, and writes the step on condition that the
+//! records have not changed since. After a conflict it starts again.
 
 pub mod calls;
 pub mod endpoints;

@@ -11,7 +11,8 @@ use crate::ConflictRetry;
 /// Changes a member's role at the request of the member `by`. Returns the member with the new role.
 ///
 /// # Errors
-/// `NOT_FOUND`, `ROLE_REQUIRED`, `CONFLICT` for the last owner, and `UNAVAILABLE` if the membership keeps changing.
+/// `NOT_FOUND` if the person is not a member; `ROLE_REQUIRED` if the role of `by` does not allow it; `CONFLICT` for the
+/// last owner; `UNAVAILABLE` if the membership keeps changing.
 pub async fn assign<F: GetMember + ChangeRole>(
     orgs: &F,
     user: &UserId,
@@ -31,7 +32,7 @@ pub async fn assign<F: GetMember + ChangeRole>(
     }
 }
 
-/// Ends a membership at the request of the member `by`. Returns the member as they were.
+/// Ends a membership at the request of the member `by`. Returns the membership as it was.
 ///
 /// # Errors
 /// Those of [`assign`].

@@ -1,4 +1,4 @@
-//! Migrates the keys of an older installation, tells their owners, and revokes what they have not replaced in time.
+//! Migrates the keys of an older installation, notifies their owners, and revokes keys that were not replaced in time.
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::events::EventData;
@@ -18,12 +18,12 @@ use crate::keys::change;
 
 /// Number of keys in one page.
 const PAGE: u32 = 100;
-/// Why a key is not migrated whose text belongs to another key.
+/// Why a key with the text of another key is not migrated.
 const TAKEN: &str = "its text is that of another key";
 /// The service that revokes keys that were not replaced in time.
 const REVOKER: &str = "migration-deadline";
 
-/// What migrating a key takes.
+/// What a migration of a key would write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Plan {
     /// Nothing: an earlier run has migrated the key.
@@ -43,31 +43,31 @@ pub struct Carrying {
     pub key: MigratedKey,
 }
 
-/// What became of the migration of a key.
+/// The outcome of migrating a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CarryOutcome {
     /// The key was migrated by these writes.
     Applied(Box<Carrying>),
-    /// An earlier run had migrated the key. It was left as it is.
+    /// An earlier run had migrated the key. Nothing was written.
     AppliedBefore(Box<ApiKey>),
     /// The key cannot be migrated, for this reason.
     Problem(&'static str),
 }
 
-/// What became of a migration that was due.
+/// The outcome of advancing a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
     /// Its owner was notified.
     Announced,
     /// Its owner was reminded.
     Reminded,
-    /// It has ended. This many keys were revoked, now or by a run that was cut short.
+    /// It has ended. This many keys were revoked, now or by an earlier run that was interrupted.
     Ended(u64),
-    /// It was not due, or another writer was faster.
+    /// Nothing was changed: it was not due, or another writer was faster.
     Left,
 }
 
-/// Works out what migrating a key takes, without writing anything.
+/// Computes what a migration of a key would write, without writing anything.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the table does not answer.
@@ -87,7 +87,7 @@ pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
     let (org, member) = match table.get_org(key.org).await? {
         Some(_) => match (table.get_member(key.org, &legacy.owner).await?, &legacy.place) {
             (Some(_), _) => (None, None),
-            (None, Place::Here(_)) => return Ok(Plan::Problem("its owner is no member of the organisation")),
+            (None, Place::Here(_)) => return Ok(Plan::Problem("its owner is not a member of the organisation")),
             (None, Place::Former(_)) => (None, Some(legacy.member(OrgRole::Developer, by))),
             (None, Place::Personal) => (None, Some(legacy.member(OrgRole::Owner, by))),
         },
@@ -104,7 +104,7 @@ pub async fn plan<F: GetKey + FindKey + GetOrg + GetMember>(
     Ok(Plan::Carry(Box::new(Carrying { org, key: MigratedKey { key, pointer, member, audit } })))
 }
 
-/// Migrates a key, unless that was done before. If it is cut short, another call does the rest.
+/// Migrates a key, unless an earlier run has. If a call is interrupted, another call does the rest.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the table does not answer, or if the key's organisation or pepper keeps changing.
@@ -113,7 +113,7 @@ pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + M
     legacy: &LegacyKey,
     by: &ChangeContext<'_>,
 ) -> Result<CarryOutcome, Fault> {
-    let mut retry = ConflictRetry::of("what the key is carried over to, or its pepper,");
+    let mut retry = ConflictRetry::of("the key's organisation or pepper");
     loop {
         let carrying = match plan(table, legacy, by).await? {
             Plan::Carry(carrying) => carrying,
@@ -131,8 +131,8 @@ pub async fn carry_over<F: GetKey + FindKey + GetOrg + GetMember + CreateOrg + M
     }
 }
 
-/// Takes a migration to its next stage, if its time has come. If it is cut short, another call does the rest; a further
-/// call does nothing.
+/// Advances a migration to its next stage, if that is due. If a call is interrupted, another call does the rest. A call
+/// too many does nothing.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the table does not answer or a key keeps changing.
@@ -149,13 +149,13 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     let (step, advance) = match migration.stage {
         Stage::Carried if !left.is_empty() => {
             let next = Stage::Announced(today);
-            let tell = |deadline| migration.tell(EventData::KeyMigrationStarted, deadline, &left, now);
-            (migration.step(next, next.deadline().map(tell)), Advance::Announced)
+            let notification = |deadline| migration.notification(EventData::KeyMigrationStarted, deadline, &left, now);
+            (migration.step(next, next.deadline().map(notification)), Advance::Announced)
         }
         Stage::Announced(_) if !left.is_empty() => {
             let next = Stage::Reminded(today);
-            let tell = |deadline| migration.tell(EventData::KeyMigrationReminder, deadline, &left, now);
-            (migration.step(next, next.deadline().map(tell)), Advance::Reminded)
+            let notification = |deadline| migration.notification(EventData::KeyMigrationReminder, deadline, &left, now);
+            (migration.step(next, next.deadline().map(notification)), Advance::Reminded)
         }
         Stage::Carried | Stage::Announced(_) | Stage::Reminded(_) => {
             let mut revoked = keys.iter().filter(|key| was_revoked_here(key)).count() as u64;
@@ -169,7 +169,7 @@ pub async fn advance<F: ListKeys + GetKey + ChangeKey + StepMigration>(
     Ok(if table.step_migration(&step).await?.is_committed() { advance } else { Advance::Left })
 }
 
-/// Notifies the owner of a migration, unless that was done before. Returns whether it was done now.
+/// Notifies the owner of a migration, unless they were notified before. Returns whether they were notified now.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the table does not answer.
@@ -186,7 +186,7 @@ pub async fn announce<F: GetMigration + ListKeys + GetKey + ChangeKey + StepMigr
     }
 }
 
-/// Returns the keys of a migration in their current state.
+/// Returns the current records of a migration's keys.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the table does not answer.
@@ -203,7 +203,8 @@ pub async fn keys_of<F: ListKeys>(table: &F, id: &MigrationId) -> Result<Vec<Api
     }
 }
 
-/// Revokes a key, unless it was replaced or revoked in the meantime. Returns whether this service has revoked it.
+/// Revokes a key, unless it was replaced or revoked in the meantime. Returns whether the key is revoked by this
+/// service, now or by an earlier run.
 async fn revoke<F: GetKey + ChangeKey>(table: &F, key: &ApiKey, now: Timestamp) -> Result<bool, Fault> {
     let origin = Origin { actor: service(), ip: None, user_agent: None };
     let by = ChangeContext { origin: &origin, now };

@@ -1,4 +1,4 @@
-//! Optimistic concurrency: what to do when another writer was faster.
+//! Optimistic concurrency: the retry after a conflict, when another writer was faster.
 
 use consigne_aws::Backoff;
 use consigne_core::Fault;
@@ -19,7 +19,7 @@ pub struct ConflictRetry {
 }
 
 impl ConflictRetry {
-    /// Starts the tries of a change. `what` names its subject in the error: "the key", "the hold".
+    /// Starts the tries of a change. `what` is its subject in the error: "the key", "the hold".
     pub fn of(what: &'static str) -> Self {
         Self { what, backoff: Backoff::of_conflicts() }
     }
@@ -32,7 +32,7 @@ impl ConflictRetry {
         if self.backoff.wait().await {
             return Ok(());
         }
-        Err(Fault::unavailable(format!("{} kept changing until the time was up", self.what)))
+        Err(Fault::unavailable(format!("{} kept changing until the invocation's time was up", self.what)))
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn tries_go_on_until_the_deadline_and_leave_time_for_the_answer() {
+    async fn tries_continue_until_the_deadline_and_leave_time_for_the_answer() {
         let budget = InvocationBudget::new(Duration::from_secs(10));
         let began = tokio::time::Instant::now();
         let (tries, fault) = budget

@@ -1,4 +1,4 @@
-//! Checks an upload that has arrived, whether S3's event announced it or `sweep` found it, and finishes deletions.
+//! Checks uploads that have arrived, by an event of S3 or as `sweep` finds them, and finishes deletions.
 
 use consigne_core::files::{Arrival, File, Finding, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, inspect};
 use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
@@ -6,16 +6,16 @@ use consigne_core::{Fault, Timestamp};
 
 use crate::jobs::follow;
 
-/// What became of an upload.
+/// The outcome of checking an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// It is what was declared, and is kept.
+    /// It has the declared type and is kept.
     Ready,
-    /// It is something else, and was removed.
+    /// It has another type and was removed.
     Rejected,
-    /// There is no object under the key any more. The reserved bytes were given back.
+    /// The object no longer exists. The reserved bytes were released.
     Gone,
-    /// Another writer changed the record first, and nothing was done.
+    /// Another writer has changed the record first. Nothing was done.
     Conflict,
 }
 
@@ -29,20 +29,23 @@ pub enum ArrivalSource<'a> {
         /// The event's place in the order of its key's events.
         sequencer: &'a str,
     },
-    /// By `sweep`, which looked into the bucket because the record was due. Once the record is no longer due, nobody
-    /// looks again.
+    /// By `sweep`, which looked into the bucket because the record was due. Once the record is no longer due, `sweep`
+    /// does not look again.
     Look,
 }
 
 /// Checks the object that a pending file waits for, and moves the file to its next status.
 ///
-/// Running it twice is safe: the second run meets a conflict. A rejected object is removed in the end, wherever a run
-/// is cut short. After an event, the record is rejected first, and a redelivered event finds it rejected and removes
-/// the version. After a look, the version is removed first, because nobody looks at a rejected record again. If that
-/// run is cut short, the next look finds no object and ends the grant as unused.
+/// Running it twice is safe: the second run gets a conflict. A rejected object is removed in the end, even if a run is
+/// interrupted:
+///
+/// * After an event, the record is rejected first. If the run is interrupted then, the redelivered event finds the
+///   rejected record and removes the version.
+/// * After a look, the version is removed first, because `sweep` does not look at a rejected record. If the run is
+///   interrupted then, the next look finds no object and ends the grant as unused.
 ///
 /// # Errors
-/// `UNAVAILABLE` if the bucket or the table does not answer. The caller can safely try again.
+/// `UNAVAILABLE` if the bucket or the table does not answer. The caller can safely retry.
 pub async fn check_arrival(
     files: &(impl ApplyTransition + GetJob),
     objects: &(impl ReadHead + RemoveVersion),
@@ -83,9 +86,10 @@ pub async fn check_arrival(
     }
 }
 
-/// Finishes the deletion of a file whose record says that it is being deleted: removes its version, then ends its record.
+/// Finishes the deletion of a file that is marked as deleted: removes its version, then ends its record.
 ///
-/// Running it twice is safe. If S3's event about the removal is faster, the record has changed and nothing is left to do.
+/// Running it twice is safe. If S3's event about the removal was handled first, the record has changed, and this does
+/// nothing.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the bucket or the table does not answer. The file stays due, so `sweep` tries again.

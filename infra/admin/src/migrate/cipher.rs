@@ -63,8 +63,8 @@ fn parts(sealed: &str, iv: Option<&str>) -> Option<([u8; BLOCK], Zeroizing<Vec<u
     Some((iv.try_into().ok()?, Zeroizing::new(text)))
 }
 
-/// Decodes hex, or base64 of either alphabet. Of random 16 bytes in base64, less than one in ten thousand million looks
-/// like hex.
+/// Decodes hex, or base64 of either alphabet. A text that could be both counts as hex. The chance that 16 random bytes in
+/// base64 look like hex is below one in ten thousand million.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     if text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         let digits = text.as_bytes().chunks(2);

@@ -73,8 +73,8 @@ impl Reader {
         id.map_or_else(|| format!("line {number}"), str::to_owned)
     }
 
-    /// Returns whether a text contains a key's text anywhere. A key's first word does not count if it is the end of
-    /// another word, as in `task_`.
+    /// Returns whether a text contains a key's text anywhere. The prefix does not count at the end of another word, such as
+    /// `sk_` in `task_`.
     fn shows_a_key(&self, text: &str) -> bool {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let words = [KeyMode::Production, KeyMode::Test].map(|environment| self.prefix.of(environment));

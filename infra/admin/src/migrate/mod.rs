@@ -26,31 +26,40 @@ use zeroize::Zeroizing;
 
 use crate::input::given;
 use crate::operator::{Operator, table_failed, work};
+use crate::report;
 use crate::stack_env::Which;
 use cipher::Cipher;
 use export::{Reader, Unfit};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  consigne migrate-keys export.jsonl --dry-run
+  consigne --stack consigne --region eu-west-3 migrate-keys export.jsonl --key-file key.hex --yes
+
+It prints JSON with and without --json: a line for each row with a problem, and the counts on the last line.")]
 pub(crate) struct Options {
     /// The export: one JSON object per line.
     export: PathBuf,
-    /// Print what would be done, row by row, and write nothing.
+    /// Print what would be done, row by row, and write nothing. Without it, --yes is needed on every stack.
     #[arg(long)]
     dry_run: bool,
-    /// Confirm that the keys are to be migrated.
-    #[arg(long, conflicts_with = "dry_run")]
-    yes: bool,
     /// File with the key that decrypts the texts, 32 bytes in hex or base64. Without it, a line of standard input is
     /// read.
     #[arg(long)]
     key_file: Option<PathBuf>,
 }
 
-pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
-    if !options.dry_run && !options.yes {
+pub(crate) fn run(which: &Which, options: &Options) -> report::Outcome {
+    if options.dry_run && which.agreed() {
+        return Err("--dry-run writes nothing, and --yes writes; give one of them.".to_owned());
+    }
+    if !options.dry_run && !which.agreed() {
         return Err("Nothing was done. Read what `--dry-run` prints, then run it with `--yes`.".to_owned());
     }
-    let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name])?;
+    let names = ["TABLE_NAME", PEPPER_SECRET_ARN.name, KEY_PREFIX.name];
+    // `--yes` answers the question that other changes ask.
+    let operator = Operator::named(which, &names)?;
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
     let prefix =
         KeyPrefix::parse(&operator.setting(&KEY_PREFIX)?).ok_or("KEY_PREFIX is not a valid prefix of keys.")?;
@@ -73,7 +82,7 @@ pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
             }
         }
         report.owners_told = migrator.announce().await.map_err(|fault| cut_short(&report, &fault))?;
-        Ok(report.render())
+        Ok(report::Report::lines(report.render()))
     })
 }
 
@@ -135,7 +144,8 @@ impl Migrator {
         if !self.seen.pointers.insert(legacy.text.pointer.clone()) {
             return Ok(problem("another row of the export has the same text"));
         }
-        let by = ChangeContext { origin: self.operator.origin(), now: self.now };
+        let origin = self.operator.origin().map_err(Fault::internal)?;
+        let by = ChangeContext { origin, now: self.now };
         let carrying = if self.dry {
             match plan(&self.table, &legacy, &by).await? {
                 Plan::Carry(carrying) => carrying,

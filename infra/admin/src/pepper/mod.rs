@@ -19,8 +19,10 @@ use consigne_runtime::settings::PEPPER_SECRET_ARN;
 use consigne_storage::Table;
 use serde_json::{Value, json};
 
+use crate::grid::Grid;
 use crate::input::given;
 use crate::operator::{Operator, table_failed, work};
+use crate::report::{Outcome, Report};
 use crate::secret::{Held, StoredSecret, Unreplaced, random};
 use crate::stack_env::Which;
 use kept::{Bar, Kept};
@@ -31,6 +33,10 @@ const INDEX_LAG: Duration = Duration::from_secs(5);
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show the live peppers by version, and which can be retired. Never shows a pepper.
+    #[command(after_help = "\
+Examples:
+  consigne pepper status
+  consigne pepper status --json")]
     Status,
     /// Create a new pepper, which is not current yet.
     Add,
@@ -48,20 +54,39 @@ pub(crate) enum Command {
     },
 }
 
-pub(crate) fn run(which: &Which, command: &Command) -> Result<String, String> {
-    let operator = Operator::of_stack(which, &["TABLE_NAME", PEPPER_SECRET_ARN.name])?;
+pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
+    let names = ["TABLE_NAME", PEPPER_SECRET_ARN.name];
+    let operator = match command {
+        Command::Status => Operator::of_stack(which, &names)?,
+        Command::Add => Operator::to_change(which, &names, "Add a pepper")?,
+        Command::Legacy => Operator::to_change(which, &names, "Add the pepper of an older installation")?,
+        Command::Promote { version } => {
+            Operator::to_change(which, &names, &format!("Make pepper {version} the current one"))?
+        }
+        Command::Retire { version } => {
+            Operator::to_change(which, &names, &format!("Retire pepper {version} for good"))?
+        }
+    };
     let (table, secret) = (operator.table()?, operator.secret(&PEPPER_SECRET_ARN)?);
     let store = PepperStore { operator, table, secret };
     work(async {
         let held = store.secret.read().await?;
         let kept = Kept::parse(&held.text)?;
-        match command {
-            Command::Status => store.status(&kept).await,
-            Command::Add => store.add(&held, kept).await,
-            Command::Legacy => store.take_legacy(&held, kept).await,
-            Command::Promote { version } => store.promote(&held, kept, *version).await,
-            Command::Retire { version } => store.retire(&held, kept, *version).await,
-        }
+        let (done, facts) = match command {
+            Command::Status => return store.status(&kept).await,
+            Command::Add => {
+                let (version, text) = store.add(&held, kept).await?;
+                (text, json!({ "version": version, "current": false }))
+            }
+            Command::Legacy => (store.take_legacy(&held, kept).await?, json!({ "version": Pointer::HASHED })),
+            Command::Promote { version } => {
+                (store.promote(&held, kept, *version).await?, json!({ "version": version, "current": true }))
+            }
+            Command::Retire { version } => {
+                (store.retire(&held, kept, *version).await?, json!({ "version": version, "live": false }))
+            }
+        };
+        Ok(Report::done(done, facts))
     })
 }
 
@@ -73,41 +98,47 @@ struct PepperStore {
 }
 
 impl PepperStore {
-    async fn status(&self, kept: &Kept) -> Result<String, String> {
-        let mut lines = vec![format!("{:<8} {:<8} {:>14}   can be retired", "version", "current", "live keys need")];
+    async fn status(&self, kept: &Kept) -> Outcome {
+        let mut grid = Grid::new(&["version", "current", ">live keys need", "can be retired"]);
+        let mut peppers = Vec::new();
         for version in kept.versions() {
             let needs = self.count(version).await?;
-            let current = if version == kept.current() { "yes" } else { "" };
-            let verdict = match (kept.bar(version), needs) {
-                (Some(Bar::Current), _) => "no: it is current".to_owned(),
-                (Some(Bar::Newest), _) => "no: it is the newest".to_owned(),
-                (Some(Bar::NotLive(problem)), _) => problem,
-                (None, 0) => format!("yes: consigne pepper retire {version}"),
-                (None, _) => "not yet".to_owned(),
+            let is_current = version == kept.current();
+            let (retirable, verdict) = match (kept.bar(version), needs) {
+                (Some(Bar::Current), _) => (false, "no: it is current".to_owned()),
+                (Some(Bar::Newest), _) => (false, "no: it is the newest".to_owned()),
+                (Some(Bar::NotLive(problem)), _) => (false, problem),
+                (None, 0) => (true, format!("yes: consigne pepper retire {version}")),
+                (None, _) => (false, "not yet".to_owned()),
             };
-            lines.push(format!("{version:<8} {current:<8} {needs:>14}   {verdict}"));
+            let current = if is_current { "yes" } else { "no" };
+            grid.row([version.to_string(), current.to_owned(), needs.to_string(), verdict]);
+            peppers.push(json!({
+                "version": version, "current": is_current, "live_keys": needs, "can_be_retired": retirable,
+            }));
         }
-        lines.push(
-            "A key needs a pepper if it cannot be found under a newer one. At its next use it moves to the current one."
-                .to_owned(),
+        let text = format!(
+            "{}\nA key needs a pepper if it cannot be found under a newer one. At its next use it moves to the current one.",
+            grid.render()
         );
-        Ok(lines.join("\n"))
+        Ok(Report::new(text, json!({ "peppers": peppers })))
     }
 
     /// Adds a pepper, in the register first. If the command is killed in between, the register has a pepper that does
     /// not exist, and the next `add` creates one with that number. In the other order there would be a secret that no
     /// audit entry explains.
-    async fn add(&self, held: &Held, mut kept: Kept) -> Result<String, String> {
+    async fn add(&self, held: &Held, mut kept: Kept) -> Result<(u32, String), String> {
         let version = kept.add(random(&STANDARD)?)?;
         let text = kept.render()?;
         self.record(version, false, AuditAction::PepperAdded, json!({})).await?;
         self.secret.replace(held, text).await?;
-        Ok(format!(
+        let text = format!(
             "Added pepper {version}; pepper {} is still current.\nNext: wait five minutes, until every environment knows \
              it, then run `consigne pepper promote {version}`.\nIf it is promoted sooner, an environment reads it when it \
              cannot find a key, but only once a minute. Until then it refuses such a key.",
             kept.current()
-        ))
+        );
+        Ok((version, text))
     }
 
     /// Adds the pepper of an older installation, in the register first, as `add` does.
@@ -207,7 +238,7 @@ impl PepperStore {
     }
 
     async fn record(&self, version: u32, closed: bool, action: AuditAction, details: Value) -> Result<(), String> {
-        let entry: AuditEntry = self.operator.entry(None, action, format!("pepper:{version}"), details);
+        let entry: AuditEntry = self.operator.entry(None, action, format!("pepper:{version}"), details)?;
         self.table.record_pepper(version, closed, &entry).await.map_err(|fault| table_failed(&fault))
     }
 }

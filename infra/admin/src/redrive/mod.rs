@@ -1,66 +1,103 @@
 //! `consigne redrive`: sends the messages of a dead-letter queue back to their queue.
 
 mod by_hand;
-mod queues;
+pub(crate) mod queues;
 mod task;
 
 use clap::Args;
 use consigne_runtime::clock;
+use serde_json::{Value, json};
 
+use crate::complain;
+use crate::grid::Grid;
 use crate::operator::{Operator, work};
-use crate::say;
+use crate::report::{Outcome, Report};
 use crate::stack_env::Which;
 use by_hand::{OnSqs, send_back};
 use queues::{DeadEnd, Queue};
 
+/// Where it says what to do with messages that cannot be sent back.
+pub(crate) const HAND: &str = "see docs/operate/dead-letters.md";
 /// Name of the stack in its settings.
-const STACK: &str = "STACK_NAME";
+pub(crate) const STACK: &str = "STACK_NAME";
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  consigne redrive
+  consigne redrive object-events
+  consigne --stack consigne --region eu-west-3 redrive mails --yes")]
 pub(crate) struct Options {
     /// The queue to send messages back to, such as `object-events`. Without it, the dead-letter queues are listed.
     queue: Option<String>,
 }
 
-pub(crate) fn run(which: &Which, options: &Options) -> Result<String, String> {
-    let operator = Operator::of_stack(which, &[STACK])?;
+pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
+    let operator = match &options.queue {
+        None => Operator::of_stack(which, &[STACK])?,
+        Some(queue) => Operator::to_change(which, &[STACK], &format!("Send the dead letters of {queue} back"))?,
+    };
     let (sqs, stack) = (operator.sqs(), operator.name(STACK));
     work(async {
         let dead_ends = queues::dead_ends(&sqs, &stack).await?;
-        let Some(wanted) = &options.queue else { return Ok(list(&dead_ends, &stack)) };
+        if dead_ends.is_empty() {
+            return Err(format!(
+                "There is no stack {stack}, or it has no dead-letter queue; is it the stack you mean?"
+            ));
+        }
+        let Some(wanted) = &options.queue else {
+            return Ok(Report::new(list(&dead_ends, &stack), facts(&dead_ends, &stack)));
+        };
         let (dead, source) = find(&dead_ends, &stack, wanted)?;
         if dead.waiting == 0 {
-            return Ok(format!("{} is empty; there is nothing to send back.", dead.name));
+            let text = format!("{} is empty; there is nothing to send back.", dead.name);
+            return Ok(Report::done(text, json!({ "queue": source.name, "dead_letter_queue": dead.name, "moved": 0 })));
         }
-        say(&format!("Sending the messages of {} back to {}: about {}.", dead.name, source.name, dead.waiting));
+        complain(&format!("Sending the messages of {} back to {}: about {}.", dead.name, source.name, dead.waiting));
         let moved = match task::start(&sqs, dead, source).await? {
             Some(task) => task::follow(&sqs, dead, &task).await?,
             // The laptop's server, for example, has no such tasks.
-            None => send_back(&OnSqs::new(&sqs, dead, source), clock::now(), say).await?,
+            None => send_back(&OnSqs::new(&sqs, dead, source), clock::now(), complain).await?,
         };
-        Ok(format!(
+        let text = format!(
             "Sent {moved} back to {}. Messages that fail again return to {}; `consigne redrive` shows them.",
             source.name, dead.name
-        ))
+        );
+        Ok(Report::done(text, json!({ "queue": source.name, "dead_letter_queue": dead.name, "moved": moved })))
     })
+}
+
+/// Returns a queue's name without the stack's.
+pub(crate) fn short(queue: &Queue, stack: &str) -> String {
+    queue.name.strip_prefix(&format!("{stack}-")).unwrap_or(&queue.name).to_owned()
 }
 
 /// Returns a line for each queue from which messages go nowhere by themselves.
 fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
-    let short = |queue: &Queue| queue.name.strip_prefix(&format!("{stack}-")).unwrap_or(&queue.name).to_owned();
-    let line = |end: &DeadEnd| {
-        let whence = match end.sources.as_slice() {
-            [] => "no queue leads here; see infra/README.md".to_owned(),
-            [source] => format!("consigne redrive {}", short(source)),
-            several => format!("of {}", several.iter().map(short).collect::<Vec<_>>().join(", ")),
+    let mut grid = Grid::new(&["dead-letter queue", ">waiting", ">being read", "to send back"]);
+    for end in dead_ends {
+        let DeadEnd { queue, sources } = end;
+        let how = match sources.as_slice() {
+            [] => format!("cannot be sent back; {HAND}"),
+            [source] => format!("consigne redrive {}", short(source, stack)),
+            several => {
+                let names: Vec<String> = several.iter().map(|source| short(source, stack)).collect();
+                format!("consigne redrive with one of {}", names.join(", "))
+            }
         };
-        format!("{:<28} {:>7} {:>7}   {whence}", short(&end.queue), end.queue.waiting, end.queue.in_flight)
-    };
-    if dead_ends.is_empty() {
-        return format!("The stack {stack} has no dead-letter queue; is it the stack you mean?");
+        grid.row([short(queue, stack), queue.waiting.to_string(), queue.in_flight.to_string(), how]);
     }
-    let lines: Vec<String> = dead_ends.iter().map(line).collect();
-    format!("{:<28} {:>7} {:>7}   to send back\n{}", "dead-letter queue", "waiting", "read", lines.join("\n"))
+    grid.render()
+}
+
+/// Returns the same list for programs.
+fn facts(dead_ends: &[DeadEnd], stack: &str) -> Value {
+    let queue = |DeadEnd { queue, sources }: &DeadEnd| {
+        let sources: Vec<String> = sources.iter().map(|source| short(source, stack)).collect();
+        let (waiting, in_flight) = (queue.waiting, queue.in_flight);
+        json!({ "name": short(queue, stack), "waiting": waiting, "in_flight": in_flight, "sources": sources })
+    };
+    json!({ "stack": stack, "dead_letter_queues": dead_ends.iter().map(queue).collect::<Vec<_>>() })
 }
 
 /// Finds a dead-letter queue and the queue that leads to it, by the name of either, with or without the stack's prefix.
@@ -74,9 +111,7 @@ fn find<'a>(dead_ends: &'a [DeadEnd], stack: &str, wanted: &str) -> Result<(&'a 
     match end.sources.iter().find(|source| is(source)).or(end.sources.first()) {
         Some(source) if is(source) || end.sources.len() == 1 => Ok((&end.queue, source)),
         Some(_) => Err(format!("Several queues lead to {wanted}; name the one to send back to.")),
-        None => Err(format!(
-            "No queue leads to {wanted}, so its messages cannot be sent back. infra/README.md says what to do."
-        )),
+        None => Err(format!("No queue leads to {wanted}, so its messages cannot be sent back; {HAND}.")),
     }
 }
 
@@ -128,10 +163,12 @@ mod tests {
     #[test]
     fn the_list_names_the_command() {
         let listed = list(&dead_ends(), "s");
-        assert!(
-            listed.contains("object-events-dead                 2       1   consigne redrive object-events\n"),
-            "{listed}"
-        );
-        assert!(listed.contains("of mail, bounces") && listed.contains("no queue leads here"), "{listed}");
+        let lines: Vec<&str> = listed.lines().collect();
+        let words: Vec<&str> = lines[2].split_whitespace().collect();
+        assert_eq!(words, ["object-events-dead", "2", "1", "consigne", "redrive", "object-events"], "{listed}");
+        assert!(lines[1].ends_with("one of mail, bounces") && lines[3].contains("cannot be sent back"), "{listed}");
+        let listed = facts(&dead_ends(), "s");
+        let want = json!({ "name": "object-events-dead", "waiting": 2, "in_flight": 1, "sources": ["object-events"] });
+        assert_eq!(listed["dead_letter_queues"][1], want);
     }
 }

@@ -23,12 +23,12 @@ pub(crate) struct Queue {
     pub(crate) redrives_to: Option<String>,
 }
 
-/// A queue from which messages go nowhere by themselves, and the queues that lead to it.
+/// A queue without a dead-letter queue, and the queues whose dead-letter queue it is. Only an operator moves its messages.
 #[derive(Debug)]
 pub(crate) struct DeadEnd {
     /// The queue at the end.
     pub(crate) queue: Queue,
-    /// The queues for which it is the dead-letter queue. None if it takes other things.
+    /// The queues whose dead-letter queue it is. Empty if it receives something other than dead letters.
     pub(crate) sources: Vec<Queue>,
 }
 

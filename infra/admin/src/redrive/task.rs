@@ -1,4 +1,4 @@
-//! Moves messages with a task of SQS, which continues when nobody watches and loses nothing.
+//! Moves messages with a task of SQS. The task continues if the command ends, and loses nothing.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::types::ListMessageMoveTasksResultEntry as Entry;
 
 use super::queues::{Queue, unanswered};
-use crate::say;
+use crate::complain;
 
 /// Pause between two looks at a task.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ pub(crate) async fn start(sqs: &Client, dead: &Queue, source: &Queue) -> Result<
     let last = newest(sqs, dead).await.ok().flatten();
     let begun = last.as_ref().map_or(0, Entry::started_timestamp);
     if last.is_some_and(|task| task.status() == Some("RUNNING")) {
-        say("A task is already running; watching it.");
+        complain("A task is already running; watching it.");
         return Ok(Some(Task { younger_than: begun - 1 }));
     }
     let start = sqs.start_message_move_task().source_arn(&dead.arn).destination_arn(&source.arn);
@@ -53,7 +53,7 @@ pub(crate) async fn follow(sqs: &Client, dead: &Queue, task: &Task) -> Result<i6
         match seen.as_ref().and_then(Entry::status) {
             Some("COMPLETED") => return Ok(moved),
             // The task is running, or is not listed yet.
-            None | Some("RUNNING" | "CANCELLING") => say(&format!("{moved} sent back.")),
+            None | Some("RUNNING" | "CANCELLING") => complain(&format!("{moved} sent back.")),
             Some(other) => {
                 let why = seen.as_ref().and_then(Entry::failure_reason).unwrap_or("no reason was given");
                 return Err(format!(

@@ -18,7 +18,7 @@ use crate::stack::BenchStack;
 use crate::table::{Row, Table};
 use crate::{Problem, files, say};
 
-/// Billed units of a request that do not pass the proxy.
+/// Billed units of a request that the proxy does not see.
 #[derive(Clone, Copy, Debug)]
 struct Unseen {
     /// Requests to the API.

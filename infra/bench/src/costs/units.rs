@@ -99,8 +99,8 @@ pub(crate) async fn of(tape: &[Taped], requests: u32, stack: &Stack) -> Units {
     units
 }
 
-/// Counts the functions that made calls, by the access keys they sign with. It is at least one, whose answer needed no
-/// call. Requests with a signed URL have their signature in the URL and not in a header.
+/// Counts the functions that made calls, by the access keys they sign with. The count is at least one, because a function
+/// may answer without any call. Requests by signed URL do not count: their signature is in the URL and not in a header.
 #[allow(clippy::cast_precision_loss)]
 fn functions(tape: &[Taped]) -> f64 {
     let asked = tape.iter().filter(|taped| !taped.signer.is_empty());

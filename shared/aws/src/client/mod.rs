@@ -34,8 +34,7 @@ pub use transport::{Operation, Transported, parts};
 /// Longest time for one try of a call, from opening the connection to the end of the answer. The invocation's deadline
 /// may shorten it.
 pub const ATTEMPT: Duration = Duration::from_millis(4_500);
-/// Tries of a call whose failure may go away by itself, including the first. The SDK's standard mode has the same
-/// number.
+/// Tries of a call that fails with a transient error, including the first. The SDK's standard mode has the same number.
 const TRIES: u32 = 3;
 /// Longest wait before the second try. It doubles before each further try.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -51,8 +50,8 @@ pub trait Service: Transported {
     const NAME: &'static str;
 }
 
-/// Declares a service: its name in signatures, its host within a region, and the operations that can be called, by the
-/// SDK's names for their parts.
+/// Declares a service: its name in signatures, its host within a region, and the operations that can be called. Each
+/// operation is given by the SDK's names of its parts.
 ///
 /// `service! { struct Mail: "ses" at "email"; aws_sdk_ses::send_raw_email, SendRawEmail, SendRawEmailInputBuilder, ...; }`
 #[macro_export]

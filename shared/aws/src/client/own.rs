@@ -42,7 +42,7 @@ pub mod parts {
     pub use aws_smithy_types::error::operation::BuildError;
 }
 
-/// What this transport must know of a service beyond its names, which is nothing.
+/// What this transport needs from a service besides its names: nothing.
 pub trait Transported {}
 
 impl<S> Transported for S {}

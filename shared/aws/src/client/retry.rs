@@ -1,4 +1,4 @@
-//! Which failures may go away by themselves.
+//! Decides which failed calls are tried again.
 
 use std::convert::Infallible;
 
@@ -9,9 +9,9 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use super::Failure;
 use super::own::Failed;
 
-/// Returns whether another try may succeed, by the rules of the SDK's standard mode: no answer, an answer that breaks
-/// off, a failure of the service (500, 502, 503, 504), or an error code that means throttling or a passing failure.
-/// Source: AWS SDKs and Tools reference guide, "Retry behavior".
+/// Returns whether another try may succeed, by the rules of the SDK's standard mode: after no answer or an incomplete
+/// one, a failure of the service (500, 502, 503, 504), or an error code for throttling or a transient failure. Source:
+/// AWS SDKs and Tools reference guide, "Retry behavior".
 pub(super) fn is_retryable(failed: &Failed, code: for<'a> fn(&'a Error) -> Option<&'a str>) -> bool {
     match failed {
         Failed::Refused(refusal, answer) => {
@@ -23,10 +23,11 @@ pub(super) fn is_retryable(failed: &Failed, code: for<'a> fn(&'a Error) -> Optio
 }
 
 fn is_retryable_failure(failure: &Failure<Infallible>) -> bool {
-    let of_the_line = |error: &ConnectorError| error.is_timeout() || error.is_io() || error.as_other().is_some();
+    let is_of_the_connection =
+        |error: &ConnectorError| error.is_timeout() || error.is_io() || error.as_other().is_some();
     match failure {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => true,
-        SdkError::DispatchFailure(failure) => failure.as_connector_error().is_some_and(of_the_line),
+        SdkError::DispatchFailure(failure) => failure.as_connector_error().is_some_and(is_of_the_connection),
         _ => false,
     }
 }

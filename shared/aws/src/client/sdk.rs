@@ -39,7 +39,7 @@ pub mod parts {
     pub use super::Traced;
 }
 
-/// What this transport must know of a service beyond its names. [`service!`](crate::service) implements it.
+/// What this transport needs from a service besides its names. [`service!`](crate::service) implements it.
 pub trait Transported {
     /// The SDK's client of the service.
     type Client: Clone + Send + Sync;

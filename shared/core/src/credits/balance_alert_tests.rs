@@ -8,28 +8,28 @@ fn wallet(bought: u64) -> Wallet {
     wallet
 }
 
-/// Debits credits one by one. Returns the balances at which the owner is told, with the thresholds.
-fn told_while_spending(wallet: &mut Wallet, credits: u64) -> Vec<(i64, u8)> {
-    let mut told = Vec::new();
+/// Debits credits one by one. Returns the balances at which an alert is raised, with the thresholds.
+fn alerts_while_spending(wallet: &mut Wallet, credits: u64) -> Vec<(i64, u8)> {
+    let mut alerts = Vec::new();
     for _ in 0..credits {
-        let is_spare = wallet.headroom() > 1;
+        let has_headroom = wallet.headroom() > 1;
         wallet.debit(1);
         let notice = wallet.alert(NOW);
-        assert_eq!(is_spare, notice.is_none(), "what there is to spare decides alone");
-        told.extend(notice.map(|(mark, _)| (wallet.balance, mark)));
+        assert_eq!(has_headroom, notice.is_none(), "the headroom alone decides");
+        alerts.extend(notice.map(|(mark, _)| (wallet.balance, mark)));
     }
-    told
+    alerts
 }
 
 #[test]
-fn each_mark_is_told_once_when_it_is_reached() {
+fn each_threshold_is_announced_once() {
     let mut wallet = wallet(200);
-    assert_eq!(told_while_spending(&mut wallet, 200), [(40, 20), (20, 10), (0, 0)]);
-    assert_eq!(wallet.headroom(), 1, "with nothing left there is nothing to tell");
+    assert_eq!(alerts_while_spending(&mut wallet, 200), [(40, 20), (20, 10), (0, 0)]);
+    assert_eq!(wallet.headroom(), 1, "no threshold is left");
 }
 
 #[test]
-fn one_debit_across_several_marks_tells_the_lowest() {
+fn one_debit_across_several_thresholds_announces_the_lowest() {
     for (cost, mark, next) in [(160, 20, Some(10)), (179, 20, Some(10)), (180, 10, Some(0)), (200, 0, None)] {
         let mut wallet = wallet(200);
         wallet.debit(cost);
@@ -42,7 +42,7 @@ fn one_debit_across_several_marks_tells_the_lowest() {
 }
 
 #[test]
-fn a_top_up_begins_anew_with_itself_as_the_measure_unless_it_is_a_gift_to_a_buyer() {
+fn a_top_up_becomes_the_reference_unless_it_is_a_gift_to_a_buyer() {
     let mut wallet = wallet(200);
     wallet.debit(200);
     assert!(wallet.alert(NOW).is_some());
@@ -52,7 +52,7 @@ fn a_top_up_begins_anew_with_itself_as_the_measure_unless_it_is_a_gift_to_a_buye
     assert_eq!((wallet.alert.reference, wallet.alert.next), (50, Some(20)));
     let mut gifted = Wallet::of_organisation(OrgId::mint(NOW), NOW);
     gifted.add(LotId::mint(NOW), LotKind::Promo, 10, None);
-    assert_eq!(told_while_spending(&mut gifted, 10), [(2, 20), (1, 10), (0, 0)]);
+    assert_eq!(alerts_while_spending(&mut gifted, 10), [(2, 20), (1, 10), (0, 0)]);
 }
 
 #[test]
@@ -62,14 +62,14 @@ fn holds_and_claw_backs_lower_a_balance_too() {
     wallet.hold(85);
     assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(20));
     assert!(wallet.release(0, 85, 0));
-    assert_eq!(wallet.alert(NOW), None, "what comes free is no top-up");
+    assert_eq!(wallet.alert(NOW), None, "released credits are no top-up");
     wallet.claw_back(lot, 100);
     let (mark, event) = wallet.alert(NOW).unwrap();
     assert_eq!((mark, &event.detail()["balance"], &event.detail()["reference"]), (0, &0.into(), &100.into()));
 }
 
 #[test]
-fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_is() {
+fn credits_given_back_rearm_the_thresholds_below_the_balance() {
     for (spent, given_back, again) in [
         (0, 100, vec![(20, 20), (10, 10), (0, 0)]),
         (85, 100, vec![(10, 10), (0, 0)]),
@@ -82,19 +82,19 @@ fn what_is_given_back_is_told_of_again_as_it_runs_out_but_only_below_what_there_
         wallet.claw_back(lot, 100);
         assert_eq!(wallet.alert(NOW).map(|(mark, _)| mark), Some(0));
         wallet.give_back(lot, given_back);
-        assert_eq!(wallet.alert(NOW), None, "coming back is no reason to write");
+        assert_eq!(wallet.alert(NOW), None, "giving credits back raises no alert");
         let left = u64::try_from(wallet.balance).unwrap_or(0);
-        assert_eq!(told_while_spending(&mut wallet, left), again, "{spent} spent, {given_back} given back");
+        assert_eq!(alerts_while_spending(&mut wallet, left), again, "{spent} spent, {given_back} given back");
     }
     let mut full = wallet(200);
     let lot = *full.lots.keys().next().unwrap();
     full.claw_back(lot, 50);
     full.give_back(lot, 50);
-    assert_eq!(full.alert.next, Some(20), "what was not told of stays untold");
+    assert_eq!(full.alert.next, Some(20), "the highest threshold stays the next");
 }
 
 #[test]
-fn nobody_is_told_of_a_test_wallet_nor_of_one_that_was_always_empty() {
+fn test_wallets_and_wallets_that_were_always_empty_have_no_alerts() {
     let mut test = Wallet::of_tester(crate::UserId::parse("user_ann1").unwrap(), NOW);
     test.debit(100);
     assert_eq!((test.alert(NOW), test.headroom()), (None, 1));
@@ -103,7 +103,7 @@ fn nobody_is_told_of_a_test_wallet_nor_of_one_that_was_always_empty() {
 }
 
 #[test]
-fn a_band_holds_the_balances_at_which_its_mark_is_the_lowest() {
+fn a_band_has_the_balances_at_which_its_threshold_is_the_lowest() {
     let low = AlertThreshold { reference: 200, next: Some(20) };
     assert_eq!([low.band(20), low.band(10), low.band(0)], [21..=40, 1..=20, i64::MIN..=0]);
     for balance in 0..=40 {

@@ -1,8 +1,8 @@
-//! The end of a hold by the service that opened it a moment before, with the record of the call.
+//! The end of a hold by the gateway, which opened it for one call and itself saw how the call ended.
 
 use super::{CallFacts, Outcome, Receipt, ReceiptId, Resolution};
 
-/// The record of a call that a hold has paid for, or would have paid for.
+/// The record of a call for which a hold was opened, whether the call was charged or failed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallRecord {
     /// What the caller reported about the call.
@@ -13,11 +13,11 @@ pub struct CallRecord {
 
 impl Resolution {
     /// Writes the call to the usage log even if it costs nothing: a receipt of 0 credits shows a failure. The receipt
-    /// is dated when the call was admitted, as its quota was counted.
+    /// has the time at which the call was admitted, in whose periods its quota was counted.
     ///
-    /// A refund given this way has no daily limit, because the failure was seen here and not only reported.
+    /// A refund given this way has no daily limit, because the gateway saw the failure itself.
     #[must_use]
-    pub fn telling(mut self, told: &CallRecord) -> Self {
+    pub fn with_call(mut self, call: &CallRecord) -> Self {
         let hold = &self.hold;
         self.receipt = Some(Receipt {
             id: ReceiptId::of_hold(hold.id),
@@ -27,8 +27,8 @@ impl Resolution {
             at: hold.opened_at,
             caller: hold.caller.clone(),
             fingerprint: String::new(),
-            call: told.facts.clone(),
-            outcome: Some(told.outcome.clone()),
+            call: call.facts.clone(),
+            outcome: Some(call.outcome.clone()),
         });
         self.refund_of = None;
         self

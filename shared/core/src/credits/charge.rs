@@ -1,4 +1,4 @@
-//! Charges: the request to the table, and its outcome.
+//! Charges: the request to the table and its outcome.
 
 use super::{LotKind, Receipt, TEST_CREDITS, Wallet, WalletId, WalletRefusal};
 use crate::audit::AuditEntry;
@@ -11,7 +11,7 @@ use crate::{LotId, OrgId, Timestamp};
 pub struct Charge {
     /// The key to charge.
     pub key: KeyFacts,
-    /// What the call needs of the key.
+    /// What the call requires of the key.
     pub ask: Ask,
     /// The receipt. Its `credits` are the cost, at least 1.
     pub receipt: Receipt,
@@ -34,7 +34,7 @@ impl KeyFacts {
     }
 }
 
-/// The outcome of a charge. Only `Charged` has changed anything.
+/// The outcome of a charge. Only `Charged` means that something was written.
 #[derive(Debug, PartialEq)]
 pub enum ChargeOutcome {
     /// Key, wallet and receipt were written.
@@ -45,12 +45,12 @@ pub enum ChargeOutcome {
     KeyReused,
     /// The key or its wallet refuses the charge.
     Refused(Refusal),
-    /// The key spends another wallet than the charge assumed, because its payer has left, perhaps just now. Look the
-    /// key up again.
+    /// The key's wallet is not the one that the charge assumed, because its payer has left, perhaps just now. Look up
+    /// the key again and repeat the charge.
     PayerChanged,
 }
 
-/// What a check without a charge reads: the key, its wallet, and whether its organisation is suspended.
+/// A key with its wallet and its organisation's state, read for a check that charges nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeySnapshot {
     /// The key that is checked.
@@ -75,14 +75,14 @@ impl KeySnapshot {
 }
 
 impl Wallet {
-    /// Converts a wallet's refusal to the one that callers get.
+    /// Converts a wallet's refusal to the refusal in the answer.
     pub fn refused(&self, refusal: WalletRefusal, cost: u64) -> Refusal {
         if refusal == WalletRefusal::Closed {
             return Refusal::of(RefusalCode::Suspended, Limiter::Organisation);
         }
         match self.id {
             WalletId::Organisation(_) => Refusal::of(RefusalCode::InsufficientCredits, Limiter::Wallet),
-            // A new period refills a test wallet, but never above its first amount.
+            // A test wallet is refilled each period, but only up to its first amount. A higher cost never fits.
             WalletId::Test(_) => Refusal {
                 resets_at: self.next_expiry.filter(|_| cost <= TEST_CREDITS),
                 ..Refusal::of(RefusalCode::InsufficientCredits, Limiter::TestWallet)
@@ -94,7 +94,7 @@ impl Wallet {
 /// Credits given to an organisation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreditGrant {
-    /// Id of the grant. The same id is granted once.
+    /// Id of the credit grant. Each id is granted at most once.
     pub id: LotId,
     /// The organisation that gets the credits.
     pub org: OrgId,

@@ -1,7 +1,7 @@
 //! Buying credits: the packs for sale, the checkout session in which one is sold, and the checks of a paid session.
 //!
-//! The price is in the session's own record, not in the catalogue at the time of payment, so buyers pay the price they
-//! were shown. A session without a record here buys nothing, even if the provider's message about it is signed.
+//! A session's record has the price that the buyer was shown. A later change of the catalogue does not change it. A
+//! session without a record buys nothing, even if the provider's message about it is signed.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub const CURRENCY: &str = "EUR";
 /// take two more weeks.
 pub const CHECKOUT_KEPT: Duration = Duration::from_hours(24 * 400);
 
-/// Most sessions an organisation opens in an hour. Each is a call to the provider, and a page on which stolen cards can
-/// be tried.
+/// Most sessions that an organisation opens in an hour. Each costs a call to the provider and opens a page on which
+/// stolen cards can be tried.
 pub const CHECKOUTS_AN_HOUR: u32 = 20;
 /// The span in which sessions are counted.
 const HOUR: Duration = Duration::from_hours(1);
@@ -30,10 +30,10 @@ pub fn checkout_hour(at: Timestamp) -> Timestamp {
     at.floor(HOUR)
 }
 
-/// Returns the 429 of an organisation that has opened all sessions of its hour.
+/// Returns the 429 for an organisation that has opened [`CHECKOUTS_AN_HOUR`] sessions in this hour.
 pub fn too_many_checkouts(now: Timestamp) -> Fault {
     let (limit, resets_at) = (CHECKOUTS_AN_HOUR, checkout_hour(now).plus(HOUR));
-    let message = format!("An organisation opens {limit} checkouts an hour; try again at {resets_at}");
+    let message = format!("organisation can open at most {limit} checkouts an hour; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(limit.into(), resets_at, now)
 }
 
@@ -75,13 +75,13 @@ pub struct CheckoutAsk {
     pub org: OrgId,
     /// The pack it buys.
     pub pack: Pack,
-    /// The key under which the provider opens one session for repeated requests.
+    /// The idempotency key of the provider: repeated requests with it open one session.
     pub idempotency_key: String,
 }
 
 impl CheckoutAsk {
     /// Builds the request. If the caller sent an idempotency key, the provider's key is derived from it. Otherwise it
-    /// is derived from `nonce`, which must be new.
+    /// is derived from `nonce`, which must be different for each request.
     pub fn new(org: OrgId, pack: Pack, idempotent: Option<&IdempotentRequest>, nonce: &str) -> Self {
         let org_text = org.to_string();
         let parts = match idempotent {
@@ -157,7 +157,7 @@ pub struct PaidSession {
     /// The organisation it names as the buyer.
     pub org: OrgId,
     /// The session's metadata: organisation, pack and credits.
-    pub noted: [String; 3],
+    pub metadata: [String; 3],
     /// Amount paid, in hundredths of the currency.
     pub amount_cents: u64,
     /// Currency of the payment.
@@ -165,18 +165,18 @@ pub struct PaidSession {
 }
 
 impl PaidSession {
-    /// Returns the name of the first field that differs from what was offered, if one does.
+    /// Compares the payment with the offer. Returns the provider's name of the first field that differs.
     pub fn differs(&self, offered: &Checkout) -> Option<&'static str> {
-        let noted = [offered.org.to_string(), offered.pack.clone(), offered.credits.to_string()];
+        let metadata = [offered.org.to_string(), offered.pack.clone(), offered.credits.to_string()];
         let checks = [
-            ("metadata", self.noted == noted),
+            ("metadata", self.metadata == metadata),
             ("amount_total", self.amount_cents == offered.amount_cents),
             ("currency", self.currency.eq_ignore_ascii_case(&offered.currency)),
         ];
         checks.into_iter().find(|(_, same)| !same).map(|(name, _)| name)
     }
 
-    /// Returns the purchase of what was offered. `source` is the id of the provider's event.
+    /// Builds the purchase of what was offered. `source` is the id of the provider's event.
     pub fn purchase(&self, offered: &Checkout, source: &str, origin: &Origin, now: Timestamp) -> Purchase {
         let (org, credits, lot) = (offered.org, offered.credits, LotId::mint(now));
         let details = json!({
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_are_what_they_are_said_to_cost() {
+    fn packs_have_their_published_prices() {
         let all = PACKS.map(|pack| (pack.name, pack.credits, pack.cents));
         assert_eq!(all, [("starter", 1_000, 1_000), ("growth", 10_000, 8_000), ("scale", 100_000, 60_000)]);
         for pack in PACKS {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_those_of_the_clock() {
+    fn checkouts_are_counted_by_the_clock_hour() {
         for (secs, hour) in [(0, 0), (3_599, 0), (3_600, 3_600), (7_199, 3_600)] {
             assert_eq!(checkout_hour(Timestamp::from_secs(secs)), Timestamp::from_secs(hour));
         }
@@ -239,13 +239,17 @@ mod tests {
     }
 
     #[test]
-    fn one_request_is_one_key_and_another_is_another() {
+    fn the_providers_key_is_the_same_for_retries_and_differs_between_requests() {
         let (org, other, pack) = (OrgId::mint(NOW), OrgId::mint(NOW), PACKS[0]);
         let key = |org, idempotent: Option<&IdempotentRequest>, nonce: &str| {
             CheckoutAsk::new(org, pack, idempotent, nonce).idempotency_key
         };
         let first = key(org, Some(&idempotent("k", "f", "user_a")), "n1");
-        assert_eq!(key(org, Some(&idempotent("k", "f", "user_a")), "n2"), first, "whatever else is random");
+        assert_eq!(
+            key(org, Some(&idempotent("k", "f", "user_a")), "n2"),
+            first,
+            "a retry has another nonce and the same key"
+        );
         assert_eq!(first.len(), 64);
         for unlike in [
             key(other, Some(&idempotent("k", "f", "user_a")), "n1"),
@@ -261,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_paid_must_be_what_was_offered() {
+    fn a_payment_must_match_the_offer() {
         let org = OrgId::mint(NOW);
         let ask = CheckoutAsk::new(org, PACKS[0], None, "n");
         let id = SessionId::parse("cs_test_1").unwrap();
@@ -271,14 +275,14 @@ mod tests {
             session: id,
             payment: PaymentId::parse("pi_1").unwrap(),
             org,
-            noted: [org.to_string(), "starter".to_owned(), "1000".to_owned()],
+            metadata: [org.to_string(), "starter".to_owned(), "1000".to_owned()],
             amount_cents: 1_000,
             currency: "eur".to_owned(),
         };
         assert_eq!(paid.differs(&offered), None);
         for at in 0..3 {
             let mut odd = paid.clone();
-            odd.noted[at].push('0');
+            odd.metadata[at].push('0');
             assert_eq!(odd.differs(&offered), Some("metadata"));
         }
         for cents in [0, 999, 1_001, 100_000] {

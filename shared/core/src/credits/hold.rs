@@ -12,10 +12,10 @@ use crate::keys::KeyMode;
 use crate::periods::Day;
 use crate::{Code, Fault, KeyId, Timestamp};
 
-/// How long after its expiry an open hold is left alone before `sweep` releases it. A resolution may have been admitted
-/// in time by a clock that is behind.
+/// How long `sweep` waits after a hold's expiry before it releases the hold. A server whose clock is behind may still
+/// admit a resolution.
 pub const HOLD_MARGIN: Duration = Duration::from_mins(1);
-/// How many holds of a key are refunded in a day (UTC) because the provider failed. Later ones get nothing back.
+/// How many holds of a key are refunded in a day (UTC) because the provider failed. Further holds are charged.
 pub const REFUNDS_A_DAY: u32 = 100;
 
 /// A hold of credits.
@@ -27,7 +27,7 @@ pub struct Hold {
     pub key: KeyId,
     /// Whether that key is for production or for tests.
     pub environment: KeyMode,
-    /// The wallet that pays, even if the key spends another one since.
+    /// The wallet that pays, even if the key has another wallet since.
     pub wallet: WalletId,
     /// The wallet's expiry epoch in which it was opened.
     pub expiry_epoch: u32,
@@ -68,14 +68,14 @@ pub enum HoldEnd {
     Settled { amount: u64, status_code: u16, response_ms: u64 },
     /// The job was not done.
     Voided(VoidReason),
-    /// Nobody resolved the hold in time.
+    /// No service resolved the hold in time.
     TimedOut,
 }
 
 /// Why a job was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VoidReason {
-    /// The provider failed. All credits are given back, up to a number of refunds a day.
+    /// The provider failed. All credits are given back, for the first [`REFUNDS_A_DAY`] such holds of a day.
     ProviderError,
     /// The provider failed, but the key has had all refunds of the day. Nothing is given back.
     RefundsSpent,
@@ -109,8 +109,8 @@ impl HoldEnd {
         }
     }
 
-    /// Returns what the service asked for when the hold ended this way. A service never asks for
-    /// [`VoidReason::RefundsSpent`].
+    /// Returns the end that the service asked for when the hold ended this way. No service asks for
+    /// [`VoidReason::RefundsSpent`]; it asked for [`VoidReason::ProviderError`].
     #[must_use]
     pub const fn asked(self) -> Self {
         match self {
@@ -140,7 +140,7 @@ pub struct Resolution {
     pub used: u64,
     /// The receipt for the usage log. `None` if the job was not done and nothing is charged.
     pub receipt: Option<Receipt>,
-    /// The day whose refunds it counts among, if it is a refund.
+    /// For a refund, the day whose limit it counts towards.
     pub refund_of: Option<Day>,
     /// The time of the step.
     pub now: Timestamp,
@@ -149,9 +149,9 @@ pub struct Resolution {
 /// The outcome of a resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResolutionOutcome {
-    /// The hold has ended as asked.
+    /// The hold has ended as requested.
     Resolved,
-    /// The hold has ended otherwise since it was read. Nothing was changed.
+    /// The hold has ended in another way since it was read. Nothing was changed.
     Conflict,
     /// The key has had all refunds of the day. Nothing was changed.
     NoMoreRefunds,
@@ -174,8 +174,9 @@ impl Hold {
     /// Returns the step that ends the hold as its service asks, or `None` if it has already ended that way.
     ///
     /// # Errors
-    /// `NOT_FOUND` to other services, `HOLD_RESOLVED`, `HOLD_EXPIRED`, `HOLD_EXCEEDED`, and `IDEMPOTENCY_MISMATCH` if
-    /// the same idempotency key has ended it in another way.
+    /// `NOT_FOUND` if another service opened it; `HOLD_EXPIRED` if it has expired; `HOLD_RESOLVED` if it has ended in
+    /// another way, or `IDEMPOTENCY_MISMATCH` if the same idempotency key did that; `HOLD_EXCEEDED` if more than its
+    /// amount is to be settled.
     pub fn resolve(&self, how: HoldEnd, by: &Resolver) -> Result<Option<Resolution>, Fault> {
         if self.caller != by.caller {
             return Err(hold_not_found());
@@ -202,8 +203,8 @@ impl Hold {
         }
     }
 
-    /// Returns the step that releases a hold nobody has resolved in time. Returns `None` if it has ended, or if its
-    /// margin has not passed.
+    /// Returns the step that releases a hold that was not resolved in time. Returns `None` if it has ended, or if
+    /// [`HOLD_MARGIN`] has not passed since its expiry.
     pub fn time_out(&self, now: Timestamp) -> Option<Resolution> {
         let due = self.due_at().is_some_and(|due| due <= now);
         due.then(|| self.ended(HoldEnd::TimedOut, None, now))
@@ -222,7 +223,7 @@ impl Hold {
             key: self.key,
             environment: self.environment,
             credits: hold.used(),
-            // Not when the hold was opened: a day's usage is summed soon after the day, and this may be later.
+            // Not `opened_at`: a day's usage is summed soon after the day ends, and this may be later.
             at: now,
             caller: self.caller.clone(),
             fingerprint: String::new(),
@@ -242,7 +243,7 @@ impl Hold {
         }
     }
 
-    /// Returns the id of the receipt of the end, if the end writes one.
+    /// Returns the id of the receipt that the end has written, if it has written one.
     fn receipt_id(&self) -> Option<ReceiptId> {
         let end = self.end.as_ref().map(|end| end.how);
         let free = matches!(end, None | Some(HoldEnd::Voided(VoidReason::ProviderError) | HoldEnd::TimedOut));
@@ -267,8 +268,8 @@ pub struct HoldView {
     pub hold_id: String,
     /// Status: `settled` or `voided`.
     pub status: &'static str,
-    /// Why it was voided: `provider_error`, `caller_error`, or `refunds_spent` if the provider failed and the key has
-    /// had all refunds of the day, so that nothing is given back; null if it was settled.
+    /// Why it was voided: `provider_error`, `caller_error` or `refunds_spent`; null if it was settled. With
+    /// `refunds_spent` the provider failed too, but the key has had all refunds of the day, so nothing is given back.
     pub reason: Option<&'static str>,
     /// Credits that were reserved.
     pub amount: u64,

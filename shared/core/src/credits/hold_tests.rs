@@ -39,7 +39,7 @@ fn refused(hold: &Hold, how: HoldEnd, by: &Resolver) -> &'static str {
 }
 
 #[test]
-fn an_end_says_what_is_spent_and_leaves_a_receipt_of_it() {
+fn each_end_has_its_cost_and_receipt() {
     let (hold, by) = (hold(), by("pdf-api", None, NOW));
     for (how, used, receipt, refund) in [
         (settled(12), 12, Some(12), false),
@@ -77,7 +77,7 @@ fn a_hold_ends_once() {
 }
 
 #[test]
-fn only_the_service_that_opened_it_knows_a_hold() {
+fn only_the_service_that_opened_a_hold_finds_it() {
     let open = hold();
     let ended = open.resolve(REFUND, &by("pdf-api", None, NOW)).unwrap().unwrap().hold;
     for hold in [&open, &ended] {
@@ -86,7 +86,7 @@ fn only_the_service_that_opened_it_knows_a_hold() {
 }
 
 #[test]
-fn nothing_is_settled_above_the_hold_or_after_its_time() {
+fn a_hold_cannot_be_settled_above_its_amount_or_after_its_expiry() {
     let hold = hold();
     let fault = hold.resolve(settled(31), &by("pdf-api", None, NOW)).unwrap_err();
     assert_eq!((fault.code, &fault.details["limit"]), (Code::HoldExceeded, &30.into()));
@@ -98,7 +98,7 @@ fn nothing_is_settled_above_the_hold_or_after_its_time() {
 }
 
 #[test]
-fn a_hold_nobody_resolved_is_released_after_a_margin() {
+fn an_unresolved_hold_is_released_after_a_margin() {
     let hold = hold();
     let due = hold.expires_at.plus(HOLD_MARGIN);
     assert_eq!(hold.time_out(due.minus(Duration::from_millis(1))), None);
@@ -109,7 +109,7 @@ fn a_hold_nobody_resolved_is_released_after_a_margin() {
 }
 
 #[test]
-fn one_refund_too_many_spends_the_hold_and_is_what_was_asked_for() {
+fn beyond_the_limit_of_refunds_a_hold_is_charged_and_a_retry_accepted() {
     let (open, first) = (hold(), by("pdf-api", Some("k1"), NOW));
     let spent = HoldEnd::Voided(VoidReason::RefundsSpent);
     let step = open.resolve(spent, &first).unwrap().unwrap();

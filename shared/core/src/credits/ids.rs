@@ -1,8 +1,8 @@
 //! Ids of receipts and holds. Each contains its organisation and 128 bits, which are random or derived from the
 //! caller's idempotency key.
 //!
-//! With a derived id, a second request with the same idempotency key finds the record of the first without a look-up of
-//! its own. That is why it happens once.
+//! A retry with the same idempotency key derives the same id. So it finds the record of the first request without
+//! another read, and nothing is charged or reserved twice.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use ulid::Ulid;
 use crate::ids::digest;
 use crate::{EventId, OrgId, Timestamp};
 
-/// Declares such an id: the prefix, the organisation's id without its prefix, and 26 characters.
+/// Declares the type of such an id: the prefix, the organisation's id without its prefix, and 26 characters.
 macro_rules! scoped_id {
     ($(#[$doc:meta])* $name:ident = $prefix:literal) => {
         $(#[$doc])*
@@ -23,9 +23,9 @@ macro_rules! scoped_id {
         }
 
         impl $name {
-            /// Creates an id at random, for a request without an idempotency key.
+            /// Creates a random id, for a request without an idempotency key.
             pub fn fresh(org: OrgId, now: Timestamp) -> Self {
-                // `EventId::mint` draws fresh random bits. Hashing spreads them evenly over all 128 bits.
+                // `EventId::mint` has 80 random bits. Hashing spreads them over all 128 bits.
                 Self { org, tail: tail_of(&[&org.to_string(), "", &EventId::mint(now).to_string()]) }
             }
 
@@ -73,8 +73,8 @@ scoped_id! {
 }
 
 impl ReceiptId {
-    /// Derives the id of the receipt of a service's request with an idempotency key. Keys of two services lead to
-    /// different ids.
+    /// Derives a receipt's id from the service that requests the charge and its idempotency key. Equal keys of two
+    /// services give different ids.
     pub fn for_key(org: OrgId, caller: &str, idempotency_key: &str) -> Self {
         Self { org, tail: tail_of(&[&org.to_string(), caller, idempotency_key]) }
     }
@@ -86,7 +86,8 @@ impl ReceiptId {
 }
 
 impl HoldId {
-    /// Derives the id of the hold of a service's request with an idempotency key. It differs from every receipt's id.
+    /// Derives a hold's id from the service that requests it and its idempotency key. It differs from the id of the
+    /// receipt with the same key.
     pub fn for_key(org: OrgId, caller: &str, idempotency_key: &str) -> Self {
         Self { org, tail: tail_of(&[&org.to_string(), caller, idempotency_key, "hold"]) }
     }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_idempotency_key_names_one_thing_of_a_kind() {
+    fn one_idempotency_key_gives_one_id_of_a_kind() {
         let (now, key) = (Timestamp::from_secs(1), "order 17");
         let (org, other) = (OrgId::mint(now), OrgId::mint(now));
         let hold = HoldId::for_key(org, "pdf-api", key);

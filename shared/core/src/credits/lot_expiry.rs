@@ -1,5 +1,5 @@
-//! A wallet's lots: debits are attributed to them, they expire, holds carry them past their expiry, and refunds claw
-//! them back.
+//! A wallet's lots: which debits they pay, how they expire, what open holds keep of them, and how refunds claw them
+//! back.
 
 use super::{CarriedHolds, CreditLot, LotKind, Wallet, WalletId};
 use crate::{LotId, Timestamp};
@@ -7,7 +7,8 @@ use crate::{LotId, Timestamp};
 impl Wallet {
     /// Returns the wallet with every debit attributed to its lot, and without the lots that had expired by `now`.
     ///
-    /// This is right only because no debit is admitted after a lot's expiry until the wallet has been written this way.
+    /// No debit may be admitted between a lot's expiry and the write of this wallet. Otherwise expired credits could be
+    /// spent.
     #[must_use]
     pub fn with_lots_expired(&self, now: Timestamp) -> Self {
         let mut wallet = self.clone();
@@ -15,7 +16,7 @@ impl Wallet {
         let over = |lot: &CreditLot| lot.expires_at.is_some_and(|expiry| expiry <= now);
         let lost = wallet.lots.values().filter(|lot| over(lot)).map(|lot| lot.left).sum();
         wallet.expire(lost);
-        // A spent lot is not needed any more, except a test lot, whose expiry is also the start of the next period.
+        // Drop spent lots too, except test lots: their expiry is also the start of the next period.
         wallet.lots.retain(|_, lot| !over(lot) && (lot.left > 0 || lot.kind == LotKind::Test));
         if matches!(wallet.id, WalletId::Test(_)) && wallet.lots.is_empty() {
             wallet.renew(now);
@@ -24,8 +25,8 @@ impl Wallet {
         wallet
     }
 
-    /// Expires what is `left` of lots at their expiry. The part covered by open holds stays reserved for them, for the
-    /// oldest holds first.
+    /// Expires the `left` credits of lots whose time has come. The part covered by open holds stays reserved for them,
+    /// for the oldest holds first.
     fn expire(&mut self, mut left: u64) {
         if left == 0 {
             return;
@@ -55,7 +56,8 @@ impl Wallet {
     /// Reserved credits of expired lots are spent first. If more of them remain than open holds of that epoch can use,
     /// the excess expires.
     ///
-    /// Returns `false` and changes nothing if that epoch's holds do not reserve `amount`.
+    /// Returns `false` and changes nothing if the holds of that epoch reserve less than `amount`, or if `used` exceeds
+    /// it.
     #[must_use]
     pub fn release(&mut self, expiry_epoch: u32, amount: u64, used: u64) -> bool {
         let (mut lost, present) = (0, self.held_at_present());
@@ -81,8 +83,8 @@ impl Wallet {
         true
     }
 
-    /// Claws credits back: first from the lot they came with, then from the other lots, and the rest as a debt of lots
-    /// to come.
+    /// Claws credits back: first from the lot they came with, then from other lots. The rest becomes a debt, which
+    /// later lots pay.
     pub fn claw_back(&mut self, lot: LotId, credits: u64) {
         self.attribute();
         let left = self.lots.get_mut(&lot).map_or(credits, |lot| {
@@ -96,25 +98,25 @@ impl Wallet {
         self.repay();
     }
 
-    /// Gives credits back that were clawed back, to the paid lot they came with.
+    /// Gives clawed-back credits back to the paid lot they came with.
     pub fn give_back(&mut self, lot: LotId, credits: u64) {
         self.attribute();
         let since = self.spent();
         let gone = CreditLot { kind: LotKind::Paid, amount: credits, left: 0, expires_at: None, since };
         let lot = self.lots.entry(lot).or_insert(gone);
         lot.left += credits;
-        // The lot counts from now, even if it was still there: debits that are attributed already do not concern it.
+        // The lot counts from now on, even if it still existed. Earlier debits are attributed already.
         lot.since = since;
         self.balance = self.balance.saturating_add_unsigned(credits);
-        // The wallet may have been read after its payment record, when the credits had been given back already. The
-        // write of such a change is refused, so the number here does not matter.
+        // Saturate: the payment record may be read before and the wallet after another request gave the credits back.
+        // The conditional write of this change then fails, so the number does not matter.
         self.clawed_back = self.clawed_back.saturating_sub(credits);
         self.repay();
         self.rearm();
     }
 
-    /// Attributes what was spent to lots: promotional before paid, soonest to expire first. A debit is attributed only
-    /// to lots that existed when it was made.
+    /// Attributes debits to lots: promotional before paid, soonest to expire first. A debit is attributed only to lots
+    /// that existed when it was made.
     fn attribute(&mut self) {
         self.repay();
         while self.attributed < self.spent() {
@@ -125,27 +127,28 @@ impl Wallet {
                 let lot = &self.lots[id];
                 (lot.kind, lot.expires_at.is_none(), lot.expires_at, *id)
             });
-            // Lots can only be short if some were clawed back between the debit and this attribution.
+            // The lots have too little only if credits were clawed back between the debit and now.
             self.debt += self.take(&order, until - self.attributed);
             self.attributed = until;
             self.repay();
         }
     }
 
-    /// Pays the debt from lots that existed at the debits attributed so far, the earliest first. So the result does not
-    /// depend on how often this is computed.
+    /// Pays the debt from the lots that existed at the last attributed debit, the earliest first. So the result does
+    /// not depend on when and how often this runs.
     fn repay(&mut self) {
         let mut order = self.lots_by_now();
         order.sort_by_key(|id| (self.lots[id].since, *id));
         self.debt = self.take(&order, self.debt);
     }
 
+    /// Returns the lots that existed at the last attributed debit.
     fn lots_by_now(&self) -> Vec<LotId> {
         let there = self.lots.iter().filter(|(_, lot)| lot.since <= self.attributed);
         there.map(|(id, _)| *id).collect()
     }
 
-    /// Takes credits from lots in the given order. Returns how many it could not take.
+    /// Takes credits from lots in the given order. Returns the number that the lots did not cover.
     fn take(&mut self, order: &[LotId], mut credits: u64) -> u64 {
         for id in order {
             if let Some(lot) = self.lots.get_mut(id) {

@@ -24,7 +24,7 @@ fn numbers(wallet: &Wallet) -> (i64, u64, u64, u64) {
 }
 
 #[test]
-fn a_hold_that_ends_before_its_lot_leaves_no_trace_but_what_it_spent() {
+fn a_hold_that_ends_before_its_lot_leaves_only_its_cost() {
     let mut wallet = wallet();
     wallet.add(lot(1), LotKind::Promo, 50, Some(after(10)));
     wallet.hold(30);
@@ -35,7 +35,7 @@ fn a_hold_that_ends_before_its_lot_leaves_no_trace_but_what_it_spent() {
 }
 
 #[test]
-fn a_test_wallets_new_period_begins_with_a_hundred_whatever_was_held_of_the_old_one() {
+fn a_test_wallets_new_period_starts_with_a_hundred_despite_open_holds() {
     let mut wallet = Wallet::of_tester(UserId::parse("user_ann1").unwrap(), START);
     wallet.hold(30);
     let renewed = wallet.with_lots_expired(after(24 * 30));
@@ -48,7 +48,7 @@ fn a_test_wallets_new_period_begins_with_a_hundred_whatever_was_held_of_the_old_
 }
 
 #[test]
-fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
+fn credits_kept_of_an_expired_lot_expire_once_no_hold_can_use_them() {
     let mut wallet = wallet();
     wallet.add(lot(1), LotKind::Promo, 50, Some(after(1)));
     wallet.add(lot(2), LotKind::Paid, 100, None);
@@ -67,7 +67,7 @@ fn what_is_kept_of_an_expired_lot_is_lost_only_once_nobody_can_need_it() {
 }
 
 #[test]
-fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
+fn a_hold_of_a_later_epoch_keeps_nothing_of_an_earlier_one() {
     let mut wallet = wallet();
     wallet.add(lot(1), LotKind::Promo, 50, Some(after(1)));
     wallet.add(lot(2), LotKind::Paid, 100, None);
@@ -82,7 +82,7 @@ fn a_hold_of_a_later_time_keeps_nothing_of_an_earlier_one() {
 }
 
 #[test]
-fn nothing_is_released_that_is_not_held() {
+fn credits_that_are_not_held_are_not_released() {
     let mut wallet = wallet();
     wallet.add(lot(1), LotKind::Promo, 50, Some(after(1)));
     wallet.hold(30);
@@ -96,7 +96,7 @@ fn nothing_is_released_that_is_not_held() {
 }
 
 #[test]
-fn a_claw_back_takes_its_own_lot_first_then_the_others_then_those_to_come() {
+fn a_claw_back_takes_from_its_own_lot_then_the_others_then_later_ones() {
     let mut wallet = wallet();
     wallet.add(lot(1), LotKind::Promo, 10, None);
     wallet.add(lot(2), LotKind::Paid, 100, None);
@@ -113,7 +113,7 @@ fn a_claw_back_takes_its_own_lot_first_then_the_others_then_those_to_come() {
 }
 
 #[test]
-fn what_is_given_back_is_there_again_also_when_its_lot_was_gone() {
+fn credits_are_given_back_even_if_their_lot_was_dropped() {
     let mut wallet = wallet();
     let bought = lot(1);
     wallet.add(bought, LotKind::Paid, 100, None);
@@ -126,7 +126,7 @@ fn what_is_given_back_is_there_again_also_when_its_lot_was_gone() {
 }
 
 #[test]
-fn credits_that_are_held_can_be_taken_back_and_spent_all_the_same() {
+fn held_credits_can_be_clawed_back_and_still_be_settled() {
     let mut wallet = wallet();
     let bought = lot(1);
     wallet.add(bought, LotKind::Paid, 100, None);

@@ -1,4 +1,4 @@
-//! Credits: wallets, and the charges, holds, purchases and refunds that change them, with their receipts.
+//! Credits: wallets, the charges, holds, purchases and refunds that change them, and receipts.
 
 mod balance_alert;
 mod calling;

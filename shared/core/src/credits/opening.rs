@@ -1,4 +1,4 @@
-//! Opening a hold: the request to the table, and its outcome.
+//! Opening a hold: the request to the table and its outcome.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct HoldTerms {
     pub service: &'static Service,
     /// Credits, from 1 to the most that the service may reserve.
     pub amount: u64,
-    /// How long it is open, at most.
+    /// How long it stays open at most.
     pub ttl: Duration,
 }
 
@@ -52,7 +52,7 @@ impl HoldTerms {
 pub struct Opening {
     /// The key that pays.
     pub key: KeyFacts,
-    /// What the call needs of the key.
+    /// What the call requires of the key.
     pub ask: Ask,
     /// The hold to write.
     pub hold: Hold,
@@ -63,8 +63,8 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Builds the hold that a service asks for. With an idempotency key, its id is derived from the service and the
-    /// key.
+    /// Builds the hold that the service `caller` requests. With an idempotency key, the hold's id is derived from the
+    /// service and that key.
     pub fn new(
         key: KeyFacts,
         ask: Ask,
@@ -97,15 +97,15 @@ impl Opening {
         Self { key, ask, hold, ip: None, country: None }
     }
 
-    /// Replaces the key's facts, and with them the wallet that pays, after the table answered
+    /// Replaces the key's facts and thereby the wallet that pays, after the table answered
     /// [`OpeningOutcome::PayerChanged`].
-    pub fn respend(&mut self, key: KeyFacts) {
+    pub fn set_key(&mut self, key: KeyFacts) {
         self.key = key;
         self.hold.wallet = self.key.wallet();
     }
 }
 
-/// The outcome of an opening. Only `Opened` has changed anything.
+/// The outcome of an opening. Only `Opened` means that something was written.
 #[derive(Debug, PartialEq)]
 pub enum OpeningOutcome {
     /// Key, wallet and hold were written. This is the hold as written.
@@ -116,7 +116,7 @@ pub enum OpeningOutcome {
     KeyReused,
     /// The key or its wallet refuses the hold.
     Refused(Refusal),
-    /// The key spends another wallet than the opening assumed. Look the key up again.
+    /// The key's wallet is not the one that the opening assumed. Look up the key again and repeat the opening.
     PayerChanged,
 }
 
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terms_lie_within_the_limits_and_name_the_field_that_does_not() {
+    fn terms_outside_the_limits_are_refused_by_field() {
         let hour = HoldTerms::parse("pdf", 1, None).unwrap();
         assert_eq!((hour.service.name, hour.amount, hour.ttl), ("pdf", 1, Duration::from_hours(1)));
         for (name, amount, ttl) in [("pdf", 1_000, Some(60)), ("ai", 10_000, Some(86_400))] {

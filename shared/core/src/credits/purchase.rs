@@ -1,6 +1,6 @@
-//! Credits that are bought, and clawed back when their payment is refunded or disputed.
+//! Credits that are bought, and that are clawed back if their payment is refunded or disputed.
 //!
-//! All that is known of a payment is in one record under the payment's own id, because a refund names nothing else. The
+//! Everything known of a payment is in one record under the payment's id, because a refund names only that id. The
 //! provider reports refunds and disputes late, twice and in any order. So each report only adds to the record, and the
 //! number of credits to claw back is computed from it. A refund reported before its purchase is recorded too, and
 //! counts once the purchase arrives.
@@ -18,8 +18,8 @@ use crate::{LotId, OrgId, Timestamp};
 /// Longest id of the payment provider, in bytes.
 const ID_MAX: usize = 255;
 
-/// Declares the type of an id given out by the payment provider: letters, digits, `_` and `-`, which are safe in a key
-/// of the table.
+/// Declares the type of an id that the payment provider assigns: letters, digits, `_` and `-`, which are safe in a
+/// table key.
 macro_rules! provider_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -42,7 +42,7 @@ macro_rules! provider_id {
 }
 
 provider_id! {
-    /// Id of a checkout session. It is paid once.
+    /// Id of a checkout session. A session is paid at most once.
     SessionId
 }
 
@@ -67,9 +67,9 @@ provider_id! {
 /// A purchase: credits for an organisation, paid in a checkout session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Purchase {
-    /// The session. Its credits are added once.
+    /// The session. Its credits are added at most once.
     pub session: SessionId,
-    /// The payment, under which a refund names it.
+    /// The payment. Refunds and disputes name it by this id.
     pub payment: PaymentId,
     /// The organisation that gets the credits.
     pub org: OrgId,
@@ -121,12 +121,13 @@ pub struct Sale {
     pub currency: String,
 }
 
-/// The state of a dispute. The order matters: whatever order reports come in, the highest reported state counts.
+/// The state of a dispute. The order of the variants matters: reports come in any order, and the highest reported state
+/// counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum DisputeState {
     Open,
-    /// The payment was refunded instead. The dispute no longer counts, because the refund does.
+    /// The payment was refunded instead. The refund counts, so the dispute does not.
     Dropped,
     /// The money came back, so the credits are given back.
     Won,
@@ -179,7 +180,7 @@ pub struct Payment {
 /// Why credits are clawed back or given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClawBackCause {
-    /// This much of the payment was refunded in total.
+    /// A refund. The amount is the total refunded so far.
     #[allow(missing_docs)]
     Refund { refunded_cents: u64 },
     /// A dispute has reached this state.
@@ -230,7 +231,8 @@ impl Payment {
         Self { id, sale: None, refunded_cents: 0, disputes: BTreeMap::new(), clawed_back: 0, revision: 0 }
     }
 
-    /// Adds what was sold for the payment. `clawed_back` is then what must be clawed back at once.
+    /// Adds what was sold for the payment. Afterwards `clawed_back` is the number of credits that earlier reports claw
+    /// back at once.
     #[must_use]
     pub fn sold(&self, purchase: &Purchase) -> Self {
         let mut payment = self.clone();
@@ -250,7 +252,7 @@ impl Payment {
 
     /// Adds a report. Returns `None` if it changes nothing. Refunds only grow. Disputes only rise to a higher state,
     /// and within one state to a larger amount.
-    pub fn told(&self, cause: &ClawBackCause) -> Option<Self> {
+    pub fn with_report(&self, cause: &ClawBackCause) -> Option<Self> {
         let mut payment = self.clone();
         match cause {
             ClawBackCause::Refund { refunded_cents } => {
@@ -292,7 +294,7 @@ impl Payment {
 }
 
 impl ClawBack {
-    /// Returns the audit entry of the outcome, if it moved credits.
+    /// Returns the audit entry of the outcome, or `None` if no credits were moved.
     pub fn audit(&self, org: OrgId, outcome: ClawBackOutcome) -> Option<AuditEntry> {
         let (action, credits) = match outcome {
             ClawBackOutcome::Taken(credits) => (AuditAction::CreditsClawedBack, credits),
@@ -303,26 +305,27 @@ impl ClawBack {
         Some(AuditEntry::new(org, action, self.payment.as_str(), &self.origin, self.now, details))
     }
 
-    /// Returns the event of the outcome, if it moved credits and has one. `balance` is the wallet's balance afterwards.
+    /// Returns the event of the outcome, or `None` if no credits were moved or no event announces it. `balance` is the
+    /// wallet's balance afterwards.
     pub fn event(&self, sale: &Sale, outcome: ClawBackOutcome, balance: i64) -> Option<Event> {
-        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+        let event_of = |event: fn(PaymentEvent) -> EventData, cents, credits| {
             Some(moved(event, sale, &self.payment, [cents, credits], balance, self.now))
         };
         match (&self.cause, outcome) {
             (ClawBackCause::Refund { refunded_cents }, ClawBackOutcome::Taken(credits)) => {
-                told(EventData::PaymentRefunded, *refunded_cents, credits)
+                event_of(EventData::PaymentRefunded, *refunded_cents, credits)
             }
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
-                told(EventData::PaymentDisputed, *cents, credits)
+                event_of(EventData::PaymentDisputed, *cents, credits)
             }
             (ClawBackCause::Dispute { cents, state: DisputeState::Won, .. }, ClawBackOutcome::GivenBack(credits)) => {
-                told(EventData::PaymentDisputeWon, *cents, credits)
+                event_of(EventData::PaymentDisputeWon, *cents, credits)
             }
             _ => None,
         }
     }
 
-    /// Returns the outcome of a payment's change.
+    /// Returns the outcome of a change of the payment's record.
     pub fn outcome(before: &Payment, after: &Payment) -> ClawBackOutcome {
         match (after.sale.is_some(), after.clawed_back, before.clawed_back) {
             (false, _, _) => ClawBackOutcome::Remembered,
@@ -334,8 +337,8 @@ impl ClawBack {
 }
 
 impl Wallet {
-    /// Applies an outcome to the wallet.
-    pub fn follow(&mut self, lot: LotId, outcome: ClawBackOutcome) {
+    /// Applies the outcome of a report to the wallet. `lot` is the lot that was bought.
+    pub fn apply(&mut self, lot: LotId, outcome: ClawBackOutcome) {
         match outcome {
             ClawBackOutcome::Taken(credits) => self.claw_back(lot, credits),
             ClawBackOutcome::GivenBack(credits) => self.give_back(lot, credits),
@@ -345,29 +348,30 @@ impl Wallet {
 }
 
 impl Purchase {
-    /// Returns the audit entry for credits that were clawed back by reports that came before the purchase.
+    /// Returns the audit entry for credits that are clawed back because refunds or disputes were reported before the
+    /// purchase.
     pub fn audit_of_early_refund(&self, credits: u64) -> AuditEntry {
-        let details = json!({ "credits": credits, "cause": "told before the purchase" });
+        let details = json!({ "credits": credits, "cause": "reported before the purchase" });
         let (subject, origin) = (self.payment.as_str(), &self.audit.origin);
         AuditEntry::new(self.org, AuditAction::CreditsClawedBack, subject, origin, self.now, details)
     }
 
-    /// Returns the events of refunds and disputes that were reported before the purchase, if they claw back any of it.
-    /// `balance` is the wallet's balance afterwards.
+    /// Returns the events of refunds and disputes that were reported before the purchase, if they claw back any of its
+    /// credits. `balance` is the wallet's balance afterwards.
     pub fn early_events(&self, sold: &Payment, balance: i64) -> Vec<Event> {
         let Some(sale) = &sold.sale else { return Vec::new() };
         let refunded = Payment { disputes: BTreeMap::new(), ..sold.clone() }.to_claw_back();
         let disputed = sold.clawed_back.saturating_sub(refunded);
-        let told = |event: fn(PaymentEvent) -> EventData, cents, credits| {
+        let event_of = |event: fn(PaymentEvent) -> EventData, cents, credits| {
             (credits > 0).then(|| moved(event, sale, &sold.id, [cents, credits], balance, self.now))
         };
-        let refund = told(EventData::PaymentRefunded, sold.refunded_cents, refunded);
-        refund.into_iter().chain(told(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
+        let refund = event_of(EventData::PaymentRefunded, sold.refunded_cents, refunded);
+        refund.into_iter().chain(event_of(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
     }
 }
 
-/// Returns the event of credits that were clawed back or given back: the amount it is about in hundredths of the
-/// currency, the credits, and the balance afterwards.
+/// Builds the event of credits that were clawed back or given back. `cents` is the amount in hundredths of the
+/// currency, `balance` the wallet's balance afterwards.
 fn moved(
     event: fn(PaymentEvent) -> EventData,
     sale: &Sale,

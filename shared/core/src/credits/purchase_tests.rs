@@ -40,95 +40,100 @@ fn dispute(id: &str, cents: u64, state: DisputeState) -> ClawBackCause {
 }
 
 /// Reports these causes one after the other. Returns how many credits are clawed back in the end.
-fn away(payment: Payment, told: &[ClawBackCause]) -> u64 {
-    told.iter().fold(payment, |payment, cause| payment.told(cause).unwrap_or(payment)).clawed_back
+fn clawed_back(payment: Payment, reports: &[ClawBackCause]) -> u64 {
+    reports.iter().fold(payment, |payment, cause| payment.with_report(cause).unwrap_or(payment)).clawed_back
 }
 
 #[test]
-fn what_is_refunded_takes_its_share_rounded_down_and_never_more_than_was_sold() {
+fn a_refund_claws_back_its_share_rounded_down_and_at_most_all() {
     let sold = unknown().sold(&purchase(10_000, 8_000));
     for (cents, credits) in
         [(0, 0), (1, 1), (799, 998), (4_000, 5_000), (7_999, 9_998), (8_000, 10_000), (9_000, 10_000)]
     {
-        assert_eq!(away(sold.clone(), &[refund(cents)]), credits, "{cents}");
+        assert_eq!(clawed_back(sold.clone(), &[refund(cents)]), credits, "{cents}");
     }
-    assert_eq!(away(unknown().sold(&purchase(100, 0)), &[refund(0)]), 0, "of nothing, nothing");
+    assert_eq!(clawed_back(unknown().sold(&purchase(100, 0)), &[refund(0)]), 0, "of nothing, nothing");
 }
 
 #[test]
 fn refunds_only_grow() {
     let sold = unknown().sold(&purchase(1_000, 1_000));
-    let after = sold.told(&refund(600)).unwrap();
-    assert_eq!(after.told(&refund(600)), None);
-    assert_eq!(after.told(&refund(300)), None, "told late");
-    assert_eq!(away(after, &[refund(700)]), 700);
+    let after = sold.with_report(&refund(600)).unwrap();
+    assert_eq!(after.with_report(&refund(600)), None);
+    assert_eq!(after.with_report(&refund(300)), None, "an older report");
+    assert_eq!(clawed_back(after, &[refund(700)]), 700);
 }
 
 #[test]
-fn a_dispute_takes_back_until_it_is_won_and_what_is_over_stays_so() {
+fn a_dispute_claws_back_until_it_is_won_and_final_states_stay() {
     use DisputeState::{Dropped, Lost, Open, Won};
     let sold = unknown().sold(&purchase(1_000, 1_000));
-    let told = |states: &[DisputeState]| -> u64 {
-        let told: Vec<_> = states.iter().map(|state| dispute("dp_1", 400, *state)).collect();
-        away(sold.clone(), &told)
+    let credits = |states: &[DisputeState]| -> u64 {
+        let reports: Vec<_> = states.iter().map(|state| dispute("dp_1", 400, *state)).collect();
+        clawed_back(sold.clone(), &reports)
     };
-    assert_eq!([told(&[Open]), told(&[Open, Won]), told(&[Open, Lost])], [400, 0, 400]);
-    assert_eq!([told(&[Won, Open]), told(&[Lost, Open]), told(&[Dropped, Open])], [0, 400, 0], "in any order");
+    assert_eq!([credits(&[Open]), credits(&[Open, Won]), credits(&[Open, Lost])], [400, 0, 400]);
+    assert_eq!([credits(&[Won, Open]), credits(&[Lost, Open]), credits(&[Dropped, Open])], [0, 400, 0], "in any order");
     assert_eq!(
-        [told(&[Won, Lost]), told(&[Lost, Won]), told(&[Open, Dropped])],
+        [credits(&[Won, Lost]), credits(&[Lost, Won]), credits(&[Open, Dropped])],
         [400, 400, 0],
-        "what is lost stays so"
+        "a lost dispute stays lost"
     );
     let open = |cents| dispute("dp_1", cents, Open);
     for order in [[open(300), open(400)], [open(400), open(300)]] {
-        assert_eq!(away(sold.clone(), &order), 400);
+        assert_eq!(clawed_back(sold.clone(), &order), 400);
     }
     let both = [dispute("dp_1", 400, Open), refund(500), dispute("dp_2", 400, Open)];
-    assert_eq!(away(sold.clone(), &both), 1_000, "all of it, and no more");
-    assert_eq!(away(sold, &[&both[..], &[dispute("dp_1", 400, Won)]].concat()), 900);
+    assert_eq!(clawed_back(sold.clone(), &both), 1_000, "all of it, and no more");
+    assert_eq!(clawed_back(sold, &[&both[..], &[dispute("dp_1", 400, Won)]].concat()), 900);
 }
 
 #[test]
-fn what_is_told_before_the_purchase_counts_once_that_comes() {
-    let known = unknown().told(&refund(250)).unwrap();
+fn a_report_before_the_purchase_counts_once_the_purchase_arrives() {
+    let known = unknown().with_report(&refund(250)).unwrap();
     assert_eq!((known.clawed_back, ClawBack::outcome(&unknown(), &known)), (0, ClawBackOutcome::Remembered));
     let sold = known.sold(&purchase(1_000, 1_000));
     assert_eq!((sold.clawed_back, sold.revision), (250, 2));
 }
 
 #[test]
-fn what_was_refunded_and_disputed_before_the_purchase_is_told_of_each_with_its_share() {
-    let known = unknown().told(&refund(300)).unwrap().told(&dispute("dp_1", 900, DisputeState::Open)).unwrap();
+fn refunds_and_disputes_before_the_purchase_have_one_event_each() {
+    let known =
+        unknown().with_report(&refund(300)).unwrap().with_report(&dispute("dp_1", 900, DisputeState::Open)).unwrap();
     let bought = purchase(1_000, 1_000);
-    let told = |known: &Payment| -> Vec<_> {
-        let events = bought.early_events(&known.sold(&bought), -5);
-        events.into_iter().map(|event| (event.kind().name(), event.detail()["credits"].clone())).collect()
+    let events = |known: &Payment| -> Vec<_> {
+        let early = bought.early_events(&known.sold(&bought), -5);
+        early.into_iter().map(|event| (event.kind().name(), event.detail()["credits"].clone())).collect()
     };
-    assert_eq!(told(&known), [("payment.refunded", json!(300)), ("payment.disputed", json!(700))], "all, and no more");
-    let won = known.told(&dispute("dp_1", 900, DisputeState::Won)).unwrap();
-    assert_eq!(told(&won), [("payment.refunded", json!(300))]);
-    assert_eq!(told(&unknown()), []);
+    assert_eq!(
+        events(&known),
+        [("payment.refunded", json!(300)), ("payment.disputed", json!(700))],
+        "all, and no more"
+    );
+    let won = known.with_report(&dispute("dp_1", 900, DisputeState::Won)).unwrap();
+    assert_eq!(events(&won), [("payment.refunded", json!(300))]);
+    assert_eq!(events(&unknown()), []);
 }
 
 #[test]
-fn the_trail_says_what_was_taken_and_given_back_and_nothing_else() {
+fn the_audit_log_has_only_reports_that_moved_credits() {
     let (org, sold) = (OrgId::mint(NOW), unknown().sold(&purchase(1_000, 1_000)));
-    let told = |cause: ClawBackCause| ClawBack {
+    let report = |cause: ClawBackCause| ClawBack {
         payment: sold.id.clone(),
         cause,
         source: "evt_7".to_owned(),
         origin: origin(),
         now: NOW,
     };
-    let taken = told(refund(100));
-    let after = sold.told(&taken.cause).unwrap();
+    let taken = report(refund(100));
+    let after = sold.with_report(&taken.cause).unwrap();
     let outcome = ClawBack::outcome(&sold, &after);
     assert_eq!(outcome, ClawBackOutcome::Taken(100));
     let entry = taken.audit(org, outcome).unwrap();
     assert_eq!((entry.action, entry.subject.as_str()), (AuditAction::CreditsClawedBack, "pi_1"));
     assert_eq!(entry.details, json!({ "credits": 100, "cause": "refund", "source": "evt_7" }));
-    let won = told(dispute("dp_1", 100, DisputeState::Won));
-    let over = after.told(&won.cause).unwrap();
+    let won = report(dispute("dp_1", 100, DisputeState::Won));
+    let over = after.with_report(&won.cause).unwrap();
     assert_eq!(ClawBack::outcome(&after, &over), ClawBackOutcome::Unchanged);
     assert_eq!(won.audit(org, ClawBackOutcome::Unchanged), None);
     assert_eq!(won.audit(org, ClawBackOutcome::GivenBack(1)).unwrap().action, AuditAction::CreditsGivenBack);

@@ -1,4 +1,4 @@
-//! Receipts: one for each charge, found again when the same charge is requested twice. Together they are the usage log.
+//! Receipts: one for each charge, which also answers a retry of the charge. Together they are the usage log.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub const RECEIPT_KEPT: Duration = Duration::from_hours(24 * 400);
 /// Longest response time that can be reported: a day, in milliseconds.
 const RESPONSE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
-/// What the caller reports about the call that is paid for.
+/// What the caller reports about the call for which it charges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct CallFacts {
@@ -27,7 +27,7 @@ pub struct CallFacts {
     pub user_agent: Option<String>,
 }
 
-/// The outcome of the call that was paid for, as its service reports it.
+/// The outcome of the charged call, as its service reports it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// HTTP status of the service's answer.
@@ -42,13 +42,13 @@ impl Outcome {
     /// Builds an outcome from a service's report.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `status_code` or `response_ms`.
-    pub fn told(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
+    /// `INVALID_REQUEST` naming `status_code` unless it is 100 to 599, or `response_ms` if it is more than a day.
+    pub fn reported(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
         if !(100..=599).contains(&status_code) {
             return Err(Fault::field("status_code", "status_code must be 100 to 599"));
         }
         if response_ms > RESPONSE_MS_MAX {
-            return Err(Fault::field("response_ms", format!("response_ms must be at most {RESPONSE_MS_MAX}, a day")));
+            return Err(Fault::field("response_ms", format!("response_ms must be at most {RESPONSE_MS_MAX} (a day)")));
         }
         Ok(Self { status_code, response_ms, details })
     }
@@ -65,9 +65,9 @@ pub struct Receipt {
     pub environment: KeyMode,
     /// Credits charged for the call.
     pub credits: u64,
-    /// When the call was admitted, or for a settled or voided hold, when it ended.
+    /// When the call was admitted. For a settled or voided hold: when the hold ended.
     pub at: Timestamp,
-    /// The service that asked for the charge.
+    /// The service that requested the charge.
     pub caller: String,
     /// Hash of the request. The same idempotency key with another hash is a different request.
     pub fingerprint: String,
@@ -84,6 +84,6 @@ pub enum OutcomeKept {
     Kept,
     /// The receipt has another outcome.
     Other,
-    /// This caller has no such receipt.
+    /// The caller has no such receipt.
     Unknown,
 }

@@ -1,14 +1,14 @@
 //! Wallets: the ledger of credits.
 //!
-//! A debit changes two numbers, `balance` and `used`, so that it is one conditional write. The lot it is taken from
-//! (promotional before paid, soonest to expire first) is worked out later, by [`Wallet::with_lots_expired`], at the
-//! latest when a lot expires. Until that is done no debit is admitted. So nothing is ever spent from a lot that has
-//! expired, nor attributed to a lot that came later.
+//! A debit changes only the numbers `balance` and `used`, so that it is one conditional write.
+//! [`Wallet::with_lots_expired`] later attributes it to a lot: promotional before paid, soonest to expire first. This
+//! is done at the latest when a lot expires, and no debit is admitted until then. So a debit is never taken from a lot
+//! that had expired, nor from a lot that was added later.
 //!
 //! A hold moves credits from `balance` to `held` and takes them from no lot. Settling it is a debit at that moment. If
-//! a lot expires while holds are open, the part of it that they cover stays reserved for them, and expires once they no
-//! longer need it: see [`CarriedHolds`]. So a hold never loses its credits, and never prolongs a lot beyond its own
-//! end.
+//! a lot expires while holds are open, the part of it that covers these holds stays reserved for them. Whatever they do
+//! not settle expires when they end: see [`CarriedHolds`]. So a hold never loses its credits, and no credits outlive
+//! the last hold that they cover.
 //!
 //! At all times `balance + held + used + expired + clawed_back == purchased + granted`. Only `balance` may be negative.
 
@@ -61,7 +61,7 @@ impl LotKind {
     }
 }
 
-/// A lot of credits, which came together and expire together.
+/// Credits that came together and expire together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreditLot {
     /// Where the credits come from.
@@ -81,7 +81,7 @@ pub struct CreditLot {
 pub struct CarriedHolds {
     /// Credits that these holds reserve.
     pub held: u64,
-    /// How many of those are of expired lots. Never more than `held`.
+    /// How many of those come from expired lots. Never more than `held`.
     pub kept: u64,
 }
 
@@ -92,7 +92,7 @@ pub struct Wallet {
     pub id: WalletId,
     /// Whether anything may be spent from it. An organisation's wallet is closed while the organisation is suspended.
     pub open: bool,
-    /// Credits to spend. Negative if more was clawed back after a refund than was left.
+    /// Credits to spend. Negative if more was clawed back than was left.
     pub balance: i64,
     /// Credits reserved by open holds.
     pub held: u64,
@@ -111,7 +111,7 @@ pub struct Wallet {
     pub late: u64,
     /// How much of `used - late` has been attributed to lots.
     pub attributed: u64,
-    /// Credits that were spent or clawed back and that no lot covers. The next lots pay them.
+    /// Credits that were spent or clawed back and that no lot covered. Later lots pay them.
     pub debt: u64,
     /// The current expiry epoch. It grows whenever lots expire while holds are open, and each hold remembers the epoch
     /// it was opened in.
@@ -120,17 +120,19 @@ pub struct Wallet {
     pub carried: BTreeMap<u32, CarriedHolds>,
     /// The next balance alert.
     pub alert: AlertThreshold,
-    /// Number of writes that did more than debit, hold and release.
+    /// Number of writes other than debits, holds and releases. Such a write is conditional on the revision that was
+    /// read.
     pub revision: u64,
-    /// When the first lot expires; `None` if none does. From then on nothing is spent until expired lots are removed.
+    /// When the first lot expires; `None` if no lot does. From then on no debit is admitted until the expired lots are
+    /// removed.
     pub next_expiry: Option<Timestamp>,
-    /// When the wallet was created.
+    /// When the wallet was created. A test wallet's periods are counted from then.
     pub anchor: Timestamp,
     /// Its lots, by id.
     pub lots: BTreeMap<LotId, CreditLot>,
 }
 
-/// Why nothing can be spent.
+/// Why a wallet refuses a debit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WalletRefusal {
     /// The wallet is closed.
@@ -226,7 +228,7 @@ impl Wallet {
         }
     }
 
-    /// Returns whether the books balance: every credit that came in is accounted for, and lots and numbers agree.
+    /// Returns whether every credit that was ever added is accounted for, and the lots agree with the totals.
     pub fn is_balanced(&self) -> bool {
         let sum = |numbers: &[u64]| numbers.iter().map(|number| i128::from(*number)).sum::<i128>();
         let balance = i128::from(self.balance);
@@ -242,17 +244,20 @@ impl Wallet {
             && carried_holds.iter().map(|carried_holds| carried_holds.held).sum::<u64>() <= self.held
     }
 
-    /// Returns how much was spent from lots that had not expired. Lots and debits are ordered along this number.
+    /// Returns how much was spent from lots that had not expired. This number orders lots and debits: see
+    /// [`CreditLot::since`].
     pub(super) fn spent(&self) -> u64 {
         self.used - self.late
     }
 
+    /// Adds the test credits of the period in which `now` lies.
     pub(super) fn renew(&mut self, now: Timestamp) {
         let periods = now.since(self.anchor).as_millis() / TEST_PERIOD.as_millis() + 1;
         let ends = self.anchor.plus(TEST_PERIOD * u32::try_from(periods).unwrap_or(u32::MAX));
         self.add(LotId::mint(now), LotKind::Test, TEST_CREDITS, Some(ends));
     }
 
+    /// Returns when the first lot expires.
     pub(super) fn first_expiry(&self) -> Option<Timestamp> {
         self.lots.values().filter_map(|lot| lot.expires_at).min()
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::events::{EventKind, EventMessage, MalformedEvent};
 use crate::{DeliveryId, EventId, Fault, OrgId, Timestamp, UserId};
 
-/// Whom an event is about. Their endpoints get it.
+/// The organisation or person that an event is about. Their endpoints get it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// An organisation, by its id.
@@ -22,29 +22,29 @@ pub struct SubscribedEvent {
     pub id: EventId,
     /// Kind of the event.
     pub kind: EventKind,
-    /// When it happened, as the event says.
+    /// When it happened.
     pub occurred_at: Timestamp,
-    /// Whom it is about.
+    /// The organisation or person it is about.
     pub subject: Subject,
-    /// The webhook's body: type, time and facts, as JSON.
+    /// The body of the webhooks: type, time and data of the event, as JSON.
     pub payload: String,
 }
 
-/// What a message asks for.
+/// A parsed message: what the worker has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DeliveryMessage {
     /// Deliver an event to the endpoints that subscribe to it.
-    Tell(Box<SubscribedEvent>),
+    Event(Box<SubscribedEvent>),
     /// Make the next attempt at a delivery.
     Attempt(OrgId, DeliveryId),
-    /// Nothing: endpoints cannot subscribe to this event.
+    /// Do nothing: endpoints cannot subscribe to this event, or this version does not know it.
     Nothing,
 }
 
-/// The JSON of a message that asks for an attempt.
+/// The JSON of a message that requests an attempt.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+struct AttemptMessage {
     org_id: OrgId,
     delivery_id: DeliveryId,
 }
@@ -53,27 +53,27 @@ impl DeliveryMessage {
     /// Parses a message.
     ///
     /// # Errors
-    /// If it asks for no attempt and is no event.
+    /// If the text is neither a request for an attempt nor a well-formed event.
     pub fn parse(body: &str) -> Result<Self, MalformedEvent> {
-        if let Ok(Ask { org_id, delivery_id }) = serde_json::from_str(body) {
+        if let Ok(AttemptMessage { org_id, delivery_id }) = serde_json::from_str(body) {
             return Ok(Self::Attempt(org_id, delivery_id));
         }
         let subscribed = SubscribedEvent::of(EventMessage::parse(body)?);
-        Ok(subscribed.map_or(Self::Nothing, |event| Self::Tell(Box::new(event))))
+        Ok(subscribed.map_or(Self::Nothing, |event| Self::Event(Box::new(event))))
     }
 
-    /// Encodes the message that asks for an attempt.
+    /// Encodes the message that requests an attempt.
     ///
     /// # Errors
-    /// `INTERNAL`, which does not happen.
+    /// `INTERNAL` if the JSON encoding fails, which it does not for this type.
     pub fn attempt(org: OrgId, delivery: DeliveryId) -> Result<String, Fault> {
-        serde_json::to_string(&Ask { org_id: org, delivery_id: delivery }).map_err(Fault::internal)
+        serde_json::to_string(&AttemptMessage { org_id: org, delivery_id: delivery }).map_err(Fault::internal)
     }
 }
 
 impl SubscribedEvent {
-    /// Returns what endpoints are told of an event; `None` when none hears of it, or this version does not know it. Fields
-    /// that this version does not know are passed on.
+    /// Returns what endpoints receive of an event, or `None` if they cannot subscribe to it or this version does not
+    /// know it. Fields that this version does not know are passed on.
     fn of(message: EventMessage) -> Option<Self> {
         let EventMessage { id, occurred_at, data, facts, .. } = message;
         let data = data?;
@@ -112,28 +112,28 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_told_to_whom_it_is_about_without_its_stamp() {
+    fn an_event_is_sent_to_its_subject_without_event_id_and_time() {
         // The last one is of a later version than this.
         let data = json!({ "org_id": ORG, "percent": 20, "balance": 200, "reference": 1_000, "since": "yesterday" });
-        let Ok(DeliveryMessage::Tell(heard)) = DeliveryMessage::parse(&event("wallet.low", &data)) else {
-            panic!("it is told");
+        let Ok(DeliveryMessage::Event(subscribed)) = DeliveryMessage::parse(&event("wallet.low", &data)) else {
+            panic!("endpoints can subscribe to it");
         };
-        assert_eq!(heard.subject, Subject::Org(OrgId::parse(ORG).unwrap()));
+        assert_eq!(subscribed.subject, Subject::Org(OrgId::parse(ORG).unwrap()));
         assert_eq!(
-            heard.payload,
+            subscribed.payload,
             json!({ "type": "wallet.low", "timestamp": "2026-11-21T10:30:00Z", "data": data }).to_string()
         );
         // A personal event goes to its person, even if it should ever name an organisation too.
         let mut both = completed("user_ann1");
         both["org_id"] = json!(ORG);
-        let Ok(DeliveryMessage::Tell(heard)) = DeliveryMessage::parse(&event("job.completed", &both)) else {
-            panic!("it is told")
+        let Ok(DeliveryMessage::Event(subscribed)) = DeliveryMessage::parse(&event("job.completed", &both)) else {
+            panic!("endpoints can subscribe to it")
         };
-        assert_eq!(heard.subject, Subject::Person(UserId::parse("user_ann1").unwrap()));
+        assert_eq!(subscribed.subject, Subject::Person(UserId::parse("user_ann1").unwrap()));
     }
 
     #[test]
-    fn what_nobody_hears_of_is_passed_over_and_what_cannot_be_read_is_said() {
+    fn events_without_subscribers_are_ignored_and_malformed_messages_are_errors() {
         let requested = json!({
             "job_id": "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1", "user_id": "user_ann1", "kind": "book", "topic": "t",
             "uploads_url": "https://a", "callback_url": "https://b", "deadline": "2026-11-21T11:30:00Z",

@@ -8,11 +8,11 @@ use crate::{Timestamp, text};
 
 /// Longest `Retry-After` that is read, in bytes.
 const HEADER_MAX: usize = 64;
-/// Characters of a response body that are kept.
+/// Length of the excerpt of a response body that is kept, in characters.
 const EXCERPT_MAX: usize = 200;
 /// Statuses that mean success.
 const SUCCESS: std::ops::RangeInclusive<u16> = 200..=299;
-/// The status with which a receiver says that it is gone for good.
+/// The status of a receiver that is gone for good.
 const GONE: u16 = 410;
 
 /// A webhook, ready to be sent.
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Post {
 /// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Posted {
-    /// The receiver answered, with whatever status.
+    /// The receiver answered, with any status.
     Answered {
         /// HTTP status of the answer.
         status: u16,
@@ -77,7 +77,7 @@ impl Posted {
         }
     }
 
-    /// Returns a word for what went wrong, or `None` for a success.
+    /// Returns the name of the error, as the API shows it, or `None` for a success.
     pub fn error(&self) -> Option<&'static str> {
         match self {
             Self::Answered { .. } if self.is_success() => None,
@@ -90,7 +90,7 @@ impl Posted {
         }
     }
 
-    /// Returns how long a busy receiver asks us to wait, if it does.
+    /// Returns how long a receiver that answered 429 or 503 asks us to wait, if it does.
     pub(super) fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         let Self::Answered { status: 429 | 503, retry_after: Some(asked), .. } = self else { return None };
         now.wait_asked(asked)
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_2xx_is_a_success_and_everything_else_has_a_word() {
+    fn only_2xx_is_a_success_and_everything_else_has_an_error_name() {
         for (status, want) in [
             (199, Some("status")),
             (200, None),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_receiver_says_is_cut_and_made_fit_to_be_shown() {
+    fn a_receivers_answer_is_cut_and_made_safe_to_display() {
         let body = format!("<b>no\r\n\u{202e}\0 {}", "x".repeat(10_000));
         let Posted::Answered { excerpt, retry_after, .. } =
             Posted::answered(500, Some(&"9".repeat(65)), &[body.as_bytes(), b"\xff"].concat())

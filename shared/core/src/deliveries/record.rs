@@ -9,9 +9,9 @@ use crate::{Code, DeliveryId, EndpointId, EventId, Fault, OrgId, Timestamp, User
 
 /// How long a delivery is kept, from its start or its last redelivery.
 pub const KEPT: Duration = Duration::from_hours(24 * 30);
-/// Most attempts that are kept, the newest ones.
+/// Number of attempts that are kept: the newest.
 pub const ATTEMPTS_KEPT: usize = 20;
-/// Most redeliveries that an organisation may ask for in an hour.
+/// Most redeliveries that an organisation may request in an hour.
 pub const REDELIVERIES_AN_HOUR: u32 = 100;
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -22,9 +22,9 @@ pub enum DeliveryStatus {
     Pending,
     /// The receiver has accepted it.
     Delivered,
-    /// The receiver did not accept it within three days, or is gone.
+    /// The receiver did not accept it within three days, or is gone for good.
     Failed,
-    /// Its endpoint was disabled or deleted, or may no longer get this event.
+    /// Its endpoint was disabled or deleted, or no longer gets this event.
     Cancelled,
 }
 
@@ -59,7 +59,7 @@ pub struct Attempt {
     pub status_code: Option<u16>,
     /// How long it took, in milliseconds; `None` if it was cut short.
     pub duration_ms: Option<u64>,
-    /// What went wrong, in a word.
+    /// Name of the error, as [`super::Posted::error`] returns it, or `cut_short`; `None` for a success.
     pub error: Option<String>,
     /// The start of the response body.
     pub response: String,
@@ -78,7 +78,7 @@ pub struct Delivery {
     pub event: EventId,
     /// Kind of the event.
     pub kind: EventKind,
-    /// The person whose private matter it is, if it is one. Nobody else sees it.
+    /// For a personal event, the person it is about. Other members do not see the delivery.
     pub person: Option<UserId>,
     /// The body of the webhook, JSON.
     pub payload: String,
@@ -86,15 +86,15 @@ pub struct Delivery {
     pub status: DeliveryStatus,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When its attempts started: at its creation or its last redelivery.
+    /// When its current run of attempts began: at its creation or its last redelivery.
     pub began: Timestamp,
-    /// Attempts made since then.
+    /// Attempts made since `began`.
     pub tries: u32,
     /// Attempts made in total.
     pub attempts_made: u32,
-    /// When the next attempt is due. During an attempt: when that one counts as cut short.
+    /// When the next attempt is due. During an attempt: when that attempt counts as cut short.
     pub next_at: Option<Timestamp>,
-    /// When `sweep` should look at it. Later than `next_at` if a message is on its way.
+    /// When `sweep` should send a message for it. Later than `next_at` if a message is already on its way.
     pub wake_at: Option<Timestamp>,
     /// Whether `next_at` is a place in the endpoint's line.
     pub in_line: bool,
@@ -107,18 +107,17 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Creates the delivery of an event to an endpoint, due now. For the same event and endpoint it always has the same
-    /// id.
-    pub fn of(heard: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
-        let (event, to) = (heard.id.to_string(), endpoint.id.to_string());
+    /// Creates the delivery of an event to an endpoint, due now. The same event and endpoint always give the same id.
+    pub fn of(subscribed: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
+        let (event, to) = (subscribed.id.to_string(), endpoint.id.to_string());
         Self {
-            id: DeliveryId::derive_at(heard.occurred_at, &[&event, &to]),
+            id: DeliveryId::derive_at(subscribed.occurred_at, &[&event, &to]),
             org: endpoint.org,
             endpoint: endpoint.id,
-            event: heard.id,
-            kind: heard.kind,
+            event: subscribed.id,
+            kind: subscribed.kind,
             person,
-            payload: heard.payload.clone(),
+            payload: subscribed.payload.clone(),
             status: DeliveryStatus::Pending,
             created_at: now,
             began: now,
@@ -138,12 +137,12 @@ impl Delivery {
         self.next_at.is_some_and(|next| next <= now)
     }
 
-    /// Returns the place in the endpoint's line for which it waits, if it has one.
+    /// Returns its place in the endpoint's line, if it has one.
     pub fn place(&self) -> Option<Timestamp> {
         self.next_at.filter(|_| self.in_line)
     }
 
-    /// Returns whether a member may see it and ask for a redelivery.
+    /// Returns whether a member may see it and request a redelivery.
     pub fn is_shown_to(&self, member: &UserId) -> bool {
         self.person.as_ref().is_none_or(|person| person == member)
     }
@@ -162,20 +161,21 @@ pub fn delivery_in_path(text: &str) -> Result<DeliveryId, Fault> {
     DeliveryId::parse(text).ok_or_else(delivery_not_found)
 }
 
-/// Returns the 404 of deliveries that are unknown, expired, another organisation's or another person's.
+/// Returns the 404 for a delivery that is unknown, expired, of another organisation or about another person.
 pub fn delivery_not_found() -> Fault {
     Fault::not_found("Delivery")
 }
 
-/// Returns the start of the hour in which a redelivery counts.
+/// Returns the start of the clock hour in which redeliveries are counted.
 pub fn redelivery_hour(now: Timestamp) -> Timestamp {
     now.floor(HOUR)
 }
 
-/// Returns the 429 of an organisation that has used up its redeliveries of the hour.
+/// Returns the 429 for an organisation that has requested [`REDELIVERIES_AN_HOUR`] redeliveries in this hour.
 pub fn too_many_redeliveries(now: Timestamp) -> Fault {
     let resets_at = redelivery_hour(now).plus(HOUR);
-    let message =
-        format!("An organisation may ask for {REDELIVERIES_AN_HOUR} redeliveries an hour; try again at {resets_at}");
+    let message = format!(
+        "organisation can request at most {REDELIVERIES_AN_HOUR} redeliveries an hour; try again at {resets_at}"
+    );
     Fault::new(Code::RateLimited, message).limited(u64::from(REDELIVERIES_AN_HOUR), resets_at, now)
 }

@@ -1,4 +1,4 @@
-//! When failed attempts are repeated: with growing waits, for three days.
+//! The schedule of attempts: after a failure they are repeated with growing waits, for three days.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::{DeliveryId, Timestamp};
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Waits after the first failed attempt, the second, and so on. They are short at first, for a receiver that restarts,
-/// and long enough in the end to span a weekend.
+/// Waits after the first failed attempt, the second, and so on. The first ones are short, for a receiver that restarts.
+/// All together span a weekend.
 pub const WAITS: [Duration; 10] = [
     Duration::from_secs(5),
     MINUTE,
@@ -22,11 +22,11 @@ pub const WAITS: [Duration; 10] = [
     Duration::from_hours(18),
     Duration::from_hours(20),
 ];
-/// How long a delivery is attempted, from its start.
+/// How long a delivery is attempted.
 pub const LASTS: Duration = Duration::from_hours(72);
 /// Longest wait that a receiver can ask for.
 const ASKED_MAX: Duration = HOUR;
-/// A random part of a wait is added, up to one in this many, so that deliveries that fail together are not repeated
+/// Divisor of the jitter: up to a 32nd of a wait is added to it, so that deliveries that fail together are not repeated
 /// together.
 const JITTER: u32 = 32;
 
@@ -52,7 +52,8 @@ fn jitter(delivery: DeliveryId, number: u32, wait: Duration) -> Duration {
     spread(delivery, &number.to_string(), wait / JITTER)
 }
 
-/// Returns a part of `most` that is derived from the delivery and `what`, so that a step computed twice is the same.
+/// Returns a part of `most` that is derived from the delivery and `what`. It is not random, so a step that is computed
+/// twice is the same.
 pub(super) fn spread(delivery: DeliveryId, what: &str, most: Duration) -> Duration {
     let hash = crate::ids::digest(&["delivery-jitter", &delivery.to_string(), what]);
     most * u32::from(u16::from_be_bytes([hash[0], hash[1]])) / u32::from(u16::MAX)
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_and_come_to_no_more_than_three_days_for_any_delivery() {
+    fn waits_grow_and_sum_to_less_than_three_days() {
         assert!(WAITS.windows(2).all(|pair| pair[0] < pair[1]));
         for n in 0..500 {
             let delivery = DeliveryId::derive(&[&n.to_string()]);
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_together_does_not_come_again_together() {
+    fn deliveries_that_fail_together_are_repeated_apart() {
         let then = |n: u32| next(DeliveryId::derive(&[&n.to_string()]), 4, at(0), &failed(), at(0));
         let times: std::collections::BTreeSet<String> = (0..100).map(|n| format!("{:?}", then(n))).collect();
         assert!(times.len() > 90);
@@ -118,6 +119,6 @@ mod tests {
             assert_eq!(wait(status, asked), 5, "{status} {asked}");
         }
         let late = next(delivery, 1, at(0).minus(LASTS), &failed(), at(0));
-        assert_eq!(late, Next::GiveUp, "whose time is over");
+        assert_eq!(late, Next::GiveUp, "three days have passed");
     }
 }

@@ -8,20 +8,21 @@ use crate::Timestamp;
 use crate::endpoints::{DisabledBecause, Endpoint, EndpointStep, FAILING_MAX};
 use crate::ports::DELAY_MAX;
 
-/// How long an attempt belongs to the worker that started it. It is longer than an invocation, so that nobody makes a
-/// second one at the same time.
+/// How long an attempt belongs to the worker that started it. It is longer than an invocation, so that no two workers
+/// attempt a delivery at the same time.
 pub const LEASE: Duration = Duration::from_secs(45);
-/// How much longer than a message `sweep` waits before it sends another one instead.
+/// How long after a message's due time `sweep` waits before it sends a replacement.
 pub const MARGIN: Duration = Duration::from_mins(2);
-/// How long `sweep` leaves alone what it has just woken.
+/// How long `sweep` leaves a delivery alone after it has sent a message for it.
 pub const SNOOZE: Duration = Duration::from_mins(15);
 /// Attempts after which a failing delivery counts against its endpoint. The fifth is made about half an hour after the
 /// first.
 const TRIED_OFTEN: u32 = 5;
-/// How long a delivery waits if the line is full, and the largest random addition.
+/// How long a delivery waits if the line is full.
 const STAND_BACK: Duration = Duration::from_mins(5);
+/// The largest jitter that is added to [`STAND_BACK`].
 const STAND_BACK_SPREAD: Duration = Duration::from_mins(8);
-/// The error of an attempt whose end nobody knows.
+/// The error of an attempt whose outcome is unknown.
 const CUT_SHORT: &str = "cut_short";
 
 /// One change of one delivery, and of its endpoint, in one transaction.
@@ -35,7 +36,7 @@ pub struct DeliveryStep {
     pub endpoint: Option<EndpointStep>,
 }
 
-/// What an attempt has led to.
+/// The outcome of an attempt for the delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conclusion {
     /// The receiver has accepted it.
@@ -57,8 +58,8 @@ impl Delivery {
         })
     }
 
-    /// Waits until the line may have free places: five to thirteen minutes, so that not all ask at once, and none waits
-    /// longer than a message can.
+    /// Waits five to thirteen minutes until the line may have free places. The jitter keeps deliveries from asking all
+    /// at once. A message can be delayed that long.
     pub fn stand_back(&self, now: Timestamp) -> DeliveryStep {
         let wait = STAND_BACK + spread(self.id, &now.to_string(), STAND_BACK_SPREAD);
         self.step(|delivery| {
@@ -67,7 +68,7 @@ impl Delivery {
         })
     }
 
-    /// Starts an attempt. Only the caller whose write succeeds owns it. An earlier attempt that never ended is recorded
+    /// Starts an attempt. Only the caller whose write succeeds owns it. An earlier attempt without an end is recorded
     /// as cut short: it may have reached its receiver.
     pub fn begin(&self, now: Timestamp) -> DeliveryStep {
         self.step(|delivery| {
@@ -79,14 +80,16 @@ impl Delivery {
             delivery.tries += 1;
             delivery.attempts_made += 1;
             delivery.in_line = false;
-            // No message is on its way during an attempt. If nobody concludes it, `sweep` finds it.
+            // No message is on its way during an attempt. If the attempt is never concluded, `sweep` finds the
+            // delivery.
             delivery.next_at = Some(now.plus(LEASE));
             delivery.wake_at = delivery.next_at;
         })
     }
 
-    /// Concludes the attempt that was started. If the receiver accepted it the delivery ends; otherwise another attempt
-    /// is due, or none. An endpoint that is gone, or has failed for a week, is disabled in the same transaction.
+    /// Concludes the current attempt. If the receiver accepted it, the delivery ends. Otherwise the next attempt
+    /// becomes due, or the delivery fails. An endpoint that is gone, or has failed for a week, is disabled in the same
+    /// transaction.
     pub fn conclude(
         &self,
         posted: &Posted,
@@ -94,8 +97,8 @@ impl Delivery {
         endpoint: &Endpoint,
         now: Timestamp,
     ) -> (DeliveryStep, Conclusion) {
-        // After a long time without deliveries, one failure does not mean a week of them. So a delivery must have
-        // failed often itself.
+        // `failing_since` alone is not enough: after two failures with a quiet week between them, it says a week. So
+        // the delivery itself must have failed often too.
         let failing =
             self.tries >= TRIED_OFTEN && endpoint.failing_since.is_some_and(|since| now.since(since) >= FAILING_MAX);
         let next = next(self.id, self.tries, self.began, posted, now);
@@ -126,7 +129,7 @@ impl Delivery {
                 Conclusion::GivenUp | Conclusion::Disabled => delivery.end(DeliveryStatus::Failed),
             }
         });
-        // A disabled endpoint is not disabled again.
+        // Leave an endpoint that is already disabled as it is.
         let of_endpoint = of_endpoint.filter(|_| endpoint.is_active());
         (DeliveryStep { endpoint: of_endpoint, ..step }, conclusion)
     }
@@ -136,7 +139,8 @@ impl Delivery {
         self.step(|delivery| delivery.end(DeliveryStatus::Cancelled))
     }
 
-    /// Makes it due now, with the same id. Returns `None` if an attempt is due or under way.
+    /// Starts a redelivery: makes it due now, with the same id. Returns `None` if it is due, waits in the line or is
+    /// being attempted.
     pub fn again(&self, now: Timestamp) -> Option<DeliveryStep> {
         if self.is_due(now) || self.in_line || self.open.is_some() {
             return None;
@@ -157,7 +161,7 @@ impl Delivery {
     }
 
     fn due(&mut self, at: Timestamp, now: Timestamp) {
-        // `sweep` wakes what must wait longer than a message can.
+        // A message can be delayed by `DELAY_MAX` at most. For longer waits `sweep` sends the message.
         self.next_at = Some(at);
         self.wake_at = Some(if at.since(now) > DELAY_MAX { at } else { at.plus(MARGIN) });
     }

@@ -1,4 +1,4 @@
-//! Deliveries as members see them. The payload is not shown, because it may be a person's private matter.
+//! Deliveries as members see them. The payload is not shown, because it may be private to one person.
 
 use schemars::JsonSchema;
 use serde::Serialize;

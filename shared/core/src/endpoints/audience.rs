@@ -1,22 +1,22 @@
-//! The audience of each kind of event: whose endpoints can subscribe to it.
+//! The audience of each kind of event: which endpoints can subscribe to it.
 
 use crate::deliveries::Subject;
 use crate::events::{EventData, EventKind};
 
-/// Whose endpoints get an event.
+/// Which endpoints get an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// All subscribed endpoints of the organisation it names.
+    /// All subscribed endpoints of the event's organisation.
     Organisation,
-    /// Endpoints that the person it names has registered, in organisations they are still a member of. So private
-    /// matters do not reach other people's servers.
+    /// Subscribed endpoints that the event's person has registered, in organisations of which they are still a member.
+    /// So private data does not reach other people's servers.
     Person,
     /// No endpoints, for this reason.
     Nobody(&'static str),
 }
 
 impl EventKind {
-    /// Returns whose endpoints get events of this kind.
+    /// Returns which endpoints can get events of this kind.
     pub const fn audience(self) -> Audience {
         match self {
             Self::EndpointDisabled
@@ -37,17 +37,19 @@ impl EventKind {
             | Self::JobCompleted
             | Self::JobFailed
             | Self::QuotaExceeded => Audience::Person,
-            Self::JobRequested => Audience::Nobody("work for generators, with addresses that only they can use"),
-            Self::InvitationCreated => Audience::Nobody("between who invites and who is invited, by mail"),
+            Self::JobRequested => Audience::Nobody("a request to generators, with signed URLs that only they can use"),
+            Self::InvitationCreated => {
+                Audience::Nobody("private to the inviter and the invited person, who gets it by mail")
+            }
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
-                Audience::Nobody("of one person's old keys within an organisation, who is written to")
+                Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
         }
     }
 }
 
 impl EventData {
-    /// Returns whose endpoints get this event; `None` if no endpoint does.
+    /// Returns the organisation or person whose endpoints get this event; `None` if no endpoint does.
     pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::EndpointDisabled(event) => Some(Subject::Org(event.org_id)),
@@ -77,8 +79,8 @@ impl EventData {
 
 /// Returns every kind that endpoints can subscribe to, sorted by name.
 pub fn offered() -> Vec<EventKind> {
-    let told = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
-    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(told).collect();
+    let has_audience = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
+    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(has_audience).collect();
     kinds.sort_by_key(|kind| kind.name());
     kinds
 }
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_has_a_reason_and_everything_else_is_offered() {
+    fn kinds_without_audience_have_a_reason_and_all_others_are_offered() {
         let left_out: Vec<&str> = EventKind::ALL
             .into_iter()
             .filter(|kind| matches!(kind.audience(), Audience::Nobody(why) if !why.is_empty()))

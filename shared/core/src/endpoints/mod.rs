@@ -1,4 +1,4 @@
-//! Customers' endpoints: URLs to which an organisation's events are delivered, as signed webhooks.
+//! Customers' endpoints: URLs to which an organisation's events are delivered as signed webhooks.
 
 mod audience;
 mod record;

@@ -13,7 +13,7 @@ use crate::idempotency::IdempotentRequest;
 use crate::pacing::Rate;
 use crate::{Code, EndpointId, Fault, OrgId, Timestamp, UserId, text};
 
-/// Characters of an unknown event's name that its error message repeats.
+/// How much of an unknown event's name an error message repeats, in characters.
 const NAME_SHOWN: usize = 64;
 /// Most endpoints of an organisation.
 pub const ENDPOINTS_MAX: u32 = 20;
@@ -50,7 +50,7 @@ impl DisabledBecause {
 pub enum EndpointStatus {
     /// It gets webhooks for its events.
     Active,
-    /// It gets none since this time, until somebody enables it again.
+    /// It gets none since this time, until a member enables it again.
     Disabled(DisabledBecause, Timestamp),
 }
 
@@ -72,11 +72,11 @@ pub struct Endpoint {
     /// Number of its current signing secret. The first is 1 and each rotation adds one. The secret itself is derived
     /// from this number and the installation's secret, and is not stored.
     pub generation: u32,
-    /// Until when the previous secret signs too.
+    /// Until when webhooks are also signed with the previous secret.
     pub previous_until: Option<Timestamp>,
-    /// Since when every attempt has failed, if so.
+    /// Since when every attempt has failed; `None` if the last one succeeded.
     pub failing_since: Option<Timestamp>,
-    /// Who registered it. It gets their personal events, and no other person's.
+    /// The member who registered it. It gets the personal events of this member and of nobody else.
     pub created_by: UserId,
     /// When it was registered.
     pub created_at: Timestamp,
@@ -91,11 +91,11 @@ impl Endpoint {
     }
 
     /// Returns whether it gets events of a kind.
-    pub fn hears(&self, kind: EventKind) -> bool {
+    pub fn gets(&self, kind: EventKind) -> bool {
         self.is_active() && self.events.contains(&kind)
     }
 
-    /// Returns the numbers of the secrets that sign at a time, the newest first.
+    /// Returns the generations of the secrets that sign webhooks at a time, the newest first.
     pub fn signing(&self, now: Timestamp) -> Vec<u32> {
         let previous = self.previous_until.filter(|until| *until > now).map(|_| self.generation - 1);
         std::iter::once(self.generation).chain(previous).collect()
@@ -116,7 +116,7 @@ pub struct NewEndpoint {
 /// Parses the events to which an endpoint subscribes.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming `events`, with all known events.
+/// `INVALID_REQUEST` naming `events`, with all known events, if the list is empty or has an unknown one.
 pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
     let known = || offered().into_iter().map(EventKind::name).collect::<Vec<_>>();
     let refuse = |message: String| Fault::field("events", message).detail("known", known());
@@ -125,8 +125,13 @@ pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
     }
     let read = |name: &String| {
         let kind = offered().into_iter().find(|kind| kind.name() == name);
-        let unknown =
-            || refuse(format!("unknown event `{}`; known are {}", text::cut(name, NAME_SHOWN), known().join(", ")));
+        let unknown = || {
+            refuse(format!(
+                "unknown event `{}`; the known events are {}",
+                text::cut(name, NAME_SHOWN),
+                known().join(", ")
+            ))
+        };
         kind.ok_or_else(unknown)
     };
     names.iter().map(read).collect()
@@ -140,13 +145,13 @@ pub fn endpoint_in_path(text: &str) -> Result<EndpointId, Fault> {
     EndpointId::parse(text).ok_or_else(endpoint_not_found)
 }
 
-/// Returns the 404 of endpoints that are unknown, deleted or another organisation's.
+/// Returns the 404 for an endpoint that is unknown, deleted or of another organisation.
 pub fn endpoint_not_found() -> Fault {
     Fault::not_found("Endpoint")
 }
 
-/// Returns the 409 of an organisation that has its most endpoints.
+/// Returns the 409 for an organisation that already has [`ENDPOINTS_MAX`] endpoints.
 pub fn too_many_endpoints() -> Fault {
-    let message = format!("An organisation may have {ENDPOINTS_MAX} endpoints; delete one first");
+    let message = format!("organisation already has {ENDPOINTS_MAX} endpoints; delete one first");
     Fault::new(Code::Conflict, message).detail("limit", ENDPOINTS_MAX)
 }

@@ -13,7 +13,7 @@ use crate::keys::ChangeContext;
 use crate::pacing::Rate;
 use crate::{Code, Fault, Timestamp, UserId};
 
-/// Longest grace period, during which the previous secret signs too.
+/// Longest grace period, during which webhooks are also signed with the previous secret.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
 /// Name of the service that disables endpoints, in the audit log.
 const DISABLER: &str = "dispatch-webhook";
@@ -29,7 +29,7 @@ pub struct EndpointStep {
     pub audit: Option<AuditEntry>,
     /// The event that announces the change.
     pub event: Option<Event>,
-    /// The request with its idempotency key, for steps whose answer cannot be built again from the record alone.
+    /// The request with its idempotency key, for steps whose answer to a retry cannot be built from the record alone.
     pub idempotent: Option<IdempotentRequest>,
 }
 
@@ -47,19 +47,20 @@ pub struct EndpointPatch {
 }
 
 impl Endpoint {
-    /// Requires that only the person who registered the endpoint sends their personal events elsewhere.
+    /// Requires that only the person who registered the endpoint changes where their personal events are sent, or
+    /// subscribes to more of them.
     ///
     /// # Errors
-    /// `ROLE_REQUIRED` for anybody else.
+    /// `ROLE_REQUIRED` if another member's patch does so.
     pub fn require_own(&self, patch: &EndpointPatch, user: &UserId) -> Result<(), Fault> {
         let personal = |kind: &EventKind| matches!(kind.audience(), Audience::Person);
         let events = patch.events.as_ref().unwrap_or(&self.events);
         let moves = patch.url.as_ref().is_some_and(|url| *url != self.url) && events.iter().any(personal);
-        let hears_more = events.difference(&self.events).any(personal);
-        if *user == self.created_by || !(moves || hears_more) {
+        let gets_more = events.difference(&self.events).any(personal);
+        if *user == self.created_by || !(moves || gets_more) {
             return Ok(());
         }
-        let message = "only the person who registered the endpoint can send their personal events to another url";
+        let message = "only the person who registered the endpoint can add personal events, or change url while it gets personal events";
         Err(Fault::new(Code::RoleRequired, message))
     }
 
@@ -75,7 +76,7 @@ impl Endpoint {
             endpoint.failing_since = None;
         }
         if endpoint.url != self.url {
-            // Failures of the old URL say nothing about the new one.
+            // Failures of the old URL do not count against the new one.
             endpoint.failing_since = None;
         }
         if endpoint == *self {
@@ -88,10 +89,10 @@ impl Endpoint {
         Some(self.step(endpoint, AuditAction::EndpointUpdated, details, by.origin, by.now))
     }
 
-    /// Gives it a new secret. The previous one keeps signing beside it for a grace period.
+    /// Gives it a new secret. Until the end of the grace period, webhooks are also signed with the previous one.
     ///
     /// # Errors
-    /// `CONFLICT` within the grace period of another rotation.
+    /// `CONFLICT` within the grace period of the previous rotation.
     pub fn rotate(
         &self,
         grace: Duration,
@@ -134,12 +135,12 @@ impl Endpoint {
         EndpointStep { event: Some(Event::new(now, EventData::EndpointDisabled(disabled))), ..step }
     }
 
-    /// Records since when every attempt has failed. Returns `None` if that is recorded.
+    /// Records that attempts fail since `now`. Returns `None` if an earlier failure is recorded.
     pub fn note_failing(&self, now: Timestamp) -> Option<EndpointStep> {
         self.failing_since.is_none().then(|| self.failing(Some(now)))
     }
 
-    /// Records that an attempt has succeeded. Returns `None` if none had failed.
+    /// Records that an attempt has succeeded. Returns `None` if no failure is recorded.
     pub fn note_working(&self) -> Option<EndpointStep> {
         self.failing_since.is_some().then(|| self.failing(None))
     }

@@ -1,5 +1,5 @@
-//! URLs to which webhooks are sent. Path and query may contain a secret of the receiver's, so only the host is
-//! displayed.
+//! URLs to which webhooks are sent. Path and query may contain a secret of the receiver, so `Debug` shows only the
+//! host.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::gateway::{Reach, address, host};
 const LENGTH_MAX: usize = 2048;
 /// Longest host name. Source: RFC 1035, section 2.3.4.
 const HOST_MAX: usize = 253;
-/// Smallest allowed port, apart from that of HTTPS. Lower ones belong to services other than web servers.
+/// Smallest allowed port, apart from 443. Lower ones belong to services other than web servers.
 const PORT_MIN: u16 = 1024;
 /// The port of HTTPS.
 const HTTPS: u16 = 443;
@@ -28,8 +28,8 @@ pub struct HookUrl {
 }
 
 impl HookUrl {
-    /// Parses a URL. It is stricter than the URL standard: whatever two parsers could read differently is refused. With
-    /// `private`, private addresses are accepted too, and loopback ones without TLS.
+    /// Parses a URL. It is stricter than the URL standard: a URL that two parsers could understand differently is
+    /// refused. With `private`, private addresses are accepted too, and loopback addresses even without TLS.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming `url`.
@@ -37,7 +37,7 @@ impl HookUrl {
         Self::read(text, private).map_err(|problem| Fault::field("url", format!("url {problem}")))
     }
 
-    /// Parses a stored URL. Whether it may still be called is the question of [`Self::is_allowed`].
+    /// Parses a stored URL. Check [`Self::is_allowed`] before calling it: the rules may have changed since.
     pub fn kept(text: &str) -> Option<Self> {
         Self::read(text, true).ok()
     }
@@ -60,17 +60,17 @@ impl HookUrl {
             _ => return Err("must begin with https://".to_owned()),
         }
         if !private && url.port().is_some_and(|port| port != HTTPS && port < PORT_MIN) {
-            return Err(format!("must have the port {HTTPS}, or one from {PORT_MIN} on"));
+            return Err(format!("must have port {HTTPS} or a port from {PORT_MIN} to 65535"));
         }
         if url.is_allowed(private) { Ok(url) } else { Err("must have a public host".to_owned()) }
     }
 
-    /// Returns whether the URL itself may be called. A host name may resolve to any address, which is checked when it
-    /// is resolved.
+    /// Returns whether the URL itself may be called. The addresses to which a host name resolves are checked
+    /// separately, when it is resolved.
     pub fn is_allowed(&self, private: bool) -> bool {
         match address(self.authority_host()) {
             Some(ip) => Reach::of(ip).is_allowed(private),
-            // A name without a dot belongs to a local network.
+            // A name without a dot is one of a local network.
             None => private || (self.host().contains('.') && !self.is_loopback()),
         }
     }
@@ -86,7 +86,7 @@ impl HookUrl {
         Err(Fault::field("url", "url must have a public host"))
     }
 
-    /// Returns the whole URL, for code that calls it and people who may see it.
+    /// Returns the whole URL. It may contain a secret, so it must not be logged.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -136,17 +136,18 @@ fn shape_of(authority: &str, target: &str) -> Result<(), &'static str> {
     if authority.contains('@') {
         return Err("must not contain a user name or password");
     }
-    let host = host(authority).map_err(|_| "must have a plain host, and a port that is a number, if any")?;
+    let host =
+        host(authority).map_err(|_| "must have a host in its plain form and, if it has a port, a number as port")?;
     if host.len() > HOST_MAX {
         return Err("must have a host of at most 253 characters");
     }
     if target.contains('#') {
-        return Err("must have no fragment");
+        return Err("must not contain a fragment (#)");
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
     let escaped = |rest: &str| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit());
     if !target.bytes().all(plain) || !target.split('%').skip(1).all(escaped) {
-        return Err("must have a path and a query of plain characters, others escaped");
+        return Err("must have only ASCII characters in path and query; percent-encode all others");
     }
     Ok(())
 }
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_taken_apart_as_it_is_called() {
+    fn a_url_is_split_as_it_is_called() {
         for (text, host, origin, target) in [
             ("https://a.example", "a.example", "https://a.example", "/"),
             ("https://a.example/", "a.example", "https://a.example", "/"),
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_lead_elsewhere_is_refused_in_all_its_spellings() {
+    fn ambiguous_and_private_urls_are_refused_in_all_spellings() {
         let long = format!("https://a.example/{}", "a".repeat(LENGTH_MAX));
         for bad in [
             "",
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_laptop_may_be_called_and_link_local_addresses_by_nobody() {
+    fn private_addresses_can_be_allowed_but_link_local_ones_never() {
         for good in [
             "http://127.0.0.1:9000/hooks",
             "http://localhost:9000",
@@ -290,12 +291,12 @@ mod tests {
             assert!(!is_taken(bad, true), "{bad}");
         }
         let kept = HookUrl::kept("http://127.0.0.1:9000/hooks").unwrap();
-        assert!(kept.is_allowed(true) && !kept.is_allowed(false), "what the parameter no longer allows is not called");
+        assert!(kept.is_allowed(true) && !kept.is_allowed(false), "a stored url is checked again");
     }
 
     proptest! {
         #[test]
-        fn whatever_is_taken_is_safe_in_a_request_line(text in "https://[a-z0-9.:@%/?#\\[\\] \\\\x-]{1,40}") {
+        fn an_accepted_url_is_safe_in_a_request_line(text in "https://[a-z0-9.:@%/?#\\[\\] \\\\x-]{1,40}") {
             if let Ok(url) = HookUrl::parse(&text, false) {
                 prop_assert!(url.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
                 prop_assert!(url.target().starts_with('/') && !url.target().contains('#'));

@@ -25,9 +25,9 @@ pub struct EndpointView {
     pub disabled_at: Option<String>,
     /// Since when every attempt has failed.
     pub failing_since: Option<String>,
-    /// Until when the previous secret signs too; null if it does not.
+    /// Until when webhooks are also signed with the previous secret; null if they are not.
     pub previous_valid_until: Option<String>,
-    /// Who registered it. It gets their personal events, and no other person's.
+    /// Id of the member who registered it. It gets the personal events of this member and of nobody else.
     pub created_by: String,
     /// When it was registered.
     pub created_at: String,
@@ -58,7 +58,7 @@ impl EndpointView {
     }
 }
 
-/// An endpoint with its secret, which is shown only in the answer to the request that created it.
+/// An endpoint with its secret, which only the answers to its creation and its rotation show.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct IssuedEndpoint {
     /// The secret that signs webhooks, `whsec_...`. It is not shown again. If it is lost, rotate it.

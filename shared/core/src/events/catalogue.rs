@@ -1,4 +1,4 @@
-//! The catalogue of events: every kind, its name on the bus, and what it says.
+//! The catalogue of events: every kind with its name on the bus and its data.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
@@ -36,14 +36,14 @@ macro_rules! catalogue {
                 Self::ALL.into_iter().find(|kind| kind.name() == name)
             }
 
-            /// Says in a sentence or two what has happened.
+            /// Returns one or two sentences about what has happened.
             pub fn description(self) -> &'static str {
                 match self {
                     $(Self::$kind => concat!($($description),+).trim_ascii(),)+
                 }
             }
 
-            /// Describes the `detail` of events of this kind. The schema is as schemars derives it.
+            /// Returns the JSON schema of the `detail` of events of this kind, as schemars derives it.
             pub fn detail_schema(self, generator: &mut SchemaGenerator) -> Schema {
                 match self {
                     $(Self::$kind => <Detail<$data>>::json_schema(generator),)+
@@ -51,7 +51,7 @@ macro_rules! catalogue {
             }
         }
 
-        /// What an event says, beside its id and its time.
+        /// The data of an event, without its id and time.
         #[derive(Clone, Debug, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum EventData {
@@ -59,14 +59,17 @@ macro_rules! catalogue {
         }
 
         impl EventData {
-            /// Returns what kind of event it is of.
+            /// Returns the kind of the event.
             pub const fn kind(&self) -> EventKind {
                 match self {
                     $(Self::$kind(_) => EventKind::$kind,)+
                 }
             }
 
-            /// Reads what an event of a kind says; fields that this version does not know are ignored.
+            /// Parses the data of an event of a kind. Unknown fields are ignored.
+            ///
+            /// # Errors
+            /// If a field is missing or malformed; the error has its path.
             pub(super) fn read(
                 kind: EventKind,
                 detail: &Map<String, Value>,
@@ -80,48 +83,48 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// A customer's endpoint gets no more webhooks.
+    /// A customer's endpoint was disabled and gets no more webhooks.
     EndpointDisabled(EndpointDisabled) = "endpoint.disabled",
     /// An upload was checked and kept.
     FileReady(FileReady) = "file.ready",
-    /// An upload was not what it claimed to be, and is gone.
+    /// An upload failed its check and was deleted.
     FileRejected(FileRejected) = "file.rejected",
-    /// A file is gone, and its bytes were given back.
+    /// A file was deleted, and its bytes no longer count against the owner's storage.
     FileDeleted(FileDeleted) = "file.deleted",
-    /// A job was accepted; a generator may work on it. The message on the generation queue is the same.
+    /// A job was accepted, and a generator can start on it. The generation queue has the same message.
     JobRequested(JobRequested) = "job.requested",
-    /// A job was delivered, and every file of it is ready.
+    /// A job was delivered, and all its files are ready.
     JobCompleted(JobCompleted) = "job.completed",
-    /// A job was not delivered and never will be; its allowance is given back.
+    /// A job failed for good. Its allowance is given back, unless the owner deleted an output that was ready.
     JobFailed(JobFailed) = "job.failed",
-    /// Somebody was invited into an organisation. Only the invitation holds the address.
+    /// Somebody was invited to an organisation. The event does not have the address; the invitation has.
     InvitationCreated(InvitationCreated) = "invitation.created",
     /// A key was issued.
     KeyIssued(KeyEvent) = "key.issued",
-    /// A key has a new text; the one before may be valid for a while.
+    /// A key was rotated: it has a new text. The previous text may stay valid for a grace period.
     KeyRotated(KeyEvent) = "key.rotated",
     /// A key was revoked, for good.
     KeyRevoked(KeyEvent) = "key.revoked",
     /// A key was deleted.
     KeyDeleted(KeyEvent) = "key.deleted",
-    /// Keys of an older installation work here now, and must be replaced.
+    /// Keys of an older installation were imported. They work, and must be replaced.
     KeyMigrationStarted(KeyMigrationEvent) = "key.migration-started",
-    /// Keys of an older installation have not been replaced, and are revoked in a week.
+    /// Imported keys have not been replaced and are revoked in a week.
     KeyMigrationReminder(KeyMigrationEvent) = "key.migration-reminder",
-    /// Keys were used, or made, in an unusual way.
+    /// Keys were used or created in an unusual way.
     KeyAnomaly(KeyAnomaly) = "key.anomaly",
     /// A person has used 80 % of a quota.
     QuotaExceeded(QuotaExceeded) = "quota.exceeded",
     /// A dispute of a payment was won, and credits were given back.
     PaymentDisputeWon(PaymentEvent) = "payment.dispute-won",
-    /// A payment for credits was disputed with the bank, and credits were taken back.
+    /// A payment for credits was disputed with the bank, and credits were clawed back.
     PaymentDisputed(PaymentEvent) = "payment.disputed",
-    /// A payment for credits was refunded, all of it or a part, and credits were taken back.
+    /// A payment for credits was refunded in whole or in part, and credits were clawed back.
     PaymentRefunded(PaymentEvent) = "payment.refunded",
-    /// An organisation's statistics of a day can be read for the first time.
+    /// An organisation's statistics of a day are complete and can be read.
     StatsReady(StatsReady) = "stats.ready",
-    /// An organisation's balance has reached a share of its last top-up.
+    /// An organisation's balance has fallen to an alert threshold, a percentage of its last top-up.
     WalletLow(WalletLow) = "wallet.low",
-    /// Credits came into an organisation's wallet.
+    /// Credits were added to an organisation's wallet.
     WalletToppedUp(WalletToppedUp) = "wallet.topped-up",
 }

@@ -9,7 +9,7 @@ use crate::{LotId, OrgId};
 /// `payment.refunded`, `payment.disputed` and `payment.dispute-won`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PaymentEvent {
-    /// Id of the organisation that had paid.
+    /// Id of the organisation that paid.
     pub org_id: OrgId,
     /// The payment provider's id of the payment.
     pub payment_id: PaymentId,
@@ -19,9 +19,9 @@ pub struct PaymentEvent {
     /// The currency, such as `EUR`.
     #[schemars(length(min = 3))]
     pub currency: String,
-    /// Credits taken back by this refund or dispute, or given back because a dispute was won.
+    /// Credits clawed back for this refund or dispute, or given back because a dispute was won.
     pub credits: u64,
-    /// Credits left afterwards; below zero if more was taken back than was left.
+    /// Balance afterwards; negative if more credits were clawed back than were left.
     pub balance: i64,
 }
 
@@ -30,10 +30,10 @@ pub struct PaymentEvent {
 pub struct WalletLow {
     /// Id of the organisation.
     pub org_id: OrgId,
-    /// The share of the last top-up, in percent.
+    /// The alert threshold, in percent of the last top-up.
     #[schemars(extend("enum" = ALERT_PERCENTAGES))]
     pub percent: u8,
-    /// Credits left; below zero if more was taken back than was left.
+    /// Balance; negative if more credits were clawed back than were left.
     pub balance: i64,
     /// Credits of the last top-up.
     #[schemars(range(min = 1))]

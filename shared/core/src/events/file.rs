@@ -1,4 +1,4 @@
-//! Events about files and the storage they take.
+//! Events about files and storage quotas.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Kind, NOTICE_PERCENT, ObjectKey, Removal};
 use crate::{FileId, JobId, UserId};
 
-/// What every event about a file says of it.
+/// The data about a file that every event about files has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileFacts {
     /// Id of the person whose file it is.
     pub user_id: UserId,
     /// Id of the file, opaque.
     pub file_id: FileId,
-    /// Key of the file, the name every route takes.
+    /// Object key of the file, by which the API's routes name it.
     pub s3_key: ObjectKey,
     /// The file's name, as its owner wrote it.
     #[schemars(length(min = 1))]
@@ -23,7 +23,7 @@ pub struct FileFacts {
     /// The file's media type.
     #[schemars(regex(pattern = "^[a-z]+/[A-Za-z0-9.+-]+$"))]
     pub content_type: String,
-    /// Size in bytes: measured if the file was kept, else as granted.
+    /// Size in bytes: the measured size of a file that was kept, else the granted size.
     pub size: u64,
     /// Measured width in pixels, as a browser shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,11 +63,11 @@ pub struct FileDeleted {
     /// The file.
     #[serde(flatten)]
     pub file: FileFacts,
-    /// `deleted`, or `expired` for a grant that nobody used.
+    /// `deleted`, or `expired` for a grant that was never used.
     pub cause: Removal,
 }
 
-/// Which of a person's quotas.
+/// A kind of quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Quota {
@@ -83,13 +83,13 @@ pub struct QuotaExceeded {
     /// The quota: `storage`, in bytes.
     #[schemars(extend("enum" = [Quota::Storage]))]
     pub quota: Quota,
-    /// The share that was reached, in percent.
+    /// The share of the quota that was reached, in percent.
     #[schemars(extend("enum" = [NOTICE_PERCENT]))]
     pub percent: u8,
-    /// How much is used or reserved.
+    /// How much of the quota is used or reserved, in bytes.
     #[schemars(range(min = 1))]
     pub used: u64,
-    /// The size of the quota.
+    /// The quota, in bytes.
     #[schemars(range(min = 1))]
     pub limit: u64,
 }

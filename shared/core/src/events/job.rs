@@ -18,17 +18,17 @@ pub struct JobRequested {
     pub user_id: UserId,
     /// The kind of job.
     pub kind: Kind,
-    /// What was asked for; its fields depend on `kind`.
+    /// The request; its fields depend on `kind`.
     #[serde(flatten)]
     #[schemars(schema_with = "ask_schema")]
     pub ask: Ask,
-    /// URL at which to ask for each upload, signed.
+    /// Signed URL at which the generator requests each upload.
     #[schemars(url, regex(pattern = "^https?://"))]
     pub uploads_url: String,
-    /// URL at which to report the end, signed.
+    /// Signed URL at which the generator reports the job's progress and end.
     #[schemars(url, regex(pattern = "^https?://"))]
     pub callback_url: String,
-    /// When the job fails if it is not delivered.
+    /// When the job fails unless it was delivered.
     pub deadline: Timestamp,
 }
 
@@ -77,7 +77,7 @@ pub enum CompletedStatus {
     Completed,
 }
 
-/// The status of a job that was not delivered and never will be.
+/// The status of a job that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FailedStatus {
@@ -88,7 +88,7 @@ pub enum FailedStatus {
 /// Why a job failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobError {
-    /// What programs branch on: `CANCELLED`, `DEADLINE_PASSED`, `OUTPUT_LOST`, or the generator's own.
+    /// Code on which programs branch: `CANCELLED`, `DEADLINE_PASSED`, `OUTPUT_LOST`, or a code of the generator.
     #[schemars(length(min = 1))]
     pub code: String,
     /// A sentence for the owner.
@@ -96,7 +96,7 @@ pub struct JobError {
     pub message: String,
 }
 
-/// Describes what was asked for.
+/// Returns the JSON schema of the request.
 fn ask_schema(generator: &mut SchemaGenerator) -> Schema {
     let kinds = [json!([Kind::Book, Kind::Blog]), json!([Kind::Image]), json!([Kind::Video])];
     let asks = Ask::json_schema(generator).to_value();

@@ -21,12 +21,12 @@ pub struct KeyEvent {
     /// The key's name.
     #[schemars(length(min = 1))]
     pub name: String,
-    /// Who did it: a user's id, or `operator:` or `service:` and a name.
+    /// Who changed the key: a user's id, or `operator:` or `service:` and a name.
     pub actor: Actor,
 }
 
 impl KeyEvent {
-    /// Says that somebody has done something to a key.
+    /// Builds the event of a change of a key.
     pub fn of(key: &ApiKey, actor: &Actor) -> Self {
         Self { org_id: key.org, key_id: key.id, name: key.name.clone(), actor: actor.clone() }
     }
@@ -39,7 +39,7 @@ pub struct KeyMigrationEvent {
     pub org_id: OrgId,
     /// Id of the person whose keys they are.
     pub user_id: UserId,
-    /// The keys that have not been replaced; 100 at most.
+    /// The keys that have not been replaced, at most 100 of them.
     #[schemars(length(min = 1))]
     pub keys: Vec<NamedKey>,
     /// Number of all keys that have not been replaced.
@@ -64,10 +64,10 @@ pub struct NamedKey {
 pub struct KeyAnomaly {
     /// Id of the organisation.
     pub org_id: OrgId,
-    /// Id of the key; absent if many were made.
+    /// Id of the key; absent if many keys were created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_id: Option<KeyId>,
-    /// The key's name; absent if many were made.
+    /// The key's name; absent if many keys were created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub name: Option<String>,
@@ -75,15 +75,16 @@ pub struct KeyAnomaly {
     #[serde(flatten)]
     #[schemars(schema_with = "anomaly_schema")]
     pub anomaly: Anomaly,
-    /// What was done: `alerted` the owners, or also `suspended` the key or the organisation.
+    /// The response: `alerted` if only the owners were notified, `suspended` if the key or the organisation was also
+    /// suspended.
     pub action: AnomalyResponse,
 }
 
-/// What is unusual, with the numbers.
+/// An anomaly, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", content = "details", rename_all = "snake_case")]
 pub enum Anomaly {
-    /// One key is used from many countries.
+    /// A key is used from many countries.
     Countries {
         /// Number of countries from which the key was used.
         #[schemars(range(min = COUNTRIES_MAX + 1))]
@@ -95,16 +96,16 @@ pub enum Anomaly {
         #[schemars(range(min = 1))]
         within_minutes: u64,
     },
-    /// One organisation makes many keys.
+    /// An organisation creates many keys.
     KeysCreated {
-        /// Number of keys that were made.
+        /// Number of keys that were created.
         #[schemars(range(min = CREATED_MAX + 1))]
         keys: usize,
         /// The period in which it happened, in minutes.
         #[schemars(range(min = 1))]
         within_minutes: u64,
     },
-    /// One key is used far more than it was.
+    /// A key is used far more than before.
     UsageJump {
         /// Number of calls on the day.
         #[schemars(range(min = 1))]
@@ -117,7 +118,7 @@ pub enum Anomaly {
 }
 
 impl Anomaly {
-    /// Returns what kind of anomaly it is.
+    /// Returns the kind of the anomaly.
     pub const fn kind(&self) -> AnomalyKind {
         match self {
             Self::Countries { .. } => AnomalyKind::Countries,
@@ -127,17 +128,17 @@ impl Anomaly {
     }
 }
 
-/// What was done about an anomaly.
+/// The response to an anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AnomalyResponse {
-    /// The owners were told.
+    /// Only the owners were notified.
     Alerted,
-    /// The key, or the organisation, works no more until an operator resumes it.
+    /// The owners were notified, and the key or the organisation was suspended until an operator resumes it.
     Suspended,
 }
 
-/// Describes what is unusual.
+/// Returns the JSON schema of an anomaly.
 fn anomaly_schema(generator: &mut SchemaGenerator) -> Schema {
     let anomalies = Anomaly::json_schema(generator).to_value();
     let alternatives: Vec<_> = anomalies["oneOf"]
@@ -158,7 +159,7 @@ fn anomaly_schema(generator: &mut SchemaGenerator) -> Schema {
         "required": ["kind", "details"],
         "properties": {
             "kind": { "description": "What is unusual.", "enum": kinds },
-            "details": { "description": "The numbers behind it; which there are depends on the kind.", "type": "object", "properties": details },
+            "details": { "description": "The numbers of the anomaly; its fields depend on the kind.", "type": "object", "properties": details },
         },
         "allOf": rules,
     })

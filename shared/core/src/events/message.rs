@@ -1,4 +1,4 @@
-//! Events as consumers get them: messages that `EventBridge` puts on their queues.
+//! Events as consumers receive them: messages that `EventBridge` puts on their queues.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use serde_path_to_error::{Error, Segment};
 use super::{EventData, EventKind};
 use crate::{EventId, Timestamp};
 
-/// An event of the bus, as a consumer gets it from its queue.
+/// An event of the bus, as a consumer receives it from its queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventMessage {
-    /// Which event; consumers remember it to take each once.
+    /// Id of the event. Consumers remember it, so that each handles the event once.
     pub id: EventId,
     /// When it happened.
     pub occurred_at: Timestamp,
     /// The `detail-type`, whether this version knows it or not.
     pub detail_type: String,
-    /// What it says; `None` if this version does not know the kind.
+    /// Data of the event; `None` if this version does not know the kind.
     pub data: Option<EventData>,
-    /// The same as it came, for whoever passes it on: with the fields that this version does not know.
+    /// The data as received, including fields that this version does not know, for consumers that pass it on.
     pub facts: Map<String, Value>,
 }
 
@@ -32,7 +32,7 @@ struct Envelope {
     detail: Map<String, Value>,
 }
 
-/// What every `detail` has, whatever its kind.
+/// The fields that the `detail` of every kind has.
 #[derive(Deserialize)]
 struct Stamp {
     event_id: EventId,
@@ -40,13 +40,13 @@ struct Stamp {
 }
 
 impl EventMessage {
-    /// Reads a message. Fields that this version does not know are ignored.
+    /// Parses a message. Unknown fields are ignored.
     ///
     /// # Errors
-    /// When it is no event, or its `detail` lacks what events of its kind have.
+    /// If it is not an event, or a field that events of its kind have is missing or malformed.
     pub fn parse(body: &str) -> Result<Self, MalformedEvent> {
         let Envelope { detail_type, detail: mut facts } =
-            serde_json::from_str(body).map_err(|_| MalformedEvent("the message is no event".to_owned()))?;
+            serde_json::from_str(body).map_err(|_| MalformedEvent("the message is not an event".to_owned()))?;
         let Stamp { event_id: id, occurred_at } =
             serde_path_to_error::deserialize(&facts).map_err(|error| MalformedEvent::of(&error))?;
         let kind = EventKind::from_name(&detail_type);
@@ -57,14 +57,14 @@ impl EventMessage {
     }
 }
 
-/// Why a message could not be read. It quotes nothing of the message, which may hold names.
+/// Why a message could not be parsed. It quotes nothing of the message, which may contain personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MalformedEvent(String);
 
 impl MalformedEvent {
-    /// Names the field of the detail that is malformed, or the detail itself when a field is missing.
+    /// Names the malformed field of the detail, or the detail itself if a field is missing.
     fn of(error: &Error<serde_json::Error>) -> Self {
-        // What stands deeper in the path may come from the message.
+        // Only the first part of the path: deeper parts may be text from the message.
         let field = match error.path().iter().next() {
             Some(Segment::Map { key }) => key.as_str(),
             _ => "detail",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_known_is_ignored_and_can_be_passed_on() {
+    fn an_unknown_field_is_ignored_and_can_be_passed_on() {
         let mut detail = revoked();
         detail["since"] = json!({ "version": 2 });
         let known = EventMessage::parse(&message("key.revoked", &revoked())).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_not_known_has_its_id_and_no_data() {
+    fn an_unknown_kind_has_an_id_and_no_data() {
         let stamp = json!({ "event_id": "01M7YREWKH7VM7Z3Z2KWSH2FTS", "occurred_at": "2026-11-21T10:30:00Z" });
         let sung = EventMessage::parse(&message("job.sung", &stamp)).unwrap();
         assert_eq!((sung.data, sung.detail_type.as_str(), sung.id.to_string().len()), (None, "job.sung", 26));
@@ -120,10 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_and_not_quoted() {
+    fn a_malformed_field_is_named_and_not_quoted() {
         let error = |body: &str| EventMessage::parse(body).unwrap_err().to_string();
         for body in ["", "[]", "{}", r#"{"detail-type": "key.revoked", "detail": "secret"}"#] {
-            assert_eq!(error(body), "the message is no event", "{body}");
+            assert_eq!(error(body), "the message is not an event", "{body}");
         }
         for (name, value) in [
             ("event_id", json!("secret")),

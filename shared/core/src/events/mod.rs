@@ -1,11 +1,12 @@
-//! Events: what Consigne publishes on the bus, each written in the transaction that makes it true.
+//! Events that Consigne publishes on the bus. Each is written to the outbox in the transaction of its fact.
 //!
-//! [`EventData`] is the one definition of every event. Writers make its structs; readers get them from [`EventMessage`] and
-//! match on the kinds they know; `events/schemas` is generated from them. The order of the fields is the order on the wire.
+//! [`EventData`] is the only definition of the events. Producers build its structs. Consumers get them from
+//! [`EventMessage`] and match on the kinds they know. `events/schemas` is generated from them. The order of the fields
+//! is the order in JSON.
 //!
-//! Readers ignore fields they do not know and pass over kinds they do not know; an event that lacks a field of its struct is
-//! malformed. When a new version is deployed, events of the version before are still on their way, and dead-letter queues keep
-//! some for days. So a field that is added later must be an `Option` or have a default.
+//! Consumers ignore unknown fields and unknown kinds. An event without a field of its struct is malformed. When a new
+//! version is deployed, events of the previous version are still on their way, and dead-letter queues keep some for
+//! days. So a field that is added later must be an `Option` or have a default.
 
 mod catalogue;
 mod credits;
@@ -32,16 +33,16 @@ pub use organisation::{EndpointDisabled, InvitationCreated, StatsReady};
 
 use crate::{EventId, Timestamp};
 
-/// How long an event may wait in the outbox before `sweep` publishes it in the stream's stead.
+/// How long an event may wait in the outbox before `sweep` publishes it instead of the table's stream.
 pub const OUTBOX_MARGIN: Duration = Duration::from_mins(2);
 
 /// `source` of every event on the bus.
 pub const SOURCE: &str = "consigne";
 
-/// An event on its way to the outbox.
+/// An event to be written to the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Consumers remember it to take each event once.
+    /// Id of the event. Consumers remember it, so that each handles the event once.
     pub id: EventId,
     /// When it happened.
     pub occurred_at: Timestamp,
@@ -50,17 +51,17 @@ pub struct Event {
 }
 
 impl Event {
-    /// Makes an event with a fresh id.
+    /// Creates an event with a new id.
     pub fn new(now: Timestamp, data: EventData) -> Self {
         Self { id: EventId::mint(now), occurred_at: now, data }
     }
 
-    /// Returns what kind of event it is.
+    /// Returns the kind of the event.
     pub fn kind(&self) -> EventKind {
         self.data.kind()
     }
 
-    /// Writes the `detail` on the bus, a JSON object.
+    /// Returns the `detail` for the bus, a JSON object.
     pub fn detail(&self) -> Value {
         json!(Detail { event_id: self.id, occurred_at: self.occurred_at, data: &self.data })
     }
@@ -69,7 +70,7 @@ impl Event {
 /// The `detail` of an event on the bus.
 #[derive(Serialize, JsonSchema)]
 struct Detail<T> {
-    /// Id of the event. Remember it: an event may come twice.
+    /// Id of the event. An event may be delivered twice; deduplicate by this id.
     event_id: EventId,
     /// When it happened, in UTC.
     occurred_at: Timestamp,
@@ -77,7 +78,7 @@ struct Detail<T> {
     data: T,
 }
 
-/// An event as the outbox holds it and the bus takes it.
+/// An event as the outbox stores it and the bus accepts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
     /// The event's id.

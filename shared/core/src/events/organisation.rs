@@ -15,14 +15,14 @@ pub struct EndpointDisabled {
     pub org_id: OrgId,
     /// Id of the endpoint.
     pub endpoint_id: EndpointId,
-    /// Host of the endpoint's URL; the rest of it may hold a secret.
+    /// Host of the endpoint's URL. The rest is left out, because it may contain a secret.
     #[schemars(length(min = 1))]
     pub host: String,
     /// Why: `gone` if it answered 410, `failing` if it has failed for a week.
     pub reason: DisabledBecause,
 }
 
-/// `invitation.created`. It holds no address: events travel to whoever subscribes.
+/// `invitation.created`. It does not contain the invited address, because every consumer of the bus can read events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InvitationCreated {
     /// Id of the organisation.
@@ -32,7 +32,7 @@ pub struct InvitationCreated {
     pub org_name: String,
     /// Id of the invitation.
     pub invitation_id: InvitationId,
-    /// Who did it: a user's id, or `operator:` or `service:` and a name.
+    /// Who sent the invitation: a user's id, or `operator:` or `service:` and a name.
     pub actor: Actor,
 }
 

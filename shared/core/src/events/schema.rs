@@ -1,11 +1,11 @@
 //! Schemas of objects whose fields depend on `kind`.
 //!
-//! schemars derives a list of alternatives for the enum behind such an object. Consumers and their code generators do better
-//! with one object that has the fields of all alternatives, and a rule for each `kind` that says which of them are required.
+//! schemars derives a list of alternatives for the enum of such an object. Code generators handle one object better: it
+//! has the fields of all alternatives, and for each `kind` a rule with the fields that are required.
 
 use serde_json::{Map, Value, json};
 
-/// One alternative.
+/// The fields for one `kind`, or for several.
 pub(super) struct Alternative<'a> {
     /// The schema of `kind`.
     pub(super) kind: Value,
@@ -13,8 +13,8 @@ pub(super) struct Alternative<'a> {
     pub(super) fields: &'a Value,
 }
 
-/// Returns the properties of all alternatives, and a rule for each. `then` writes what a rule demands, from the names of the
-/// fields that are required.
+/// Returns the properties of all alternatives, and an `if`-`then` rule for each. `then` builds the consequence from the
+/// names of the required fields.
 pub(super) fn unite(
     alternatives: &[Alternative<'_>],
     then: impl Fn(&Value) -> Value,

@@ -1,7 +1,7 @@
-//! The notice that a person's storage is nearly full, sent each time it becomes so.
+//! The notice that a person's storage is nearly full.
 //!
-//! Only grants make a ledger grow, so the notice belongs to the grant that crosses the mark. Nothing needs to be
-//! remembered: a person crosses the mark again only after falling below it.
+//! Only grants make a ledger grow, so the event is written with the grant that crosses the mark. No state is needed:
+//! the mark can be crossed again only after usage has fallen below it.
 
 use std::ops::Range;
 
@@ -9,17 +9,17 @@ use super::Grant;
 use crate::Plan;
 use crate::events::{Event, EventData, Quota, QuotaExceeded};
 
-/// Share of a plan's storage at which the owner is told, in percent.
+/// Share of a plan's storage at which the owner is notified, in percent.
 pub const NOTICE_PERCENT: u8 = 80;
 
-/// Returns the mark in bytes.
+/// Returns the mark of a plan, in bytes.
 fn mark(plan: Plan) -> u64 {
     let bytes = u128::from(plan.allowances().storage) * u128::from(NOTICE_PERCENT) / 100;
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 impl Grant {
-    /// Returns how many bytes must be committed before the grant for it to cross the mark.
+    /// Returns the range in which the committed bytes before the grant must be, so that the grant crosses the mark.
     pub fn band(&self) -> Range<u64> {
         let mark = mark(self.plan);
         mark.saturating_sub(self.file.size)..mark
@@ -57,10 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn the_grant_that_reaches_four_fifths_tells_and_no_other() {
+    fn only_the_grant_that_crosses_the_mark_has_a_notice() {
         let mark = mark(Plan::Free);
         assert_eq!(mark, 858_993_459, "80 % of a GiB, rounded down");
-        for (committed, tells) in [
+        for (committed, notified) in [
             (0, false),
             (mark - 1_001, false),
             (mark - 1_000, true),
@@ -68,30 +68,30 @@ mod tests {
             (mark, false),
             (mark + 1, false),
         ] {
-            assert_eq!(grant(1_000).notice(committed).is_some(), tells, "{committed}");
+            assert_eq!(grant(1_000).notice(committed).is_some(), notified, "{committed}");
         }
-        let told = grant(1_000).notice(mark - 1).unwrap().detail();
-        assert_eq!(told["used"], mark - 1 + 1_000);
-        assert_eq!(told["limit"], 1 << 30);
+        let detail = grant(1_000).notice(mark - 1).unwrap().detail();
+        assert_eq!(detail["used"], mark - 1 + 1_000);
+        assert_eq!(detail["limit"], 1 << 30);
     }
 
     proptest! {
         #[test]
-        fn as_often_as_the_mark_is_crossed_upwards_it_is_told(
+        fn each_upward_crossing_has_one_notice(
             steps in proptest::collection::vec((1_u64..=10 << 20, any::<bool>()), 0..300),
             begun in 0_u64..1 << 30,
         ) {
-            let (mut committed, mut told, mut crossed) = (begun, 0, 0);
+            let (mut committed, mut notices, mut crossed) = (begun, 0, 0);
             for (size, up) in steps {
                 if up {
-                    told += u32::from(grant(size).notice(committed).is_some());
+                    notices += u32::from(grant(size).notice(committed).is_some());
                     crossed += u32::from(committed < mark(Plan::Free) && committed + size >= mark(Plan::Free));
                     committed += size;
                 } else {
                     committed = committed.saturating_sub(size);
                 }
             }
-            prop_assert_eq!(told, crossed);
+            prop_assert_eq!(notices, crossed);
         }
     }
 }

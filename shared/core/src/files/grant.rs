@@ -1,4 +1,4 @@
-//! Grants an upload: turns the caller's request into a record with reserved bytes.
+//! Upload grants: a checked request becomes the record of a file with reserved bytes.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::jobs::JobStep;
 use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
-/// How long an upload grant can be used. It is short, because only the start of the upload must fall within it.
+/// How long an upload grant can be used. It is short, because only the start of the upload must be within it.
 pub const UPLOAD_GRANT_VALID: Duration = Duration::from_mins(15);
 
-/// A caller's description of a file to upload, checked.
+/// A caller's checked description of a file to upload.
 #[derive(Clone, Debug)]
 pub struct GrantRequest {
     name: FileName,
@@ -26,8 +26,9 @@ impl GrantRequest {
     /// Parses the fields of a request.
     ///
     /// # Errors
-    /// `INVALID_FILENAME`; `UNSUPPORTED_FILE_TYPE` for an unsupported type, for one that contradicts the extension, for
-    /// one that neither the declared type nor the extension names, and for one that cannot be of the requested kind; `INVALID_REQUEST` naming `size` or `sha256`.
+    /// `INVALID_FILENAME` as in [`FileName::parse`]; `UNSUPPORTED_FILE_TYPE` if neither the declared type nor the
+    /// extension names a supported type, or if the type contradicts the extension or cannot be of the requested kind;
+    /// `INVALID_REQUEST` naming `size` if it is 0, or `sha256` if it is malformed.
     pub fn parse(
         filename: &str,
         content_type: &str,
@@ -42,15 +43,18 @@ impl GrantRequest {
         {
             return Err(Fault::new(
                 Code::UnsupportedFileType,
-                format!("A file named .{extension} cannot be {}", media.name),
+                format!("filename ends in .{extension}, which is no extension of {}", media.name),
             )
             .detail("field", "filename")
             .detail("extensions", media.extensions));
         }
         let kind = kind.unwrap_or(media.kinds[0]);
         if !media.kinds.contains(&kind) {
-            return Err(Fault::new(Code::UnsupportedFileType, format!("{} cannot be a {}", media.name, kind.name()))
-                .detail("field", "kind"));
+            return Err(Fault::new(
+                Code::UnsupportedFileType,
+                format!("kind cannot be {} for {}", kind.name(), media.name),
+            )
+            .detail("field", "kind"));
         }
         if size == 0 {
             return Err(Fault::field("size", "size must be at least 1"));
@@ -63,7 +67,7 @@ impl GrantRequest {
     /// `valid`.
     ///
     /// # Errors
-    /// `FILE_TOO_LARGE` with the plan's limit for the kind.
+    /// `FILE_TOO_LARGE` if it exceeds the plan's limit for the kind, with that limit.
     pub fn admit(self, owner: &UserId, plan: Plan, valid: Duration, now: Timestamp) -> Result<File, Fault> {
         let limit = plan.largest(self.kind);
         if self.size > limit {
@@ -99,9 +103,9 @@ impl GrantRequest {
 
 fn unsupported_type(content_type: &str) -> Fault {
     let message = if is_undecided(content_type) {
-        "contentType names no type, and filename has no extension of a supported one; `supported` lists the types"
+        "contentType names no type, and filename has no extension of one; `supported` lists the supported types"
     } else {
-        "contentType is not supported; `supported` lists those that are"
+        "contentType is not supported; `supported` lists the supported types"
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")
@@ -112,13 +116,12 @@ fn unsupported_type(content_type: &str) -> Fault {
 fn parse_sha256(text: &str) -> Result<String, Fault> {
     let digits = text.strip_suffix('=').unwrap_or_default();
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-    // 32 bytes leave the last two bits of the last digit unused, so only every fourth character of the alphabet may
-    // stand there.
+    // 32 bytes do not use the last two bits of the last digit, so that digit is one of every fourth character.
     let exact = digits.as_bytes().last().is_some_and(|last| b"AEIMQUYcgkosw048".contains(last));
     if digits.len() == 43 && digits.bytes().all(alphabet) && exact {
         Ok(text.to_owned())
     } else {
-        Err(Fault::field("sha256", "sha256 must be 32 bytes in base64, 44 characters"))
+        Err(Fault::field("sha256", "sha256 must be 32 bytes in padded base64 (44 characters)"))
     }
 }
 
@@ -144,8 +147,8 @@ const OF_OWNER: &str = "upload-grant";
 pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
-    /// Returns the idempotent request of the grant. A retry finds the file by its key. Owners' and generators' keys are
-    /// kept apart.
+    /// Returns the idempotent request of the grant. A retry finds the file by its object key. Owners and generators
+    /// have separate idempotency keys.
     pub fn idempotent(&self) -> Option<IdempotentRequest> {
         let (operation, caller) = match self.job {
             Some(_) => (OF_JOB, KeyOwner::Sender(Source::Generator)),
@@ -156,24 +159,23 @@ impl Grant {
     }
 }
 
-/// Returns a file that was granted before, if its grant can still be used. `idempotency_key` and `anew` are names for
-/// the error message: what the caller has repeated, and what would get another grant.
+/// Returns a file that was granted before, if its grant can still be used. `repeated` and `renew` are names for the
+/// error message: what the caller has repeated, and what it must renew to get another grant.
 ///
 /// # Errors
-/// `CONFLICT` if the grant was used or has expired, or if its file is gone.
-pub fn still_usable(file: File, (idempotency_key, anew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
-    let over =
-        |how: &str| format!("The upload granted for this {idempotency_key} has {how}; ask again with a new {anew}");
+/// `CONFLICT` if the grant was used or has expired, or if its file was deleted.
+pub fn still_usable(file: File, (repeated, renew): (&str, &str), now: Timestamp) -> Result<File, Fault> {
+    let over = |how: &str| format!("upload granted for this {repeated} {how}; ask again with a new {renew}");
     if file.status != Status::Pending {
-        return Err(Fault::new(Code::Conflict, over("ended")).detail("status", file.status.name()));
+        return Err(Fault::new(Code::Conflict, over("has ended")).detail("status", file.status.name()));
     }
     if now >= file.grant_expires_at {
-        return Err(Fault::new(Code::Conflict, over("run out")));
+        return Err(Fault::new(Code::Conflict, over("has expired")));
     }
     Ok(file)
 }
 
-/// The outcome of a grant. Only `Granted` has changed anything.
+/// The outcome of a grant. Only `Granted` means that something was written.
 #[derive(Debug, PartialEq)]
 pub enum GrantOutcome {
     /// The bytes are reserved and the file is recorded.
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn kind_follows_the_type_unless_asked_for() {
+    fn the_kind_follows_the_type_unless_requested() {
         assert_eq!(parse("a.png", "image/png", None), Ok(Kind::Image));
         assert_eq!(parse("a.pdf", "application/pdf", None), Ok(Kind::Book));
         assert_eq!(parse("a.md", "text/markdown; charset=utf-8", None), Ok(Kind::Blog));
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sha256_is_44_characters_that_spell_32_bytes() {
+    fn a_sha256_is_44_characters_that_encode_32_bytes() {
         assert!(parse_sha256("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=").is_ok());
         for bad in [
             "",

@@ -1,4 +1,4 @@
-//! Object keys. Every key of the bucket is built and parsed here, and never taken from a caller unparsed.
+//! Object keys. Every key of the bucket is built and parsed here. A caller's key is never used unparsed.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{FileId, UserId};
 
 /// The key of a user's file: `user_<id>/<folder>/<file id>-<safe name>`.
 ///
-/// Its alphabet (`A-Z a-z 0-9 . _ - /`) needs no escape in a URL, a table key or a log line.
+/// Its alphabet (`A-Z a-z 0-9 . _ - /`) needs no escaping in a URL, a table key or a log line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectKey {
     text: String,
@@ -47,22 +47,22 @@ impl ObjectKey {
         })
     }
 
-    /// Parses a key on behalf of a user. Another user's key is `None`, as one that never existed.
+    /// Parses a key that a user sent. Returns `None` for another user's key, as for one that does not exist.
     pub fn parse_for(owner: &UserId, text: &str) -> Option<Self> {
         Self::parse(text).filter(|key| key.owner == *owner)
     }
 
-    /// Returns the key as S3 knows it.
+    /// Returns the key as text, as S3 stores it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Returns the user under whose prefix the key lies.
+    /// Returns the owner: the user whose id is the key's prefix.
     pub fn owner(&self) -> &UserId {
         &self.owner
     }
 
-    /// Returns the kind in whose folder the key lies.
+    /// Returns the kind, which the key's folder shows.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_whose_id_starts_alike_owns_nothing_here() {
+    fn a_user_whose_id_begins_like_another_does_not_own_their_files() {
         let (ann1, ann12) = (user("user_ann1"), user("user_ann12"));
         let key = "user_ann12/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png";
         assert!(ObjectKey::parse_for(&ann12, key).is_some());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_we_make_are_keys() {
+    fn only_keys_that_are_built_here_are_parsed() {
         let good = "user_ann1/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png";
         assert!(ObjectKey::parse(good).is_some());
         for bad in [

@@ -65,11 +65,11 @@ pub(super) enum Shape {
 /// A supported media type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
-    /// The name, as downloads carry it.
+    /// The name, as downloads have it in `Content-Type`.
     pub name: &'static str,
     /// Further names under which callers declare it: older ones, and those of close relatives.
     pub aliases: &'static [&'static str],
-    /// File name extensions that agree with it, in lower case. The first is given to a name without one.
+    /// File name extensions that agree with it, in lower case. A name without an extension gets the first.
     pub extensions: &'static [&'static str],
     /// Kinds it may be stored as. The first is the default.
     pub kinds: &'static [Kind],
@@ -225,6 +225,11 @@ impl MediaType {
     /// Finds the type to which a file name's extension belongs (without dot, any case).
     pub fn from_extension(extension: &str) -> Option<&'static Self> {
         MEDIA_TYPES.iter().find(|media| media.takes_extension(extension))
+    }
+
+    /// Returns every supported type.
+    pub fn all() -> &'static [Self] {
+        MEDIA_TYPES
     }
 
     /// Returns the names of all supported types, for error messages.

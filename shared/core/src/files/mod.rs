@@ -1,4 +1,4 @@
-//! Files: their records, keys, names and types, the storage ledger, and the steps from grant to deletion.
+//! Files: their records, keys, names and types, the storage ledger, and the steps of a file from grant to deletion.
 
 mod content;
 mod extensions;

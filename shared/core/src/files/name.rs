@@ -1,4 +1,4 @@
-//! File names: as the person wrote them, and as they are safe in a key.
+//! File names: as a person wrote them, and in a form that is safe in an object key.
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -11,7 +11,7 @@ const NAME_MAX: usize = 255;
 /// The longest name in a key without its extension, in bytes.
 const STEM_MAX: usize = 80;
 
-/// A file name that is safe to display: NFC, one line, no path, and nothing that changes how the text around it reads.
+/// A file name that is safe to display: NFC, one line, no path, no characters that reorder or hide the text around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
@@ -30,7 +30,7 @@ impl FileName {
             return Err(invalid("filename must not be empty"));
         }
         if name == "." || name == ".." {
-            return Err(invalid("filename is a directory"));
+            return Err(invalid("filename must not be a directory (. or ..)"));
         }
         if name.chars().count() > NAME_MAX {
             return Err(invalid("filename must be at most 255 characters").detail("limit", NAME_MAX));
@@ -44,7 +44,7 @@ impl FileName {
         Ok(Self(name.to_owned()))
     }
 
-    /// Restores a stored name, which was parsed before.
+    /// Restores a stored name without checking it again.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -69,7 +69,7 @@ impl FileName {
         }
     }
 
-    /// Writes the name in the alphabet of keys, `a-z 0-9 . _ -`, with the given extension.
+    /// Converts the name to the alphabet of object keys, `a-z 0-9 . _ -`, with the given extension.
     ///
     /// Accents are dropped (`été` becomes `ete`) and characters without an ASCII counterpart become hyphens. If nothing
     /// is left, the name is `file`.
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_keeps_what_can_be_kept() {
+    fn a_slug_keeps_letters_digits_and_dots() {
         assert_eq!(slug("photo été.png"), "photo-ete.png");
         assert_eq!(slug("file..name.png"), "file..name.png");
         assert_eq!(slug("%2e%2e%2f.png"), "2e-2e-2f.png");

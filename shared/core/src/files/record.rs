@@ -7,9 +7,10 @@ use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
 pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
-/// The slowest upload that is waited for, in bytes a second.
+/// The slowest upload for which `sweep` waits, in bytes a second.
 ///
-/// A grant must be valid only when its upload begins. 5 GiB begun in its last second arrive up to six hours later.
+/// A grant must be valid only when its upload begins. An upload of 5 GiB that begins in the last second may take six
+/// hours.
 const SLOWEST_UPLOAD: u64 = 250_000;
 /// How long the record of a deleted file is kept.
 const TOMBSTONE_KEPT: Duration = Duration::from_hours(720);
@@ -17,19 +18,20 @@ const TOMBSTONE_KEPT: Duration = Duration::from_hours(720);
 /// The status of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Granted: the bytes are reserved and have not arrived.
+    /// Granted: the bytes are reserved, and the upload has not arrived.
     Pending,
     /// Arrived and checked, and waiting for the malware scan.
     Processing,
     /// Checked: may be read.
     Ready,
-    /// Arrived with other content than declared. Its bytes were removed.
+    /// Arrived with other content than declared. The object was removed.
     Rejected,
     /// Contains malware: cannot be read.
     Infected,
-    /// Deleted by its owner. Its bytes are being removed.
+    /// Deleted by its owner. The object is being removed.
     Deleting,
-    /// Removed. The record stays for a while, so that a late event or a replayed grant finds it closed.
+    /// Removed. The record is kept for a while, so that a late event or a replayed grant finds that the file was
+    /// deleted.
     Deleted,
 }
 
@@ -56,20 +58,20 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Returns whether the owner still sees the file. One that is being deleted is treated as if it never existed.
+    /// Returns whether the owner still sees the file. A file that is being deleted is treated as if it did not exist.
     pub const fn is_visible(self) -> bool {
         !matches!(self, Self::Deleting | Self::Deleted)
     }
 }
 
-/// What the owner's ledger counts for a record, always with the record's `size`.
+/// How the owner's ledger counts the `size` of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LedgerState {
     /// Bytes reserved for a grant.
     Reserved,
     /// Bytes of a stored file.
     Kept,
-    /// Nothing: given back, or never taken.
+    /// Not counted.
     Nothing,
 }
 
@@ -91,7 +93,7 @@ impl LedgerState {
 
 /// The one version of the object that belongs to a record.
 ///
-/// Signed URLs name it, deletion removes it, and its bytes are given back only once it is removed.
+/// Signed URLs name this version and deletion removes it. Its bytes count in the ledger until it is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
     /// S3's id of the object version.
@@ -111,11 +113,11 @@ pub struct File {
     pub name: FileName,
     /// Its type, declared and then verified.
     pub media: &'static MediaType,
-    /// Size in bytes: as granted, and once READY as measured.
+    /// Size in bytes: the granted size, and from `Ready` on the measured size.
     pub size: u64,
     /// What the ledger counts for it.
     pub ledger_state: LedgerState,
-    /// SHA-256 of the content in base64, if the grant named it. S3 has then verified it.
+    /// SHA-256 of the content in base64, if the request for the grant had it. S3 then verifies it.
     pub sha256: Option<String>,
     /// Its current status, which each step changes.
     pub status: Status,
@@ -133,11 +135,11 @@ pub struct File {
     pub rejected_reason: Option<String>,
     /// The job it is delivered for, if any.
     pub job: Option<JobId>,
-    /// Number of writes of this record. Each write is made on condition of the revision it read.
+    /// Number of writes of this record. Each write is conditional on the revision that was read.
     pub revision: u64,
 }
 
-/// What a ticket is signed for. It can only be obtained from a file that may be read.
+/// A file that may be read: everything that a ticket is signed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readable {
     /// Its key in the bucket.
@@ -184,8 +186,8 @@ impl File {
     /// Returns what a ticket is signed for.
     ///
     /// # Errors
-    /// `NOT_READY` while the file has not arrived or is being checked, `FILE_REJECTED` with the reason, `FILE_INFECTED`,
-    /// and `NOT_FOUND` if it was deleted.
+    /// `NOT_READY` while the file has not arrived or is being checked; `FILE_REJECTED` with the reason if it was rejected;
+    /// `FILE_INFECTED` if it contains malware; `NOT_FOUND` if it was deleted.
     pub fn readable(&self) -> Result<Readable, Fault> {
         match (self.status, &self.pinned) {
             (Status::Ready, Some(Pinned { version, .. })) => Ok(Readable {
@@ -195,11 +197,11 @@ impl File {
                 version: version.clone(),
             }),
             (Status::Pending | Status::Processing, _) => {
-                Err(Fault::new(Code::NotReady, "The file has not been checked yet")
+                Err(Fault::new(Code::NotReady, "file has not arrived or is being checked; try again later")
                     .detail("status", self.status.name())
                     .retry_after(Duration::from_secs(1)))
             }
-            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "The file contains malware")),
+            (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "file contains malware and cannot be read")),
             (Status::Rejected, _) => Err(self.rejected()),
             (Status::Ready | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
         }
@@ -213,13 +215,14 @@ impl File {
             .detail("reason", reason)
     }
 
-    /// Returns the record after its owner has deleted the file, as the table marks it.
+    /// Returns the record of a file that its owner deletes: marked, with its object still to be removed.
     #[must_use]
     pub fn deleting(&self, now: Timestamp) -> Self {
         Self { status: Status::Deleting, changed_at: now, revision: self.revision + 1, ..self.clone() }
     }
 
-    /// Returns when `sweep` should look at the record if nothing else happens to it.
+    /// Returns when `sweep` should finish the record unless another step does so before; `None` if nothing is left to
+    /// finish.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
             Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.size))),
@@ -230,13 +233,13 @@ impl File {
 
     /// Returns when the table may delete the record.
     ///
-    /// This is far later than any grant for its key can be used, and than a queue keeps an event (14 days).
+    /// By then no grant for its key is valid, and no queue keeps an event about it (14 days).
     pub fn forget_at(&self) -> Option<Timestamp> {
         (self.status == Status::Deleted).then(|| self.changed_at.plus(TOMBSTONE_KEPT))
     }
 }
 
-/// Returns how long after its grant's expiry an upload of `size` bytes may still be under way.
+/// Returns how long after the grant's expiry an upload of `size` bytes may still be under way.
 fn upload_margin(size: u64) -> Duration {
     Duration::from_secs(size.div_ceil(SLOWEST_UPLOAD)).max(SWEEP_MARGIN)
 }
@@ -246,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_upload_is_waited_for_longer() {
+    fn sweep_waits_longer_for_a_large_upload() {
         for (size, margin) in [
             (1, SWEEP_MARGIN),
             (75_000_000, SWEEP_MARGIN),

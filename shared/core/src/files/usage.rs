@@ -14,8 +14,8 @@ pub struct KindUsage {
 /// The storage ledger of one user.
 ///
 /// `committed` is what counts against the plan: the bytes of stored files and those reserved for open grants. It is one
-/// number so that a grant needs one condition, `committed <= limit - size`, whatever plan the caller's token names
-/// today.
+/// number so that a grant needs one condition, `committed <= limit - size`. The limit comes from the plan in the
+/// caller's token, so it may change from one grant to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes stored and reserved together.
@@ -47,14 +47,14 @@ impl Usage {
         self.by_kind.iter().map(|usage| usage.bytes).sum()
     }
 
-    /// Returns the 403 of a grant that does not fit the plan. `committed` and `size` are in bytes.
+    /// Returns the 403 for a grant that does not fit the plan. `committed` and `size` are in bytes.
     pub fn refusal(committed: u64, size: u64, plan: Plan) -> Fault {
         let limit = plan.allowances().storage;
         let left = limit.saturating_sub(committed);
         Fault::new(
             Code::StorageQuotaExceeded,
             format!(
-                "The file needs {}; {} of your plan's {} are left",
+                "size exceeds your storage: the file needs {}, and {} of your plan's {} are left",
                 in_words(size),
                 in_words(left),
                 in_words(limit)
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_read_like_speech() {
+    fn sizes_are_formatted_for_people() {
         assert_eq!(in_words(0), "0 bytes");
         assert_eq!(in_words(1023), "1023 bytes");
         assert_eq!(in_words(12 << 20), "12 MB");

@@ -1,7 +1,8 @@
 //! The rate limit of writes: a window that opens with a user's first write and lasts a minute.
 //!
-//! With windows of the clock's minutes, twice the allowance would fit around the full minute. A window that starts at
-//! the first write has no such gap. It is stored in the storage ledger's item, so it costs no extra call.
+//! With clock minutes as windows, a user could write twice the allowance around the turn of a minute. A window that
+//! starts at the first write has no such gap. The window is stored in the storage ledger's item, so that it costs no
+//! extra call.
 
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ impl Window {
         }
     }
 
-    /// Returns the 429 that says when the window ends.
+    /// Returns the 429 for a write in a full window. It says when the window ends.
     pub fn refusal(&self, limit: u32, now: Timestamp) -> Fault {
         let resets_at = self.started.plus(WINDOW);
         let seconds = whole_seconds(resets_at.since(now));

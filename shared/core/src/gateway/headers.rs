@@ -1,12 +1,13 @@
-//! Which headers the gateway forwards, in which direction.
+//! The headers that the gateway forwards to an upstream, and those that it returns to the caller.
 
 /// Most bytes of names and values of all headers together, in either direction.
 ///
-/// Source: Amazon API Gateway developer guide, "Quotas for HTTP APIs": 10,240 bytes, some of which are added on the
-/// way.
+/// Source: Amazon API Gateway developer guide, "Quotas for HTTP APIs": 10,240 bytes, which also hold the headers that
+/// API Gateway adds.
 pub const HEADERS_MAX: usize = 8 * 1024;
 
-/// Headers of one connection, in addition to those that `Connection` names. Source: RFC 9110, section 7.6.1.
+/// Hop-by-hop headers, which belong to one connection, as do those that `Connection` lists. Source: RFC 9110, section
+/// 7.6.1.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -19,8 +20,8 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Request headers that upstreams do not get: other names of the caller than ours, headers added on the way here, and
-/// those that the request to the upstream has of its own.
+/// Request headers that upstreams do not get: credentials and addresses of the caller, headers that proxies added, and
+/// headers that the request to the upstream sets itself.
 const NOT_FORWARDED: [&str; 22] = [
     "authorization",
     "cdn-loop",
@@ -39,17 +40,18 @@ const NOT_FORWARDED: [&str; 22] = [
     "x-client-ip",
     "x-cluster-client-ip",
     "x-forwarded",
-    // These name another method than the one whose scope was checked.
+    // These would override the method whose scope was checked.
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
     "x-real-ip",
     "x-rewrite-url",
 ];
+/// Prefixes of further request headers that upstreams do not get.
 const NOT_FORWARDED_FAMILIES: [&str; 5] = ["x-amz-", "x-amzn-", "x-consigne-", "x-forwarded-", "x-original-"];
 
-/// Response headers that callers do not get: those that concern the origin of the answer, which is ours, and those we
-/// set ourselves.
+/// Response headers that callers do not get: those that would apply to our whole origin, and those that we set
+/// ourselves.
 const NOT_RETURNED: [&str; 10] = [
     "alt-svc",
     "cache-control",
@@ -62,9 +64,10 @@ const NOT_RETURNED: [&str; 10] = [
     "x-credits-remaining",
     "x-request-id",
 ];
+/// Prefixes of further response headers that callers do not get.
 const NOT_RETURNED_FAMILIES: [&str; 3] = ["access-control-", "x-amz", "x-consigne-"];
 
-/// Returns the request headers that the upstream gets. No header contains the key.
+/// Returns the request headers that the upstream gets. A header that contains the key is left out.
 pub fn forwarded(headers: &[(&str, &str)], key: &str) -> Vec<(String, String)> {
     let mut kept = passing(headers, &NOT_FORWARDED, &NOT_FORWARDED_FAMILIES);
     kept.retain(|(name, value)| !value.contains(key) && !name.contains(key));
@@ -77,6 +80,7 @@ pub fn returned(headers: &[(String, String)]) -> Vec<(String, String)> {
     passing(&headers, &NOT_RETURNED, &NOT_RETURNED_FAMILIES)
 }
 
+/// Returns the headers that are neither hop-by-hop, nor stopped by name or prefix.
 fn passing(headers: &[(&str, &str)], stopped: &[&str], families: &[&str]) -> Vec<(String, String)> {
     let connection = headers.iter().filter(|(name, _)| plain(name) == "connection");
     let named: Vec<String> =
@@ -92,8 +96,8 @@ fn passing(headers: &[(&str, &str)], stopped: &[&str], families: &[&str]) -> Vec
     kept.map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned())).collect()
 }
 
-/// Returns a header name in the form in which names are compared. Many servers treat `_` as `-`, so they would take
-/// `X_Consigne_Org` for a header of ours.
+/// Returns a header name in the form in which names are compared: lower case, with `-` for `_`. Many servers treat `_`
+/// as `-`, so `X_Consigne_Org` could pass for a header of ours.
 fn plain(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_gets_what_the_call_is_about_and_nothing_of_how_it_came() {
+    fn an_upstream_gets_only_headers_about_the_call_itself() {
         let call = [
             ("Accept", "application/json"),
             ("Authorization", "Bearer sk_live_x7Qa"),
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_gets_what_the_answer_is_about_and_nothing_that_speaks_for_us() {
+    fn a_caller_gets_only_headers_about_the_answer_itself() {
         let answer = [
             ("Access-Control-Allow-Origin", "*"),
             ("Cache-Control", "public, max-age=3600"),
@@ -179,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_spelling_passes_what_is_stopped(
+        fn no_spelling_of_a_stopped_header_passes(
             at in 0..NOT_FORWARDED.len() + HOP_BY_HOP.len(), flips in any::<u64>(), value in "[ -~]{0,20}"
         ) {
             let name = NOT_FORWARDED.iter().chain(&HOP_BY_HOP).nth(at).unwrap();

@@ -1,4 +1,4 @@
-//! The gateway in front of services: which upstream a call goes to, what is forwarded, and what the answer costs.
+//! The gateway in front of services: which upstream a call goes to, what is forwarded, and whether the call is charged.
 
 mod headers;
 mod reach;
@@ -16,7 +16,8 @@ pub use verdict::{Answered, Failure, UpstreamCall, UpstreamOutcome, Verdict};
 use crate::services::{Service, service, unknown_service};
 use crate::{Code, Fault};
 
-/// Name of the gateway as the service that opens and ends its holds. A service with a token cannot have this name.
+/// Name of the gateway as the service that opens and ends its holds. The `@` keeps it apart from the names of services
+/// with a token.
 pub const CALLER: &str = "@gateway";
 
 /// The methods that are forwarded.
@@ -25,13 +26,13 @@ pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 /// Finds the service of a call, and the scope that its key needs.
 ///
 /// # Errors
-/// `SERVICE_UNKNOWN`; `METHOD_NOT_ALLOWED` for a method that is not forwarded.
+/// `SERVICE_UNKNOWN` if it is not in the catalogue; `METHOD_NOT_ALLOWED` unless the method is one of [`METHODS`].
 pub fn asked_of(name: &str, method: &str) -> Result<(&'static Service, &'static str), Fault> {
     let unknown = || Fault::new(Code::ServiceUnknown, unknown_service(name));
     let service = service(name).ok_or_else(unknown)?;
     if !METHODS.contains(&method) {
         let allowed = METHODS.join(", ");
-        let message = format!("{method} is not forwarded; use {allowed}");
+        let message = format!("method {method} is not forwarded; use {allowed}");
         return Err(Fault::new(Code::MethodNotAllowed, message).header("allow", allowed));
     }
     let reads = matches!(method, "GET" | "HEAD");

@@ -1,4 +1,4 @@
-//! Which network an IP address belongs to, and whether calls may go there.
+//! The network of an IP address, and whether it may be called.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,8 +9,8 @@ pub enum Reach {
     Public,
     /// A loopback, private or shared address.
     Private,
-    /// An address that must never be called: link-local ones, where clouds serve credentials, and those that are not a
-    /// single host's.
+    /// An address that must never be called: link-local addresses, where clouds serve credentials, and addresses that
+    /// do not belong to a single host.
     Never,
 }
 
@@ -23,7 +23,7 @@ impl Reach {
         }
     }
 
-    /// Returns whether calls may go there. `private` says whether private addresses are allowed.
+    /// Returns whether the address may be called. With `private`, private addresses may be called too.
     pub fn is_allowed(self, private: bool) -> bool {
         match self {
             Self::Public => true,
@@ -54,10 +54,10 @@ fn of_v6(address: Ipv6Addr) -> Reach {
         of_v4(Ipv4Addr::new(a, b, c, d))
     };
     match (first, second) {
-        // AWS serves instance metadata at this address, too.
+        // AWS also serves instance metadata here, at `fd00:ec2::254`.
         (0xfd00, 0x0ec2) => Reach::Never,
         _ if address == Ipv6Addr::LOCALHOST => Reach::Private,
-        // These IPv6 addresses contain an IPv4 address (translated or tunnelled), which decides.
+        // These IPv6 addresses contain an IPv4 address (NAT64 and 6to4), whose reach counts.
         (0x64, 0xff9b) if third == 0 && sixth == 0 => inner(seventh, eighth),
         (0x2002, _) => inner(second, third),
         (0xfc00..=0xfdff, _) | (0x2001, 0x0db8) | (0x64, 0xff9b) => Reach::Private,
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sort_of_address_is_known() {
+    fn every_kind_of_address_has_its_reach() {
         for (text, want) in [
             ("1.1.1.1", Reach::Public),
             ("172.15.255.255", Reach::Public),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_lets_calls_go_to_private_addresses_and_never_to_others() {
+    fn private_addresses_can_be_allowed_and_forbidden_ones_never() {
         let allowed = |reach: Reach| [reach.is_allowed(false), reach.is_allowed(true)];
         assert_eq!(allowed(Reach::Public), [true, true]);
         assert_eq!(allowed(Reach::Private), [false, true]);

@@ -1,12 +1,12 @@
-//! The path and query for an upstream. They stay below its base path, whatever the caller writes.
+//! The path and query for an upstream. They stay below the upstream's base path, whatever the caller sends.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::Upstream;
 use crate::Fault;
 
-/// Characters to escape in a path segment. Source: RFC 3986, section 3.3, `pchar`. The semicolon is escaped too,
-/// because some servers take what follows it as parameters and others as part of the name.
+/// Characters to escape in a path segment. Source: RFC 3986, section 3.3, `pchar`. The semicolon is escaped too: some
+/// servers understand the text after it as parameters, others as part of the name.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,11 +25,12 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'@');
 
-/// Returns the path and query with which an upstream is called. `rest` is the decoded path behind the service's name.
-/// `query` is as it was sent. The result does not contain the key.
+/// Returns the path and query with which an upstream is called. `rest` is the decoded path after the service's name,
+/// and `query` is the query as sent. The result does not contain the key.
 ///
 /// # Errors
-/// `INVALID_REQUEST` naming `path` or `query` if it could be read in two ways.
+/// `INVALID_REQUEST` naming `path` if it is empty, ambiguous or contains the key, or `query` if it has unescaped
+/// characters.
 pub fn target(upstream: &Upstream, rest: &str, query: &str, key: &str) -> Result<String, Fault> {
     if rest.is_empty() || rest.contains(key) {
         return Err(bad_path());
@@ -49,18 +50,18 @@ pub fn target(upstream: &Upstream, rest: &str, query: &str, key: &str) -> Result
     Ok(if query.is_empty() { path } else { format!("{path}?{query}") })
 }
 
-/// Returns whether a segment has exactly one reading. API Gateway has decoded the path once. An escape that is left was
-/// escaped twice, so the upstream might see a slash or a dot where we saw none.
+/// Returns whether a segment is unambiguous. API Gateway has decoded the path once. An escape that is left was escaped
+/// twice, and the upstream might decode it to a slash or a dot.
 fn is_plain(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
     let ambiguous = |c: char| c.is_control() || matches!(c, '%' | '\\' | '?' | '#');
     !name.is_empty() && name != "." && name != ".." && !segment.contains(ambiguous)
 }
 
-/// Removes the parts of a query that contain the key, in any escaping.
+/// Removes the parameters of a query that contain the key, however often it is escaped.
 fn without_key(query: &str, key: &str) -> Result<String, Fault> {
     if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
-        return Err(Fault::field("query", "query contains characters that must be escaped"));
+        return Err(Fault::field("query", "query must have only ASCII characters; percent-encode all others"));
     }
     let holds = |pair: &&str| {
         let mut text = pair.replace('+', " ");
@@ -69,7 +70,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
             if decoded.contains(key) || decoded == text {
                 return decoded.contains(key);
             }
-            // Some servers decode what was escaped twice.
+            // Some servers decode twice.
             text = decoded;
         }
     };
@@ -78,7 +79,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
 }
 
 fn bad_path() -> Fault {
-    Fault::field("path", "path cannot be forwarded; every part of it must be a plain name")
+    Fault::field("path", "path must not have empty, `.` or `..` segments, double escapes, or any of \\ ? #")
 }
 
 #[cfg(test)]
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_handed_on_below_the_base() {
+    fn a_path_is_forwarded_below_the_base() {
         for (rest, query, want) in [
             ("render", "", "/v1/pdf/render"),
             ("render/", "", "/v1/pdf/render/"),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_out_of_the_base_or_can_be_read_in_two_ways() {
+    fn ambiguous_paths_and_paths_out_of_the_base_are_refused() {
         for rest in [
             "",
             "/",
@@ -147,7 +148,7 @@ mod tests {
             "a\u{7f}b",
             "a\u{85}b",
             "http://b.example/x",
-            "https:", // the last part is read as a name
+            "https:", // a colon is allowed in a name
             "x/sk_live_x7Qa",
             "sk_live_x7Qa",
         ] {
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_taken_out_of_the_query_in_any_escaping() {
+    fn the_key_is_removed_from_the_query_in_any_escaping() {
         for (query, want) in [
             ("key=sk_live_x7Qa&a=1", "?a=1"),
             ("a=1&sk_live_x7Qa", "?a=1"),
@@ -174,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_target_stays_below_the_base_as_anybody_would_resolve_it(rest in "[a./;%\\\\?#: é\u{0}-]{0,12}") {
+        fn every_target_stays_below_the_base_however_it_is_resolved(rest in "[a./;%\\\\?#: é\u{0}-]{0,12}") {
             if let Some(path) = called(&rest, "") {
                 let mut depth = 0_i32;
                 for segment in path.trim_start_matches("/v1/pdf/").split('/') {

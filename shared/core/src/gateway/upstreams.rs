@@ -1,4 +1,4 @@
-//! The upstreams of services, from their setting. Calls go nowhere else.
+//! The upstreams of services, as the setting lists them. The gateway calls no other servers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,24 +8,24 @@ use super::Reach;
 use crate::services::{Service, service};
 use crate::{Code, Fault};
 
-/// Where calls of one service go.
+/// The server to which calls of one service go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     /// Scheme and authority, such as `https://pdf.example.com:8443`.
     pub origin: String,
-    /// Path below which everything lies, without a slash at the end; empty for the root.
+    /// Base path of all calls, without a slash at the end; empty for the root.
     pub base: String,
 }
 
-/// The upstreams, by the catalogue's names of services.
+/// The upstreams, by service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Upstreams {
     by_service: BTreeMap<&'static str, Upstream>,
-    /// Whether they may have private addresses.
+    /// Whether upstreams may have private addresses.
     pub private: bool,
 }
 
-/// Why a setting cannot be read. It is safe to log: it repeats nothing of the setting except a service's name.
+/// Why the setting cannot be parsed. It is safe to log: of the setting it contains only the name of a service.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UpstreamsError(String);
 
@@ -38,12 +38,11 @@ impl fmt::Display for UpstreamsError {
 impl std::error::Error for UpstreamsError {}
 
 impl Upstreams {
-    /// Parses `{"pdf": "https://..."}` or `pdf=https://...,ai=https://...`. An empty text names none. Addresses without
-    /// TLS are accepted for loopback only, and private addresses only if `private` is set.
+    /// Parses `{"pdf": "https://..."}` or `pdf=https://...,ai=https://...`. An empty text means no upstreams. With
+    /// `private`, private addresses are accepted too, and loopback addresses even without TLS.
     ///
     /// # Errors
-    /// If the text has another shape, names a service that is unknown or was named before, or has an address that
-    /// cannot be called.
+    /// If the text has another form, a service is unknown or named twice, or an address must not be called.
     pub fn parse(text: &str, private: bool) -> Result<Self, UpstreamsError> {
         let mut by_service = BTreeMap::new();
         for (name, address) in pairs(text.trim())? {
@@ -62,7 +61,7 @@ impl Upstreams {
     /// Returns the upstream of a service.
     ///
     /// # Errors
-    /// `SERVICE_UNAVAILABLE` if it has none.
+    /// `SERVICE_UNAVAILABLE` if the setting has none.
     pub fn of(&self, service: &Service) -> Result<&Upstream, Fault> {
         let none = || {
             let message = format!("service `{}` has no upstream; set the parameter Upstreams", service.name);
@@ -91,11 +90,11 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, UpstreamsError> {
 }
 
 impl Upstream {
-    /// Parses `https://host`, with an optional port and path. It is stricter than the URL standard: whatever two
-    /// parsers could read differently is refused.
+    /// Parses `https://host`, with an optional port and path. It is stricter than the URL standard: a URL that two
+    /// parsers could understand differently is refused.
     ///
     /// # Errors
-    /// The problem, as the end of a sentence.
+    /// The problem, as the end of a sentence such as "an upstream that has no TLS".
     pub fn parse(text: &str, private: bool) -> Result<Self, &'static str> {
         let Some((scheme, rest)) = text.split_once("://") else { return Err("is not a URL") };
         let at = rest.find('/').unwrap_or(rest.len());
@@ -106,7 +105,7 @@ impl Upstream {
             "https" => {}
             "http" if loopback && private => {}
             "http" => return Err("has no TLS; use https"),
-            _ => return Err("has another protocol than HTTP; use https"),
+            _ => return Err("has a protocol other than HTTP; use https"),
         }
         let allowed = match address(host) {
             Some(ip) => Reach::of(ip).is_allowed(private),
@@ -125,13 +124,16 @@ impl Upstream {
     }
 }
 
-/// Returns the host of an authority, including brackets. A user name is refused, and so is a malformed port.
+/// Returns the host of an authority, including brackets.
+///
+/// # Errors
+/// If the authority has a user name, a malformed port, or a host in an unusual spelling.
 pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
     let end = if authority.starts_with('[') { authority.find(']').map(|at| at + 1) } else { authority.find(':') };
     let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
     let is_port =
         |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
-    let port_is_well = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    let port_is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
     let label = |label: &str| {
         let edges = !label.starts_with('-') && !label.ends_with('-');
         !label.is_empty() && edges && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -140,7 +142,7 @@ pub(crate) fn host(authority: &str) -> Result<&str, &'static str> {
     let number =
         |label: &str| label.bytes().all(|b| b.is_ascii_digit()) || label.to_ascii_lowercase().starts_with("0x");
     let named = host.split('.').all(label) && !host.rsplit('.').next().is_some_and(number);
-    if port_is_well && (named || address(host).is_some()) { Ok(host) } else { Err("has no plain host and port") }
+    if port_is_valid && (named || address(host).is_some()) { Ok(host) } else { Err("has no plain host and port") }
 }
 
 /// Parses a host that is an IP address.
@@ -160,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_writing_name_the_same() {
+    fn both_forms_of_the_setting_are_equivalent() {
         let json = Upstreams::parse(r#"{"pdf": "https://pdf.example.com", "ai": "https://ai.example.com/v2/"}"#, false);
         let list = Upstreams::parse(" pdf=https://pdf.example.com , ai=https://ai.example.com/v2,", false);
         assert_eq!(json, list);
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_upstreams_says_why() {
+    fn a_malformed_setting_names_the_problem() {
         for (text, want) in [
             ("pdf", "is not a list of service=url"),
             ("{\"pdf\"", "is not a JSON object of addresses by service"),
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_in_one_spelling() {
+    fn addresses_have_only_one_spelling() {
         let good = |text: &str, origin: &str, base: &str| {
             assert_eq!(origin_and_base(text, false), Ok((origin.to_owned(), base.to_owned())), "{text}");
         };
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn private_addresses_are_for_the_laptop_and_link_local_ones_for_nobody() {
+    fn private_addresses_can_be_allowed_but_link_local_ones_never() {
         for (text, without, with) in [
             ("https://a.example", true, true),
             ("http://a.example", false, false),

@@ -1,4 +1,4 @@
-//! The result of a call: the answer for its caller, and whether it is paid for.
+//! The verdict on a call: the answer for its caller, and whether the call is charged.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub enum Failure {
 /// The outcome of a call to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UpstreamOutcome {
-    /// A complete answer, with whatever status.
+    /// A complete answer, with any status.
     Answered(Answered),
     /// No answer, with the cause for the log.
     Failed(Failure, String),
@@ -60,16 +60,16 @@ pub enum UpstreamOutcome {
 /// The verdict on a call: how its hold ends, the status in the usage log, and the answer for the caller.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The status the upstream answered, or else the one we answer in its place.
+    /// The upstream's status, or the gateway's status if the upstream gave no valid answer.
     pub status: u16,
     /// The answer for the caller.
     pub answer: Result<Answered, Fault>,
 }
 
 impl Verdict {
-    /// Judges an outcome. Any answer from 200 to 499 is the service's work and is paid for, because a caller's mistakes
-    /// are not refunded. A provider that fails is not paid. Neither is one that answers 401 or 407: it knows its caller
-    /// only through us, so it does not know us.
+    /// Judges an outcome. An answer from 200 to 499 is charged: it is the service's work, and a caller's mistakes are
+    /// not refunded. A failure of the service is not charged. Neither is 401 or 407: upstreams do not know our callers,
+    /// so these mean that the upstream does not accept the gateway.
     pub fn of(outcome: UpstreamOutcome) -> Self {
         match outcome {
             UpstreamOutcome::Answered(answered) => match answered.status {
@@ -80,7 +80,9 @@ impl Verdict {
             },
             UpstreamOutcome::Failed(failure, cause) => {
                 let fault = match failure {
-                    Failure::Timeout => Fault::new(Code::UpstreamTimeout, "The service did not answer in time"),
+                    Failure::Timeout => {
+                        Fault::new(Code::UpstreamTimeout, "service did not answer in time; the call was not charged")
+                    }
                     Failure::Unreachable => failed("unreachable"),
                     Failure::Broken => failed("malformed"),
                     Failure::TooLarge => failed("too_large"),
@@ -100,7 +102,7 @@ impl Verdict {
 }
 
 fn failed(reason: &'static str) -> Fault {
-    Fault::new(Code::UpstreamFailed, "The service failed; the call was not charged").detail("reason", reason)
+    Fault::new(Code::UpstreamFailed, "service failed; the call was not charged").detail("reason", reason)
 }
 
 #[cfg(test)]
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_is_paid_for_or_is_not() {
+    fn every_status_is_charged_or_refunded() {
         for status in 0..=999 {
             let verdict = answered(status);
             let (paid, logged) = (verdict.answer.is_ok(), verdict.status);

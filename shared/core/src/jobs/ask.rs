@@ -1,4 +1,4 @@
-//! Requests for jobs: what a person wants to be generated.
+//! Requests for jobs: what a person wants to have generated.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::files::Kind;
 use crate::{Fault, text};
 
-/// Most pictures of one job.
+/// Most images of one job.
 pub const COUNT_MAX: u32 = 4;
 /// Longest video, in seconds.
 pub const DURATION_MAX: u32 = 60;
@@ -18,23 +18,23 @@ const TOPIC_MAX: usize = 500;
 const GOAL_MAX: usize = 2_000;
 const TITLE_MAX: usize = 200;
 const PROMPT_MAX: usize = 4_000;
-/// Allowed length of a picture's side, in pixels.
+/// Allowed width and height of an image, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
-/// Characters of a prompt or topic that serve as a title.
+/// Length of a title that is taken from a prompt or topic, in characters.
 const GLIMPSE: usize = 80;
 
-/// A person's request, checked.
+/// A person's checked request.
 ///
-/// Only our own events are deserialized into it. What a caller sends goes through the constructors, which check it.
+/// It is deserialized only from our own events. A caller's input goes through the constructors, which check it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Ask {
     /// A book or an article.
     Text {
-        /// What a book or an article is about.
+        /// What the book or article is about.
         #[schemars(length(min = 1))]
         topic: String,
-        /// What it should achieve, if that was asked for.
+        /// What it should achieve, if the person said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(length(min = 1))]
         goal: Option<String>,
@@ -43,21 +43,21 @@ pub enum Ask {
         #[schemars(length(min = 1))]
         title: Option<String>,
     },
-    /// One or more pictures.
+    /// One or more images.
     Images {
-        /// What pictures or a video show.
+        /// What the images or the video show.
         #[schemars(length(min = 1))]
         prompt: String,
-        /// Number of pictures.
+        /// Number of images.
         #[schemars(range(min = 1, max = COUNT_MAX))]
         count: u32,
-        /// Width x height of the pictures in pixels, such as `1024x768`.
+        /// Width x height of the images in pixels, such as `1024x768`.
         #[schemars(regex(pattern = "^[0-9]+x[0-9]+$"))]
         size: String,
     },
-    /// A video without a title.
+    /// A video.
     Video {
-        /// What pictures or a video show.
+        /// What the images or the video show.
         #[schemars(length(min = 1))]
         prompt: String,
         /// Length of the video in seconds.
@@ -70,7 +70,7 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// Parses the request for a text.
+    /// Parses a request for a text.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming the field.
@@ -89,7 +89,7 @@ impl Ask {
         }
     }
 
-    /// Parses the request for pictures. The default is one of 1024x1024.
+    /// Parses a request for images. The default is one image of 1024x1024.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming the field.
@@ -111,7 +111,7 @@ impl Ask {
         Ok(Self::Images { prompt, count, size: format!("{width}x{height}") })
     }
 
-    /// Parses the request for a video. The default is eight seconds at 16:9.
+    /// Parses a request for a video. The default is eight seconds at 16:9.
     ///
     /// # Errors
     /// `INVALID_REQUEST` naming the field.
@@ -167,7 +167,7 @@ impl Ask {
         }
     }
 
-    /// Returns how many files the request is for.
+    /// Returns the number of files that the request asks for.
     pub fn wanted(&self) -> usize {
         match self {
             Self::Images { count, .. } => *count as usize,
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ask_reads_back() {
+    fn a_request_reads_back() {
         let requests = [
             (Kind::Book, Ask::text("Intelligence artificielle", Some("two\nlines"), Some("L\u{e9}on")).unwrap()),
             (Kind::Blog, Ask::text("t", None, None).unwrap()),
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_odd_is_refused_by_name() {
+    fn invalid_fields_are_refused_by_name() {
         for (topic, goal, title, name) in [
             ("", None, None, "topic"),
             ("a\0", None, None, "topic"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_ask_is_titled_by_its_beginning() {
+    fn a_long_request_has_its_beginning_as_title() {
         assert_eq!(Ask::text("topic", None, Some("Title")).unwrap().title(), "Title");
         assert_eq!(Ask::images("two\n  lines", None, None).unwrap().title(), "two lines");
         let long = Ask::video(&"été ".repeat(100), None, None).unwrap().title();

@@ -1,10 +1,10 @@
-//! What a generator claims to have delivered.
+//! The claims of a completion: what a generator says it has delivered.
 
 use super::Output;
 use crate::files::File;
 use crate::texts::Tokens;
 
-/// One file that a completion names.
+/// A file that a completion lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedFile {
     /// Key of the file.
@@ -17,7 +17,7 @@ pub struct ClaimedFile {
     pub duration_seconds: Option<u32>,
 }
 
-/// What a completion says about a text.
+/// The data about a text in a completion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextFacts {
     /// Its final title, if given.
@@ -30,12 +30,12 @@ pub struct TextFacts {
     pub tokens: Option<Tokens>,
 }
 
-/// A completion that was compared with the files' records.
+/// A completion whose claims were checked against the files' records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The files, in the order of the completion.
     pub files: Vec<CheckedFile>,
-    /// What it says about a text.
+    /// Its data about a text.
     pub text: Option<TextFacts>,
 }
 
@@ -44,6 +44,7 @@ pub struct Claim {
 pub struct CheckedFile {
     /// The file as an output of the job.
     pub output: Output,
-    /// The file's record, if the file was not granted for the job and its check is not done. The job adopts it.
+    /// The record of a file that was not granted for the job and is not ready yet. The job adopts it: the record gets
+    /// the job's id.
     pub adopts: Option<File>,
 }

@@ -1,4 +1,4 @@
-//! The id of a job. It contains its owner, so a signed message of a generator can only reach one tenant's items.
+//! The id of a job. It contains the owner, so a generator's signed message can only reach items of one tenant.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub struct JobId {
 }
 
 impl JobId {
-    /// Creates an id at random. It sorts by `now` among its owner's.
+    /// Creates a random id that sorts by `now` among the owner's ids.
     pub fn mint(owner: &UserId, now: Timestamp) -> Self {
         Self { owner: owner.clone(), tail: FileId::mint(now) }
     }
@@ -26,7 +26,7 @@ impl JobId {
         Some(Self { owner: UserId::parse(&format!("user_{owner}"))?, tail: FileId::parse(tail)? })
     }
 
-    /// Parses an id on behalf of a user. Another user's job is `None`, as one that never existed.
+    /// Parses an id that a user sent. Returns `None` for another user's job, as for one that does not exist.
     pub fn parse_for(owner: &UserId, text: &str) -> Option<Self> {
         Self::parse(text).filter(|id| id.owner == *owner)
     }

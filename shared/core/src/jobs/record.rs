@@ -12,7 +12,7 @@ use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
 
 /// How long `sweep` waits after a job's deadline before it ends the job.
 const MARGIN: Duration = Duration::from_mins(1);
-/// How long the files of an accepted completion may take to arrive and be checked. It is longer than grants are valid.
+/// How long the files of an accepted completion may take to arrive and be checked. It is longer than a grant is valid.
 const CHECKED_WITHIN: Duration = Duration::from_hours(1);
 /// How long the record of an ended job is kept.
 const KEPT: Duration = Duration::from_hours(24 * 400);
@@ -20,13 +20,14 @@ const KEPT: Duration = Duration::from_hours(24 * 400);
 /// The status of a job. The last two are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobStatus {
-    /// Accepted. No generator has begun.
+    /// Accepted. No generator has started yet.
     Pending,
     /// A generator is at work.
     Processing,
     /// Delivered: all files of the completion are ready.
     Completed,
-    /// Not delivered, for good. The allowance is given back, unless the owner has already read and deleted an output.
+    /// Not delivered, and never will be. The allowance is given back, unless the owner has deleted an output that was
+    /// ready.
     Failed,
 }
 
@@ -64,15 +65,15 @@ pub struct Output {
     pub name: FileName,
     /// Its media type, as the generator gave it.
     pub media: &'static MediaType,
-    /// Size in bytes: as granted, and once ready as measured.
+    /// Size in bytes: the granted size, and once ready the measured size.
     pub size: u64,
     /// Measured dimensions of an image or a video.
     pub dimensions: Option<Dimensions>,
     /// The version that may be read, once the file is ready.
     pub version: Option<String>,
-    /// Whether the completion names it.
+    /// Whether the completion lists it.
     pub claimed: bool,
-    /// Length in seconds, as the completion says. It is not measured here.
+    /// Length of a video in seconds, as the completion gives it. It is not measured here.
     pub duration_seconds: Option<u32>,
 }
 
@@ -89,12 +90,12 @@ impl Output {
             claimed: false,
             duration_seconds: None,
         };
-        output.follow(file);
+        output.update_from(file);
         output
     }
 
-    /// Copies what the file's record says by now.
-    pub(super) fn follow(&mut self, file: &File) {
+    /// Updates size, dimensions and version from the file's record, if the file is ready.
+    pub(super) fn update_from(&mut self, file: &File) {
         if let Ok(Readable { version, .. }) = file.readable() {
             (self.size, self.dimensions, self.version) = (file.size, file.dimensions, Some(version));
         }
@@ -125,7 +126,7 @@ pub struct Job {
     pub kind: Kind,
     /// What the owner requested.
     pub ask: Ask,
-    /// The owner's plan when the job was accepted. It limits what is delivered.
+    /// The owner's plan when the job was accepted. Its limits apply to the delivered files.
     pub plan: Plan,
     /// Its current status, which each step may change.
     pub status: JobStatus,
@@ -137,17 +138,17 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// When it fails unless a completion is accepted before.
     pub deadline: Timestamp,
-    /// Files granted to its generator, and files its completion names.
+    /// Files granted to the generator, and files that the completion lists.
     pub outputs: Vec<Output>,
     /// When its completion was accepted.
     pub claimed_at: Option<Timestamp>,
-    /// What the completion says about a text.
+    /// The completion's data about a text.
     pub text: Option<TextFacts>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
     /// Whether the allowance stays spent even if it fails.
     pub spent: bool,
-    /// Number of writes of this record. Each write is made on condition of the revision it read.
+    /// Number of writes of this record. Each write is conditional on the revision that was read.
     pub revision: u64,
 }
 
@@ -183,8 +184,8 @@ impl Job {
         Month::of(self.created_at)
     }
 
-    /// Returns when `sweep` should look at the job if nothing else happens to it. An accepted completion gets time for
-    /// the check of its files, beyond the deadline if needed.
+    /// Returns when `sweep` should fail the job unless it ends before; `None` if it has ended. An accepted completion
+    /// gets time for the check of its files, beyond the deadline if needed.
     pub fn due_at(&self) -> Option<Timestamp> {
         let checked = self.claimed_at.map_or(self.deadline, |at| at.plus(CHECKED_WITHIN));
         (!self.status.is_final()).then(|| self.deadline.max(checked).plus(MARGIN))
@@ -195,7 +196,7 @@ impl Job {
         self.status.is_final().then(|| self.updated_at.plus(KEPT))
     }
 
-    /// Returns the outputs that its completion names, in its order.
+    /// Returns the outputs that the completion lists, in the order of the completion.
     pub fn delivered(&self) -> impl Iterator<Item = &Output> {
         self.outputs.iter().filter(|output| output.claimed)
     }
@@ -217,10 +218,10 @@ impl Job {
         }
     }
 
-    /// Returns the event that asks generators to work. `base` is the public address of the API.
+    /// Returns the event that requests the job from generators. `base` is the public address of the API.
     ///
-    /// The event contains no grants. A generator asks for one per output at `uploads_url`, with a signed request, once
-    /// it knows the size.
+    /// The event contains no upload grants. Once a generator knows an output's size, it requests the grant at
+    /// `uploads_url`.
     pub fn requested(&self, base: &str) -> Event {
         let requested = JobRequested {
             job_id: self.id.clone(),
@@ -235,7 +236,7 @@ impl Job {
     }
 }
 
-/// Returns the kind of completion webhook that ends a job: the name in its URL.
+/// Returns the name of a job's completion webhook in its URL.
 fn completion(kind: Kind) -> &'static str {
     match kind {
         Kind::Image => "image",
@@ -244,7 +245,7 @@ fn completion(kind: Kind) -> &'static str {
     }
 }
 
-/// Returns how long a generator may take.
+/// Returns how long a generator may take for a job of a kind.
 fn time_allowed(kind: Kind) -> Duration {
     match kind {
         Kind::Image | Kind::Blog => Duration::from_hours(1),
@@ -258,7 +259,7 @@ fn time_allowed(kind: Kind) -> Duration {
 pub struct NewJob {
     /// The job to record.
     pub job: Job,
-    /// The event that asks generators to work.
+    /// The event that requests the job from generators.
     pub event: Event,
     /// The owner's contact details from their token.
     pub seen: Option<Sighting>,
@@ -266,7 +267,7 @@ pub struct NewJob {
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// The outcome of a request for a job. Only `Accepted` has changed anything.
+/// The outcome of a request for a job. Only `Accepted` means that something was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The job is recorded.
@@ -279,13 +280,13 @@ pub enum Admission {
     Spent,
 }
 
-/// Returns the 429 of a used-up allowance, which says when the next month begins.
+/// Returns the 429 for a used-up allowance. It says when the next month begins.
 pub fn allowance_spent(plan: Plan, kind: Kind, now: Timestamp) -> Fault {
     let (limit, resets_at) = (plan.generations(kind), Month::of(now).ends());
     let class = completion(kind);
     Fault::new(
         Code::GenerationQuotaExceeded,
-        format!("Your plan allows {limit} {class} generations a month; the next month begins at {resets_at}"),
+        format!("Your plan allows {limit} {class} generations a month; try again at {resets_at}"),
     )
     .limited(limit.into(), resets_at, now)
 }

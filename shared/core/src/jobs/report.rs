@@ -5,16 +5,17 @@ use super::{ClaimedFile, Job, JobStep, TextFacts};
 use crate::text::cut;
 use crate::{Fault, Timestamp};
 
-/// Longest code and sentence kept of a generator's report, in characters.
+/// Longest code that is kept of a generator's report, in characters.
 const CODE_MAX: usize = 64;
+/// Longest message that is kept of a generator's report, in characters.
 const MESSAGE_MAX: usize = 500;
-/// Code of a failure for which its generator gives none.
+/// Code of a failure that the generator reports without a code.
 const FAILED: &str = "FAILED";
 
 /// A report of a generator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// A generator has begun to work on the job.
+    /// A generator has started the job.
     Begun,
     /// The job is done and these files were delivered.
     Completed {
@@ -22,7 +23,7 @@ pub enum Report {
         list: &'static str,
         /// The files, as the generator describes them.
         files: Vec<ClaimedFile>,
-        /// What the report says about a text.
+        /// The report's data about a text.
         text: Option<TextFacts>,
     },
     /// The generator cannot do the job.

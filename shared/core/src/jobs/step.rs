@@ -1,10 +1,10 @@
-//! Steps of a job. Each one computes the record after it, whether the allowance is given back, and the event that
+//! Steps of a job. Each has the record after the step, whether the allowance is given back, and the event that
 //! announces it.
 //!
 //! Steps are pure functions. The table applies one as a single transaction, on condition that the record still has the
-//! revision from which the step was computed. A job's step that follows from a file's step is in the same transaction.
-//! So each step is applied at most once, and a job is complete as soon as both its completion and its last file are
-//! recorded.
+//! revision from which the step was computed. So each step is applied at most once. If a file's step causes a step of
+//! its job, both are in one transaction. So a job is complete as soon as its completion and its last file are recorded,
+//! in either order.
 
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{CompletedStatus, Event, EventData, FailedStatus, JobCompleted, JobError, JobFailed};
@@ -15,14 +15,15 @@ use crate::{Code, Fault, FileId, Timestamp};
 pub const CANCELLED: &str = "CANCELLED";
 /// Code of a job that was not delivered in time.
 const DEADLINE_PASSED: &str = "DEADLINE_PASSED";
-/// Code of a job whose completion names a file that is gone.
+/// Code of a job whose completion lists a file that was lost.
 const OUTPUT_LOST: &str = "OUTPUT_LOST";
 /// Codes that only Consigne uses. Generators cannot report them.
 pub(super) const OURS: [&str; 3] = [CANCELLED, DEADLINE_PASSED, OUTPUT_LOST];
-/// Grants per requested file. A generator that was killed asks for new ones.
+/// Most grants per requested file. A generator that crashed and starts again needs new ones.
 const GRANTS_PER_FILE: usize = 4;
-/// Progress, in percent, of a job that a generator has begun, and of one that only waits for the check of its files.
+/// Progress of a job that a generator has started, in percent.
 const BEGUN: u8 = 10;
+/// Progress of a job that only waits for the check of its files, in percent.
 const NEARLY: u8 = 95;
 
 /// One step of a job, ready to be applied.
@@ -36,8 +37,8 @@ pub struct JobStep {
     pub gives_back: bool,
     /// The event that announces the step, if it ends the job.
     pub event: Option<Event>,
-    /// Files that the job adopts because its completion names them: each record after the step, with the revision it
-    /// must still have.
+    /// Files that the job adopts because its completion lists them: the revision that each record must still have, and
+    /// the record after the step.
     pub adopted: Vec<(u64, File)>,
 }
 
@@ -48,7 +49,7 @@ pub enum StepOutcome {
     Applied,
     /// The job, or a file it adopts, has changed since it was read. Nothing was changed.
     Conflict,
-    /// The message that asks for the step was received before.
+    /// The message that requests the step was received before.
     Replayed,
     /// The message's id was used for a different message.
     KeyReused,
@@ -58,10 +59,11 @@ impl Job {
     /// Returns the step that lets a generator upload one more file.
     ///
     /// # Errors
-    /// `CONFLICT` if the job has ended, if its completion was accepted, or if it was granted its most files.
+    /// `CONFLICT` if the job has ended, its completion was accepted, or it already has four grants per requested file.
     pub fn granted(&self, file: &File, now: Timestamp) -> Result<JobStep, Fault> {
         if self.status.is_final() || self.claimed_at.is_some() {
-            return Err(Fault::new(Code::Conflict, "job accepts no more files").detail("status", self.status.name()));
+            return Err(Fault::new(Code::Conflict, "job has ended or is already delivered; it accepts no more files")
+                .detail("status", self.status.name()));
         }
         let limit = self.ask.wanted() * GRANTS_PER_FILE;
         if self.outputs.len() >= limit {
@@ -76,13 +78,13 @@ impl Job {
     }
 
     /// Returns the step that records that a generator is at work. From then on the job cannot be cancelled. Returns
-    /// `None` if that is recorded already.
+    /// `None` unless the job is pending.
     pub fn begun(&self, now: Timestamp) -> Option<JobStep> {
         (self.status == JobStatus::Pending).then(|| self.step(now, |job| job.status = JobStatus::Processing))
     }
 
-    /// Returns the step that records the progress of a text: `chapters` are written, `of` that many if known. From the
-    /// first time on the job cannot be cancelled. Returns `None` if nothing changes.
+    /// Returns the step that records the progress of a text: `chapters` are written, out of a total `of` if that is
+    /// known. From then on the job cannot be cancelled. Returns `None` if nothing changes.
     pub fn written(&self, chapters: usize, of: Option<usize>, now: Timestamp) -> Option<JobStep> {
         let share = of.map_or(0, |of| chapters * usize::from(NEARLY - BEGUN) / of.max(1));
         let progress = NEARLY.min(BEGUN.saturating_add(u8::try_from(share).unwrap_or(NEARLY)));
@@ -101,7 +103,7 @@ impl Job {
         self.concerned_by(file.id())?;
         Some(self.step(now, |job| {
             for output in job.outputs.iter_mut().filter(|output| output.key == file.key) {
-                output.follow(file);
+                output.update_from(file);
             }
         }))
     }
@@ -109,12 +111,13 @@ impl Job {
     /// Returns the step after a file of the job is lost: it will never be ready, or was deleted. Returns `None` if the
     /// file is not the job's or the job has ended.
     ///
-    /// A file that was only granted can be granted again. If the completion names the lost file, the job fails. An
-    /// owner who deletes an output they could read has had it, so the allowance then stays spent however the job ends.
+    /// A file that was only granted can be granted again. If the completion lists the lost file, the job fails. If the
+    /// owner deleted an output that was ready, the allowance stays spent, however the job ends: the owner had the
+    /// output.
     pub fn lost(&self, file: &File, now: Timestamp) -> Option<JobStep> {
         let output = self.concerned_by(file.id())?;
         let had = output.version.is_some() && matches!(file.status, Status::Deleting | Status::Deleted);
-        let message = format!("A file of the result could not be kept: {}", why_lost(file, output));
+        let message = format!("A file of the result was lost: {}", why_lost(file, output));
         let failure = output.claimed.then(|| Failure { code: OUTPUT_LOST.to_owned(), message });
         Some(self.step(now, |job| {
             job.spent |= had;
@@ -125,6 +128,7 @@ impl Job {
         }))
     }
 
+    /// Finds the output of a file, unless the job has ended.
     fn concerned_by(&self, file: FileId) -> Option<&Output> {
         self.output(file).filter(|_| !self.status.is_final())
     }
@@ -148,8 +152,8 @@ impl Job {
         (!self.status.is_final()).then(|| self.step(now, |job| job.failure = Some(failure)))
     }
 
-    /// Returns the step that fails the job because its generator says so. Returns `None` if the job has ended, or if a
-    /// completion was accepted: then the delivery counts, even if another worker reports a failure later.
+    /// Returns the step that fails the job because its generator reports a failure. Returns `None` if the job has
+    /// ended, or if a completion was accepted: a later failure report of another worker does not undo the delivery.
     pub fn given_up(&self, code: &str, message: &str, now: Timestamp) -> Option<JobStep> {
         self.failed(code, message, now).filter(|_| self.claimed_at.is_none())
     }
@@ -166,17 +170,18 @@ impl Job {
     /// Returns the step that cancels the job for its owner, or `None` if that was done before.
     ///
     /// # Errors
-    /// `CONFLICT` if a generator is at work, or if the job has ended otherwise.
+    /// `CONFLICT` if a generator is at work, or if the job has ended in another way.
     pub fn cancelled(&self, now: Timestamp) -> Result<Option<JobStep>, Fault> {
         match self.status {
             JobStatus::Pending => Ok(self.failed(CANCELLED, "The job was cancelled", now)),
             JobStatus::Failed if self.failure.as_ref().is_some_and(|failure| failure.code == CANCELLED) => Ok(None),
-            status => Err(Fault::new(Code::Conflict, format!("A job that is {} cannot be cancelled", status.name()))
+            status => Err(Fault::new(Code::Conflict, format!("job is {} and cannot be cancelled", status.name()))
                 .detail("status", status.name())),
         }
     }
 
-    /// Builds a step and adds what follows from it: completion, failure, progress.
+    /// Builds a step: applies `change`, then completes or fails the job or updates its progress, as follows from the
+    /// record.
     fn step(&self, now: Timestamp, change: impl FnOnce(&mut Self)) -> JobStep {
         let mut job = self.clone();
         change(&mut job);
@@ -202,7 +207,7 @@ impl Job {
         }
     }
 
-    /// Computes the progress of the deliveries, in percent.
+    /// Computes the progress from the files that are ready, in percent.
     fn reached(&self) -> u8 {
         if self.claimed_at.is_some() {
             return NEARLY;

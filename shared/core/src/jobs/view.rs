@@ -62,10 +62,10 @@ pub struct TextView {
     pub chapter_count: Option<u32>,
     /// Number of words, if the generator reported it.
     pub word_count: Option<u64>,
-    /// Tokens used, if a language model of this installation wrote the text.
+    /// Tokens that were used, if this installation's language model wrote the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokensView>,
-    /// When it was complete.
+    /// When it was completed.
     pub generated_at: String,
 }
 
@@ -78,7 +78,7 @@ pub struct TokensView {
     pub completion: u64,
 }
 
-/// A picture or a video.
+/// An image or a video.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct MediaView {
     /// Key of the file.
@@ -125,10 +125,10 @@ impl JobView {
         }
     }
 
-    /// Builds the view of a job, with its result if it is complete. `ticket` signs the URL that reads an output.
+    /// Builds the view of a job, with its result if it is completed. `ticket` signs the URL for reading an output.
     ///
     /// # Errors
-    /// Those of `ticket`; `INTERNAL` if a completed text has no file.
+    /// Those of `ticket`; `INTERNAL` if the record of a completed text lacks its file or its request.
     pub fn with_result(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<Self, Fault> {
         let view = Self::of(job);
         if job.status != JobStatus::Completed {

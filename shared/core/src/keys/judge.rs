@@ -1,4 +1,5 @@
-//! Why a call is refused, computed from the key in a fixed order. Checks and failed charges get the same answer.
+//! Why a key refuses a call. The conditions are checked in a fixed order, so a check and a failed charge get the same
+//! refusal.
 
 use serde::Serialize;
 
@@ -6,10 +7,10 @@ use super::{ApiKey, KeyStatus};
 use crate::Timestamp;
 use crate::periods::{Day, Month};
 
-/// What a call needs of a key.
+/// What a call requires of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Generation of the text that the caller sent.
+    /// Generation of the key's text that the caller sent.
     pub generation: u32,
     /// The scope the call needs, if it names one.
     pub scope: Option<String>,
@@ -49,20 +50,20 @@ pub enum Limiter {
 pub struct Refusal {
     /// The reason, on which callers branch.
     pub code: RefusalCode,
-    /// What refuses the call. `None` for a key that is not found, about which nothing is said, and for an unknown
+    /// What refuses the call. `None` for a key that is not found, about which nothing is revealed, and for an unknown
     /// service.
     pub limiter: Option<Limiter>,
-    /// When the same call may pass, if it only has to wait.
+    /// When the same call may be admitted, if waiting is enough.
     pub resets_at: Option<Timestamp>,
 }
 
 impl Refusal {
-    /// Returns a refusal that waiting does not lift.
+    /// Returns a refusal that does not end by waiting.
     pub const fn of(code: RefusalCode, limiter: Limiter) -> Self {
         Self { code, limiter: Some(limiter), resets_at: None }
     }
 
-    /// Returns the refusal of keys that are unknown, malformed, deleted or another tenant's, and of unknown services.
+    /// Returns the refusal of a key that is unknown, malformed, deleted or of another tenant, or of an unknown service.
     pub const fn bare(code: RefusalCode) -> Self {
         Self { code, limiter: None, resets_at: None }
     }
@@ -73,7 +74,7 @@ impl Refusal {
 }
 
 impl ApiKey {
-    /// Returns why the key itself would refuse a charged call, or `None` if it would not.
+    /// Returns why the key would refuse a call, or `None` if it would not. It does not check the wallet.
     pub fn refusal(&self, ask: &Ask) -> Option<Refusal> {
         match self.status {
             KeyStatus::Deleted => return Some(Refusal::bare(RefusalCode::NotFound)),
@@ -81,7 +82,7 @@ impl ApiKey {
             KeyStatus::Suspended => return Some(Refusal::of(RefusalCode::Suspended, Limiter::Key)),
             KeyStatus::Active => {}
         }
-        if !self.knows_text(ask) || self.expires_at.is_some_and(|end| end <= ask.now) {
+        if !self.accepts_text(ask) || self.expires_at.is_some_and(|end| end <= ask.now) {
             return Some(Refusal::of(RefusalCode::Expired, Limiter::Key));
         }
         if ask.scope.as_ref().is_some_and(|scope| !self.scopes.contains(scope)) {
@@ -96,8 +97,8 @@ impl ApiKey {
         None
     }
 
-    /// Returns whether the text sent is the key's current one, or the previous one within its grace period.
-    pub fn knows_text(&self, ask: &Ask) -> bool {
+    /// Returns whether the caller sent the key's current text, or its previous text within the grace period.
+    pub fn accepts_text(&self, ask: &Ask) -> bool {
         ask.generation == self.generation
             || (ask.generation + 1 == self.generation && self.previous_until.is_some_and(|until| until > ask.now))
     }

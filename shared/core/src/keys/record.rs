@@ -1,4 +1,4 @@
-//! The record of an API key: all its state, in one item.
+//! The record of an API key: its whole state, in one item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,7 +29,7 @@ impl KeyMode {
         }
     }
 
-    /// Returns the word that stands for it in a key's text.
+    /// Returns its name within a key's text, as in `sk_live_...`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Production => "live",
@@ -48,11 +48,11 @@ impl KeyMode {
 #[allow(missing_docs)]
 pub enum KeyStatus {
     Active,
-    /// Stopped until an operator resumes it.
+    /// Refused until an operator resumes it.
     Suspended,
-    /// Stopped for good, by a person or because of a migration.
+    /// Refused for good: a person revoked it, or it was not replaced after a migration.
     Revoked,
-    /// Gone for everybody. The record stays for the audit log.
+    /// Deleted: nobody sees it any more. The record is kept for the audit log.
     Deleted,
 }
 
@@ -67,7 +67,7 @@ impl KeyStatus {
         }
     }
 
-    /// Returns whether the key works or may work again.
+    /// Returns whether calls with the key are accepted, or can be accepted again.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Active | Self::Suspended)
     }
@@ -78,7 +78,9 @@ impl KeyStatus {
     }
 }
 
-/// An API key without its secret text. Of the text only a MAC is stored, in a separate [`Pointer`].
+/// An API key without its text.
+///
+/// The text is the secret that callers send, such as `sk_live_...`. Only its MAC is stored, in a separate [`Pointer`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiKey {
     /// The organisation it belongs to.
@@ -89,38 +91,38 @@ pub struct ApiKey {
     pub name: String,
     /// Whether it is for production or for tests.
     pub environment: KeyMode,
-    /// What it may be used for.
+    /// Scopes of the calls for which it may be used.
     pub scopes: BTreeSet<String>,
     /// Most charged calls in a day (UTC).
     pub daily_quota: Option<u64>,
     /// Most charged calls in a month (UTC).
     pub monthly_quota: Option<u64>,
-    /// When it stops working.
+    /// When it expires; `None` if never.
     pub expires_at: Option<Timestamp>,
-    /// Whether it works.
+    /// Its current status.
     pub status: KeyStatus,
     /// Number of its current text. The first is 1, and each rotation adds one.
     pub generation: u32,
-    /// Until when the previous text works too.
+    /// Until when the previous text is accepted too.
     pub previous_until: Option<Timestamp>,
     /// First characters of its text, such as `sk_live`.
     pub prefix: String,
     /// Last four characters of its current text.
     pub hint: String,
-    /// The person whose test wallet a test key spends: its creator, or an owner once they have left. `None` for
-    /// production keys.
+    /// The person whose test wallet a test key spends: its creator or, once the creator has left the organisation, an
+    /// owner. `None` for production keys.
     pub spender: Option<UserId>,
     /// Who created it, by their id.
     pub created_by: UserId,
     /// When it was created.
     pub created_at: Timestamp,
-    /// When it was migrated from an older installation, if it was. It works with its old text.
+    /// When it was migrated from an older installation, if it was. A migrated key keeps its text.
     pub migrated_at: Option<Timestamp>,
     /// Who revoked it, when, and why.
     pub revoked: Option<(Actor, Timestamp, String)>,
     /// When it was last charged, and from which address.
     pub last_used: Option<(Timestamp, Option<String>)>,
-    /// Charged calls by period, `2026-11-21` and `2026-11`. Entries of past periods do no harm.
+    /// Charged calls by period, `2026-11-21` and `2026-11`. Entries of past periods are ignored.
     pub used: BTreeMap<String, u64>,
     /// Number of changes by people. Charges do not count.
     pub revision: u64,
@@ -137,7 +139,7 @@ impl ApiKey {
         self.used.get(&Month::of(now).to_string()).copied().unwrap_or(0)
     }
 
-    /// Returns the facts of the key's current text that never change.
+    /// Returns the facts of the key and its current text that may be cached.
     pub fn facts(&self) -> KeyFacts {
         KeyFacts {
             org: self.org,
@@ -148,7 +150,7 @@ impl ApiKey {
         }
     }
 
-    /// Returns whether it still works with the text of an older installation.
+    /// Returns whether its current text is that of the older installation.
     pub fn is_legacy(&self) -> bool {
         self.migrated_at.is_some() && self.generation == 1 && self.status.is_live()
     }
@@ -162,7 +164,7 @@ impl ApiKey {
     }
 }
 
-/// The facts of a key that never change. Only these may be cached by an execution environment.
+/// The facts of a key that do not change, except `spender`. Only these may be cached by an execution environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFacts {
     /// The organisation it belongs to.
@@ -173,22 +175,22 @@ pub struct KeyFacts {
     pub environment: KeyMode,
     /// Generation of the text.
     pub generation: u32,
-    /// The person whose test wallet it spends. This one fact changes when the person leaves, so a charge requires that
-    /// it has not.
+    /// The person whose test wallet it spends. This fact changes when the person leaves the organisation, so every
+    /// charge checks it again.
     pub spender: Option<UserId>,
 }
 
-/// Identifies a key's text: its MAC under one pepper. `Debug` does not show the MAC.
+/// A key's text as it is stored: its MAC under one pepper. `Debug` does not show the MAC.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pointer {
-    /// Version of the pepper. [`Pointer::HASHED`] is older than all of them.
+    /// Version of the pepper, or [`Pointer::HASHED`], which is lower than all versions.
     pub pepper: u32,
-    /// The MAC in base64url, or the hash of the older scheme in hexadecimal.
+    /// The MAC in base64url, or the older installation's SHA-256 in hexadecimal.
     pub mac: String,
 }
 
 impl Pointer {
-    /// Stands for a pepper's version in pointers of the older scheme, which hashed texts without a pepper.
+    /// The `pepper` of pointers of the older installation, which hashed texts without a pepper.
     pub const HASHED: u32 = 0;
 
     /// Returns the pointer of a key that was migrated as a hash: 64 hexadecimal digits of SHA-256.
@@ -197,7 +199,7 @@ impl Pointer {
         hex.then(|| Self { pepper: Self::HASHED, mac: hash.to_ascii_lowercase() })
     }
 
-    /// Returns whether it is of the older scheme. Such a pointer is replaced at the key's first use.
+    /// Returns whether it is a hash of the older installation. Such a pointer is replaced at the key's first use.
     pub fn is_hashed(&self) -> bool {
         self.pepper == Self::HASHED
     }

@@ -1,22 +1,29 @@
-//! Converts a key's refusal to an error, for routes that do not answer a refusal with 200.
+//! Converts the refusal of a key to an error, for routes that answer a refusal with an error status.
 
 use super::{Refusal, RefusalCode};
 use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp};
 
 impl Refusal {
-    /// Returns the error of a refused key: 402 without credits, 429 for a quota, 404 for no such key, and 403
-    /// otherwise. Its details contain the refusal's `code`, its `limiter`, and when waiting lifts it.
+    /// Returns the error for a refused key: 402 for too few credits, 429 for a quota, 404 for an unknown key, 400 for
+    /// an unknown service, else 403. Its details contain the refusal's `code`, its `limiter` and `resets_at`.
     pub fn fault(&self, now: Timestamp) -> Fault {
         let mut fault = match self.code {
             RefusalCode::NotFound => key_not_found(),
-            RefusalCode::Revoked => Fault::new(Code::KeyRefused, "The key is revoked"),
-            RefusalCode::Expired => Fault::new(Code::KeyRefused, "The key has expired"),
-            RefusalCode::Suspended => Fault::new(Code::KeyRefused, "The key's organisation is suspended"),
+            RefusalCode::Revoked => Fault::new(Code::KeyRefused, "key is revoked; use another key"),
+            RefusalCode::Expired => Fault::new(Code::KeyRefused, "key has expired; use another key"),
+            RefusalCode::Suspended => Fault::new(Code::KeyRefused, "key or its organisation is suspended"),
             RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "key does not have the needed scope"),
-            RefusalCode::DailyQuotaExceeded => Fault::new(Code::RateLimited, "daily quota of calls used up"),
-            RefusalCode::MonthlyQuotaExceeded => Fault::new(Code::RateLimited, "monthly quota of calls used up"),
-            RefusalCode::InsufficientCredits => Fault::new(Code::InsufficientCredits, "There are not enough credits"),
+            RefusalCode::DailyQuotaExceeded => {
+                Fault::new(Code::RateLimited, "daily quota of calls is used up; try again at `resets_at`")
+            }
+            RefusalCode::MonthlyQuotaExceeded => {
+                Fault::new(Code::RateLimited, "monthly quota of calls is used up; try again at `resets_at`")
+            }
+            RefusalCode::InsufficientCredits => Fault::new(
+                Code::InsufficientCredits,
+                "wallet has not enough credits; buy credits or wait until `resets_at`, if there is one",
+            ),
             RefusalCode::ServiceUnknown => Fault::field("service", "unknown service; GET /api/services lists them"),
         };
         fault = fault.detail("code", self.code);
@@ -38,7 +45,7 @@ mod tests {
     use crate::keys::Limiter;
 
     #[test]
-    fn every_refusal_has_its_status_and_says_its_code() {
+    fn every_refusal_has_its_status_and_code() {
         let now = Timestamp::from_secs(1_000);
         for (code, status, wire) in [
             (RefusalCode::NotFound, 404, "NOT_FOUND"),
@@ -58,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spent_quota_says_when_to_come_back() {
+    fn a_used_up_quota_says_when_it_resets() {
         let resets_at = Some(Timestamp::from_secs(1_060));
         let refusal = Refusal { resets_at, ..Refusal::of(RefusalCode::DailyQuotaExceeded, Limiter::Key) };
         let fault = refusal.fault(Timestamp::from_secs(1_000));

@@ -1,4 +1,4 @@
-//! Requests to create or change keys, checked.
+//! Checked requests to create or change keys.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use crate::{Fault, Timestamp, services, text};
 
 /// Longest name of a key, in characters.
 const NAME_MAX: usize = 100;
-/// Largest quota: the largest integer that JSON numbers hold exactly in every language.
+/// Largest quota: up to 2^53, JSON numbers are exact in every language.
 const QUOTA_MAX: u64 = 1 << 53;
 
 /// A key to create.
@@ -47,7 +47,7 @@ impl KeyRequest {
     }
 }
 
-/// A change of a key. Each field is `None` to keep it or has a new value; a limit can also be removed.
+/// A change of a key. `None` keeps a field. `Some(None)` removes a quota or the expiry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // As in `ApiKey`.
 pub struct KeyPatch {
@@ -99,14 +99,15 @@ fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {
     };
     let scopes: BTreeSet<String> = scopes.iter().map(known).collect::<Result<_, _>>()?;
     if scopes.is_empty() {
-        return Err(Fault::field("scopes", "scopes must name at least one").detail("supported", services::scopes()));
+        return Err(Fault::field("scopes", "scopes must name at least one scope; GET /api/services lists them")
+            .detail("supported", services::scopes()));
     }
     Ok(scopes)
 }
 
 fn parse_quota(field: &str, quota: Option<u64>) -> Result<Option<u64>, Fault> {
     match quota {
-        Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; revoke a key that must not be used"))),
+        Some(0) => Err(Fault::field(field, format!("{field} must be at least 1; to stop a key, revoke it"))),
         Some(quota) if quota > QUOTA_MAX => {
             Err(Fault::field(field, format!("{field} must be at most {QUOTA_MAX}")).detail("limit", QUOTA_MAX))
         }

@@ -15,33 +15,33 @@ use crate::{Code, Fault, Timestamp, text};
 const REASON_MAX: usize = 200;
 /// Longest grace period of a rotation.
 const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
-/// Longest grace period of a text of an older installation.
+/// Longest grace period of a text that comes from an older installation.
 const LEGACY_GRACE: Duration = Duration::from_hours(24);
 
 /// One change of one key, with everything to write in the same transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyStep {
-    /// The key after the step. What charging writes (`used`, `last_used`) is not part of it.
+    /// The key after the step. Its `used` and `last_used` are not written, because charges write them.
     pub key: ApiKey,
-    /// What must still be true of the key when the step is written.
+    /// The condition on the key under which the step is written.
     pub guard: KeyGuard,
-    /// The pointer of the new text, if the step gives the key one.
+    /// The pointer of the new text, if the step is a rotation.
     pub pointer: Option<Pointer>,
     /// Entry of the audit log.
     pub audit: AuditEntry,
     /// The event that announces the change.
     pub event: Option<Event>,
-    /// The request with its idempotency key, for steps whose answer cannot be built again from the record alone.
+    /// The request with its idempotency key, for steps whose answer to a retry cannot be built from the record alone.
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// What must be true of a key for a step to be written. If it is not, the step is computed again.
+/// The condition on a key under which a step is written. If it fails, the key is read and the step computed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyGuard {
-    /// The key still has this revision. The step writes everything that people decide about a key.
+    /// The key still has this revision. The step writes all fields that people can change.
     Revision(u64),
-    /// The key has one of these statuses, whatever else has changed. The step writes only the status and the
-    /// revocation, because a revocation must not wait for writers who keep changing the key's name.
+    /// The key has one of these statuses; its other fields may have changed. The step writes only the status and the
+    /// revocation. So concurrent changes, of the name for example, cannot delay a revocation.
     Status(&'static [KeyStatus]),
 }
 
@@ -58,7 +58,7 @@ impl ApiKey {
     /// Changes name, scopes, quotas or expiry. Returns `None` if nothing changes.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a deleted key, `CONFLICT` for a revoked or suspended one.
+    /// `NOT_FOUND` if the key is deleted; `CONFLICT` if it is revoked or suspended.
     pub fn update(&self, patch: &KeyPatch, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.require_active()?;
         let mut key = self.clone();
@@ -78,13 +78,14 @@ impl ApiKey {
         Ok(Some(self.step(key, AuditAction::KeyUpdated, details, None, by)))
     }
 
-    /// Gives the key a new text. The previous one keeps working for a grace period.
+    /// Gives the key a new text. The previous one is accepted for a grace period.
     ///
     /// Quotas and counters belong to the key, not to its text, so both texts share them. A text of an older
-    /// installation works for at most one more day.
+    /// installation is accepted for at most one more day.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a deleted key; `CONFLICT` for one that is revoked, suspended, expired or within a grace period.
+    /// `NOT_FOUND` if the key is deleted; `CONFLICT` if it is revoked, suspended or expired, or within the grace period
+    /// of the previous rotation.
     pub fn rotate(
         &self,
         pointer: Pointer,
@@ -95,7 +96,7 @@ impl ApiKey {
     ) -> Result<KeyStep, Fault> {
         self.require_active()?;
         if self.expires_at.is_some_and(|end| end <= by.now) {
-            return Err(Fault::new(Code::Conflict, "The key has expired"));
+            return Err(Fault::new(Code::Conflict, "key has expired and cannot be rotated; issue another one"));
         }
         if let Some(until) = self.previous_until.filter(|until| *until > by.now) {
             return Err(Fault::new(
@@ -116,10 +117,10 @@ impl ApiKey {
         Ok(step)
     }
 
-    /// Revokes the key for good. Returns `None` if it was revoked before, whose reason and time stay.
+    /// Revokes the key for good. Returns `None` if it was revoked before; the first reason and time stay.
     ///
     /// # Errors
-    /// `NOT_FOUND` for a deleted key, `INVALID_REQUEST` naming `reason`.
+    /// `NOT_FOUND` if the key is deleted; `INVALID_REQUEST` naming `reason` if that is empty or too long.
     pub fn revoke(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         let reason = text::label("reason", reason, REASON_MAX)?;
         match self.status {
@@ -136,22 +137,23 @@ impl ApiKey {
         Ok(Some(KeyStep { guard, ..step }))
     }
 
-    /// Stops the key until it is resumed. Returns `None` if it is not active.
+    /// Suspends the key until it is resumed. Returns `None` if it is not active.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `reason`.
+    /// `INVALID_REQUEST` naming `reason` if that is empty or too long.
     pub fn suspend(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.turn(KeyStatus::Active, KeyStatus::Suspended, AuditAction::KeySuspended, reason, by)
     }
 
-    /// Lets a suspended key work again. Returns `None` if it is not suspended.
+    /// Resumes a suspended key. Returns `None` if it is not suspended.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `reason`.
+    /// `INVALID_REQUEST` naming `reason` if that is empty or too long.
     pub fn resume(&self, reason: &str, by: &ChangeContext<'_>) -> Result<Option<KeyStep>, Fault> {
         self.turn(KeyStatus::Suspended, KeyStatus::Active, AuditAction::KeyResumed, reason, by)
     }
 
+    /// Changes the status from `from` to `to`. Returns `None` if the key has another status.
     fn turn(
         &self,
         from: KeyStatus,
@@ -168,7 +170,7 @@ impl ApiKey {
         Ok(Some(self.step(key, action, json!({ "reason": reason }), None, by)))
     }
 
-    /// Deletes the key. Its record stays, for the audit log.
+    /// Deletes the key. Its record is kept for the audit log.
     ///
     /// # Errors
     /// `NOT_FOUND` if it was deleted before.
@@ -204,7 +206,7 @@ impl ApiKey {
             KeyStatus::Revoked => {
                 Err(Fault::new(Code::Conflict, "key is revoked and cannot be changed; issue another one"))
             }
-            KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "The key is suspended; the operator can resume it")),
+            KeyStatus::Suspended => Err(Fault::new(Code::Conflict, "key is suspended; ask the operator to resume it")),
             KeyStatus::Active => Ok(()),
         }
     }

@@ -19,13 +19,13 @@ pub struct KeyView {
     pub hint: String,
     /// Whether it is for production or for tests.
     pub environment: KeyMode,
-    /// What it may be used for.
+    /// Scopes of the calls for which it may be used.
     pub scopes: Vec<String>,
     /// Most charged calls in a day (UTC).
     pub daily_quota: Option<u64>,
     /// Most charged calls in a month (UTC).
     pub monthly_quota: Option<u64>,
-    /// When it stops working.
+    /// When it expires; null if never.
     pub expires_at: Option<String>,
     /// When it was issued.
     pub created_at: String,
@@ -37,15 +37,15 @@ pub struct KeyView {
     pub monthly_used: u64,
     /// When it was last charged.
     pub last_used_at: Option<String>,
-    /// From which address it was last charged.
+    /// Address from which it was last charged.
     pub last_used_ip: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<String>,
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
-    /// Until when the previous text works too; null if it does not.
+    /// Until when the previous text is accepted too; null if it is not.
     pub previous_valid_until: Option<String>,
-    /// True while it works with the text of an older installation, which must be rotated; otherwise absent.
+    /// True while its text is that of an older installation, which must be replaced by a rotation; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub legacy: bool,
 }
@@ -82,10 +82,10 @@ impl KeyView {
     }
 }
 
-/// A key with its text, which is shown only in the answer to the request that created it.
+/// A key with its text, which only the answers to its issue and its rotation show.
 #[derive(Clone, Serialize, JsonSchema)]
 pub struct IssuedKey {
-    /// The key's text. It is not stored. If it is lost, rotate the key.
+    /// The key's text: the secret that callers send. It is not stored. If it is lost, rotate the key.
     pub key: String,
     /// The key without its text.
     #[serde(flatten)]

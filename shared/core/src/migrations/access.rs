@@ -26,8 +26,8 @@ impl AccessLevel {
         }
     }
 
-    /// Returns the scopes of the catalogue for the level: those that only read, or all. No scope lets a key manage
-    /// keys, so an administrator's key gets no more than others.
+    /// Returns the scopes of the catalogue for the level: the read scopes, or all. No scope allows a key to manage
+    /// keys, so `admin` and `full` get no more than `write`.
     pub fn scopes(self) -> BTreeSet<String> {
         let reads = |scope: &&str| scope.ends_with(":read");
         let all = services::scopes().into_iter();
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_level_becomes_scopes_that_exist() {
+    fn a_level_becomes_scopes_of_the_catalogue() {
         let of = |name| AccessLevel::from_name(name).map(|level| level.scopes().into_iter().collect::<Vec<_>>());
         assert_eq!(of("read").unwrap(), ["ai:read", "pdf:read"]);
         for name in ["write", "admin", "full"] {

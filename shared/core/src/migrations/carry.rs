@@ -1,5 +1,4 @@
-//! The migration of one key. Its new id is derived from its old one, so a second migration finds the first one's
-//! result.
+//! The migration of one key. The new id is derived from the old one, so a repeated migration finds the key that exists.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +16,7 @@ use crate::{Fault, KeyId, OrgId, UserId};
 /// Name of the organisation created for a person who had none.
 const PERSONAL: &str = "Personal";
 /// Reason recorded for a key that had been revoked before.
-const REVOKED_BEFORE: &str = "Revoked before it was carried over";
+const REVOKED_BEFORE: &str = "Revoked before it was migrated";
 
 /// A key of an older installation, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +25,13 @@ pub struct LegacyKey {
     pub id: String,
     /// The organisation to which it belonged.
     pub place: Place,
-    /// The person it was issued to.
+    /// The person to whom it was issued.
     pub owner: UserId,
     /// Its name, for people.
     pub name: String,
     /// Its access level, which becomes scopes.
     pub access: AccessLevel,
-    /// What is known of its text.
+    /// The stored facts of its text.
     pub text: TextFacts,
     /// When it was issued.
     pub created_at: crate::Timestamp,
@@ -42,7 +41,7 @@ pub struct LegacyKey {
     pub revoked: bool,
 }
 
-/// What is kept of a key's text.
+/// The facts of a key's text that are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextFacts {
     /// The pointer of the text.
@@ -58,16 +57,16 @@ pub struct TextFacts {
 /// The organisation to which a key belonged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Its owner's alone. It goes to an organisation that is created for them once.
+    /// None: the key belonged to its owner alone. It goes to one new organisation of that owner.
     Personal,
-    /// An organisation of the older installation, by its id there. A new one is created for it once.
+    /// An organisation of the older installation, by its id there. One new organisation is created for it.
     Former(String),
-    /// An organisation that exists already.
+    /// An organisation that already exists in this installation.
     Here(OrgId),
 }
 
 impl LegacyKey {
-    /// Returns the organisation to which it goes.
+    /// Returns the id of the organisation to which it goes.
     pub fn org(&self) -> OrgId {
         match &self.place {
             Place::Personal => OrgId::derive(&["migration", "personal", self.owner.as_str()]),
@@ -88,7 +87,7 @@ impl LegacyKey {
         }
     }
 
-    /// Returns the key that it becomes.
+    /// Builds the key that it becomes.
     pub fn key(&self, by: &ChangeContext<'_>) -> ApiKey {
         let TextFacts { environment, prefix, hint, .. } = &self.text;
         let revoked = (by.origin.actor.clone(), by.now, REVOKED_BEFORE.to_owned());
@@ -118,17 +117,17 @@ impl LegacyKey {
         }
     }
 
-    /// Returns the membership for its owner in the organisation to which it goes.
+    /// Builds its owner's membership in the organisation to which it goes.
     pub fn member(&self, role: OrgRole, by: &ChangeContext<'_>) -> Member {
         Member { org: self.org(), user: self.owner.clone(), role, joined_at: by.now }
     }
 
-    /// Returns the organisation to create for it, owned by its owner.
+    /// Builds the organisation to create for it. The key's owner becomes the organisation's owner.
     ///
     /// # Errors
     /// `INVALID_REQUEST` if the former organisation's id cannot be a name.
     pub fn new_org(&self, by: &ChangeContext<'_>) -> Result<NewOrg, Fault> {
-        let org = Organisation::found_as(self.org(), self.org_name(), by.now)?;
+        let org = Organisation::with_id(self.org(), self.org_name(), by.now)?;
         let (id, details) = (org.id, json!({ "name": org.name, "migrated": true }));
         Ok(NewOrg {
             owner: self.member(OrgRole::Owner, by),
@@ -141,22 +140,22 @@ impl LegacyKey {
     }
 }
 
-/// A key to migrate, with its text's pointer, its owner's membership if they have none, its audit entry and the count
-/// in its migration. All are written in one transaction.
+/// A key to migrate. The key, its pointer, its owner's membership, its audit entry and the count in its migration are
+/// written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MigratedKey {
     /// The key to record.
     pub key: ApiKey,
     /// The pointer of its text.
     pub pointer: Pointer,
-    /// Its owner's membership in the organisation, if they have none yet.
+    /// Its owner's membership in the organisation, if the owner is not a member yet.
     pub member: Option<Member>,
     /// Entry of the audit log.
     pub audit: AuditEntry,
 }
 
 impl MigratedKey {
-    /// Returns the migration in which the key counts, so that its owner is notified. A revoked key has none.
+    /// Returns the migration that counts the key and notifies its owner. Returns `None` for a revoked key.
     pub fn migration(&self) -> Option<MigrationId> {
         MigrationId::of(&self.key)
     }
@@ -167,14 +166,15 @@ impl MigratedKey {
 pub enum MigrateOutcome {
     /// The key was written.
     Applied,
-    /// The text belongs to another key. Nothing was written.
+    /// Another key has the same text. Nothing was written.
     TextTaken,
-    /// Something else has changed since it was read. Nothing was written.
+    /// The key, its owner's membership or the pepper has changed since it was read. Nothing was written.
     Conflict,
 }
 
 impl MigrationId {
-    /// Returns the migration to which a key belongs: that of its organisation, its owner, and the day it was migrated.
+    /// Returns the id of the migration to which a key belongs: its organisation, its owner and the day on which it was
+    /// migrated. Returns `None` if it was not migrated.
     pub fn of(key: &ApiKey) -> Option<Self> {
         let day = Day::of(key.migrated_at?);
         Some(Self { org: key.org, owner: key.created_by.clone(), day })

@@ -1,8 +1,8 @@
-//! What happens to migrated keys: their owner is notified, reminded after 23 days, and a week later keys that still
-//! work with their old text are revoked.
+//! The deadline of migrated keys. Their owner is notified, and reminded after 23 days. A week later, the keys that were
+//! not rotated are revoked.
 //!
-//! Days are counted from the notifications that were really sent. So a late run never revokes a key whose owner had
-//! less than 30 days to replace it, or was not reminded a week before.
+//! Days are counted from the notifications that were sent. So even after late runs, an owner has at least 30 days to
+//! replace a key, and is reminded at least a week before it is revoked.
 
 use crate::events::{Event, EventData, KeyMigrationEvent, NamedKey};
 use crate::keys::ApiKey;
@@ -11,12 +11,12 @@ use crate::{OrgId, Timestamp, UserId};
 
 /// Days from the notification to the reminder.
 const REMIND_AFTER: u16 = 23;
-/// Days from the reminder to the end.
+/// Days from the reminder to the revocation.
 const END_AFTER: u16 = 7;
-/// Most keys listed in an event, which also has the total number.
+/// Most keys listed in an event. The event also has the total number.
 const NAMED: usize = 100;
-/// Reason with which a key is revoked at the end.
-pub const REASON: &str = "It was not replaced within 30 days after it was carried over from the older installation";
+/// Reason with which an unreplaced key is revoked.
+pub const REASON: &str = "It was not replaced within 30 days after its migration from the older installation";
 
 /// Identifies a migration: the keys of one owner in one organisation that were migrated on one day.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ pub enum Stage {
     Ended {
         /// The day it ended.
         on: Day,
-        /// Keys that were revoked because nobody had replaced them.
+        /// Number of keys that were revoked because they were not replaced.
         revoked: u64,
     },
 }
@@ -96,9 +96,9 @@ impl Migration {
         MigrationStep { migration, seen: self.revision, event }
     }
 
-    /// Returns the event that notifies the owner of the keys that are left, and of the day on which they are revoked.
-    /// `event` is one of the two kinds for migrations.
-    pub fn tell(
+    /// Builds the event that notifies the owner of the keys that are `left` to replace, and of the day on which they
+    /// are revoked. `event` is one of the two kinds for migrations.
+    pub fn notification(
         &self,
         event: fn(KeyMigrationEvent) -> EventData,
         deadline: Day,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn every_stage_has_its_day() {
+    fn every_stage_ends_on_its_day() {
         let id = MigrationId {
             org: OrgId::derive(&["a"]),
             owner: UserId::parse("user_ann1").unwrap(),

@@ -1,5 +1,5 @@
-//! Migration of an older installation's keys: they keep their texts, their owners are notified, and keys not replaced
-//! within 30 days are revoked.
+//! Migration of an older installation's keys. They keep their texts, their owners are notified, and keys that are not
+//! replaced within 30 days are revoked.
 
 mod access;
 mod carry;

@@ -9,7 +9,7 @@ use crate::{KeyId, OrgId, Timestamp};
 /// Lists recorded activity. `dynamodb:Query`.
 pub trait ListActivity {
     /// Returns every key that was charged and every organisation that created keys between two times, each once. The
-    /// times are extended to whole spans of ten minutes.
+    /// times are rounded outwards to whole spans of ten minutes.
     fn list_activity(&self, from: Timestamp, to: Timestamp) -> impl PortFuture<Vec<Activity>>;
 }
 
@@ -19,10 +19,10 @@ pub trait GetKeys {
     fn get_keys(&self, keys: &[(OrgId, KeyId)]) -> impl PortFuture<Vec<ApiKey>>;
 }
 
-/// Lists from which countries a key was used. `dynamodb:Query`.
+/// Lists the countries from which a key was used. `dynamodb:Query`.
 pub trait ListCalls {
-    /// Returns when each charged call since a time was admitted and from which country, newest first. At most `limit`
-    /// calls are read. Calls without a known country are left out.
+    /// Returns the time and country of the calls of a key that were admitted since a time, newest first. It reads at
+    /// most `limit` calls and leaves out those without a known country.
     fn list_calls(
         &self,
         org: OrgId,
@@ -32,7 +32,7 @@ pub trait ListCalls {
     ) -> impl PortFuture<Vec<(Timestamp, String)>>;
 }
 
-/// Raises an alarm and carries out its response, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Raises an alarm with its response, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RaiseAnomaly {
     /// Raises the alarm, unless an earlier one of its kind still silences it.
     fn raise_anomaly(&self, alarm: &Alarm) -> impl PortFuture<RaiseOutcome>;

@@ -15,7 +15,7 @@ pub trait CreateEndpoint {
     /// Writes the endpoint. Never returns `Conflict`.
     ///
     /// # Errors
-    /// `CONFLICT` if the organisation has its most endpoints.
+    /// `CONFLICT` if the organisation already has the maximum number of endpoints.
     fn create_endpoint(&self, new: &NewEndpoint) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -39,7 +39,7 @@ pub trait FindEndpoints {
 
 /// Deletes the pointers to the endpoints of a person whose account is closed. `dynamodb:Query`, `dynamodb:DeleteItem`.
 pub trait ForgetEndpoints {
-    /// Deletes the pointers. The endpoints stay their organisations'.
+    /// Deletes the pointers. The endpoints themselves stay with their organisations.
     fn forget_endpoints(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
@@ -51,13 +51,13 @@ pub trait ChangeEndpoint {
 
 /// Deletes an endpoint, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
 pub trait DeleteEndpoint {
-    /// Deletes it. Returns `false` if it does not exist any more.
+    /// Deletes the endpoint. Returns `false` if it no longer exists.
     fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
 /// Records a delivery. `dynamodb:PutItem`.
 pub trait RecordDelivery {
-    /// Writes it. Returns `false` if it exists already, in whatever state.
+    /// Writes the delivery. Returns `false` if it already exists, in any status.
     fn record_delivery(&self, delivery: &Delivery) -> impl PortFuture<bool>;
 }
 
@@ -69,7 +69,7 @@ pub trait GetDelivery {
 
 /// Changes a delivery by one step, in one transaction with its endpoint if that changes too. `dynamodb:PutItem`.
 pub trait MoveDelivery {
-    /// Applies the step. A conflict means that one of the two has changed since it was read.
+    /// Applies the step. Returns `Conflict` if the delivery or the endpoint has changed since it was read.
     fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<CommitOutcome>;
 }
 
@@ -78,7 +78,7 @@ pub trait Redeliver {
     /// Applies the step. Returns `Conflict` if the delivery has changed since it was read.
     ///
     /// # Errors
-    /// `RATE_LIMITED` if the organisation has used up its redeliveries of the hour.
+    /// `RATE_LIMITED` if the organisation has used up its redeliveries of this hour.
     fn redeliver(
         &self,
         step: &DeliveryStep,
@@ -87,14 +87,14 @@ pub trait Redeliver {
     ) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Which deliveries a list contains.
+/// A filter of an endpoint's deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryFilter {
     /// Only deliveries to this endpoint.
     pub endpoint: EndpointId,
     /// Only deliveries of this status, if set.
     pub status: Option<DeliveryStatus>,
-    /// The member who asks. Other people's private matters are left out.
+    /// The member who asks. Deliveries of other people's personal events are left out.
     pub viewer: UserId,
 }
 
@@ -105,19 +105,20 @@ pub trait ListDeliveries {
     -> impl PortFuture<Listed<Delivery>>;
 }
 
-/// Makes `sweep` leave a delivery alone for a while. `dynamodb:UpdateItem`.
+/// Snoozes a delivery: `sweep` leaves it alone for a while. `dynamodb:UpdateItem`.
 pub trait SnoozeDelivery {
-    /// Postpones when `sweep` looks at it, unless the delivery has changed meanwhile. Nothing else of it changes.
+    /// Moves the time at which `sweep` finds the delivery to `until`, unless the delivery has changed since it was
+    /// read. Changes nothing else.
     fn snooze_delivery(&self, delivery: &Delivery, until: Timestamp) -> impl PortFuture<()>;
 }
 
-/// Keeps a destination's rate, whoever calls it. `dynamodb:UpdateItem`.
+/// Keeps the rate of a destination across all its callers. `dynamodb:UpdateItem`.
 pub trait PaceCall {
     /// Admits a call now, or returns a place in the line.
     fn pace_call(&self, ask: &PaceAsk) -> impl PortFuture<Paced>;
 }
 
-/// Sends webhooks. No IAM action. The address is checked whenever a name is resolved, for that very connection.
+/// Sends webhooks. No IAM action. Each time a host name is resolved for a connection, its addresses are checked.
 pub trait PostWebhook {
     /// Sends a webhook once. Follows no redirect, and reads only the start of the answer.
     fn post_webhook(&self, post: &Post) -> impl PortFuture<Posted>;
@@ -129,7 +130,7 @@ pub trait ResolveHost {
     fn resolve_host(&self, name: &str) -> impl PortFuture<Vec<IpAddr>>;
 }
 
-/// Tells the time and waits, for work that continues after its event was received. No IAM action.
+/// Returns the time and waits, for work that lasts longer than a moment. No IAM action.
 pub trait Clock {
     /// Returns the current time.
     fn now(&self) -> Timestamp;

@@ -4,9 +4,10 @@ use super::PortFuture;
 use crate::credits::{Hold, HoldId, Opening, OpeningOutcome, Resolution, ResolutionOutcome};
 
 /// Checks a key as a charge does and reserves credits of its wallet, in one transaction. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`; and `dynamodb:GetItem` to look for the same request's hold.
+/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`; and `dynamodb:GetItem` to find the hold that an earlier try of
+/// the request opened.
 pub trait OpenHold {
-    /// Opens the hold, or returns why not. Only `Opened` has changed anything.
+    /// Opens the hold, or returns why not. Only `Opened` means that something was written.
     fn open_hold(&self, opening: &Opening) -> impl PortFuture<OpeningOutcome>;
 }
 
@@ -16,8 +17,8 @@ pub trait GetHold {
     fn get_hold(&self, hold: HoldId) -> impl PortFuture<Option<Hold>>;
 }
 
-/// Ends a hold, in one transaction of hold, wallet and receipt. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Ends a hold. Hold, wallet and receipt are written in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ResolveHold {
-    /// Applies the step. Only `Resolved` has changed anything.
+    /// Applies the step. Only `Resolved` means that something was written.
     fn resolve_hold(&self, step: &Resolution) -> impl PortFuture<ResolutionOutcome>;
 }

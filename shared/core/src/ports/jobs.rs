@@ -30,7 +30,7 @@ pub trait ListJobs {
 
 /// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ApplyJobStep {
-    /// Applies the step, and records the webhook that asks for it, if there is one.
+    /// Applies the step, and records the webhook that requested it, if there is one.
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl PortFuture<StepOutcome>;
 }
 
@@ -40,7 +40,7 @@ pub trait ForgetJob {
     fn forget_job(&self, job: &JobId) -> impl PortFuture<()>;
 }
 
-/// Adds an entry to the audit log when nothing else is written, such as for a refused webhook. `dynamodb:PutItem`.
+/// Adds an entry to the audit log where no transaction does it, such as for a refused webhook. `dynamodb:PutItem`.
 pub trait WriteAudit {
     /// Adds the entry to its organisation's log, or to the installation's.
     fn write_audit(&self, entry: &AuditEntry) -> impl PortFuture<()>;

@@ -19,7 +19,7 @@ use crate::{KeyId, OrgId, Timestamp, UserId};
 pub struct PageAsk {
     /// Most entries of the page.
     pub limit: u32,
-    /// Where the previous page ended, as the adapter wrote it.
+    /// Where the previous page ended: its `next`, which only the adapter can interpret.
     pub after: Option<String>,
 }
 
@@ -30,11 +30,12 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// Where the next page starts, if there is one; opaque.
     pub next: Option<String>,
-    /// Number of entries on all pages together, unless they are too many to count.
+    /// Number of entries on all pages together; `None` if there are too many to count.
     pub total: Option<u64>,
 }
 
-/// An organisation to create. It, its first member, its wallet and its audit entry are written in one transaction.
+/// An organisation to create. The organisation, its first member, its wallet and its audit entry are written in one
+/// transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewOrg {
     /// The organisation to record.
@@ -76,9 +77,10 @@ pub trait GetOrg {
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
 }
 
-/// Stops an organisation's keys or lets them work again, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Suspends an organisation or resumes it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait SuspendOrg {
-    /// Sets whether it is suspended. Returns `false` if the organisation does not exist.
+    /// Sets whether it is suspended. Returns `false` if the organisation does not exist. If it is in that state already,
+    /// nothing is written, not even the audit entry, and `dynamodb:GetItem` finds that out.
     fn suspend_org(&self, org: OrgId, suspended: bool, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
@@ -93,7 +95,7 @@ pub trait PutMember {
     /// Writes the membership.
     ///
     /// # Errors
-    /// `CONFLICT` if they are a member, or if the organisation has its most members.
+    /// `CONFLICT` if they are already a member, or if the organisation is full.
     fn put_member(&self, member: &Member, audit: &AuditEntry) -> impl PortFuture<()>;
 }
 
@@ -109,7 +111,7 @@ pub trait ListMembers {
     fn list_members(&self, org: OrgId, page: &PageAsk) -> impl PortFuture<Listed<Member>>;
 }
 
-/// A key to issue. It, its text's pointer, its audit entry and its event are written in one transaction.
+/// A key to issue. The key, the pointer of its text, its audit entry and its event are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewKey {
     /// The key to record.
@@ -158,46 +160,46 @@ pub trait FindKey {
 /// Adds a pointer of a key's text under another pepper. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
 /// `dynamodb:ConditionCheckItem`.
 pub trait Repoint {
-    /// Writes the new pointer and marks the old one as no longer needed. A repetition changes nothing. A pointer of the
-    /// older scheme expires a day later, when nobody can be looking for it any more.
+    /// Writes the new pointer and marks the old one as no longer needed. A repetition changes nothing. A pointer that
+    /// is a hash of the older installation expires a day later, when no invocation can still be looking it up.
     fn repoint(&self, old: &Pointer, new: &Pointer, key: &KeyFacts, now: Timestamp) -> impl PortFuture<()>;
 }
 
-/// Reads what a check without a charge needs. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner if a test
-/// key's payer has left.
+/// Reads a key's snapshot for a check without a charge. `dynamodb:BatchGetItem`; and `dynamodb:Query` to find an owner
+/// if a test key's payer has left.
 pub trait ReadKeySnapshot {
     /// Reads key, wallet and organisation in one request. Returns `None` if the key does not exist. The wallet is the
-    /// one a charge would debit: an owner's if the payer has left.
+    /// one that a charge would debit. If the payer has left, it is that of an owner.
     fn read_key_snapshot(&self, key: &KeyFacts, now: Timestamp) -> impl PortFuture<Option<KeySnapshot>>;
 }
 
 /// Checks and charges a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
-/// `dynamodb:ConditionCheckItem`; `dynamodb:GetItem` to look for the same request's receipt; and `dynamodb:Query` to
-/// find an owner if a test key's payer has left.
+/// `dynamodb:ConditionCheckItem`; `dynamodb:GetItem` to find the receipt of an earlier try of the request; and
+/// `dynamodb:Query` to find an owner if a test key's payer has left.
 pub trait ChargeKey {
-    /// Charges the key, or returns why not. Only `Charged` has changed credits. If a test key's payer has left, an
-    /// owner becomes the new payer and the answer is `PayerChanged`, so that nobody pays for an organisation they are
-    /// not a member of.
+    /// Charges the key, or returns why not. Only `Charged` means that credits were changed. If a test key's payer has
+    /// left, an owner becomes the new payer and the answer is `PayerChanged`, so that nobody pays for an organisation
+    /// they have left.
     fn charge_key(&self, charge: &Charge) -> impl PortFuture<ChargeOutcome>;
 }
 
 /// Reads a wallet. `dynamodb:GetItem`.
 pub trait GetWallet {
-    /// Returns the wallet without lots that had expired by `now`. A test wallet that nobody has used is returned as it
-    /// would start.
+    /// Returns the wallet without lots that had expired by `now`. A test wallet that was never used is returned with
+    /// its first credits.
     fn get_wallet(&self, wallet: &WalletId, now: Timestamp) -> impl PortFuture<Option<Wallet>>;
 }
 
 /// Grants credits to an organisation, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`.
 pub trait GrantCredits {
-    /// Grants the credits, once.
+    /// Grants the credits, at most once per id.
     fn grant_credits(&self, grant: &CreditGrant) -> impl PortFuture<CreditGrantOutcome>;
 }
 
 /// Records the outcome of a call on its receipt. `dynamodb:UpdateItem`.
 pub trait KeepOutcome {
-    /// Writes the outcome, once, if the receipt is the caller's.
+    /// Writes the outcome, if the receipt is the caller's and has none yet.
     fn keep_outcome(
         &self,
         receipt: ReceiptId,
@@ -207,7 +209,7 @@ pub trait KeepOutcome {
     ) -> impl PortFuture<OutcomeKept>;
 }
 
-/// Which receipts a page of the usage log contains.
+/// A filter of the usage log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiptFilter {
     /// Only receipts of this day (UTC), if set.
@@ -231,9 +233,9 @@ pub trait ListAudit {
 /// Manages the register of peppers, which are themselves in a secret. `dynamodb:Query`, `dynamodb:GetItem`,
 /// `dynamodb:PutItem`.
 pub trait KeepPeppers {
-    /// Counts the live keys that can be found under this pepper only.
+    /// Counts the live keys whose only pointer is under this pepper.
     fn count_pepper_needs(&self, version: u32, now: Timestamp) -> impl PortFuture<u64>;
 
-    /// Records the state of a pepper. A closed one takes no new pointers.
+    /// Records whether a pepper is closed. A closed pepper gets no new pointers.
     fn record_pepper(&self, version: u32, closed: bool, audit: &AuditEntry) -> impl PortFuture<()>;
 }

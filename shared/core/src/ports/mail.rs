@@ -6,13 +6,13 @@ use crate::{Timestamp, UserId};
 
 /// Claims a mail, in one transaction. `dynamodb:PutItem`, `dynamodb:ConditionCheckItem`.
 pub trait ClaimMail {
-    /// Gives the mail to one caller at a time. A claim older than its lease may be taken over.
+    /// Grants the mail to one caller at a time. A claim that is older than its lease can be taken over.
     fn claim_mail(&self, claim: &MailClaim) -> impl PortFuture<Claimed>;
 }
 
 /// Releases a claim. `dynamodb:DeleteItem`.
 pub trait ReleaseMail {
-    /// Makes the mail claimable again at once. A claim that was taken over stays.
+    /// Makes the mail claimable again at once. A claim that another worker has taken over stays.
     fn release_mail(&self, claim: &Claim) -> impl PortFuture<()>;
 }
 

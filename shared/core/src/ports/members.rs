@@ -10,7 +10,7 @@ use crate::orgs::Member;
 use crate::profiles::Sighting;
 use crate::{InvitationId, OrgId, Timestamp};
 
-/// An invitation to send. It, its audit entry and its event are written in one transaction.
+/// An invitation to send. The invitation, its audit entry and its event are written in one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInvitation {
     /// The invitation to record.
@@ -29,14 +29,15 @@ pub trait CreateInvitation {
     /// Writes the invitation if the limits allow it. Never returns `Conflict`.
     ///
     /// # Errors
-    /// Those of [`Invitation::admit`], and `RATE_LIMITED` if the person has sent all invitations of the day. A request
-    /// that was carried out before gets its answer instead.
+    /// Those of [`Invitation::admit`], and `RATE_LIMITED` if the sender has used up their invitations of the day. A
+    /// retry of a request that succeeded gets `Replayed` instead.
     fn create_invitation(&self, new: &NewInvitation) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Reads one invitation. `dynamodb:GetItem`.
 pub trait GetInvitation {
-    /// Returns the invitation, for a while even if it has ended, or `None` if the organisation has no such one.
+    /// Returns the invitation, or `None` if the organisation has no such invitation. One that has ended is returned for
+    /// as long as it is kept.
     fn get_invitation(&self, org: OrgId, id: InvitationId) -> impl PortFuture<Option<Invitation>>;
 }
 
@@ -48,16 +49,16 @@ pub trait ListInvitations {
 
 /// Revokes an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait RevokeInvitation {
-    /// Revokes it. Returns `false` if it is not open any more.
+    /// Revokes the invitation. Returns `false` if it is no longer open.
     fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
 /// The acceptance of an invitation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Acceptance {
-    /// The invitation as it was read, open.
+    /// The open invitation, as it was read.
     pub invitation: Invitation,
-    /// The membership to create. The person is not the one who sent the invitation.
+    /// The membership to create. Its person must not be the sender of the invitation.
     pub member: Member,
     /// The person's contact details from their token.
     pub seen: Option<Sighting>,
@@ -65,18 +66,18 @@ pub struct Acceptance {
     pub audit: AuditEntry,
 }
 
-/// The outcome of an acceptance. Only `Joined` has changed anything.
+/// The outcome of an acceptance. Only `Joined` means that something was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
     /// The person is now a member.
     Joined,
-    /// The invitation is not open any more.
+    /// The invitation is no longer open.
     Conflict,
-    /// The person is already a member in another way.
+    /// The person is already a member.
     Member,
-    /// The sender could no longer send this invitation.
+    /// The sender has lost the right to send this invitation.
     Withdrawn,
-    /// The organisation has its most members.
+    /// The organisation is full.
     Full,
 }
 

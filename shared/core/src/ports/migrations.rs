@@ -7,7 +7,7 @@ use crate::migrations::{MigrateOutcome, MigratedKey, Migration, MigrationId, Mig
 
 /// Migrates a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait MigrateKey {
-    /// Writes the key with everything that belongs to it, if neither key nor text exist.
+    /// Writes the key with everything that belongs to it, if neither the key nor its text exists.
     fn migrate_key(&self, key: &MigratedKey) -> impl PortFuture<MigrateOutcome>;
 }
 
@@ -17,25 +17,25 @@ pub trait GetMigration {
     fn get_migration(&self, id: &MigrationId) -> impl PortFuture<Option<Migration>>;
 }
 
-/// Which migrations a list contains.
+/// A filter of migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MigrationFilter {
-    /// Those with a step due by this time, the longest overdue first.
+    /// Migrations with a step due by this time, the longest overdue first.
     Due(Timestamp),
-    /// Those that have not ended.
+    /// Migrations that have not ended.
     Open,
-    /// Those that have ended.
+    /// Migrations that have ended.
     Ended,
 }
 
 /// Lists migrations of all organisations. `dynamodb:Query`.
 pub trait ListMigrations {
-    /// Returns a page. A migration that changes meanwhile is not listed twice.
+    /// Returns a page. A migration that changes between two pages is not listed twice.
     fn list_migrations(&self, filter: MigrationFilter, page: &PageAsk) -> impl PortFuture<Listed<Migration>>;
 }
 
 /// Changes a migration by one step, in one transaction. `dynamodb:PutItem`.
 pub trait StepMigration {
-    /// Applies the step. A conflict means that the migration has changed since it was read.
+    /// Applies the step. Returns `Conflict` if the migration has changed since it was read.
     fn step_migration(&self, step: &MigrationStep) -> impl PortFuture<CommitOutcome>;
 }

@@ -1,8 +1,9 @@
-//! Ports: what the outside world must be able to do. Each verb is a trait, and each trait needs one IAM action.
+//! Ports: what AWS and other systems must do for this project. Each verb is a trait, and each trait names the IAM
+//! actions it needs.
 //!
-//! So the trait bounds of a handler are its IAM policy. Every verb about a tenant's things takes the tenant, so that
-//! one cannot ask without it. Errors are [`Fault`]s: an adapter returns `UNAVAILABLE` for failures worth a retry and
-//! `INTERNAL` for others, with the cause for the log.
+//! So the trait bounds of a handler are its IAM policy. Every verb about a tenant's data takes the tenant, so that a
+//! query without a tenant cannot be written. Errors are [`Fault`]s: an adapter returns `UNAVAILABLE` for failures worth
+//! a retry and `INTERNAL` for others, with the cause for the log.
 
 mod anomalies;
 mod deliveries;
@@ -14,6 +15,7 @@ mod mail;
 mod maintenance;
 mod members;
 mod migrations;
+mod operators;
 mod people;
 mod purchases;
 mod stats;
@@ -29,6 +31,7 @@ pub use mail::*;
 pub use maintenance::*;
 pub use members::*;
 pub use migrations::*;
+pub use operators::*;
 pub use people::*;
 pub use purchases::*;
 pub use stats::*;
@@ -50,10 +53,10 @@ use crate::{EventId, Fault, FileId, Timestamp, UserId};
 pub trait PortFuture<T>: Future<Output = Result<T, Fault>> + Send {}
 impl<T, F: Future<Output = Result<T, Fault>> + Send> PortFuture<T> for F {}
 
-/// Reserves bytes and records a pending file in one transaction, with the notice that storage is nearly full if the
-/// grant makes it so. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Reserves bytes and records a pending file, in one transaction. If the grant crosses the mark of a nearly full
+/// storage, the transaction also writes that event. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait GrantUpload {
-    /// Grants the upload, or returns why not. Only `Granted` has changed anything.
+    /// Grants the upload, or returns why not. Only `Granted` means that something was written.
     fn grant_upload(&self, grant: &Grant) -> impl PortFuture<GrantOutcome>;
 }
 
@@ -69,7 +72,7 @@ pub trait GetUsage {
     fn get_usage(&self, owner: &UserId) -> impl PortFuture<Usage>;
 }
 
-/// Which files a list contains.
+/// A filter of a user's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// Only files of this status.
@@ -78,7 +81,7 @@ pub struct Filter {
     pub kind: Option<Kind>,
 }
 
-/// A position in a list, newest first: the next file is older than this one.
+/// A position in a list of files, newest first: the last file of the page before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// When the file's status last changed.
@@ -102,7 +105,7 @@ pub trait ListFiles {
     fn list_files(&self, owner: &UserId, filter: Filter, limit: u32, after: Option<&Position>)
     -> impl PortFuture<Page>;
 
-    /// Counts the files of a filter, if the ledger does not count them.
+    /// Counts the files of a filter, for filters whose files the ledger does not count.
     fn count_files(&self, owner: &UserId, filter: Filter) -> impl PortFuture<u64>;
 
     /// Counts the stored files, of one kind or of all, that are being deleted. The ledger still counts them.
@@ -113,13 +116,14 @@ pub trait ListFiles {
 pub trait BeginDelete {
     /// Marks the file and returns the marked record, or `None` if the owner has no such visible file.
     ///
-    /// If several callers ask at once, exactly one gets the record, even if its first answer was lost on the way.
+    /// If several callers ask at once, exactly one gets the record, even if it had to retry because the first answer
+    /// was lost.
     fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> impl PortFuture<Option<File>>;
 }
 
 /// Applies a file's step: record, ledger and outbox in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ApplyTransition {
-    /// Applies the step. A conflict means that the record has changed since it was read.
+    /// Applies the step. Returns `Conflict` if the record has changed since it was read.
     fn apply_transition(&self, step: &Transition) -> impl PortFuture<CommitOutcome>;
 }
 
@@ -149,7 +153,7 @@ pub trait ReadHead {
     fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl PortFuture<Option<ObjectHead>>;
 }
 
-/// A due thing, found by `sweep`.
+/// Something that is due, as `sweep` finds it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Due {
     /// A grant that has expired, or a deletion that was not finished.
@@ -158,29 +162,29 @@ pub enum Due {
     Event(OutboxEntry),
     /// A job that was not delivered in time.
     Job(Box<Job>),
-    /// A hold that nobody resolved.
+    /// A hold that was not resolved in time.
     Hold(Box<Hold>),
     /// A delivery whose next attempt is due, and for which no message is on its way.
     Delivery(Box<Delivery>),
-    /// An item that cannot be read, with its partition key. Only a person can repair it.
+    /// The partition key of an item that cannot be parsed. A person must repair it.
     Unreadable(String),
 }
 
 /// Finds due things. `dynamodb:Query`.
 pub trait FindDue {
-    /// How far one walk over everything due has come. The default is its start.
+    /// The position of one walk over everything that is due. The default is the start.
     type Walk: Default + Send;
 
-    /// Returns up to `limit` more things that were due by `now`, the longest overdue first. Returns none at the end of
-    /// the walk.
+    /// Returns up to `limit` more things that are due by `now`, the longest overdue first. Returns an empty list at the
+    /// end of the walk.
     ///
-    /// A walk returns each thing once, even if it stays due because it cannot be finished.
+    /// A walk returns each thing at most once, even if it stays due because finishing it failed.
     fn find_due(&self, now: Timestamp, limit: u32, walk: &mut Self::Walk) -> impl PortFuture<Vec<Due>>;
 }
 
 /// Publishes events on the bus. `events:PutEvents`.
 pub trait PublishEvent {
-    /// Publishes one event. It may be published again after a lost answer: consumers recognise it by its id.
+    /// Publishes one event. After a lost answer it may be published again; consumers deduplicate by its id.
     fn publish_event(&self, entry: &OutboxEntry) -> impl PortFuture<()>;
 }
 
@@ -201,20 +205,20 @@ pub const DELAY_MAX: Duration = Duration::from_mins(15);
 
 /// Sends a message to a queue, to be received later. `sqs:SendMessage`.
 pub trait SendLater {
-    /// Sends a message that nobody receives before `wait` has passed. It is rounded down to whole seconds and at most
-    /// [`DELAY_MAX`].
+    /// Sends a message that is not received before `wait` has passed. `wait` is rounded down to whole seconds and cut
+    /// to [`DELAY_MAX`].
     fn send_later(&self, body: &str, wait: Duration) -> impl PortFuture<()>;
 }
 
 /// Sends many messages to a queue, in batches. `sqs:SendMessage`.
 pub trait SendMessages {
-    /// Sends messages of at most a few kilobytes each, in no particular order. After an error some may have been sent.
+    /// Sends messages of at most a few kilobytes each, in no particular order. After an error, some may have been sent.
     fn send_messages(&self, bodies: &[String]) -> impl PortFuture<()>;
 }
 
 /// Reads a person's profile. `dynamodb:GetItem`.
 pub trait GetProfile {
-    /// Returns the profile, which is empty for somebody unknown.
+    /// Returns the profile, which is empty for an unknown person.
     fn get_profile(&self, user: &UserId) -> impl PortFuture<Profile>;
 }
 

@@ -4,21 +4,21 @@ use super::PortFuture;
 use crate::audit::AuditEntry;
 use crate::idempotency::{CommitOutcome, WriteOutcome};
 use crate::orgs::Member;
-use crate::profiles::{Closing, Telling};
+use crate::profiles::{Closing, ContactUpdate};
 use crate::webhooks::Received;
 use crate::{Timestamp, UserId};
 
-/// Stores what a webhook of Clerk says about a person, in one transaction with the webhook's record.
+/// Stores the contact details that a webhook of Clerk reports, in one transaction with the webhook's record.
 /// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
-pub trait TellProfile {
-    /// Stores it. Returns `Conflict` if something newer is stored, or if the account is closed.
-    fn tell_profile(&self, telling: &Telling, received: &Received) -> impl PortFuture<WriteOutcome>;
+pub trait UpdateContact {
+    /// Stores the details. Returns `Conflict` if newer details are stored, or if the account is closed.
+    fn update_contact(&self, update: &ContactUpdate, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Closes a person's account, in one transaction with the webhook's record. Nothing personal is left but the mark that
-/// it is closed, and a note of what is still to be ended. `dynamodb:PutItem`.
+/// Closes a person's account, in one transaction with the webhook's record. All personal data of the profile is
+/// replaced by a mark that the account is closed, and a closing is recorded. `dynamodb:PutItem`.
 pub trait CloseAccount {
-    /// Closes the account. Returns `Conflict` if it is closed already.
+    /// Closes the account. Returns `Conflict` if it is already closed.
     fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -27,34 +27,34 @@ pub trait CloseAccount {
 pub struct DueClosings {
     /// The closings, the longest overdue first.
     pub closings: Vec<Closing>,
-    /// Partition keys of items that cannot be read. Only a person can repair them.
+    /// Partition keys of items that cannot be parsed. A person must repair them.
     pub unreadable: Vec<String>,
 }
 
-/// Finds closed accounts of which something is left to end. `dynamodb:Query`.
+/// Finds closed accounts whose data is still to be deleted. `dynamodb:Query`.
 pub trait FindClosings {
-    /// Returns every closing that was due by `now`.
+    /// Returns every closing that is due by `now`.
     fn find_closings(&self, now: Timestamp) -> impl PortFuture<DueClosings>;
 }
 
-/// Postpones what is left to do for a closed account. `dynamodb:UpdateItem`.
+/// Postpones a closing. `dynamodb:UpdateItem`.
 pub trait PostponeClosing {
-    /// Changes when it is due. A closing that has ended stays so.
+    /// Changes when it is due. Does nothing if the closing has ended.
     fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> impl PortFuture<()>;
 }
 
 /// Ends the closing of an account for which nothing is left to do. `dynamodb:DeleteItem`.
 pub trait EndClosing {
-    /// Deletes the note. Succeeds if it does not exist.
+    /// Deletes the closing. Succeeds if it does not exist.
     fn end_closing(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
-/// Who owns an organisation after a member has left.
+/// The owner of an organisation after a member has left.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Succession {
     /// The same owners as before, because the member is not an owner.
     Unchanged,
-    /// This other owner, who must still be one.
+    /// This other owner. The transaction checks that they still are one.
     Owner(UserId),
     /// Nobody: it is suspended, with this audit entry.
     Nobody(Box<AuditEntry>),
@@ -65,7 +65,7 @@ pub enum Succession {
 pub struct Departure {
     /// The membership as it was read.
     pub member: Member,
-    /// Who owns the organisation afterwards.
+    /// The owner of the organisation afterwards.
     pub succession: Succession,
     /// Entry of the audit log.
     pub audit: AuditEntry,
@@ -74,6 +74,6 @@ pub struct Departure {
 /// Ends a person's membership in an organisation, in one transaction. `dynamodb:DeleteItem`, `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait EndMembership {
-    /// Ends the membership. A conflict means that member or owner have changed since they were read.
+    /// Ends the membership. Returns `Conflict` if the member or the remaining owner has changed since they were read.
     fn end_membership(&self, departure: &Departure) -> impl PortFuture<CommitOutcome>;
 }

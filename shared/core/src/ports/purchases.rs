@@ -7,9 +7,9 @@ use crate::credits::{
 };
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
 
-/// Opens checkout sessions at the payment provider. No IAM action: it calls the provider with an API key of its own.
+/// Opens checkout sessions at the payment provider. No IAM action: it calls the provider with the provider's API key.
 pub trait StartCheckout {
-    /// Opens a session for a pack. The same request again gets the same session.
+    /// Opens a session for a pack. A retry gets the same session.
     fn start_checkout(&self, ask: &CheckoutAsk) -> impl PortFuture<OpenSession>;
 }
 
@@ -18,7 +18,7 @@ pub trait RecordCheckout {
     /// Records what a session offers, with the request's idempotency record. Never returns [`WriteOutcome::Conflict`].
     ///
     /// # Errors
-    /// `RATE_LIMITED` if the organisation has used up its sessions of the hour.
+    /// `RATE_LIMITED` if the organisation has used up its sessions of this hour.
     fn record_checkout(
         &self,
         checkout: &Checkout,
@@ -28,20 +28,20 @@ pub trait RecordCheckout {
 
 /// Reads what a checkout session offers. `dynamodb:GetItem`.
 pub trait GetCheckout {
-    /// Returns the record of an organisation's session, or `None` if none was opened here for it.
+    /// Returns the record of an organisation's session, or `None` if the organisation has no such session.
     fn get_checkout(&self, org: OrgId, session: &SessionId) -> impl PortFuture<Option<Checkout>>;
 }
 
-/// Adds credits that were paid for to a wallet, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// Adds bought credits to a wallet, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait CreditPurchase {
-    /// Adds the credits, once for each session. What earlier refunds claw back is clawed back in the same transaction.
+    /// Adds the credits, at most once for each session. If refunds or disputes were reported before the purchase, their
+    /// credits are clawed back in the same transaction.
     fn credit_purchase(&self, purchase: &Purchase) -> impl PortFuture<PurchaseOutcome>;
 }
 
 /// Claws credits back if their payment is refunded or disputed, and gives them back if the dispute is won, in one
 /// transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ClawBackCredits {
-    /// Adds a report to the payment's record and changes the wallet accordingly. The same report again changes nothing.
+    /// Adds a report to the payment's record and changes the wallet accordingly. A repeated report changes nothing.
     fn claw_back(&self, claw_back: &ClawBack) -> impl PortFuture<ClawBackOutcome>;
 }

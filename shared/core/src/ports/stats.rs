@@ -7,18 +7,19 @@ use crate::stats::{CountedCall, DaySpan, DayStats, Ledger, StatsKept, StorageDay
 
 /// Walks through all organisations. `dynamodb:Query`.
 pub trait WalkOrgs {
-    /// How far one walk has come. The default is its start.
+    /// The position of one walk. The default is the start.
     type Walk: Default + Send;
 
-    /// Returns about `limit` more organisations, each once in a walk. Returns none at the end of the walk.
+    /// Returns about `limit` more organisations. Returns an empty list at the end of the walk. A walk returns each
+    /// organisation at most once.
     fn walk_orgs(&self, limit: u32, walk: &mut Self::Walk) -> impl PortFuture<Vec<OrgId>>;
 }
 
-/// Lists organisations that were created before [`WalkOrgs`] could find them. For operators: `dynamodb:Scan`,
-/// `dynamodb:UpdateItem`.
+/// Adds organisations to the list that [`WalkOrgs`] reads, if they were created before that list existed. For
+/// operators: `dynamodb:Scan`, `dynamodb:UpdateItem`.
 pub trait EnrolOrgs {
-    /// Looks through a part of the table. Returns how many organisations it has listed, and where the next part starts,
-    /// if there is one.
+    /// Scans a part of the table. Returns how many organisations it has added, and where the next part starts, if there
+    /// is one.
     fn enrol_orgs(&self, after: Option<&str>) -> impl PortFuture<(u32, Option<String>)>;
 }
 
@@ -30,7 +31,8 @@ pub trait ReadCalls {
 
 /// Stores the statistics of a day. `dynamodb:PutItem`.
 pub trait KeepStats {
-    /// Replaces statistics that were counted earlier. If there are none, the event is written in the same transaction.
+    /// Stores the statistics, unless a later count is stored. If the day had none before, the event is written in the
+    /// same transaction.
     fn keep_stats(&self, stats: &DayStats, ready: &Event) -> impl PortFuture<StatsKept>;
 }
 
@@ -42,13 +44,14 @@ pub trait ListStats {
 
 /// Walks through the ledgers of all users with a grant. `dynamodb:Query`, `dynamodb:BatchGetItem`.
 pub trait WalkLedgers {
-    /// Returns some more ledgers, each once in a walk, and the position after which to continue; `None` at the end.
+    /// Returns more ledgers, and the position after which to continue, which is `None` at the end of the walk. A walk
+    /// returns each ledger at most once.
     fn walk_ledgers(&self, after: Option<&str>) -> impl PortFuture<(Vec<Ledger>, Option<String>)>;
 }
 
 /// Stores the storage totals of a day. `dynamodb:PutItem`.
 pub trait KeepStorage {
-    /// Replaces totals that were counted earlier. Returns `false` if a count that began later is stored.
+    /// Stores the totals, unless a later count is stored. Returns whether it stored them.
     fn keep_storage(&self, storage: &StorageDay) -> impl PortFuture<bool>;
 }
 

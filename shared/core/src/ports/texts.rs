@@ -6,13 +6,13 @@ use crate::files::File;
 use crate::idempotency::CommitOutcome;
 use crate::texts::{Chapter, Draft, Prompt, Reply, Trouble};
 
-/// Calls a language model. No IAM action: the installation's settings name the model.
+/// Calls a language model. No IAM action: the settings name the model.
 pub trait AskModel {
-    /// Sends the prompt once. Returns what the model wrote, or why it wrote nothing usable.
+    /// Sends the prompt once. Returns the model's answer, or why there is no usable answer.
     fn ask_model(&self, prompt: &Prompt) -> impl PortFuture<Result<Reply, Trouble>>;
 }
 
-/// Reads a draft, whose job contains the owner. `dynamodb:GetItem`.
+/// Reads a draft. The job's id contains the owner. `dynamodb:GetItem`.
 pub trait GetDraft {
     /// Reads the draft consistently. Returns `None` if there is none.
     fn get_draft(&self, job: &JobId) -> impl PortFuture<Option<Draft>>;
@@ -20,7 +20,7 @@ pub trait GetDraft {
 
 /// Stores a draft, with a chapter in the same transaction if there is one. `dynamodb:PutItem`.
 pub trait StoreDraft {
-    /// Replaces the previous revision. A conflict means that another revision is stored.
+    /// Replaces the previous revision. Returns `Conflict` if another revision is stored.
     fn store_draft(&self, draft: &Draft, chapter: Option<&Chapter>) -> impl PortFuture<CommitOutcome>;
 }
 
@@ -38,7 +38,7 @@ pub trait ForgetDraft {
 
 /// Writes an object to the bucket. `s3:PutObject`.
 pub trait PutObject {
-    /// Writes the bytes under the key of a granted file, with its type, as its upload would. Returns `false` if the
-    /// object exists already.
+    /// Writes the bytes under the key of a granted file, with the file's media type, like an upload. Returns `false` if
+    /// the object already exists.
     fn put_object(&self, file: &File, bytes: &[u8]) -> impl PortFuture<bool>;
 }

@@ -9,7 +9,7 @@ use crate::{OrgId, Timestamp};
 /// The figures of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Calls with a receipt: charged ones, and calls through the gateway that their service failed.
+    /// Calls with a receipt: charged calls, and gateway calls that failed at the upstream.
     pub requests: u64,
     /// Credits that these calls cost.
     pub credits: u64,
@@ -17,7 +17,7 @@ pub struct Figures {
     pub test_credits: u64,
     /// Calls with a reported outcome.
     pub outcomes: u64,
-    /// Of those, the ones with a status from 200 to 399.
+    /// Number of those outcomes with a status from 200 to 399.
     pub successes: u64,
     /// Number of calls by service.
     pub services: BTreeMap<String, u64>,
@@ -56,7 +56,8 @@ pub struct DayStats {
 }
 
 impl DayStats {
-    /// Returns whether the count began after the day, with a margin for receipts that come late.
+    /// Returns whether the count began at least [`SETTLES_AFTER`] after the end of the day, so that late receipts are
+    /// included.
     pub fn is_complete(&self) -> bool {
         self.counted_at >= self.day.ends().plus(SETTLES_AFTER)
     }
@@ -69,7 +70,7 @@ pub enum StatsKept {
     First,
     /// They replaced earlier ones.
     Again,
-    /// Statistics that were counted later are stored, and stay.
+    /// They were not stored, because a later count is stored.
     Outdated,
 }
 
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_of_the_outcomes_that_were_told() {
+    fn the_success_rate_counts_only_reported_outcomes() {
         let rate =
             |successes, outcomes| Figures { requests: 9, successes, outcomes, ..Figures::default() }.success_rate();
         assert_eq!((rate(0, 0), rate(0, 3), rate(3, 3)), (None, Some(0.0), Some(1.0)));
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_complete_three_hours_behind_their_day() {
+    fn figures_are_complete_three_hours_after_their_day() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
         let complete = |counted_at: &str| {
             let (org, day) = (OrgId::mint(at("2026-11-01T00:00:00Z")), Day::parse("2026-11-21").unwrap());

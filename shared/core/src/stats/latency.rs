@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 /// Most different times that are kept exactly. With more, all are rounded.
 const EXACT_MAX: usize = 1_500;
-/// Binary digits that rounding keeps of a time. So a rounded time is off by at most 1/128, and up to more than a day,
-/// the longest time that is reported, there are fewer rounded times than [`EXACT_MAX`].
+/// Number of binary digits that rounding keeps. So a rounded time is off by at most 1/128. Up to a day, the longest
+/// time that can be reported, there are fewer than [`EXACT_MAX`] rounded times.
 const DIGITS: u32 = 7;
 
 /// Response times in milliseconds, as counts by time.
 ///
 /// They are exact while there are at most 1,500 different ones. With more, each time is replaced with the middle of its
-/// class, less than 0.8 % away. Which of the two applies depends on the times alone, not on their order.
+/// class, less than 0.8 % away. Whether times are rounded does not depend on their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ResponseTimes {
     counts: BTreeMap<u64, u64>,
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn of_nothing_there_is_no_percentile() {
+    fn without_times_there_is_no_percentile() {
         assert_eq!(times(&[]).percentile(50), None);
         assert_eq!((times(&[7]).percentile(50), times(&[7]).percentile(95)), (Some(7), Some(7)));
         assert_eq!((times(&[1, 2]).percentile(50), times(&[1, 2]).percentile(95)), (Some(1), Some(2)));
     }
 
     #[test]
-    fn every_time_there_can_be_fits_into_few_classes() {
+    fn all_possible_times_have_few_classes() {
         let mut classes = std::collections::BTreeSet::new();
         let mut ms = 0;
         while ms <= LONGEST {
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_class_is_near_its_times_and_stands_for_itself(ms in 0..=LONGEST) {
+        fn rounding_is_precise_and_idempotent(ms in 0..=LONGEST) {
             prop_assert!(round(ms).abs_diff(ms) * 128 <= ms);
             prop_assert_eq!(round(round(ms)), round(ms));
         }
@@ -118,7 +118,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn and_near_when_there_are_many_in_whatever_order_they_come(
+        fn percentiles_are_near_with_many_times_in_any_order(
             all in prop::collection::vec(0..=LONGEST, 1_600..4_000),
         ) {
             let mut sorted = all.clone();

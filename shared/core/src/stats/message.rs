@@ -1,4 +1,4 @@
-//! The messages that distribute the nightly count.
+//! The queue messages that distribute the nightly count.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,26 +6,26 @@ use super::Tally;
 use crate::periods::Day;
 use crate::{Fault, OrgId, Timestamp};
 
-/// A message: a day of an organisation to count, possibly continued.
+/// A queue message: an organisation's day to count, with the partial count to continue, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsMessage {
     /// The organisation to count.
     pub org: OrgId,
     /// The day to count.
     pub day: Day,
-    /// What earlier messages have counted of it.
+    /// The partial count of earlier messages.
     pub begun: Option<Begun>,
 }
 
-/// A count that ran out of time. It is in the message itself, so the same message leads to the same statistics however
-/// often it is delivered.
+/// A partial count: the invocation before ran out of time. It is in the message itself, so a message that is delivered
+/// twice leads to the same statistics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Begun {
     /// When the count began.
     pub at: Timestamp,
     /// The position after which to continue.
     pub after: String,
-    /// What was counted so far.
+    /// The count so far.
     pub tally: Tally,
 }
 
@@ -45,7 +45,7 @@ struct BegunWire {
 }
 
 impl StatsMessage {
-    /// Asks for the count of a day.
+    /// Creates the message that starts the count of a day.
     pub fn new(org: OrgId, day: Day) -> Self {
         Self { org, day, begun: None }
     }
@@ -53,7 +53,7 @@ impl StatsMessage {
     /// Encodes the message as JSON.
     ///
     /// # Errors
-    /// `INTERNAL`, which does not happen.
+    /// `INTERNAL` if the JSON encoding fails, which it does not for this type.
     pub fn message(&self) -> Result<String, Fault> {
         let begun = |begun: &Begun| BegunWire {
             at_ms: begun.at.as_millis(),

@@ -1,7 +1,7 @@
 //! Statistics: what an organisation's keys did on each day (UTC), counted from its receipts, and what all users store.
 //!
-//! A day's statistics depend only on its receipts, however they are divided into pages. So a day can be counted any
-//! number of times, and another count includes receipts that came late.
+//! A day's statistics depend only on its receipts, and not on how these are divided into pages. So a day can be counted
+//! any number of times, and a later count includes late receipts.
 
 mod figures;
 mod latency;
@@ -14,7 +14,7 @@ pub use figures::{DayStats, Figures, StatsKept};
 pub use latency::ResponseTimes;
 pub use message::{Begun, StatsMessage};
 pub use span::DaySpan;
-pub use storage::{Ledger, StorageBegun, StorageDay, StorageErrand, StorageTotals, Stored};
+pub use storage::{Ledger, StorageBegun, StorageDay, StorageMessage, StorageTotals, Stored};
 pub use tally::{CountedCall, Tally};
 
 use std::time::Duration;
@@ -25,7 +25,8 @@ use crate::periods::Day;
 /// How long after a day's end its statistics count as complete. The nightly count starts then, at 03:00 UTC.
 pub const SETTLES_AFTER: Duration = Duration::from_hours(3);
 
-/// Days counted in a night: the one that has ended, and those before it, whose outcomes may have come late.
+/// Number of days counted in a night: the day that has ended, and days before it, whose outcomes may have been reported
+/// late.
 const DAYS_A_NIGHT: u16 = 3;
 
 /// Returns the days that a night's count includes, the latest first.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::Fault;
 use crate::periods::Day;
 
-/// Most days in a request: three months.
+/// Most days in a request, about three months.
 const DAYS_MAX: usize = 92;
 /// Days of the default span, including today.
 const DAYS_DEFAULT: u16 = 30;
@@ -28,7 +28,8 @@ impl DaySpan {
     /// Parses the span in a request. By default it ends today and has thirty days.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` naming `from` or `to`.
+    /// `INVALID_REQUEST` naming `from` or `to` if it is not a date; naming `from` if it is after `to`, or if the span
+    /// has more than 92 days.
     pub fn parse(from: Option<&str>, to: Option<&str>, today: Day) -> Result<Self, Fault> {
         let date = |field: &str, text: &str| {
             Day::parse(text).ok_or_else(|| Fault::field(field, format!("{field} must be a date such as 2026-11-21")))
@@ -36,7 +37,7 @@ impl DaySpan {
         let to = to.map_or(Ok(today), |text| date("to", text))?;
         let from = from.map_or(Ok(to.minus(DAYS_DEFAULT - 1)), |text| date("from", text))?;
         if from > to {
-            return Err(Fault::field("from", format!("from must not be after to, which is {to}")));
+            return Err(Fault::field("from", format!("from must not be after to ({to})")));
         }
         let span = Self { from, to };
         if span.days().nth(DAYS_MAX).is_some() {
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_thirty_days_unless_the_caller_says() {
+    fn the_default_is_the_last_thirty_days() {
         let span = |from: &str, to: &str| Ok((from.to_owned(), to.to_owned()));
         assert_eq!(parse(None, None), span("2026-10-23", "2026-11-21"));
         assert_eq!(parse(Some("2026-11-21"), None), span("2026-11-21", "2026-11-21"));
@@ -96,14 +97,14 @@ mod tests {
         for bad in ["", "today", "2026-11-31", "2026-1-1", "2026-11-21T00:00:00Z", "20261121"] {
             assert_eq!((field(Some(bad), None), field(None, Some(bad))), ("from".to_owned(), "to".to_owned()), "{bad}");
         }
-        assert_eq!(field(Some("2026-11-22"), None), "from", "behind today, which is `to`");
+        assert_eq!(field(Some("2026-11-22"), None), "from", "after today, the default of `to`");
         assert_eq!(field(Some("2026-11-22"), Some("2026-11-21")), "from");
         assert_eq!(field(Some("2026-01-01"), Some("2026-04-03")), "from", "93 days");
         assert_eq!(field(Some("0001-01-01"), Some("9999-12-31")), "from");
     }
 
     #[test]
-    fn gaps_are_the_days_nobody_has_counted() {
+    fn gaps_are_the_days_without_statistics() {
         let span = DaySpan { from: day("2026-11-01"), to: day("2026-11-09") };
         let known = ["2026-11-03", "2026-11-04", "2026-11-06"].map(day).into();
         let shown = |gaps: Vec<DaySpan>| -> Vec<String> {

@@ -37,7 +37,7 @@ pub struct Stored {
 pub struct StorageTotals(BTreeMap<Plan, Stored>);
 
 impl StorageTotals {
-    /// Creates totals from what the users of each plan store.
+    /// Creates totals from the totals of each plan.
     pub fn new(plans: impl IntoIterator<Item = (Plan, Stored)>) -> Self {
         Self(plans.into_iter().collect())
     }
@@ -77,23 +77,24 @@ pub struct StorageDay {
     pub counted_at: Timestamp,
 }
 
-/// The message that asks for a night's storage count, possibly continued.
+/// The queue message for a night's storage count, with the partial count to continue, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageErrand {
+pub struct StorageMessage {
     /// The day (UTC) of the night.
     pub day: Day,
-    /// What earlier messages have counted.
+    /// The partial count of earlier messages.
     pub begun: Option<StorageBegun>,
 }
 
-/// A storage count that ran out of time. It is in the message itself, as that of a day's receipts is.
+/// A partial count: the invocation before ran out of time. It is in the message itself, like that of receipts in
+/// [`super::Begun`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageBegun {
     /// When the count began.
     pub at: Timestamp,
     /// The position after which to continue.
     pub after: String,
-    /// What was counted so far.
+    /// The count so far.
     pub totals: StorageTotals,
 }
 
@@ -111,14 +112,14 @@ struct BegunWire {
     plans: BTreeMap<String, Stored>,
 }
 
-impl StorageErrand {
-    /// Asks for the count of a night.
+impl StorageMessage {
+    /// Creates the message that starts the count of a night.
     pub fn new(day: Day) -> Self {
         Self { day, begun: None }
     }
 
-    /// Returns whether the count still belongs to its day: it must begin on that day, though it may end after midnight.
-    /// What was stored on a past day cannot be counted any more.
+    /// Returns whether the count began on its day, or would begin on it. It may end after midnight. A past day can no
+    /// longer be counted, because ledgers show only what is stored now.
     pub fn is_timely(&self, now: Timestamp) -> bool {
         let began = self.begun.as_ref().map_or(now, |begun| begun.at);
         Day::of(began) == self.day
@@ -127,7 +128,7 @@ impl StorageErrand {
     /// Encodes the message as JSON.
     ///
     /// # Errors
-    /// `INTERNAL`, which does not happen.
+    /// `INTERNAL` if the JSON encoding fails, which it does not for this type.
     pub fn message(&self) -> Result<String, Fault> {
         let begun = self.begun.as_ref().map(|begun| BegunWire {
             at_ms: begun.at.as_millis(),
@@ -181,22 +182,22 @@ mod tests {
 
     #[test]
     fn a_message_reads_back() {
-        let fresh = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+        let fresh = StorageMessage::new(Day::parse("2026-11-21").unwrap());
         let mut totals = StorageTotals::default();
         totals.count(&ledger(Plan::Enterprise, 4, 1));
         let begun = StorageBegun { at: Timestamp::from_millis(1_234), after: "[0,\"USER#u\"]".to_owned(), totals };
-        for task in [fresh.clone(), StorageErrand { begun: Some(begun), ..fresh.clone() }] {
-            assert_eq!(StorageErrand::parse(&task.message().unwrap()).unwrap(), task);
+        for task in [fresh.clone(), StorageMessage { begun: Some(begun), ..fresh.clone() }] {
+            assert_eq!(StorageMessage::parse(&task.message().unwrap()).unwrap(), task);
         }
         assert_eq!(fresh.message().unwrap(), r#"{"day":"2026-11-21"}"#);
         for bad in ["", "{}", "[]", r#"{"day":"21"}"#, r#"{"day":"2026-11-21","begun":{}}"#] {
-            assert!(StorageErrand::parse(bad).is_err(), "{bad}");
+            assert!(StorageMessage::parse(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn what_is_stored_now_is_told_of_its_own_night_alone() {
-        let task = StorageErrand::new(Day::parse("2026-11-21").unwrap());
+    fn a_count_must_begin_on_its_own_day() {
+        let task = StorageMessage::new(Day::parse("2026-11-21").unwrap());
         for (now, timely) in [
             ("2026-11-20T23:59:59Z", false),
             ("2026-11-21T03:00:00Z", true),
@@ -207,7 +208,7 @@ mod tests {
         }
         let at = Timestamp::parse("2026-11-21T23:59:59Z").unwrap();
         let begun = StorageBegun { at, after: String::new(), totals: StorageTotals::default() };
-        let begun = StorageErrand { begun: Some(begun), ..task };
+        let begun = StorageMessage { begun: Some(begun), ..task };
         assert!(begun.is_timely(Timestamp::parse("2026-11-22T00:01:00Z").unwrap()));
     }
 }

@@ -1,4 +1,4 @@
-//! Counts the receipts of a day, call by call.
+//! The tally of a day: counts its receipts, call by call.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::credits::Receipt;
 use crate::keys::KeyMode;
 use crate::{KeyId, Timestamp};
 
-/// Most names in a breakdown. Calls of further names count as [`OTHER`]. So a day's statistics fit into one item, and
-/// an unfinished count into one message, whatever services call themselves.
+/// Most names in a breakdown. Calls of further names count as [`OTHER`]. So a day's statistics always fit into one
+/// item, and a partial count into one message.
 const NAMES_MAX: usize = 500;
-/// Stands for the names beyond the limit.
+/// The name under which the calls beyond the limit are counted.
 const OTHER: &str = "other";
-/// Stands for an unknown name.
+/// The name under which calls without a known name are counted.
 const UNKNOWN: &str = "unknown";
 
 /// The parts of a receipt that are counted.
@@ -28,7 +28,7 @@ pub struct CountedCall {
     pub environment: KeyMode,
     /// Credits charged for the call.
     pub credits: u64,
-    /// Service that was paid for, if known.
+    /// Service that was called, if known.
     pub service: Option<String>,
     /// Country of the call, if known.
     pub country: Option<String>,
@@ -51,7 +51,7 @@ impl CountedCall {
     }
 }
 
-/// A count of a day so far. As JSON it is put into a message, to be continued.
+/// The count of a day so far. A partial count is sent as JSON in a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Tally {
     requests: u64,
@@ -66,7 +66,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds a call. One without an outcome counts as a request and does not change the success rate.
+    /// Adds a call. A call without an outcome counts as a request, but not for the success rate.
     pub fn count(&mut self, call: &CountedCall) {
         self.requests += 1;
         self.credits += call.credits;
@@ -100,6 +100,7 @@ impl Tally {
     }
 }
 
+/// Counts one call under a name, or under [`OTHER`] if there are too many names.
 fn break_down(counts: &mut BTreeMap<String, u64>, name: &str) {
     if let Some(count) = counts.get_mut(name) {
         *count += 1;
@@ -144,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn figures_are_what_one_would_count_by_hand(calls in prop::collection::vec(call(), 0..200)) {
+        fn figures_equal_a_simple_count(calls in prop::collection::vec(call(), 0..200)) {
             let figures = tally(&calls).figures();
             let count = |wanted: &dyn Fn(&CountedCall) -> bool| calls.iter().filter(|call| wanted(call)).count() as u64;
             let credits = |test: bool| -> u64 {
@@ -170,7 +171,7 @@ mod tests {
         }
 
         #[test]
-        fn a_count_may_be_put_down_anywhere_and_taken_up_again(
+        fn a_count_can_be_continued_from_any_point(
             calls in prop::collection::vec(call(), 0..60), cut in 0_usize..60,
         ) {
             let (first, rest) = calls.split_at(cut.min(calls.len()));
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_count_fits_into_a_message_whatever_was_counted() {
+    fn a_partial_count_always_fits_into_a_message() {
         let mut tally = Tally::default();
         for n in 0..20_000_u64 {
             tally.count(&CountedCall {

@@ -1,8 +1,9 @@
-//! Drafts: the outline of a text, how many chapters are written, who is at work, and what went wrong.
+//! Drafts: the outline of a text, the number of written chapters, the lease of the current worker, and the last
+//! trouble.
 //!
-//! Every change is computed from a revision and stored on condition that it is still the current one, so of several
-//! workers only one continues. The holder of the lease also holds a message, which is delivered again if the worker is
-//! killed. So a message that finds another message's lease has nothing to do and is dropped.
+//! Every change is computed from a revision, and stored only if that revision is still the current one. So only one of
+//! several workers continues. A worker with the lease works on a queue message, which is delivered again if the worker
+//! crashes. So a message that finds the lease of another message is superfluous and is dropped.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,18 +13,18 @@ use super::{Form, Outline, Prompt, Reply, Sort, Tokens, Trouble, trouble};
 use crate::jobs::{Failure, Job};
 use crate::{FileId, JobId, Timestamp};
 
-/// How long a worker has a step to itself. It is longer than its function runs, so that nobody calls the model at the
-/// same time.
+/// How long a worker's lease of a step lasts. It is longer than the function's timeout, so that no two workers call the
+/// model for a step at the same time.
 pub const LEASE: Duration = Duration::from_secs(130);
 /// How long a draft is kept after its job's deadline.
 const KEPT: Duration = Duration::from_hours(24);
-/// Characters at the end of a chapter that the next prompt repeats.
+/// How much of the end of a chapter the next prompt repeats, in characters.
 const BEFORE: usize = 1_500;
 
 /// The lease of a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Id of the message on which the worker works.
+    /// Id of the queue message on which the worker works.
     pub holder: String,
     /// When the lease ends.
     pub until: Timestamp,
@@ -44,9 +45,9 @@ pub struct Draft {
     pub before: String,
     /// Id of the file to deliver, once all chapters are written.
     pub file: Option<FileId>,
-    /// Tries of the next step so far, including those that were killed.
+    /// Tries of the next step so far, including those whose worker crashed.
     pub tries: u32,
-    /// The trouble in which the last try ended.
+    /// The kind of trouble with which the last try ended, if it failed.
     pub trouble: Option<Sort>,
     /// The earliest time for the next try.
     pub not_before: Timestamp,
@@ -56,8 +57,8 @@ pub struct Draft {
     pub tokens: Tokens,
     /// When the table may delete it.
     pub expires: Timestamp,
-    /// Number of writes. Each write is made on condition of the revision it was computed from. 0 if it was never
-    /// stored.
+    /// Number of writes; 0 if it was never stored. Each write is conditional on the revision from which it was
+    /// computed.
     pub revision: u64,
 }
 
@@ -91,18 +92,18 @@ impl fmt::Display for Next {
     }
 }
 
-/// What the worker with a message may do.
+/// What the worker that has received a message may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// Take the next step, once this draft is stored.
+    /// Take the next step. The worker must store this draft first, which has its lease.
     Taken(Box<Draft>),
-    /// Nothing: the worker with another message has the lease.
+    /// Drop the message: the worker of another message has the lease.
     Others,
-    /// Come back later: an earlier delivery of the same message may be at work.
+    /// Retry later: a worker that received the same message before may still be at work.
     Underway,
-    /// Come back after this long.
+    /// Retry after this wait.
     Early(Duration),
-    /// Nothing more: the step was tried as often as it may be.
+    /// Fail the job: the step has no tries left.
     Spent(Failure),
 }
 
@@ -141,7 +142,7 @@ impl Draft {
         (self.written, self.outline.as_ref().map(|outline| outline.chapters.len()))
     }
 
-    /// Returns what the worker with a message may do now.
+    /// Returns what the worker that has received a message may do now.
     pub fn turn(&self, message: &str, now: Timestamp) -> Turn {
         if let Some(lease) = self.lease.as_ref().filter(|lease| now < lease.until) {
             return if lease.holder == message { Turn::Underway } else { Turn::Others };
@@ -167,10 +168,10 @@ impl Draft {
         }
     }
 
-    /// Adds what the model answered. Returns the draft after it, and the chapter, if it was one.
+    /// Adds the model's answer. Returns the draft after it, and the chapter, if the answer was one.
     ///
     /// # Errors
-    /// `Unusable` if the answer is not what was asked for.
+    /// `Unusable` if the answer is not the outline or chapter that was asked for.
     pub fn take(
         &self,
         reply: &Reply,
@@ -193,8 +194,8 @@ impl Draft {
         Ok((Self { written, words, before, file, ..done }, Some(Chapter { at: self.written, text })))
     }
 
-    /// Records a trouble. Returns the draft after it, and how long to wait before the next try or, if there is none,
-    /// the failure of the job. No try is made after the deadline.
+    /// Records a trouble. Returns the draft after it, and either the wait before the next try or, if no try is left
+    /// before the deadline, the failure of the job.
     pub fn troubled(
         &self,
         trouble: &Trouble,
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn while_one_message_is_at_work_another_has_nothing_to_do_and_the_same_comes_back() {
+    fn during_a_lease_other_messages_are_dropped_and_the_same_one_retries_later() {
         let busy = taken(&Draft::begun(&job()), "m1", NOW);
         assert_eq!((busy.turn("m2", NOW), busy.turn("m1", NOW)), (Turn::Others, Turn::Underway));
         let later = NOW.plus(LEASE);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_kills_its_workers_is_given_up() {
+    fn a_step_that_crashes_its_workers_fails_the_job() {
         let (mut draft, mut now) = (Draft::begun(&job()), NOW);
         for tries in 1..=4 {
             draft = taken(&draft, "m1", now);
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_waited_for_so_often_and_never_behind_the_deadline() {
+    fn trouble_is_retried_a_limited_number_of_times_and_never_after_the_deadline() {
         let trouble = Trouble::new(Sort::Busy, "429");
         let busy = taken(&Draft::begun(&job()), "m1", NOW);
         let (after, wait) = busy.troubled(&trouble, job().deadline, NOW);
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_what_was_asked_for_is_trouble_that_cost_something() {
+    fn an_unusable_answer_is_trouble_whose_tokens_count() {
         let busy = taken(&Draft::begun(&job()), "m1", NOW);
         let trouble = replied(&busy, "I cannot plan this.").unwrap_err();
         assert_eq!((trouble.sort, trouble.tokens.completion), (Sort::Unusable, 20));

@@ -5,15 +5,15 @@ use crate::files::Kind;
 /// The form of a kind of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// What the prompt calls it.
+    /// The prompt's words for the text.
     pub noun: &'static str,
-    /// What the prompt calls its parts.
+    /// The prompt's word for its parts.
     pub part: &'static str,
-    /// Number of parts to ask for, and the most that are accepted.
+    /// Number of parts that the prompt asks for. Further parts in an answer are cut off.
     pub parts: usize,
-    /// Fewest parts of an acceptable outline.
+    /// Fewest parts that an outline must have.
     pub parts_min: usize,
-    /// Words to ask for in each part.
+    /// Number of words that the prompt asks for in each part.
     pub words: u32,
 }
 

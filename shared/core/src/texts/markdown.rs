@@ -1,14 +1,15 @@
 //! Markdown, as models write it and as it is stored.
 //!
-//! A text has one heading of the first level, its title, and one of the second level for each chapter. Headings of the
-//! model are put below them. Outside code, `<` is escaped where it would open an HTML element. This keeps readers from
-//! surprises. It does not make careless rendering of Markdown safe, just as for a file that a person uploads.
+//! A text has one heading of the first level, its title, and one of the second level for each chapter. The model's own
+//! headings get the third level or a lower one. Outside code, `<` is escaped where it would open an HTML element. This
+//! avoids accidental HTML. It is not a sanitizer: code that renders the Markdown must still sanitize it, as with a file
+//! that a person uploads.
 
 use super::Outline;
 
 /// Longest stored chapter, in bytes. With its keys it must fit into an item of 400 kB.
 const CHAPTER_MAX: usize = 96 * 1024;
-/// Fewest words of a chapter. An answer that refuses, asks back or breaks off at once has fewer.
+/// Fewest words of a chapter. A refusal, a question or an answer that breaks off at once has fewer.
 const WORDS_MIN: usize = 40;
 /// Longest file name without its extension, in bytes.
 const NAME_MAX: usize = 200;
@@ -16,13 +17,13 @@ const NAME_MAX: usize = 200;
 /// Converts a line to the text of a heading.
 pub(super) fn heading(line: &str) -> String {
     let line = line.trim_start_matches(|c: char| c == '#' || c.is_whitespace()).trim_end();
-    // Hashes that close a heading are separated from it. The one of `C#` is not.
+    // Closing hashes come after a space. The hash of `C#` does not.
     let open = line.trim_end_matches('#');
     let closes = open.is_empty() || open.ends_with(char::is_whitespace);
     if closes { open.trim_end() } else { line }.to_owned()
 }
 
-/// Counts words. In scripts without spaces every character counts as one.
+/// Counts words. In scripts without spaces, every character counts as a word.
 pub(super) fn words(text: &str) -> usize {
     let of_run = |run: &str| {
         let unspaced = run.chars().filter(|c| is_unspaced(*c)).count();
@@ -41,7 +42,7 @@ fn is_unspaced(c: char) -> bool {
 /// Converts a model's answer to a chapter.
 ///
 /// # Errors
-/// Why it is not a chapter, for the log.
+/// Why the answer is not a chapter, for the log.
 pub(super) fn chapter(reply: &str) -> Result<String, &'static str> {
     let text = reply.replace("\r\n", "\n");
     let kept = |c: &char| *c == '\n' || *c == '\t' || !crate::text::is_unfit(*c);
@@ -63,7 +64,7 @@ fn unfenced(text: &str) -> &str {
     inner.and_then(|inner| inner.strip_suffix("\n```")).unwrap_or(text).trim()
 }
 
-/// Removes the chapter's own title, which models like to repeat.
+/// Removes the chapter's title from the start, where models like to repeat it.
 fn untitled(text: &str) -> &str {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     if level_of(first).is_some() { rest.trim_start() } else { text }
@@ -75,7 +76,7 @@ fn level_of(line: &str) -> Option<usize> {
     ((1..=6).contains(&level) && line[level..].starts_with(' ')).then_some(level)
 }
 
-/// Puts headings below the chapter's own, escapes HTML, and closes code that was left open.
+/// Lowers headings to the third level, escapes HTML, and closes a code fence that was left open.
 fn tidied(text: &str) -> String {
     let (mut lines, mut fence) = (Vec::new(), None);
     for line in text.lines() {
@@ -114,7 +115,7 @@ fn plain(line: &str) -> String {
     if !bare.is_empty() && bare.bytes().all(|b| b == b'-') {
         return "* * *".to_owned();
     }
-    // The other spelling of a code fence is escaped, because nobody needs it.
+    // Escape the other form of a code fence, which `tidied` does not track.
     if bare.starts_with("~~~") { format!("\\{bare}") } else { line }
 }
 
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heading_loses_the_hashes_around_it_and_keeps_its_own() {
+    fn a_heading_loses_markdown_hashes_and_keeps_its_own() {
         for (line, want) in
             [("## Why F#", "Why F#"), ("# Closed ##", "Closed"), ("###", ""), (" C# ", "C#"), ("# a #b", "a #b")]
         {
@@ -201,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn elements_are_written_out_but_in_code() {
+    fn html_is_escaped_outside_code() {
         assert_eq!(shown("a <script>x</script> <!-- b --> 1 < 2"), "a &lt;script>x&lt;/script> &lt;!-- b --> 1 < 2");
         assert_eq!(shown("a\n```rust\nVec<u8> # b\n```\nVec<u8>"), "a\n```rust\nVec<u8> # b\n```\nVec&lt;u8>");
         assert_eq!(shown("a\n~~~\n<b>"), "a\n\\~~~\n&lt;b>");
     }
 
     #[test]
-    fn code_that_is_left_open_ends_with_its_chapter() {
+    fn an_open_code_fence_is_closed_at_the_end_of_the_chapter() {
         let text = format!("{}\n\n````\nx\n```", with_words("a"));
         assert!(chapter(&text).unwrap().ends_with("\n````\nx\n```\n````"));
         assert_eq!(
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_short_or_too_long_is_no_chapter() {
+    fn too_short_and_too_long_answers_are_refused() {
         assert_eq!(chapter("I'm sorry, I cannot write that."), Err("the chapter has too few words"));
         assert_eq!(chapter(&"- ".repeat(100)), Err("the chapter has too few words"));
         assert_eq!(chapter(&"mot ".repeat(CHAPTER_MAX / 4 + 1)), Err("the chapter is too long"));
@@ -235,7 +236,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_model_writes_a_chapter_holds_no_heading_above_the_third_level(lines in proptest::collection::vec(
+        fn no_answer_leads_to_a_heading_above_the_third_level(lines in proptest::collection::vec(
             prop_oneof!["#{0,7} ?\\PC{0,9}", "[`~=-]{1,5}[a-z]{0,3}", "\\PC{0,20}", "[ \\t\\r#<]{0,5}[/!a-z]{0,3}"], 0..30))
         {
             let Ok(text) = chapter(&with_words(&lines.join("\n"))) else { return Ok(()) };

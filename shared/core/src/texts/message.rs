@@ -1,4 +1,4 @@
-//! The messages by which a text is written. Each stands for one call to the model.
+//! The queue messages of texts. Each leads to one step of a text, and so to at most one call to the model.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::events::{EventData, EventMessage, JobRequested};
 use crate::{Fault, JobId};
 
-/// Asks for the next step of a job's text. It names no chapter, because the draft says what is next. So a message that
-/// comes twice or late does no harm.
+/// Requests the next step of a job's text. It does not name the step, which follows from the draft. So a message that
+/// is delivered twice or late does no harm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextMessage {
     /// The job whose text is written.
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_and_a_message_of_ours_name_the_same_job() {
+    fn the_event_and_our_own_message_have_the_same_job() {
         let job = "job_01M7YREWKH7VM7Z3Z2KWSH2FTRann1";
         let ours = TextMessage::parse(&format!(r#"{{"job_id": "{job}"}}"#)).unwrap();
         let detail = json!({

@@ -1,9 +1,8 @@
-//! Texts that a language model writes: the prompts, how answers are read, and how a draft grows chapter by
+//! Texts that a language model writes: the prompts, the parsing of answers, and the draft that grows chapter by
 //! chapter.
 //!
-//! The outline comes first, then one chapter at a time. Each answer is stored in a [`Draft`], which is the draft,
-//! before anything else happens. So a worker may be killed at any time: the next one continues with the missing
-//! chapter.
+//! The outline comes first, then one chapter at a time. Each answer is stored in the [`Draft`] before anything else
+//! happens. So a worker may crash at any time, and the next one continues with the missing chapter.
 
 mod draft;
 mod form;

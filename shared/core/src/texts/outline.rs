@@ -7,8 +7,9 @@ use super::Form;
 use super::markdown::heading;
 use crate::text::cut;
 
-/// Longest title, and longest description of a chapter, in characters.
+/// Longest title of a text or a chapter, in characters.
 const TITLE_MAX: usize = 200;
+/// Longest description of a chapter, in characters.
 const ABOUT_MAX: usize = 400;
 
 /// The title and the chapters of a text.
@@ -25,16 +26,16 @@ pub struct Outline {
 pub struct Heading {
     /// Title of the chapter.
     pub title: String,
-    /// What it is about; empty if the model did not say.
+    /// What it is about; empty if the model gave no description.
     pub about: String,
 }
 
 impl Outline {
-    /// Parses an outline: one JSON object, possibly with other text or a code fence around it. The requested title is
-    /// preferred to the model's.
+    /// Parses an outline: one JSON object, possibly with other text or a code fence around it. The requested title
+    /// replaces the model's.
     ///
     /// # Errors
-    /// What is missing, for the log, without any text of the answer.
+    /// Why the answer is not an outline, for the log, without any text of the answer.
     pub fn parse(text: &str, form: Form, requested_title: Option<&str>) -> Result<Self, &'static str> {
         let object = text.find('{').zip(text.rfind('}')).and_then(|(from, to)| text.get(from..=to));
         let plan: Value =
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_read_with_talk_and_fences_around_it() {
+    fn an_outline_is_parsed_with_other_text_around_it() {
         let plan =
             r#"{"title": "Le phare", "chapters": [{"title": "La lampe", "about": "Ce qui brûle"}, "Le gardien"]}"#;
         let want = Outline {
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plan_is_told_apart() {
+    fn a_malformed_outline_has_its_own_error() {
         for (text, why) in [
             ("", "the outline is not a JSON object"),
             ("} {", "the outline is not a JSON object"),
@@ -130,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_a_model_says_a_plan_keeps_its_limits(json in any_json(), around in "\\PC{0,20}") {
+        fn every_parsed_outline_keeps_the_limits(json in any_json(), around in "\\PC{0,20}") {
             if let Ok(plan) = parse(&format!("{around}{json}{around}")) {
                 prop_assert!((2..=4).contains(&plan.chapters.len()));
                 let titles = plan.chapters.iter().map(|chapter| &chapter.title).chain([&plan.title]);

@@ -1,7 +1,7 @@
 //! The outcome of a call to the model: a text, or trouble.
 //!
-//! Source: OpenAI API reference, "Create chat completion" and "Error codes". Other servers with this API leave fields
-//! out.
+//! Source: OpenAI API reference, "Create chat completion" and "Error codes". Other servers with this API may leave
+//! fields out.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,9 +11,9 @@ use crate::Timestamp;
 use crate::gateway::{Answered, UpstreamOutcome};
 use crate::text::cut;
 
-/// Most bytes of an answer that are read: the longest chapter, escaped, with the fields around it.
+/// Most bytes of an answer that are read. The longest chapter fits, with JSON escapes and the other fields.
 pub const REPLY_MAX: usize = 512 * 1024;
-/// Characters of an error code of the server that go into the log.
+/// How much of a server's error code goes into the log, in characters.
 const WORD_MAX: usize = 64;
 
 /// Tokens used by calls, as the model counts them.
@@ -49,10 +49,10 @@ impl std::fmt::Debug for Reply {
     }
 }
 
-/// Reads the outcome of a call.
+/// Converts the outcome of a call to the model's text.
 ///
 /// # Errors
-/// The trouble in which the call ended.
+/// The trouble, if the call did not lead to a text.
 pub fn read_reply(outcome: UpstreamOutcome, now: Timestamp) -> Result<Reply, Trouble> {
     let answered = match outcome {
         UpstreamOutcome::Answered(answered) => answered,
@@ -90,7 +90,7 @@ fn content(content: &Value) -> Option<String> {
     content.as_str().map(str::to_owned).or(parts)
 }
 
-/// Removes the thoughts that some models write before their answer.
+/// Removes the reasoning that some models write before their answer.
 fn spoken(text: &str) -> &str {
     let text = text.trim();
     match text.strip_prefix("<think>") {
@@ -99,8 +99,8 @@ fn spoken(text: &str) -> &str {
     }
 }
 
-/// Classifies an answer other than 200. Of its body only codes go into the log, because the sentence may contain a part
-/// of the key or of the prompt.
+/// Classifies an answer other than 200. Only the codes of its body go into the log, because its message may contain a
+/// part of the API key or of the prompt.
 fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
     let status = answered.status;
     let words: Vec<String> = ["type", "code"]
@@ -110,7 +110,7 @@ fn refusal(answered: &Answered, body: &Value, now: Timestamp) -> Trouble {
         .collect();
     let says = |words_of: &[&str]| words.iter().any(|word| words_of.contains(&word.as_str()));
     let sort = match status {
-        // The account is out of credit, so waiting does not help.
+        // The account has no quota left, so waiting does not help.
         429 if says(&["insufficient_quota"]) => Sort::Misconfigured,
         429 => Sort::Busy,
         408 | 409 | 425 | 500.. => Sort::Down,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_with_what_it_cost() {
+    fn a_text_is_read_with_its_tokens() {
         let usage = json!({ "prompt_tokens": 12, "completion_tokens": 345 });
         let tokens = Tokens { prompt: 12, completion: 345 };
         for content in [
@@ -166,11 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_text_is_told_apart_and_counted() {
+    fn an_answer_without_a_text_is_classified_and_its_tokens_count() {
         let of = |message: Value, reason: &str| {
             let usage = json!({ "prompt_tokens": 7, "completion_tokens": 1 });
-            let told = said(&json!({ "choices": [{ "message": message, "finish_reason": reason }], "usage": usage }));
-            told.map_err(|trouble| (trouble.sort, trouble.tokens.prompt)).unwrap_err()
+            let reply = said(&json!({ "choices": [{ "message": message, "finish_reason": reason }], "usage": usage }));
+            reply.map_err(|trouble| (trouble.sort, trouble.tokens.prompt)).unwrap_err()
         };
         let text = json!({ "content": "Il pl" });
         assert_eq!(of(text.clone(), "length"), (Sort::Cut, 7));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_sorted_by_status_and_by_words_for_programs() {
+    fn a_refusal_is_classified_by_status_and_error_code() {
         for (status, word, want) in [
             (429, "rate_limit_exceeded", Sort::Busy),
             (429, "insufficient_quota", Sort::Misconfigured),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_a_model_asks_for_is_read_in_both_spellings() {
+    fn retry_after_is_read_in_both_forms() {
         let asked = |status, text: &str| {
             let trouble = read_reply(outcome(status, &[("Retry-After", text)], &json!({})), NOW).unwrap_err();
             trouble.retry_after.map(|wait| wait.as_secs())
@@ -223,7 +223,7 @@ mod tests {
         for (text, want) in [
             ("20", Some(20)),
             (" 0 ", Some(0)),
-            // The second of the example in RFC 9110, and half a minute later.
+            // `NOW` is the time of the example in RFC 9110. This is half a minute later.
             ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
             ("Fri, 31 Dec 1993 23:59:59 GMT", Some(0)),
@@ -238,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_a_text_or_trouble(status in 0_u16..1000, body in proptest::collection::vec(any::<u8>(), 0..200), header in "\\PC{0,40}") {
+        fn every_answer_is_a_text_or_trouble(status in 0_u16..1000, body in proptest::collection::vec(any::<u8>(), 0..200), header in "\\PC{0,40}") {
             let headers = vec![("retry-after".to_owned(), header)];
             let outcome = UpstreamOutcome::Answered(Answered { status, headers, body });
             if let Err(trouble) = read_reply(outcome, NOW) {

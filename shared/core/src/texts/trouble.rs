@@ -1,4 +1,4 @@
-//! Trouble with the model: how often it is asked again, after which wait, and what the person is told in the end.
+//! Trouble with the model: how often a call is retried, after which wait, and which failure the job has in the end.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use crate::jobs::Failure;
 /// Why a call did not lead to a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
-    /// The sort of trouble.
+    /// The kind of trouble.
     pub sort: Sort,
     /// How long the model asked us to wait.
     pub retry_after: Option<Duration>,
-    /// The cause for the log, without anything of prompt or answer.
+    /// The cause, for the log. It contains nothing of the prompt or the answer.
     pub cause: String,
-    /// Tokens that the call used all the same.
+    /// Tokens that the failed call used.
     pub tokens: Tokens,
 }
 
-/// The sorts of trouble.
+/// The kinds of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// The model has too many requests (429).
@@ -33,20 +33,24 @@ pub enum Sort {
     Refused,
     /// The prompt is too long for it.
     TooLong,
-    /// It refuses our calls: address, name, key or account are wrong.
+    /// It refuses our calls: its address, its name, the API key or the account is wrong.
     Misconfigured,
 }
 
-/// Tries of a step whose workers were all killed: one fewer than a message is received.
+/// Most tries of a step whose workers all crashed: one fewer than a message is received before it goes to the
+/// dead-letter queue.
 const KILLED: u32 = 4;
-/// Waits in seconds before the second try and the later ones, by how long the trouble usually lasts.
+/// Waits in seconds before the second try and later ones, for trouble that ends by itself within minutes.
 const LONG: [u64; 5] = [15, 60, 180, 420, 900];
+/// Such waits for trouble that another try of the same request may avoid.
 const SHORT: [u64; 3] = [2, 15, 30];
+/// Such waits for trouble that an operator must repair.
 const BY_HAND: [u64; 4] = [60, 300, 600, 900];
-/// Tries up to which a short wait that the model asks for is accepted.
+/// Up to this many tries, a short wait that the model asks for is accepted.
 const BELIEVED: u32 = 2;
-/// Shortest and longest wait that a model may ask for.
+/// Shortest wait that a model can ask for.
 const LEAST: Duration = Duration::from_secs(1);
+/// Longest wait that a model can ask for.
 const MOST: Duration = Duration::from_hours(1);
 
 impl Sort {
@@ -72,18 +76,18 @@ impl Sort {
         Self::ALL.into_iter().find(|sort| sort.name() == name)
     }
 
-    /// Returns the waits in seconds before further tries. There is one more try than there are waits.
+    /// Returns the waits in seconds before the second try and later ones. There is one more try than waits.
     const fn waits(self) -> &'static [u64] {
         match self {
             Self::Busy | Self::Down => &LONG,
             Self::Unusable | Self::Cut => &SHORT,
-            // A second try of the same prompt may succeed. A third would not.
+            // A second try may succeed. A third hardly ever does.
             Self::Refused | Self::TooLong => SHORT.split_at(1).0,
             Self::Misconfigured => &BY_HAND,
         }
     }
 
-    /// Returns the job's failure, for the person whose text is given up because of this.
+    /// Returns the failure of a job that is given up because of this trouble.
     fn failure(self) -> Failure {
         let (code, message) = match self {
             Self::Busy | Self::Down => {
@@ -105,8 +109,8 @@ impl Sort {
     }
 }
 
-/// Returns the job's failure if a step is not tried again, or `None` if it is. `tries` were made, and the last one
-/// ended in `last` or was killed.
+/// Returns the job's failure if a step has no tries left after `tries`. `last` is the trouble with which the last try
+/// ended; `None` if its worker crashed.
 pub(super) fn spent(tries: u32, last: Option<Sort>) -> Option<Failure> {
     let most = last.map_or(KILLED, |sort| u32::try_from(sort.waits().len()).unwrap_or(0) + 1);
     let broke_off = || Failure {
@@ -117,14 +121,14 @@ pub(super) fn spent(tries: u32, last: Option<Sort>) -> Option<Failure> {
 }
 
 impl Trouble {
-    /// Creates a trouble that used no tokens and asks for no wait.
+    /// Creates a trouble without used tokens and without a requested wait.
     pub fn new(sort: Sort, cause: impl Into<String>) -> Self {
         Self { sort, retry_after: None, cause: cause.into(), tokens: Tokens::default() }
     }
 
-    /// Returns how long to wait after this many tries: as long as the model asks for, at most an hour, or longer each
-    /// time. From the third try on a short requested wait is extended, because otherwise all tries would be used up
-    /// within seconds.
+    /// Returns how long to wait after this many tries. It is the wait that the model asks for, at most an hour, or else
+    /// one that grows with each try. After the second try, a shorter requested wait is extended to that one. Otherwise
+    /// all tries could be used up within seconds.
     pub fn wait(&self, tries: u32) -> Duration {
         let waits = self.sort.waits();
         let at = usize::try_from(tries.saturating_sub(1)).unwrap_or(0).min(waits.len() - 1);
@@ -133,7 +137,7 @@ impl Trouble {
         self.retry_after.map_or(own, |asked| asked.clamp(LEAST, MOST).max(least))
     }
 
-    /// Returns the job's failure if there is no further try.
+    /// Returns the job's failure for the case that no try is left.
     pub fn failure(&self) -> Failure {
         self.sort.failure()
     }
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sort_is_tried_a_bounded_number_of_times_and_then_said_in_a_sentence() {
+    fn every_kind_of_trouble_has_a_bounded_number_of_tries_and_a_failure() {
         for sort in Sort::ALL {
             assert_eq!(Sort::from_name(sort.name()), Some(sort));
             let most = (1..10).find(|tries| spent(*tries, Some(sort)).is_some()).unwrap();
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_left_alone_as_long_as_it_asks_within_an_hour() {
+    fn a_requested_wait_is_kept_up_to_an_hour() {
         let asked =
             |seconds| Trouble { retry_after: Some(Duration::from_secs(seconds)), ..Trouble::new(Sort::Busy, "") };
         let waits = [0, 7, 86_400].map(|seconds| asked(seconds).wait(1).as_secs());

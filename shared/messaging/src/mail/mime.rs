@@ -9,8 +9,7 @@ use mail_builder::headers::url::URL;
 
 /// Writes a mail as MIME, with its text and its HTML.
 ///
-/// A mail with a topic tells mail programs how to unsubscribe, so that they can show a button of their own. Source: RFC
-/// 8058.
+/// A mail with a topic has headers with which mail programs can unsubscribe by a button of their own. Source: RFC 8058.
 pub(super) fn write(sender: &Sender, mail: &Mail) -> Result<Vec<u8>, Fault> {
     let from = Address::new_address(sender.name.as_deref(), sender.address.as_str());
     let mut message = MessageBuilder::new()

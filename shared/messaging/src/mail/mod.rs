@@ -1,7 +1,7 @@
 //! Mail: templates in two languages, their common layout, and sending through SES.
 //!
 //! A template is a file in `templates/`, with the values it needs and its text in every language. Mails contain no
-//! secrets and no signed URLs, except the token of an invitation, which is what that mail is for.
+//! secrets and no signed URLs, except for the token in the mail of an invitation.
 
 mod mime;
 mod ses;
@@ -10,8 +10,9 @@ pub mod templates;
 mod theme;
 mod unsubscribe;
 
+pub use consigne_core::Application;
 pub use ses::Mailer;
-pub use template::{Application, MailContent, MailTemplate, Quoted};
+pub use template::{MailContent, MailTemplate, Quoted};
 pub use theme::{MailTheme, Reader};
 pub use unsubscribe::unsubscribe_page;
 

@@ -46,17 +46,16 @@ impl SendMail for Mailer {
             .configuration_set_name(&self.configuration_set)
             .raw_message(message.map_err(Fault::internal)?);
         match self.client.send(send).await {
-            Ok(taken) => Ok(Handover::Accepted(taken.message_id)),
-            Err(error) => not_taken(error),
+            Ok(accepted) => Ok(Handover::Accepted(accepted.message_id)),
+            Err(error) => classify_failure(error),
         }
     }
 }
 
-/// Classifies a failed call. A refusal because of SES itself or the sender may go away. A refusal because of the mail
-/// will not.
+/// Classifies a failed call. A refusal because of SES or the sender is temporary. A refusal because of the mail is final.
 ///
 /// Source: Amazon SES API reference, "`SendRawEmail`" and "Common errors".
-fn not_taken<E>(error: SdkError<E>) -> Result<Handover, Fault>
+fn classify_failure<E>(error: SdkError<E>) -> Result<Handover, Fault>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -81,8 +80,8 @@ where
 
 /// Replaces addresses in a sentence of SES, because it goes into the log.
 fn without_addresses(sentence: &str) -> String {
-    let template = sentence.split_whitespace();
-    template.map(|word| if word.contains('@') { "<address>" } else { word }).collect::<Vec<_>>().join(" ")
+    let words = sentence.split_whitespace();
+    words.map(|word| if word.contains('@') { "<address>" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns whether no connection was opened, so that nothing can have been accepted.
@@ -113,7 +112,7 @@ mod tests {
     }
 
     fn word(error: SdkError<SendRawEmailError>) -> String {
-        match not_taken(error) {
+        match classify_failure(error) {
             Ok(Handover::Accepted(_)) => unreachable!("an error is no acceptance"),
             Ok(Handover::Refused(why)) => format!("refused for good: {why}"),
             Ok(Handover::NotNow(fault)) => format!("another time: {}", fault.source().unwrap()),
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_whether_the_mail_was_taken_and_whether_it_ever_will_be() {
+    fn failures_are_classified_as_refused_not_now_or_unknown() {
         for (status, code, message, want) in [
             (
                 400,
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_answer_the_mail_may_have_been_taken_unless_nobody_was_there() {
+    async fn without_an_answer_the_outcome_is_unknown_unless_no_connection_was_opened() {
         let terms = Terms {
             roots: Roots::Amazon,
             connect: Duration::from_secs(1),

@@ -1,12 +1,11 @@
-//! The parts of templates: texts of other people made harmless, formatted values in two languages, and links into the
-//! application.
+//! The parts of templates: other people's texts made harmless, and values formatted in two languages.
 
 use std::fmt;
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 use consigne_core::text::fitness;
-use consigne_core::{OrgId, Timestamp};
+use consigne_core::{Application, Timestamp};
 
 /// Characters shown of a name that somebody else has chosen.
 const NAME_MAX: usize = 80;
@@ -76,27 +75,27 @@ pub(super) struct Button {
 
 impl MailContent {
     /// Starts a mail with its subject.
-    pub fn about(subject: impl AsRef<str>) -> Self {
+    pub fn with_subject(subject: impl AsRef<str>) -> Self {
         Self { subject: one_line(subject.as_ref(), SUBJECT_MAX), paragraphs: Vec::new(), button: None }
     }
 
     /// Adds a paragraph of plain text.
     #[must_use]
-    pub fn says(mut self, paragraph: impl Into<String>) -> Self {
+    pub fn paragraph(mut self, paragraph: impl Into<String>) -> Self {
         self.paragraphs.push(paragraph.into());
         self
     }
 
     /// Adds a paragraph, if there is one.
     #[must_use]
-    pub fn may_say(mut self, paragraph: Option<String>) -> Self {
+    pub fn optional_paragraph(mut self, paragraph: Option<String>) -> Self {
         self.paragraphs.extend(paragraph);
         self
     }
 
     /// Adds the button at the end of the mail.
     #[must_use]
-    pub fn leads_to(self, label: &'static str, url: String) -> Self {
+    pub fn button(self, label: &'static str, url: String) -> Self {
         Self { button: Some(Button { label, url }), ..self }
     }
 }
@@ -111,54 +110,6 @@ pub trait MailTemplate: Send + Sync {
 
     /// Writes the mail's content.
     fn content(&self, language: Language, application: &Application) -> MailContent;
-}
-
-/// The application in which people use the product, by its URL. Only this type knows the URLs of its pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Application(String);
-
-impl Application {
-    /// Creates it from its URL.
-    pub fn at(url: &str) -> Self {
-        Self(url.trim_end_matches('/').to_owned())
-    }
-
-    /// Returns the URL of a job.
-    pub fn job(&self, id: &str) -> String {
-        format!("{}/jobs/{}", self.0, plain(id))
-    }
-
-    /// Returns the URL of a person's files.
-    pub fn files(&self) -> String {
-        format!("{}/files", self.0)
-    }
-
-    /// Returns the URL of an organisation's keys.
-    pub fn keys(&self, org: OrgId) -> String {
-        format!("{}/orgs/{org}/keys", self.0)
-    }
-
-    /// Returns the URL of an organisation's credits.
-    pub fn wallet(&self, org: OrgId) -> String {
-        format!("{}/orgs/{org}/wallet", self.0)
-    }
-
-    /// Returns the URL of an organisation's endpoints.
-    pub fn endpoints(&self, org: OrgId) -> String {
-        format!("{}/orgs/{org}/endpoints", self.0)
-    }
-
-    /// Returns the URL at which an invitation is accepted.
-    pub fn invitation(&self, token: &str) -> String {
-        // The parts of a token are separated by full stops, which have no meaning in a query.
-        let parts: Vec<String> = token.split('.').map(plain).collect();
-        format!("{}/invitations/accept?token={}", self.0, parts.join("."))
-    }
-}
-
-/// Removes characters that would have a meaning in a URL. Ids and tokens have none.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_~".contains(*c)).collect()
 }
 
 /// Formats a number with thousands separators.
@@ -251,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_wrote_is_one_short_visible_line() {
+    fn quoted_text_becomes_one_short_visible_line() {
         let cut = format!("{}…", "é".repeat(79));
         for (wrote, shown) in [
             ("Acme", "Acme"),
@@ -288,14 +239,5 @@ mod tests {
         assert_eq!((day(English, first), day(French, first)), ("1 August 2026".into(), "1er août 2026".into()));
         let last = Timestamp::parse("2026-12-31T23:59:59Z").unwrap();
         assert_eq!((day(English, last), day(French, last)), ("31 December 2026".into(), "31 décembre 2026".into()));
-    }
-
-    #[test]
-    fn links_lead_into_the_application_and_a_token_adds_nothing_to_them() {
-        let application = Application::at("https://app.example.com/");
-        assert_eq!(application.files(), "https://app.example.com/files");
-        assert_eq!(application.invitation("a.B-_9"), "https://app.example.com/invitations/accept?token=a.B-_9");
-        assert_eq!(application.job("job_01/../x?y"), "https://app.example.com/jobs/job_01xy");
-        assert_eq!(application.invitation("a\r\n&b=\"c"), "https://app.example.com/invitations/accept?token=abc");
     }
 }

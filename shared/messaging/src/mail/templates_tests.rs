@@ -4,10 +4,10 @@ use consigne_core::files::Kind;
 use consigne_core::mail::{Address, Mail, Sender};
 use consigne_core::orgs::OrgRole;
 use consigne_core::profiles::Language;
-use consigne_core::{OrgId, Timestamp};
+use consigne_core::{Application, OrgId, Timestamp};
 
-use super::templates::{self, By, Oddity, Quota};
-use super::{Application, MailTemplate, MailTheme, Quoted, Reader, mime};
+use super::templates::{self, AnomalyFacts, By, Quota};
+use super::{MailTemplate, MailTheme, Quoted, Reader, mime};
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_257_000);
 
@@ -20,7 +20,7 @@ fn write(template: &dyn MailTemplate, name: &str, language: Language) -> Mail {
 }
 
 #[test]
-fn every_letter_reads_well_in_every_language_and_form() {
+fn every_template_is_written_in_every_language_as_its_snapshot() {
     for template in templates::samples() {
         for language in Language::ALL {
             let mail = write(&*template, "Ann", language);
@@ -34,7 +34,7 @@ fn every_letter_reads_well_in_every_language_and_form() {
 }
 
 #[test]
-fn names_of_letters_are_unlike_and_what_must_be_read_cannot_be_unsubscribed_from() {
+fn template_names_are_unique_and_mandatory_mails_have_no_unsubscribe_link() {
     let samples = templates::samples();
     let mut names: Vec<&str> = samples.iter().map(|template| template.name()).collect();
     let always: Vec<&str> =
@@ -72,8 +72,8 @@ fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
         Box::new(templates::Anomaly {
             org,
             org_name: name(),
-            oddity: Oddity::Countries { key_name: name(), countries: 11 },
-            stopped: true,
+            facts: AnomalyFacts::Countries { key_name: name(), countries: 11 },
+            suspended: true,
         }),
         Box::new(templates::EndpointDisabled { org, org_name: name(), host: name(), gone: false }),
         Box::new(templates::Invitation {
@@ -97,7 +97,7 @@ fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
 }
 
 #[test]
-fn no_name_breaks_out_of_its_place() {
+fn hostile_names_change_neither_headers_nor_html() {
     let long = "é".repeat(300);
     let names = [
         "Eve\r\nBcc: everyone@example.com\r\n\r\n<h1>Pay here</h1>",
@@ -111,7 +111,7 @@ fn no_name_breaks_out_of_its_place() {
     let sender = Sender::parse("Consigne <no-reply@consigne.example>").unwrap();
     for name in names {
         let templates = templates_naming(name);
-        assert_eq!(templates.len(), templates::samples().len(), "a letter is missing from this test");
+        assert_eq!(templates.len(), templates::samples().len(), "a template is missing from this test");
         for template in templates {
             for language in Language::ALL {
                 let (mail, what) = (write(&*template, name, language), format!("{} naming {name:?}", template.name()));
@@ -147,7 +147,7 @@ fn headers_are_ours(message: &[u8], mail: &Mail, what: &str) {
 }
 
 #[test]
-fn a_message_tells_mail_programs_how_to_unsubscribe_and_answering_machines_to_be_quiet() {
+fn headers_offer_to_unsubscribe_and_ask_for_no_automatic_reply() {
     let sender = Sender::parse("Été <no-reply@consigne.example>").unwrap();
     let template = templates::samples().into_iter().find(|template| template.name() == "job-completed").unwrap();
     let mail = write(&*template, "Ann", Language::French);

@@ -3,9 +3,9 @@
 use askama::Template;
 use consigne_core::mail::{Address, Mail, Topic};
 use consigne_core::profiles::Language;
-use consigne_core::{Fault, Timestamp};
+use consigne_core::{Application, Fault, Timestamp};
 
-use super::template::{Application, MailContent, MailTemplate, Quoted};
+use super::template::{MailContent, MailTemplate, Quoted};
 
 /// What all mails of an installation have in common.
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ impl MailTheme {
     /// Writes a mail for a recipient.
     ///
     /// # Errors
-    /// `INTERNAL`, which does not happen with the compiled layout. A test writes every template.
+    /// `INTERNAL` if the layout cannot be rendered. The layout is compiled in and a test writes every template, so this does
+    /// not happen.
     pub fn write(&self, template: &dyn MailTemplate, reader: Reader, now: Timestamp) -> Result<Mail, Fault> {
         let content = template.content(reader.language, &self.application);
         let (phrases, greeting) = (Phrases::of(reader.language), greeting(&reader));

@@ -1,4 +1,4 @@
-//! The page to which links to unsubscribe lead.
+//! The page that unsubscribe links open.
 
 use askama::Template;
 use consigne_core::Fault;
@@ -17,7 +17,7 @@ struct Page {
 /// Writes the page: with the button that unsubscribes, or with the confirmation if `done`.
 ///
 /// # Errors
-/// `INTERNAL`, which does not happen with the compiled page.
+/// `INTERNAL` if the page cannot be rendered. It is compiled in, so this does not happen.
 pub fn unsubscribe_page(language: Language, topic: Topic, done: bool) -> Result<String, Fault> {
     let about = match (language, topic) {
         (Language::English, Topic::Jobs) => "what was generated for you",

@@ -1,5 +1,5 @@
-//! Answers: JSON in the API's two formats, HTML pages that mails link to, and relayed answers of services behind the
-//! gateway.
+//! Answers: JSON in the API's two formats, the HTML pages that mails link to, and the answers of services that the
+//! gateway relays.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -131,8 +131,8 @@ impl Answer {
     }
 }
 
-/// Creates the answer to an error, in the one format of errors. An `INTERNAL` has no details. An `UNAVAILABLE` may name
-/// in `details` what does not answer, because details are written for callers.
+/// Creates the answer to an error. All errors have this format. An `INTERNAL` shows no details. An `UNAVAILABLE` does,
+/// because details are written for callers: they may name the part that does not answer.
 pub fn fault_answer(fault: &Fault, request_id: &str, now: Timestamp) -> Answer {
     let mut error = json!({ "code": fault.code.as_str(), "message": fault.message });
     if !fault.details.is_empty() && fault.code != Code::Internal {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_told_apart_from_data_and_fetches_nothing() {
+    fn a_page_is_html_and_loads_nothing() {
         let page = Answer::html(200, "<!DOCTYPE html>".to_owned()).into_response("r");
         let header = |name: &str| page.headers[name].to_str().unwrap();
         assert_eq!(header("content-type"), "text/html; charset=utf-8");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_relayed_arrives_byte_for_byte_with_what_every_answer_has() {
+    fn a_relayed_answer_keeps_its_bytes_and_gets_the_common_headers() {
         let theirs =
             [("content-type", "application/pdf"), ("link", "<a>"), ("link", "<b>"), ("bad name", "x"), ("x", "é")];
         let theirs = theirs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();

@@ -1,6 +1,6 @@
-//! A CDN in front of the API, and when its headers are believed.
+//! Reads the caller's address and country from the headers of a CDN in front of the API.
 //!
-//! Behind a CDN every request comes from the CDN's address, and the CDN adds headers with the caller's own address and
+//! Behind a CDN every request comes from the CDN's address, and the CDN adds headers with the caller's address and
 //! country. Anybody can send such headers to the API's original address, so they count only together with a secret that
 //! the CDN alone knows. The setting contains the secret's SHA-256, which needs no protection and no call at start.
 
@@ -134,16 +134,16 @@ mod tests {
 
     #[test]
     fn address_and_country_count_only_beside_the_secret() {
-        let said = [("cloudfront-viewer-address", "198.51.100.7:4653"), ("cloudfront-viewer-country", "fr")];
+        let sent = [("cloudfront-viewer-address", "198.51.100.7:4653"), ("cloudfront-viewer-country", "fr")];
         let believed = (Some("198.51.100.7".to_owned()), Some("FR".to_owned()));
-        let with = |secret| [said.as_slice(), &[("x-consigne-edge", secret)]].concat();
+        let with = |secret| [sent.as_slice(), &[("x-consigne-edge", secret)]].concat();
         let cdn = cdn("cloudfront-viewer-address");
         assert_eq!(caller(&cdn, &with("edge-secret")), believed);
         assert_eq!(caller(&cdn, &with("older-secret")), believed);
         for wrong in ["", "edge-secre", "edge-secret ", "EDGE-SECRET", HASH] {
             assert_eq!(caller(&cdn, &with(wrong)), (None, None), "{wrong:?}");
         }
-        assert_eq!(caller(&cdn, &said), (None, None));
+        assert_eq!(caller(&cdn, &sent), (None, None));
         assert_eq!(caller(&Cdn::default(), &with("edge-secret")), (None, None), "no CDN is known");
     }
 
@@ -163,7 +163,11 @@ mod tests {
             assert_eq!(caller(&cdn(header), &headers).0.as_deref(), want, "{header}: {value}");
         }
         let secret_alone = [("x-consigne-edge", "edge-secret")];
-        assert_eq!(caller(&cdn("cf-connecting-ip"), &secret_alone).0.as_deref(), Some("unknown"), "the header lacks");
+        assert_eq!(
+            caller(&cdn("cf-connecting-ip"), &secret_alone).0.as_deref(),
+            Some("unknown"),
+            "the header is missing"
+        );
         let no_address = Cdn::new(HASH, None, None).unwrap();
         assert_eq!(caller(&no_address, &secret_alone).0, None, "no header is known");
     }

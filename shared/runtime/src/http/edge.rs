@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use consigne_core::Fault;
@@ -13,6 +14,7 @@ use super::{Answer, Cdn, Operation, Request, fault_answer};
 use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
+use crate::run::{WireHandler, handler};
 use crate::start::Start;
 use crate::wire::{Named, Wire};
 
@@ -29,11 +31,18 @@ pub trait HttpFunction: Named {
 pub fn run<F: HttpFunction + Wire<AwsAdapters>>() -> ExitCode {
     let wire = |start: &Start| {
         let cdn = Cdn::from_environment(start.environment())?;
-        Ok(F::wire(start)?.map(|function| (cdn, function)))
+        Ok(F::wire(start)?.map(|function| {
+            handler((cdn, function), |behind: Arc<(Cdn, F)>, event, deadline| async move {
+                Ok(respond_behind(&behind.0, &behind.1, event, deadline).await)
+            })
+        }))
     };
-    crate::run::run(F::NAME, wire, |(cdn, function): &(Cdn, F), event, deadline| {
-        Box::pin(async move { Ok(respond_behind(cdn, function, event, deadline).await) })
-    })
+    serve(F::NAME, Box::new(wire))
+}
+
+/// Receives requests. Not generic, so that it is compiled once.
+fn serve(name: &'static str, wire: WireHandler<ApiGatewayV2httpRequest, ApiGatewayV2httpResponse>) -> ExitCode {
+    crate::run::run(name, wire)
 }
 
 /// Answers one event: the whole path of a request, without Lambda and CDN around it.

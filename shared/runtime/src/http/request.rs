@@ -134,7 +134,7 @@ impl Request {
         self.origin_of(Actor::User(actor.clone()))
     }
 
-    /// Returns the same for an actor other than a person.
+    /// Like [`Self::origin`], for an actor that is not a person.
     pub fn origin_of(&self, actor: Actor) -> Origin {
         let user_agent = self.header("user-agent").map(|agent| agent.chars().take(AGENT_MAX).collect());
         Origin { actor, ip: self.source_ip.clone(), user_agent }
@@ -154,7 +154,7 @@ impl Request {
     /// Authenticates the person who is calling.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED`, `TOKEN_EXPIRED` and others of the session token.
+    /// Those of [`SessionVerifier::user`].
     pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
         let user = users.user(self.credentials(), self.now).await?;
         self.log.field("user.id", &user.id);
@@ -165,19 +165,23 @@ impl Request {
     /// route.
     ///
     /// # Errors
-    /// Those of [`Self::user`]; `NOT_FOUND` for somebody who is not a member; `ROLE_REQUIRED`.
+    /// Those of [`Self::user`]. `NOT_FOUND` if the caller is not a member. `ROLE_REQUIRED` if their role does not allow
+    /// the route.
     pub async fn member(
         &self,
         users: &SessionVerifier,
         orgs: &impl GetMember,
         route: Route,
     ) -> Result<(User, OrgId), Fault> {
-        let (user, member) = self.place(users, orgs, route).await?;
+        let (user, member) = self.membership(users, orgs, route).await?;
         Ok((user, member.org))
     }
 
-    /// The same, for routes that need the caller's membership too.
-    pub async fn place(
+    /// Like [`Self::member`], for routes that need the caller's whole membership.
+    ///
+    /// # Errors
+    /// Those of [`Self::member`].
+    pub async fn membership(
         &self,
         users: &SessionVerifier,
         orgs: &impl GetMember,
@@ -190,19 +194,20 @@ impl Request {
         Ok((user, member))
     }
 
-    /// Returns the record of a webhook, whose id [`Self::signed`] returned.
+    /// Builds the record of a received webhook. `id` is the one that [`Self::signed`] returned.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body with malformed base64.
+    /// `BODY_TOO_LARGE` above [`BODY_MAX`], and `INVALID_REQUEST` for a body with malformed base64.
     pub fn received(&self, source: Source, id: WebhookId, result: impl Into<String>) -> Result<Received, Fault> {
         let fingerprint = URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?));
         Ok(Received { source, id, fingerprint, result: result.into(), now: self.now })
     }
 
-    /// Verifies a webhook's signature, from its headers and its unchanged body.
+    /// Verifies a webhook's signature, from its headers and its unchanged body. Returns the webhook's id.
     ///
     /// # Errors
-    /// `INVALID_SIGNATURE`; `BODY_TOO_LARGE`; `INVALID_REQUEST` for a body with malformed base64.
+    /// `INVALID_SIGNATURE` if the webhook is not signed by the expected sender, `BODY_TOO_LARGE` above [`BODY_MAX`], and
+    /// `INVALID_REQUEST` for a body with malformed base64.
     pub async fn signed(&self, secrets: &Refreshed<WebhookSecrets>) -> Result<WebhookId, Fault> {
         let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
         match &verified {
@@ -212,7 +217,7 @@ impl Request {
         verified
     }
 
-    /// Verifies the signature of a webhook of Stripe, which has a format of its own.
+    /// Verifies the signature of a webhook from Stripe, which has its own format.
     ///
     /// # Errors
     /// Those of [`Self::signed`].
@@ -224,10 +229,10 @@ impl Request {
         verified
     }
 
-    /// Returns a hash of the unchanged body, which tells whether a repeated request is the same.
+    /// Returns a hash of the unchanged body, to recognise a repeated request.
     ///
     /// # Errors
-    /// `BODY_TOO_LARGE`, and `INVALID_REQUEST` for a body with malformed base64.
+    /// `BODY_TOO_LARGE` above [`BODY_MAX`], and `INVALID_REQUEST` for a body with malformed base64.
     pub fn fingerprint(&self) -> Result<String, Fault> {
         Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(self.bytes()?)))
     }
@@ -287,7 +292,7 @@ impl Request {
         let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
         let (first, more) = (values.next(), values.next());
         if more.is_some() {
-            return Err(Fault::field(name, format!("{name} is given twice")));
+            return Err(Fault::field(name, format!("{name} must be given only once")));
         }
         Ok(first.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()))
     }
@@ -295,12 +300,16 @@ impl Request {
     /// Parses the body as JSON.
     ///
     /// # Errors
-    /// `UNSUPPORTED_MEDIA_TYPE`, `BODY_TOO_LARGE`, and `INVALID_REQUEST` with the position of malformed JSON or the
-    /// name of a field that is missing, unknown or of the wrong type.
+    /// `UNSUPPORTED_MEDIA_TYPE` if `Content-Type` is not `application/json`. `BODY_TOO_LARGE` above [`BODY_MAX`].
+    /// `INVALID_REQUEST` with the position of malformed JSON, or with the name of a field that is missing, unknown or of
+    /// the wrong type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
         let essence = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().split(';').next().unwrap_or_default();
         if !essence.trim().eq_ignore_ascii_case("application/json") {
-            return Err(Fault::new(Code::UnsupportedMediaType, "The body must be sent as application/json"));
+            return Err(Fault::new(
+                Code::UnsupportedMediaType,
+                "body must be sent with Content-Type: application/json",
+            ));
         }
         let bytes = self.bytes()?;
         let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -317,11 +326,11 @@ impl Request {
         whole.map_err(|error| syntax_fault(&error))?;
         match read {
             Err(error) if object => Err(shape_fault(&error)),
-            _ => Err(Fault::new(Code::InvalidRequest, "The body must be a JSON object")),
+            _ => Err(Fault::new(Code::InvalidRequest, "body must be a JSON object")),
         }
     }
 
-    /// Reads `Idempotency-Key`, if there is one, and binds it to the request.
+    /// Reads `Idempotency-Key`, if there is one, and binds it to the request, as [`Self::bind_key`] does.
     ///
     /// # Errors
     /// `INVALID_REQUEST` if it is empty, longer than 255 characters or not plain ASCII.
@@ -335,7 +344,8 @@ impl Request {
         self.bind_key(key, request).map(Some)
     }
 
-    /// Binds an idempotency key to the request, by a hash of its route, its path and `request`.
+    /// Binds an idempotency key to the request by a hash of its route, its path and `request`. So the same key with another
+    /// request is recognised and refused.
     pub fn bind_key(&self, key: &str, request: &impl Serialize) -> Result<IdempotencyKey, Fault> {
         let json = serde_json::to_vec(request).map_err(Fault::internal)?;
         let mut hash = Sha256::new();
@@ -351,7 +361,7 @@ impl Request {
 
 fn syntax_fault(error: &serde_json::Error) -> Fault {
     let (line, column) = (error.line(), error.column());
-    Fault::new(Code::InvalidRequest, format!("The body is not JSON: line {line}, column {column}"))
+    Fault::new(Code::InvalidRequest, format!("body is not valid JSON at line {line}, column {column}"))
         .detail("line", line)
         .detail("column", column)
 }
@@ -370,7 +380,7 @@ fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
         }
     }
     if path == "." {
-        return Fault::new(Code::InvalidRequest, format!("The body has the wrong shape: {sentence}"));
+        return Fault::new(Code::InvalidRequest, format!("body has the wrong shape: {sentence}"));
     }
     Fault::field(&path, format!("{path}: {sentence}"))
 }

@@ -57,9 +57,9 @@ fn the_field_at_fault_is_named() {
 }
 
 #[test]
-fn malformed_json_is_placed() {
+fn malformed_json_is_reported_with_its_position() {
     let (code, details, message) = parse("{\n  \"size\": ,\n}").unwrap_err();
-    assert_eq!((code, message.as_str()), (Code::InvalidRequest, "The body is not JSON: line 2, column 11"));
+    assert_eq!((code, message.as_str()), (Code::InvalidRequest, "body is not valid JSON at line 2, column 11"));
     assert_eq!(details, json!({"line": 2, "column": 11}));
     for bad in ["", "{", r#"{"filename": "a", "size": 1} x"#, r#"{"filename": "\ud800", "size": 1}"#] {
         assert_eq!(parse(bad).unwrap_err().0, Code::InvalidRequest, "{bad}");
@@ -101,7 +101,7 @@ fn query_parameters_are_decoded_once_and_may_not_repeat() {
 }
 
 #[test]
-fn an_idempotency_key_stands_for_one_request() {
+fn an_idempotency_key_is_bound_to_one_request() {
     let with = |key: &str| request(&json!({"idempotency-key": key}), "", "");
     let one = with("k").idempotency_key(&json!({"size": 1})).unwrap().unwrap();
     assert_eq!(with("k").idempotency_key(&json!({"size": 1})).unwrap(), Some(one.clone()));
@@ -122,7 +122,7 @@ fn cookies_come_from_their_own_list_or_from_the_header() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_signed_over_its_body_as_it_came() {
+async fn a_webhook_is_verified_over_its_unchanged_body() {
     let secrets = WebhookSecrets::parse(r#"{"current": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"#).unwrap();
     let (known, id) = (Refreshed::fixed(secrets.clone()), WebhookId::parse("msg_1").unwrap());
     let sign = |body: &[u8]| -> Value {
@@ -137,7 +137,7 @@ async fn a_webhook_is_signed_over_its_body_as_it_came() {
     let respaced = request(&sign(body.as_bytes()), "", "{\"size\":1,\"name\":\"\u{e9}\"}");
     assert_eq!(respaced.signed(&known).await.unwrap_err().code, Code::InvalidSignature);
     let why = &respaced.log.take("x", respaced.now)["webhook.refused"];
-    assert_eq!(*why, "no signature is by a secret known here");
+    assert_eq!(*why, "no signature was made with a known secret");
 
     let large = "x".repeat(BODY_MAX + 1);
     let large = request(&sign(large.as_bytes()), "", &large);

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 /// Generates the schema of one type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
-/// A query parameter of a route, or the parameter in which its path ends.
+/// A query or path parameter of a route.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     /// Name of the parameter.
@@ -30,7 +30,7 @@ pub enum AuthScheme {
     Sender,
     /// Stripe, whose signatures have a format of their own.
     Stripe,
-    /// The holder of an API key. A service behind the gateway takes the body and answers.
+    /// The holder of an API key, who calls a service behind the gateway. Body and answer are the service's own.
     Key,
 }
 
@@ -124,8 +124,8 @@ impl Operation {
     /// Makes it a paged list.
     #[must_use]
     pub fn paged(self) -> Self {
-        self.parameter("limit", "Entries a page, 1 to 1000; 100 when absent", false)
-            .parameter("cursor", "next_cursor of the previous page", false)
+        self.parameter("limit", "Entries per page, 1 to 1000; 100 when absent", false)
+            .parameter("cursor", "`next_cursor` of the previous page", false)
             .refuses(&[Code::InvalidCursor])
     }
 

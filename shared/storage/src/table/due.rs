@@ -1,4 +1,4 @@
-//! Due items: one sparse index over everything that `sweep` and `account-close` must finish.
+//! Due items: one sparse index over everything that `sweep` and `account-close` have to finish.
 
 use std::collections::VecDeque;
 
@@ -25,7 +25,12 @@ pub(crate) const SHARDS: u8 = 4;
 
 /// Returns the shard of an item, from the last character of its ULID, which is random.
 pub(crate) fn shard(id: &str) -> String {
-    format!("DUE#{}", shard_of(id))
+    shard_name(shard_of(id))
+}
+
+/// Returns the name of a shard in the index.
+pub(crate) fn shard_name(shard: u8) -> String {
+    format!("DUE#{shard}")
 }
 
 /// Returns the number of an id's shard, from 0 to `SHARDS - 1`.
@@ -33,11 +38,11 @@ pub(crate) fn shard_of(id: &str) -> u8 {
     id.as_bytes().last().map_or(0, |byte| byte % SHARDS)
 }
 
-/// How far a walk over everything due has come in each shard.
+/// The position of a walk over everything that is due: one part for each shard.
 #[derive(Debug, Default)]
 pub struct DueWalk([Stretch; SHARDS as usize]);
 
-/// One shard's part of a walk.
+/// The position of a walk in one shard.
 #[derive(Debug, Default)]
 struct Stretch {
     /// Items read and not yet returned, the longest overdue first.
@@ -69,17 +74,17 @@ impl FindDue for Table {
 }
 
 impl Table {
-    /// Starts a query for what was due by `now` in a shard, the longest overdue first.
+    /// Builds the query of what is due by `now` in a shard, the longest overdue first.
     pub(crate) fn due_query(&self, shard: u8, now: Timestamp) -> QueryInputBuilder {
         QueryInput::builder()
             .table_name(&self.name)
             .index_name("due")
             .key_condition_expression("due_shard = :shard AND due_at <= :now")
-            .expression_attribute_values(":shard", text(format!("DUE#{shard}")))
+            .expression_attribute_values(":shard", text(shard_name(shard)))
             .expression_attribute_values(":now", number(now.as_millis()))
     }
 
-    /// Reads a shard's next page. Leaves out closings, which are for `account-close`.
+    /// Reads a shard's next page. Leaves out closings, which `account-close` finishes.
     async fn read_due(&self, shard: u8, now: Timestamp, limit: u32, stretch: &mut Stretch) -> Result<(), Fault> {
         let query = self
             .due_query(shard, now)
@@ -104,6 +109,6 @@ fn due(item: &Item) -> Due {
         Some(hold_item::SK) => hold_item::read(item).map(|hold| Due::Hold(Box::new(hold))),
         _ => file_item::read(item).map(|file| Due::File(Box::new(file))),
     };
-    // One unreadable item must not keep `sweep` from all others.
+    // One unreadable item must not keep `sweep` from the others.
     due.unwrap_or_else(|_| Due::Unreadable(reader.optional_text("pk").unwrap_or_default().to_owned()))
 }

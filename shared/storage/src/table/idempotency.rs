@@ -1,4 +1,4 @@
-//! Idempotency records: what a request with an idempotency key led to, kept for as long as its owner may retry.
+//! Idempotency records: the result of a request with an idempotency key, kept for as long as the owner can retry.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine as _;
@@ -12,8 +12,8 @@ use crate::table::Table;
 use crate::table::item::{Item, Reader, key, text, user_pk};
 use crate::table::transact::{Failed, Outcome, failed_at};
 
-/// Returns the key of a request's record. The idempotency key itself is stored as its hash: new API keys may be derived
-/// from it.
+/// Returns the primary key of a request's record. The idempotency key is stored only as a hash, because a new API key
+/// may be derived from it.
 fn record_key(request: &IdempotentRequest) -> Item {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&request.key.key));
     let of_owner = match &request.owner {
@@ -23,7 +23,7 @@ fn record_key(request: &IdempotentRequest) -> Item {
     key(of_owner, format!("IDEM#{}#{hash}", request.operation))
 }
 
-/// Reads a record, and compares its fingerprint with that of the request at hand.
+/// Returns the outcome of a request whose record exists: `Replayed`, or `KeyReused` if the fingerprints differ.
 fn replay(fingerprint: &str, record: &Item) -> Result<WriteOutcome, Fault> {
     let reader = Reader(record);
     if reader.text("fingerprint")? != fingerprint {
@@ -32,9 +32,9 @@ fn replay(fingerprint: &str, record: &Item) -> Result<WriteOutcome, Fault> {
     Ok(WriteOutcome::Replayed(reader.text("result")?.to_owned()))
 }
 
-/// An idempotency record, to be written in the transaction that carries its request out.
+/// An idempotency record to write in the transaction of its request.
 pub(crate) struct IdempotencyRecord<'a> {
-    /// The write. Its condition: there is no such record yet.
+    /// The write, on condition that there is no such record yet.
     pub(crate) write: TransactWriteItem,
     /// Fingerprint of the request.
     pub(crate) fingerprint: &'a str,
@@ -42,14 +42,14 @@ pub(crate) struct IdempotencyRecord<'a> {
 
 /// The outcome of a transaction that may include an idempotency record.
 pub(crate) enum TransactionOutcome {
-    /// It was committed now or by an earlier request, or its key was used with a different request.
+    /// It was committed now or by an earlier try, or its idempotency key was used with a different request.
     Written(WriteOutcome),
-    /// It was refused: these conditions failed. The record's own condition is not among them.
+    /// These conditions failed. The condition of the idempotency record is not among them.
     Refused(Vec<Failed>),
 }
 
 impl Table {
-    /// Sends a transaction, with the record of an idempotent request as its last write.
+    /// Sends a transaction. If the request has an idempotency key, its record is the last write.
     pub(crate) async fn transact_once(
         &self,
         writes: Vec<TransactWriteItem>,
@@ -62,7 +62,7 @@ impl Table {
         self.transact_with(writes, request.map(record).transpose()?).await
     }
 
-    /// Sends a transaction with a record as its last write, if there is one.
+    /// Sends a transaction with `record` as its last write, if there is one.
     pub(crate) async fn transact_with(
         &self,
         mut writes: Vec<TransactWriteItem>,

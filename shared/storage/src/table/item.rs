@@ -44,8 +44,8 @@ pub(crate) fn add(item: &mut Item, name: &str, value: Option<AttributeValue>) {
     }
 }
 
-/// Builds the update that increments an attribute of a counter item, on condition that it is below `most`. The item
-/// expires at `forgotten`.
+/// Builds the update that increments the attribute `counts` of a counter item, on condition that it is below `most`.
+/// The item expires at `forgotten`.
 pub(crate) fn count_one(counter: Item, counts: &str, most: u32, forgotten: Timestamp) -> UpdateBuilder {
     Update::builder()
         .set_key(Some(counter))
@@ -63,7 +63,7 @@ pub(crate) struct Reader<'a>(pub(super) &'a Item);
 
 impl<'a> Reader<'a> {
     pub(crate) fn text(&self, name: &str) -> Result<&'a str, Fault> {
-        self.optional_text(name).ok_or_else(|| odd(name))
+        self.optional_text(name).ok_or_else(|| malformed(name))
     }
 
     pub(crate) fn optional_text(&self, name: &str) -> Option<&'a str> {
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, Fault> {
-        self.optional_number(name).ok_or_else(|| odd(name))
+        self.optional_number(name).ok_or_else(|| malformed(name))
     }
 
     pub(crate) fn optional_number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a set of texts.
     pub(crate) fn texts(&self, name: &str) -> Result<&'a [String], Fault> {
-        self.0.get(name).and_then(|value| value.as_ss().ok()).map(Vec::as_slice).ok_or_else(|| odd(name))
+        self.0.get(name).and_then(|value| value.as_ss().ok()).map(Vec::as_slice).ok_or_else(|| malformed(name))
     }
 
     /// Returns the attributes whose names begin with `prefix`, without the prefix.
@@ -106,16 +106,16 @@ impl<'a> Reader<'a> {
         name: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Fault> {
-        self.optional_text(name).map(|text| parse(text).ok_or_else(|| odd(name))).transpose()
+        self.optional_text(name).map(|text| parse(text).ok_or_else(|| malformed(name))).transpose()
     }
 
     /// Reads a text and parses it.
     pub(crate) fn parsed<T>(&self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Fault> {
-        parse(self.text(name)?).ok_or_else(|| odd(name))
+        parse(self.text(name)?).ok_or_else(|| malformed(name))
     }
 }
 
-/// Returns the fault of an item that this code cannot have written. The value stays out of the log.
-pub(crate) fn odd(name: &str) -> Fault {
+/// Returns the fault for a missing or malformed attribute. It does not contain the value, because faults are logged.
+pub(crate) fn malformed(name: &str) -> Fault {
     Fault::internal(format!("attribute {name} is missing or malformed"))
 }

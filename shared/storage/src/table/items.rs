@@ -1,6 +1,6 @@
-//! The table's items, one function per kind, for tools that answer in DynamoDB's place or ask it directly.
+//! The table's items, with one function for each kind, for test tools that stand in for DynamoDB or call it directly.
 //!
-//! Functions go through [`crate::Table`] and do not need this, so it is behind the feature `items`.
+//! Lambda functions use [`crate::Table`] and do not need this module, so it is behind the feature `items`.
 
 use consigne_core::credits::{Checkout, Hold, Wallet};
 use consigne_core::deliveries::Delivery;

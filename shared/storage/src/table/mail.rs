@@ -1,4 +1,4 @@
-//! Mails: claimed, sent, remembered; suppressed mailboxes, and people who have unsubscribed.
+//! Mails: their claims and ends, suppressed mailboxes, and unsubscribed topics.
 
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
@@ -13,9 +13,11 @@ use crate::table::Table;
 use crate::table::item::{Item, Reader, add, key, number, text, user_pk};
 use crate::table::transact::{Outcome, failed_at};
 
-/// States of a mail.
+/// State of a mail that a worker has claimed.
 const CLAIMED: &str = "claimed";
+/// State of a mail that was sent.
 const SENT: &str = "sent";
+/// State of a mail that the mail service has refused for good.
 const REFUSED: &str = "refused";
 
 fn mail_key(mail: &MailId) -> Item {
@@ -31,9 +33,9 @@ fn unsubscribed_key(user: &UserId, topic: Topic) -> Item {
 }
 
 /// The result of one try to claim a mail.
-enum Tried {
-    /// The final answer to the claim.
-    Over(Claimed),
+enum ClaimTry {
+    /// The outcome of the claim.
+    Decided(Claimed),
     /// The mail was claimed before. This is its item.
     Existing(Item),
 }
@@ -41,8 +43,8 @@ enum Tried {
 impl ClaimMail for Table {
     async fn claim_mail(&self, ask: &MailClaim) -> Result<Claimed, Fault> {
         let existing = match self.try_claim(ask, None).await? {
-            Tried::Over(claimed) => return Ok(claimed),
-            Tried::Existing(item) => item,
+            ClaimTry::Decided(claimed) => return Ok(claimed),
+            ClaimTry::Existing(item) => item,
         };
         let reader = Reader(&existing);
         if reader.text("mail_state")? != CLAIMED {
@@ -52,38 +54,39 @@ impl ClaimMail for Table {
         if ask.now.since(since) < LEASE {
             return Ok(Claimed::InHand);
         }
-        // If several workers find the claim abandoned, the condition on its time lets one of them take it over.
+        // The claim is abandoned. If several workers find it, the condition on its time lets only one of them take it
+        // over.
         match self.try_claim(ask, Some(since)).await? {
-            Tried::Over(claimed) => Ok(claimed),
-            Tried::Existing(_) => Ok(Claimed::InHand),
+            ClaimTry::Decided(claimed) => Ok(claimed),
+            ClaimTry::Existing(_) => Ok(Claimed::InHand),
         }
     }
 }
 
 impl Table {
-    /// Claims a mail that nobody has claimed yet, or with `left_behind` the one whose claim was made at exactly that
-    /// time.
-    async fn try_claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<Tried, Fault> {
-        let mut writes = vec![self.claim(ask, left_behind)?, self.must_not_exist(mailbox_key(&ask.mailbox))?];
+    /// Claims a mail. Without `abandoned`, it must not be claimed yet. With it, its claim must have been made at
+    /// exactly that time.
+    async fn try_claim(&self, ask: &MailClaim, abandoned: Option<Timestamp>) -> Result<ClaimTry, Fault> {
+        let mut writes = vec![self.claim(ask, abandoned)?, self.must_not_exist(mailbox_key(&ask.mailbox))?];
         if let Some((user, topic)) = &ask.wanted_by {
             writes.push(self.must_not_exist(unsubscribed_key(user, *topic))?);
         }
         let Outcome::Refused(failed) = self.transact(writes).await? else {
             let (mail, at) = (ask.mail.clone(), ask.now);
-            return Ok(Tried::Over(Claimed::Ours(Claim { mail, at, again: left_behind.is_some() })));
+            return Ok(ClaimTry::Decided(Claimed::Ours(Claim { mail, at, again: abandoned.is_some() })));
         };
         if let Some(existing) = failed_at(&failed, 0).filter(|item| !item.is_empty()) {
-            return Ok(Tried::Existing(existing.clone()));
+            return Ok(ClaimTry::Existing(existing.clone()));
         }
-        Ok(Tried::Over(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
+        Ok(ClaimTry::Decided(match (failed_at(&failed, 1), failed_at(&failed, 2)) {
             (Some(_), _) => Claimed::Suppressed,
             (None, Some(_)) => Claimed::Unsubscribed,
-            // Nothing is in the way any more: the abandoned claim was released a moment ago.
+            // No condition on suppression failed: the abandoned claim was released a moment ago.
             (None, None) => Claimed::InHand,
         }))
     }
 
-    fn claim(&self, ask: &MailClaim, left_behind: Option<Timestamp>) -> Result<TransactWriteItem, Fault> {
+    fn claim(&self, ask: &MailClaim, abandoned: Option<Timestamp>) -> Result<TransactWriteItem, Fault> {
         let mut item = mail_key(&ask.mail);
         item.insert("mail_state".to_owned(), text(CLAIMED));
         item.insert("claimed_at".to_owned(), number(ask.now.as_millis()));
@@ -92,7 +95,7 @@ impl Table {
             .table_name(&self.name)
             .set_item(Some(item))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = match left_behind {
+        let put = match abandoned {
             None => put.condition_expression("attribute_not_exists(pk)"),
             Some(since) => put
                 .condition_expression("mail_state = :claimed AND claimed_at = :since")
@@ -117,7 +120,7 @@ impl ReleaseMail for Table {
             .expression_attribute_values(":at", number(claim.at.as_millis()));
         match self.client.send(delete).await {
             Ok(_) => Ok(()),
-            // The claim is gone, or belongs to another worker by now.
+            // The claim was released before, or another worker has taken it over.
             Err(error)
                 if matches!(error.as_service_error(), Some(DeleteItemError::ConditionalCheckFailedException(_))) =>
             {
@@ -134,7 +137,7 @@ impl MarkMail for Table {
             MailEnd::Sent => (SENT, None),
             MailEnd::Refused(why) => (REFUSED, Some(why)),
         };
-        // Without a condition on the claim: a mail that was sent is sent, whoever has the claim by now.
+        // There is no condition on the claim: the mail was sent, even if another worker has taken the claim over.
         let mut update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(mail_key(&claim.mail)))
@@ -155,19 +158,19 @@ impl SuppressMailbox for Table {
     async fn suppress_mailbox(&self, mailbox: &Mailbox, why: Suppression, now: Timestamp) -> Result<(), Fault> {
         let mut item = mailbox_key(mailbox);
         item.insert("reason".to_owned(), text(why.name()));
-        self.put_lasting(item, now).await
+        self.put_flag(item, now).await
     }
 }
 
 impl Unsubscribe for Table {
     async fn unsubscribe(&self, user: &UserId, topic: Topic, now: Timestamp) -> Result<(), Fault> {
-        self.put_lasting(unsubscribed_key(user, topic), now).await
+        self.put_flag(unsubscribed_key(user, topic), now).await
     }
 }
 
 impl Table {
-    /// Writes an item whose existence is its meaning. A second write changes its time.
-    async fn put_lasting(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
+    /// Writes an item that has only a time: its existence is the information. A second write replaces the time.
+    async fn put_flag(&self, mut item: Item, now: Timestamp) -> Result<(), Fault> {
         add(&mut item, "since", Some(number(now.as_millis())));
         let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
         self.client.send(put).await.map(drop).map_err(Fault::unavailable)

@@ -1,4 +1,4 @@
-//! Maintenance: walks through keys, deletes old counters, and expires lots.
+//! Maintenance: walking through keys, deleting old counters, and expiring lots.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -13,12 +13,12 @@ use crate::table::credits::wallet_item;
 use crate::table::credits::wallets::in_time;
 use crate::table::keys::key_item;
 
-/// Attributes removed by one update. An expression takes at most 4 KB.
+/// Number of attributes that one update removes. An expression has at most 4 KB.
 const REMOVED_AT_ONCE: usize = 100;
 
 impl WalkKeys for Table {
     async fn walk_keys(&self, org: OrgId, page: &PageAsk) -> Result<Listed<ApiKey>, Fault> {
-        self.portion(None, self.keys_of(org), page, key_item::read).await
+        self.page_without_total(None, self.keys_of(org), page, key_item::read).await
     }
 }
 
@@ -47,7 +47,7 @@ impl Table {
             let Err(error) = self.client.send(update).await else { return Ok(()) };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(()),
-                // A charge was under way, which counts in another period of the same key.
+                // A charge of the same key was under way.
                 Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
@@ -57,16 +57,16 @@ impl Table {
 
 impl ExpireLots for Table {
     async fn expire_lots(&self, id: &WalletId, now: Timestamp) -> Result<bool, Fault> {
-        let mut settled = false;
+        let mut expired = false;
         loop {
-            let Some(item) = self.get(wallet_item::wallet_key(id)).await? else { return Ok(settled) };
+            let Some(item) = self.get(wallet_item::wallet_key(id)).await? else { return Ok(expired) };
             let wallet = wallet_item::read(&item)?;
             if !wallet.is_stale(now) {
-                return Ok(settled);
+                return Ok(expired);
             }
             self.write_expiry(&wallet, now).await?;
-            settled = true;
-            // If a hold ended in between, nothing was written. So the wallet is read again.
+            expired = true;
+            // Nothing was written if a hold ended in between. So read the wallet again.
             in_time()?;
         }
     }

@@ -1,4 +1,4 @@
-//! The table, on DynamoDB: one table, one item per fact, and every key begins with its tenant.
+//! The DynamoDB table. All kinds of items are in one table. A tenant's items have the tenant in their key.
 //!
 //! | item | `pk` | `sk` |
 //! |---|---|---|
@@ -19,48 +19,48 @@
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
 //! | migration: keys of one owner, migrated on one day | `ORG#<org>` | `MIGRATION#<user>#<day>` |
-//! | checkout session, as it was offered | `ORG#<org>` | `CHECKOUT#<session>` |
+//! | checkout session with its offer | `ORG#<org>` | `CHECKOUT#<session>` |
 //! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
 //! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
-//! | anomaly that raises no second alarm for a while | `ORG#<org>` | `ANOMALY#<key>#<kind>`, `ANOMALY#-#<kind>` |
+//! | anomaly whose alarm silences others of its kind | `ORG#<org>` | `ANOMALY#<key>#<kind>`, `ANOMALY#-#<kind>` |
 //! | endpoint | `ORG#<org>` | `ENDPOINT#<endpoint>` |
 //! | count of endpoints | `ORG#<org>` | `ENDPOINTS` |
 //! | redeliveries counted in an hour | `ORG#<org>` | `REDELIVERIES#<hour>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
-//! | pointer to an endpoint somebody has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |
+//! | pointer to an endpoint that a person has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
-//! | closed account with something left to end | `USER#<user>` | `CLOSING` |
+//! | closed account whose data is still to be deleted | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
-//! | topic a person has unsubscribed from | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
+//! | topic from which a person has unsubscribed | `USER#<user>` | `UNSUBSCRIBED#<topic>` |
 //! | delivery | `DELIVERY#<org>#<delivery>` | `DELIVERY` |
-//! | how fast a destination is called | `PACE#<destination>` | `PACE` |
+//! | pace of a destination | `PACE#<destination>` | `PACE` |
 //! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
 //! | suppressed mailbox | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
 //! | activity of a key or an organisation in ten minutes | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
-//! | pointer of a text known by its hash only | `SHA#<hash>` | `SHA` |
+//! | pointer of a text that is known only by its hash | `SHA#<hash>` | `SHA` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |
 //! | hold | `HOLD#<org>#<tail>` | `HOLD` |
 //! | payment | `PAYMENT#<payment>` | `PAYMENT` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
 //!
-//! | index | keys | holds |
+//! | index | keys | contains |
 //! |---|---|---|
-//! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files their owner may see, newest first |
+//! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files that their owner sees, newest first |
 //! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
 //! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's memberships |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi1` | `ENDPOINT#<endpoint>#DELIVERIES`, `<delivery>` | an endpoint's deliveries |
 //! | `gsi1` | `MIGRATIONS`, `<due at>#<org>#<user>#<day>` | open migrations; ended ones are under `MIGRATIONS#ENDED` |
-//! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | READY files of one kind, newest first |
+//! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | ready files of one kind, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
 //! | `gsi2` | `ENDPOINT#<endpoint>#<status>`, `<delivery>` | an endpoint's deliveries of one status |
 //! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation |
-//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key has none under a newer pepper; version 0: by hash only |
-//! | `due` | `DUE#<shard>`, time | what `sweep` must finish unless somebody else does |
+//! | `gsi2` | `PEPPER#<version>`, `<org>#<key>#<generation>` | pointers whose key has none under a newer pepper; version 0: hashes |
+//! | `due` | `DUE#<shard>`, time | everything that `sweep` or `account-close` has to finish |
 //!
-//! All three are sparse: an item leaves an index when it no longer belongs there.
+//! All indexes are sparse: an item without the index keys is not in the index.
 
 mod audit;
 mod credits;
@@ -139,15 +139,15 @@ impl Probe for Table {
     }
 }
 
-/// What this execution environment last saw: when each user's rate window was opened, each wallet's expiry epoch, and
-/// the activity marks already written. It decides which of several conditions is tried first, and which marks need not
-/// be written again.
+/// What this execution environment last saw, by key: users' rate windows, wallets' expiry epochs, or activity marks
+/// that were written. A hint decides which condition of a write is tried first, or that a mark need not be written
+/// again.
 ///
-/// A wrong hint costs one more call. It never makes an answer wrong.
+/// A wrong hint costs one more call. It never leads to a wrong answer.
 #[derive(Debug)]
 struct Hints<K, V>(Mutex<HashMap<K, V>>);
 
-/// Most hints kept. When they are reached, all are forgotten.
+/// Most hints of a kind. When there are that many, all are deleted.
 const HINTS_MAX: usize = 1_000;
 
 impl<K, V> Default for Hints<K, V> {

@@ -1,4 +1,5 @@
-//! The outbox: events are written in the transaction of the change they announce, and stay until the bus has them.
+//! The outbox. An event is written in the transaction of the change that it announces, and deleted once it is
+//! published.
 
 use consigne_core::events::{Event, OUTBOX_MARGIN, OutboxEntry};
 use consigne_core::ports::ClearOutbox;
@@ -44,10 +45,10 @@ impl ClearOutbox for Table {
     }
 }
 
-/// Reads an entry from a stream record's `NewImage`, in DynamoDB's JSON form.
+/// Reads an entry from the `NewImage` of a stream record, which is in DynamoDB's JSON.
 ///
 /// # Errors
-/// `INTERNAL` if the image is not an outbox entry that this code can have written.
+/// `INTERNAL` if the image is not a well-formed outbox entry.
 pub fn outbox_entry_of_image(image: &serde_json::Value) -> Result<OutboxEntry, Fault> {
     let attributes = image.as_object().into_iter().flatten().filter_map(|(name, value)| {
         let text_of = |kind| value.get(kind).and_then(serde_json::Value::as_str);

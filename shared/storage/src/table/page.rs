@@ -1,4 +1,4 @@
-//! Lists: each page reads one entry more than wanted, to know whether there is another page.
+//! Pages of lists. Each reads one entry more than wanted, to know whether there is another page.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use consigne_core::ports::{Listed, PageAsk};
 use crate::table::Table;
 use crate::table::item::{Item, text};
 
-/// Most queries for one page.
-const LOOKS: u32 = 20;
+/// Most queries for one page, if a filter leaves out entries.
+const QUERIES_MAX: u32 = 20;
 
 impl Table {
     /// Builds a query of one partition, of the table or of one of its indexes.
@@ -22,16 +22,16 @@ impl Table {
             .set_index_name(index.map(str::to_owned))
             .expression_attribute_names("#pk", format!("{}pk", index.unwrap_or_default()))
             .expression_attribute_values(":pk", text(pk));
-        // An index always lags a little. Only the table itself can be read consistently.
+        // DynamoDB has consistent reads of the table, but not of its global indexes.
         if index.is_none() { query.consistent_read(true) } else { query }
     }
 
-    /// Reads a query to its end, page by page.
+    /// Returns all pages of a query, one after the other.
     pub(crate) fn pages(&self, query: QueryInputBuilder) -> Pages<'_> {
         Pages { table: self, query, over: false }
     }
 
-    /// Reads all items of a query that is known to find few.
+    /// Reads all items of a query. Only for queries that find few.
     pub(crate) async fn all(&self, query: QueryInputBuilder) -> Result<Vec<Item>, Fault> {
         let (mut pages, mut items) = (self.pages(query), Vec::new());
         while let Some(page) = pages.next().await? {
@@ -40,8 +40,7 @@ impl Table {
         Ok(items)
     }
 
-    /// Counts the entries of a query, once for a whole list. Returns `None` if they are more than one query can read,
-    /// which is one megabyte.
+    /// Counts the entries of a query. Returns `None` if there are more than one query reads, which is one megabyte.
     async fn count_entries(&self, query: QueryInputBuilder) -> Result<Option<u64>, Fault> {
         let count = self.client.send(query.select(Select::Count)).await.map_err(Fault::unavailable)?;
         Ok(if count.last_evaluated_key.is_none() { u64::try_from(count.count).ok() } else { None })
@@ -55,29 +54,30 @@ impl Table {
         ask: &PageAsk,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<Listed<T>, Fault> {
-        let place = ask.after.as_deref().map(Place::open).transpose()?;
-        let (entries, more) =
-            self.entries(index, &query, ask.limit, place.as_ref().map(|place| place.start.clone()), read).await?;
-        let total = match &place {
-            Some(place) => place.total,
+        let position = ask.after.as_deref().map(ListPosition::parse).transpose()?;
+        let (entries, more) = self
+            .entries(index, &query, ask.limit, position.as_ref().map(|position| position.start.clone()), read)
+            .await?;
+        let total = match &position {
+            Some(position) => position.total,
             None if more.is_none() => Some(entries.len() as u64),
             None => self.count_entries(query).await?,
         };
-        let next = more.map(|start| Place { start, total }.seal());
+        let next = more.map(|start| ListPosition { start, total }.encode());
         Ok(Listed { items: entries, next, total })
     }
 
     /// Reads a page of a query, without the total number of its entries.
-    pub(crate) async fn portion<T>(
+    pub(crate) async fn page_without_total<T>(
         &self,
         index: Option<&str>,
         query: QueryInputBuilder,
         ask: &PageAsk,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<Listed<T>, Fault> {
-        let start = ask.after.as_deref().map(Place::open).transpose()?.map(|place| place.start);
+        let start = ask.after.as_deref().map(ListPosition::parse).transpose()?.map(|position| position.start);
         let (items, more) = self.entries(index, &query, ask.limit, start, read).await?;
-        Ok(Listed { items, next: more.map(|start| Place { start, total: None }.seal()), total: None })
+        Ok(Listed { items, next: more.map(|start| ListPosition { start, total: None }.encode()), total: None })
     }
 
     /// Reads the entries of one page. Returns them with the key after which the next page starts, if there is one.
@@ -92,7 +92,7 @@ impl Table {
         let wanted = limit as usize;
         let mut entries: Vec<T> = Vec::new();
         let mut last: Option<Item> = None;
-        for _ in 0..LOOKS {
+        for _ in 0..QUERIES_MAX {
             let limit = i32::try_from(wanted + 1).unwrap_or(i32::MAX);
             let query = query.clone().limit(limit).set_exclusive_start_key(start);
             let page = self.client.send(query).await.map_err(Fault::unavailable)?;
@@ -108,12 +108,12 @@ impl Table {
                 return Ok((entries, None));
             }
         }
-        // A filter that lets little through makes the page short, and the list continues all the same.
+        // The filter has left out most entries: the page is short, and the list continues.
         Ok((entries, start))
     }
 }
 
-/// The pages of a query, to its end.
+/// All pages of a query.
 pub(crate) struct Pages<'a> {
     table: &'a Table,
     query: QueryInputBuilder,
@@ -133,7 +133,7 @@ impl Pages<'_> {
     }
 }
 
-/// Returns the key of an item after which a query of the table or of an index continues. It has exactly these
+/// Returns the key of an item after which a query of the table or of an index continues. It has only the key
 /// attributes, because DynamoDB refuses others.
 ///
 /// Source: API reference, `Query`, `ExclusiveStartKey`.
@@ -143,25 +143,25 @@ fn position(index: Option<&str>, item: &Item) -> Item {
     names.filter_map(|name| item.get(&name).cloned().map(|value| (name, value))).collect()
 }
 
-/// Where a page starts, and the total that was counted with the first page.
-struct Place {
+/// The position after which a page starts, and the total that was counted with the first page.
+struct ListPosition {
     start: Item,
     total: Option<u64>,
 }
 
-impl Place {
-    /// Encodes the place as text. The handler seals it before a caller sees it.
-    fn seal(&self) -> String {
+impl ListPosition {
+    /// Encodes the position as text. Handlers make a sealed cursor of it before a caller sees it.
+    fn encode(&self) -> String {
         let texts = self.start.iter().filter_map(|(name, value)| Some((name, value.as_s().ok()?)));
         serde_json::json!({ "start": texts.collect::<BTreeMap<_, _>>(), "total": self.total }).to_string()
     }
 
-    fn open(text: &str) -> Result<Self, Fault> {
-        let place: serde_json::Value = serde_json::from_str(text).map_err(|_| Fault::invalid_cursor())?;
-        let start = place["start"].as_object().ok_or_else(Fault::invalid_cursor)?;
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let position: serde_json::Value = serde_json::from_str(text).map_err(|_| Fault::invalid_cursor())?;
+        let start = position["start"].as_object().ok_or_else(Fault::invalid_cursor)?;
         let texts =
             start.iter().filter_map(|(name, value)| Some((name.clone(), crate::table::item::text(value.as_str()?))));
-        Ok(Self { start: texts.collect(), total: place["total"].as_u64() })
+        Ok(Self { start: texts.collect(), total: position["total"].as_u64() })
     }
 }
 
@@ -184,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn a_place_reads_back_with_its_total() {
+    fn a_position_reads_back_with_its_total() {
         let start = Item::from([("pk".to_owned(), text("ORG#1")), ("sk".to_owned(), text("KEY#é"))]);
         for total in [Some(7), None] {
-            let place = Place { start: start.clone(), total };
-            let again = Place::open(&place.seal()).unwrap();
-            assert_eq!((again.start, again.total), (place.start, total));
+            let position = ListPosition { start: start.clone(), total };
+            let parsed = ListPosition::parse(&position.encode()).unwrap();
+            assert_eq!((parsed.start, parsed.total), (position.start, total));
         }
-        assert!(Place::open("elsewhere").is_err());
+        assert!(ListPosition::parse("elsewhere").is_err());
     }
 }

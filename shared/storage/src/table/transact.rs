@@ -1,4 +1,5 @@
-//! Sends transactions, retries them while they only conflict with others, and tells which condition refused them.
+//! Transactions: building their writes, sending them, and retrying them while they conflict with others. Also reads and
+//! deletions of single items.
 
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemInput;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
@@ -17,7 +18,7 @@ use consigne_core::{Fault, Timestamp};
 use crate::table::Table;
 use crate::table::item::{Item, number};
 
-/// Most keys that one `BatchGetItem` takes.
+/// Most keys in one `BatchGetItem`.
 const BATCH: usize = 100;
 
 /// The outcome of a transaction.
@@ -30,9 +31,9 @@ pub(crate) enum Outcome {
 
 /// A condition that failed, with its item.
 pub(crate) struct Failed {
-    /// Place of the write in the transaction.
+    /// Index of the write in the transaction.
     pub(crate) at: usize,
-    /// The item that failed the condition, as it is now. Empty if it does not exist.
+    /// The item that failed the condition, with its current attributes. Empty if it does not exist.
     pub(crate) item: Item,
 }
 
@@ -47,10 +48,11 @@ impl Table {
         self.transact_decided_by(None, writes).await
     }
 
-    /// Sends a transaction whose conditions fail only if something has changed since it was read.
+    /// Sends a transaction whose conditions fail only if something has changed since it was read. A failed condition is
+    /// `Conflict`.
     ///
     /// # Errors
-    /// As [`Self::transact`].
+    /// Those of [`Self::transact`].
     pub(crate) async fn commit(&self, writes: Vec<TransactWriteItem>) -> Result<CommitOutcome, Fault> {
         Ok(match self.transact(writes).await? {
             Outcome::Committed => CommitOutcome::Committed,
@@ -58,9 +60,12 @@ impl Table {
         })
     }
 
-    /// The same, for a transaction in which the condition at `place` outranks all others. While another transaction is
-    /// changing that item, it may be this very request, still under way, so no refusal is final and the transaction is
-    /// retried.
+    /// Sends a transaction in which the condition of the write at `place` comes before all others: it recognises an
+    /// earlier try of the request. While another transaction holds the item at `place`, that may be the earlier try.
+    /// Then failed conditions are not final, and the transaction is retried.
+    ///
+    /// # Errors
+    /// Those of [`Self::transact`].
     pub(crate) async fn transact_decided_by(
         &self,
         place: Option<usize>,
@@ -74,21 +79,21 @@ impl Table {
             let Err(error) = self.client.send(transaction).await else { return Ok(Outcome::Committed) };
             let reasons = match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                    // The cancelled transaction has ended, so the next try is a new one with its own token.
+                    // The cancelled transaction has ended. The next try is a new transaction with its own token.
                     token = request_token()?;
                     canceled.cancellation_reasons()
                 }
-                // An earlier try of this very transaction is still under way. The same token will tell its outcome.
+                // An earlier try of this transaction is still under way. A try with the same token returns its outcome.
                 Some(TransactWriteItemsError::TransactionInProgressException(_)) => &[],
                 _ => return Err(Fault::unavailable(error)),
             };
             let failed = failed_conditions(reasons);
-            let open = place.and_then(|place| reasons.get(place)).is_some_and(is_passing_trouble);
-            if !failed.is_empty() && !open {
+            let undecided = place.and_then(|place| reasons.get(place)).is_some_and(is_retryable);
+            if !failed.is_empty() && !undecided {
                 return Ok(Outcome::Refused(failed));
             }
             let known = |reason: &CancellationReason| {
-                matches!(reason.code(), None | Some("None" | "ConditionalCheckFailed")) || is_passing_trouble(reason)
+                matches!(reason.code(), None | Some("None" | "ConditionalCheckFailed")) || is_retryable(reason)
             };
             if !reasons.iter().all(known) {
                 return Err(Fault::internal(error));
@@ -101,7 +106,7 @@ impl Table {
 }
 
 impl Table {
-    /// Returns the write of an item that may exist already.
+    /// Returns the write of an item that may already exist.
     pub(crate) fn put(&self, item: Item) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder().table_name(&self.name).set_item(Some(item)).build().map_err(Fault::internal)?;
         Ok(TransactWriteItem::builder().put(put).build())
@@ -122,7 +127,7 @@ impl Table {
         item.insert("ttl".to_owned(), number(until.as_secs()));
         let put = Put::builder()
             .set_item(Some(item))
-            // The table may delete expired items days late.
+            // DynamoDB may delete expired items days late.
             .condition_expression("attribute_not_exists(pk) OR #ttl <= :now")
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":now", number(now.as_secs()));
@@ -157,7 +162,7 @@ impl Table {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Returns the write of an update. If its condition fails, DynamoDB returns the existing item.
+    /// Returns an update. If its condition fails, DynamoDB returns the existing item.
     pub(crate) fn update(&self, update: UpdateBuilder) -> Result<TransactWriteItem, Fault> {
         let update = update
             .table_name(&self.name)
@@ -185,7 +190,7 @@ impl Table {
         self.client.send(delete).await.map(drop).map_err(Fault::unavailable)
     }
 
-    /// Reads several items, in no particular order. Asks again for those the table left out.
+    /// Reads several items, in no particular order. Retries for keys that DynamoDB left unprocessed.
     pub(crate) async fn batch_get(&self, keys: &[Item], consistent: bool) -> Result<Vec<Item>, Fault> {
         let mut found = Vec::new();
         let mut backoff = Backoff::of_conflicts();
@@ -210,13 +215,14 @@ impl Table {
     }
 }
 
-/// Returns the item that failed the condition at a place, if that condition failed.
+/// Returns the item that failed the condition of the write at an index, if that condition failed.
 pub(crate) fn failed_at(failed: &[Failed], at: usize) -> Option<&Item> {
     failed.iter().find(|failed| failed.at == at).map(|failed| &failed.item)
 }
 
-/// Returns whether a write failed for a passing reason: another transaction on its item, or throttling.
-fn is_passing_trouble(reason: &CancellationReason) -> bool {
+/// Returns whether a write failed for a reason that a retry can overcome: another transaction on its item, or
+/// throttling.
+fn is_retryable(reason: &CancellationReason) -> bool {
     matches!(reason.code(), Some("TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"))
 }
 
@@ -225,8 +231,8 @@ fn failed_conditions(reasons: &[CancellationReason]) -> Vec<Failed> {
     failed.map(|(at, reason)| Failed { at, item: reason.item().cloned().unwrap_or_default() }).collect()
 }
 
-/// Draws a token by which the table recognises a repeated request whose first answer was lost. Without it the
-/// repetition would find its own writes and take them for somebody else's.
+/// Creates the random token by which DynamoDB recognises a repeated transaction whose first answer was lost. Without
+/// it, the conditions of the repetition would fail because of its own writes.
 ///
 /// Source: API reference, `TransactWriteItems`.
 fn request_token() -> Result<String, Fault> {

@@ -61,38 +61,38 @@ fn item() -> Item {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transaction_that_is_still_under_way_is_asked_after_by_its_token() {
+async fn a_transaction_that_is_still_under_way_is_repeated_with_its_token() {
     // More answers than the client has tries of its own.
-    let line =
+    let fake =
         Answering::with([(400, IN_PROGRESS), (400, IN_PROGRESS), (400, IN_PROGRESS), (400, IN_PROGRESS), (200, "{}")]);
-    let table = line.table();
+    let table = fake.table();
     let outcome = table.transact(vec![table.put(item()).unwrap()]).await.unwrap();
     assert!(matches!(outcome, Outcome::Committed));
-    let tokens = line.tokens();
+    let tokens = fake.tokens();
     assert_eq!(tokens.len(), 5);
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transaction_that_was_cancelled_is_followed_by_another() {
-    let line = Answering::with([(400, CONFLICT), (200, "{}")]);
-    let table = line.table();
+async fn a_cancelled_transaction_is_retried_with_another_token() {
+    let fake = Answering::with([(400, CONFLICT), (200, "{}")]);
+    let table = fake.table();
     assert!(matches!(table.transact(vec![table.put(item()).unwrap()]).await.unwrap(), Outcome::Committed));
-    let tokens = line.tokens();
+    let tokens = fake.tokens();
     assert!(tokens.len() == 2 && tokens[0] != tokens[1], "{tokens:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_were_left_unread_are_asked_for_with_waits_and_not_for_ever() {
+async fn unprocessed_keys_are_read_again_with_waits_until_the_deadline() {
     let unread = r#"{"UnprocessedKeys":{"table":{"Keys":[{"pk":{"S":"1"}}]}}}"#;
     let found = r#"{"Responses":{"table":[{"pk":{"S":"1"}}]}}"#;
-    let line = Answering::with([(200, unread), (200, found)]);
-    assert_eq!(line.table().batch_get(&[item()], true).await.unwrap(), [item()]);
-    let line = Answering::with([(200, unread)]);
-    let table = line.table();
+    let fake = Answering::with([(200, unread), (200, found)]);
+    assert_eq!(fake.table().batch_get(&[item()], true).await.unwrap(), [item()]);
+    let fake = Answering::with([(200, unread)]);
+    let table = fake.table();
     let asking = InvocationBudget::new(Duration::from_secs(5));
     let fault = asking.run(table.batch_get(&[item()], true)).await.unwrap_err();
     assert_eq!(fault.code.as_str(), "UNAVAILABLE");
-    let asked = line.asked.lock().unwrap().len();
+    let asked = fake.asked.lock().unwrap().len();
     assert!((3..100).contains(&asked), "{asked}");
 }

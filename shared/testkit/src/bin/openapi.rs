@@ -1,15 +1,26 @@
-//! Writes openapi.json and the schemas of events.
+//! Writes openapi.json, the schemas of events, and the generated parts of docs/reference that only the code knows.
+
+use std::fs::write;
+use std::io::{Error, Result};
+use std::path::PathBuf;
 
 use consigne_core::events::EventKind;
-use consigne_testkit::{openapi, payload, schemas};
+use consigne_testkit::payload::root;
+use consigne_testkit::{openapi, reference, schemas};
 use serde_json::Value;
 
-fn main() -> std::io::Result<()> {
-    write(openapi::PATH, &openapi::document())?;
-    EventKind::ALL.into_iter().try_for_each(|kind| write(&schemas::path(kind), &schemas::document(kind)))
+fn main() -> Result<()> {
+    write_json(openapi::PATH, &openapi::document())?;
+    EventKind::ALL.into_iter().try_for_each(|kind| write_json(&schemas::path(kind), &schemas::document(kind)))?;
+    reference::pages(&command_line()?).iter().try_for_each(|page| write(root().join(page.path), page.filled_in()))
 }
 
-fn write(path: &str, document: &Value) -> std::io::Result<()> {
-    let text = serde_json::to_string_pretty(document).map_err(std::io::Error::other)?;
-    std::fs::write(payload::root().join(path), text + "\n")
+/// Returns the operator's command line, which `make openapi` has built beside this program.
+fn command_line() -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("consigne"))
+}
+
+fn write_json(path: &str, document: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(document).map_err(Error::other)?;
+    write(root().join(path), text + "\n")
 }

@@ -232,7 +232,7 @@ impl KeepPeppers for World {
             let needing = accounts.pointers.iter().filter(|(pointer, (facts, needed))| {
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 let key = accounts.keys.get(&(facts.org, facts.id));
-                let known = key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask));
+                let known = key.is_some_and(|key| key.status.is_live() && key.accepts_text(&ask));
                 pointer.pepper == version && *needed && known
             });
             needing.count() as u64

@@ -93,8 +93,8 @@ impl State {
             return DebitOutcome::Refused(wallet.refused(refusal, asked.amount));
         }
         lower(wallet);
-        let (expiry_epoch, told) = (wallet.expiry_epoch, wallet.alert(now));
-        self.tell(told);
+        let (expiry_epoch, alert) = (wallet.expiry_epoch, wallet.alert(now));
+        self.publish_alert(alert);
         if let Some(key) = self.accounts.keys.get_mut(&place) {
             key.count_call(asked.ip, now);
         }
@@ -106,13 +106,13 @@ impl State {
     pub(super) fn expire_lots_of(&mut self, id: &WalletId, now: Timestamp) {
         let Some(wallet) = self.accounts.wallets.get_mut(id).filter(|wallet| wallet.is_stale(now)) else { return };
         *wallet = wallet.with_lots_expired(now);
-        let told = wallet.alert(now);
-        self.tell(told);
+        let alert = wallet.alert(now);
+        self.publish_alert(alert);
     }
 
     /// Adds an event to the outbox, if there is one.
-    pub(super) fn tell(&mut self, told: Option<(u8, Event)>) {
-        if let Some((_, event)) = told {
+    pub(super) fn publish_alert(&mut self, alert: Option<(u8, Event)>) {
+        if let Some((_, event)) = alert {
             self.push_event(&event);
         }
     }
@@ -162,14 +162,14 @@ impl GrantCredits for World {
                 return CreditGrantOutcome::GrantedBefore;
             }
             state.expire_lots_of(&id, grant.now);
-            let told = state.accounts.wallets.get_mut(&id).and_then(|wallet| {
+            let alert = state.accounts.wallets.get_mut(&id).and_then(|wallet| {
                 *wallet = wallet.with_lots_expired(grant.now);
                 wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
                 wallet.alert(grant.now)
             });
             state.accounts.audit.push(grant.audit.clone());
             state.push_event(&grant.event);
-            state.tell(told);
+            state.publish_alert(alert);
             CreditGrantOutcome::Granted
         })
     }

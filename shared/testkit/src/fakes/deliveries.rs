@@ -21,9 +21,9 @@ use consigne_core::{DeliveryId, EndpointId, Fault, OrgId, Timestamp, UserId};
 use super::accounts::page;
 use super::{State, World};
 
-/// Endpoints and deliveries.
+/// Endpoints and deliveries, and customers' servers with their planned answers.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hooks {
+pub struct WebhookFakes {
     /// Endpoints by organisation and id.
     pub endpoints: BTreeMap<(OrgId, EndpointId), Endpoint>,
     /// Organisations of endpoints, by the person who registered the endpoint.
@@ -44,7 +44,7 @@ pub struct Hooks {
     pub names: BTreeMap<String, Vec<IpAddr>>,
 }
 
-impl Hooks {
+impl WebhookFakes {
     /// Returns the deliveries that are due for `sweep`, with the time at which they are due.
     pub(super) fn due(&self) -> impl Iterator<Item = ((Timestamp, String), Due)> {
         self.deliveries.values().filter_map(|delivery| {
@@ -268,7 +268,7 @@ impl ResolveHost for World {
     }
 }
 
-/// A clock that moves only when a test advances it. Clones share their time.
+/// A simulated clock, which moves only when a test advances it. Clones share their time.
 #[derive(Clone, Debug)]
 pub struct SimClock(Arc<Mutex<Timestamp>>);
 

@@ -13,7 +13,7 @@ use consigne_core::{Fault, UserId};
 use super::accounts::page;
 use super::{State, World};
 
-/// Jobs and the units they use up.
+/// Jobs, and the units of the monthly allowances that they use.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Jobs {
     /// Jobs by id.

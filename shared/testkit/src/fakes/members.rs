@@ -48,7 +48,7 @@ impl PutMember for World {
         self.effect(|State { accounts, .. }| {
             let place = (member.org, member.user.clone());
             if accounts.members.contains_key(&place) {
-                return Err(Fault::new(Code::Conflict, "This person is a member already"));
+                return Err(Fault::new(Code::Conflict, "This person is already a member"));
             }
             if accounts.is_full(member.org) {
                 return Err(full());

@@ -11,22 +11,23 @@ mod due;
 mod gateway;
 mod holds;
 mod jobs;
+mod mail;
 mod maintenance;
 mod members;
 mod migrations;
+mod operators;
 mod orgs;
 mod people;
-mod post;
 mod purchases;
 mod queues;
 mod stats;
 mod texts;
 
 pub use accounts::AccountsState;
-pub use deliveries::{Hooks, SimClock};
-pub use gateway::Behind;
+pub use deliveries::{SimClock, WebhookFakes};
+pub use gateway::Upstreams;
 pub use jobs::Jobs;
-pub use post::{MailService, MailState, Post};
+pub use mail::{MailFakes, MailService, MailState};
 pub use texts::Texts;
 
 use std::collections::{BTreeMap, HashMap};
@@ -52,7 +53,8 @@ use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
 
 use crate::schemas;
 
-/// Table, bucket, bus and queues in one. Clones share their state.
+/// The world outside of the functions, in memory: table, bucket, bus, queues, mail service, payment provider, language
+/// model and other servers. It implements every port. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     state: Arc<Mutex<State>>,
@@ -60,7 +62,7 @@ pub struct World {
     removals_refused: Arc<AtomicBool>,
 }
 
-/// Everything that is stored. Two worlds are equal if their states are.
+/// Everything that a [`World`] stores. Tests compare states.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     /// Records by owner and id.
@@ -79,8 +81,8 @@ pub struct State {
     pub later: Vec<(String, Duration)>,
     /// Organisations, keys and credits.
     pub accounts: AccountsState,
-    /// The services behind the gateway.
-    pub behind: Behind,
+    /// The services behind the gateway: their calls and planned answers.
+    pub upstreams: Upstreams,
     /// Jobs.
     pub jobs: Jobs,
     /// Each owner's plan at their last grant.
@@ -99,10 +101,10 @@ pub struct State {
     pub closings: BTreeMap<UserId, Closing>,
     /// Webhooks received, by sender and id.
     pub webhooks: BTreeMap<(Source, WebhookId), Received>,
-    /// Mails.
-    pub post: Post,
+    /// Mails, suppressed mailboxes and unsubscriptions.
+    pub mail: MailFakes,
     /// Endpoints, deliveries, and the webhooks that receivers got.
-    pub hooks: Hooks,
+    pub hooks: WebhookFakes,
 }
 
 /// One version of an object.

@@ -41,14 +41,14 @@ impl SuspendOrg for World {
     async fn suspend_org(&self, org: OrgId, suspended: bool, audit: &AuditEntry) -> Result<bool, Fault> {
         self.effect(|State { accounts, .. }| {
             let Some(known) = accounts.orgs.get_mut(&org) else { return false };
+            if known.suspended == suspended {
+                return true;
+            }
             known.suspended = suspended;
             if let Some(wallet) = accounts.wallets.get_mut(&WalletId::Organisation(org)) {
                 wallet.open = !suspended;
             }
-            // An entry that is written again is stored once, as in the real table.
-            if !accounts.audit.contains(audit) {
-                accounts.audit.push(audit.clone());
-            }
+            accounts.audit.push(audit.clone());
             true
         })
     }

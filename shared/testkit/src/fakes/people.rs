@@ -6,9 +6,9 @@ use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
     CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, PostponeClosing,
-    Succession, TellProfile,
+    Succession, UpdateContact,
 };
-use consigne_core::profiles::{Closing, Profile, Sighting, Telling};
+use consigne_core::profiles::{Closing, ContactUpdate, Profile, Sighting};
 use consigne_core::webhooks::{REMEMBERED, Received};
 use consigne_core::{Fault, Timestamp, UserId};
 
@@ -26,7 +26,7 @@ impl State {
         self.admit(seen)?;
         if let Some(Sighting { user, contact }) = seen {
             let profile = self.profiles.entry(user.clone()).or_insert_with(|| Profile::unknown(user.clone()));
-            profile.seen = Some(contact.clone());
+            profile.from_token = Some(contact.clone());
         }
         Ok(())
     }
@@ -53,18 +53,18 @@ impl GetProfile for World {
     }
 }
 
-impl TellProfile for World {
-    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
+impl UpdateContact for World {
+    async fn update_contact(&self, update: &ContactUpdate, received: &Received) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             if let Some(before) = state.came_before(received) {
                 return before;
             }
-            let Telling { user, contact, at } = telling;
+            let ContactUpdate { user, contact, at } = update;
             let mut profile = state.profiles.get(user).cloned().unwrap_or_else(|| Profile::unknown(user.clone()));
-            if profile.closed_at.is_some() || profile.told_at.is_some_and(|told| told >= *at) {
+            if profile.closed_at.is_some() || profile.webhook_at.is_some_and(|last| last >= *at) {
                 return WriteOutcome::Conflict;
             }
-            (profile.told, profile.told_at) = (contact.clone(), Some(*at));
+            (profile.from_webhook, profile.webhook_at) = (contact.clone(), Some(*at));
             state.profiles.insert(user.clone(), profile);
             state.remember(received);
             WriteOutcome::Applied

@@ -43,7 +43,7 @@ impl CreditPurchase for World {
                 wallet.claw_back(purchase.lot, early);
             }
             let early_events = purchase.early_events(&sold, wallet.balance);
-            let told = wallet.alert(purchase.now);
+            let alert = wallet.alert(purchase.now);
             state.accounts.payments.insert(sold.id.clone(), sold);
             state.accounts.audit.push(purchase.audit.clone());
             if early > 0 {
@@ -53,7 +53,7 @@ impl CreditPurchase for World {
             for event in early_events {
                 state.push_event(&event);
             }
-            state.tell(told);
+            state.publish_alert(alert);
             Ok(PurchaseOutcome::Credited)
         })?
     }
@@ -63,20 +63,20 @@ impl ClawBackCredits for World {
     async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         self.effect(|state| {
             let before = state.payment(&told.payment);
-            let Some(after) = before.told(&told.cause) else { return ClawBackOutcome::Unchanged };
+            let Some(after) = before.with_report(&told.cause) else { return ClawBackOutcome::Unchanged };
             let outcome = ClawBack::outcome(&before, &after);
             if let Some(sale) = &after.sale
                 && let Some(entry) = told.audit(sale.org, outcome)
             {
                 state.expire_lots_of(&WalletId::Organisation(sale.org), told.now);
                 let wallet = state.wallet_of(sale.org).expect("credits were sold to it");
-                wallet.follow(sale.lot, outcome);
+                wallet.apply(sale.lot, outcome);
                 let balance = wallet.balance;
                 let notice = wallet.alert(told.now);
                 if let Some(event) = told.event(sale, outcome, balance) {
                     state.push_event(&event);
                 }
-                state.tell(notice);
+                state.publish_alert(notice);
                 state.accounts.audit.push(entry);
             }
             state.accounts.payments.insert(after.id.clone(), after);

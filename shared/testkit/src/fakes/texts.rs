@@ -10,7 +10,7 @@ use consigne_core::{Fault, JobId};
 use consigne_runtime::clock;
 
 use super::{Version, World};
-use crate::model::{self, Mischief};
+use crate::model::{self, ModelFault};
 
 /// Drafts, their chapters, and the calls to the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,9 +22,9 @@ pub struct Texts {
     /// Tasks of the calls to the model, in order: `outline`, `chapter 1` and so on.
     pub asked: Vec<String>,
     /// Faults of the next calls. `None` is no fault.
-    pub mischief: VecDeque<Option<Mischief>>,
+    pub faults: VecDeque<Option<ModelFault>>,
     /// Fault of all later calls.
-    pub always: Option<Mischief>,
+    pub always: Option<ModelFault>,
 }
 
 impl AskModel for World {
@@ -32,8 +32,8 @@ impl AskModel for World {
         self.effect(|state| {
             let texts = &mut state.texts;
             texts.asked.push(model::named(prompt));
-            let mischief = texts.mischief.pop_front().unwrap_or(texts.always);
-            let outcome = mischief.map_or_else(|| model::answer(prompt), |mischief| mischief.outcome(prompt));
+            let fault = texts.faults.pop_front().unwrap_or(texts.always);
+            let outcome = fault.map_or_else(|| model::answer(prompt), |fault| fault.outcome(prompt));
             read_reply(outcome, clock::now())
         })
     }

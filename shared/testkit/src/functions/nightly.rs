@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::stats::{StatsMessage, StorageErrand};
+use consigne_core::stats::{StatsMessage, StorageMessage};
 use serde_json::json;
 
 use super::{deadline, deliver_until};
@@ -19,7 +19,7 @@ pub async fn deliver_night(world: &World) {
         // The fake keeps the messages of all queues together, so choose the function by what parses.
         let function = if StatsMessage::parse(&body).is_ok() {
             "stats-organisation"
-        } else if StorageErrand::parse(&body).is_ok() {
+        } else if StorageMessage::parse(&body).is_ok() {
             "stats-storage"
         } else {
             "quota-organisation"

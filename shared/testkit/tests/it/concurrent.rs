@@ -26,24 +26,24 @@ const AT_ONCE: usize = 8;
 /// The request that always misses its deadline.
 const LATE: usize = 8;
 
-struct Crowded<A: Adapters> {
+struct ConcurrentFunction<A: Adapters> {
     table: A::Table,
-    /// Lets nobody go on before everybody is there.
+    /// Holds every request until all have arrived.
     together: Barrier,
 }
 
-impl<A: Adapters> Wire<A> for Crowded<A> {
+impl<A: Adapters> Wire<A> for ConcurrentFunction<A> {
     fn wire(start: &Start<A>) -> Wiring<Self> {
         Ok(Pending::ready(Self { table: start.table()?, together: Barrier::new(AT_ONCE) }))
     }
 }
 
-impl<A: Adapters> Named for Crowded<A> {
+impl<A: Adapters> Named for ConcurrentFunction<A> {
     const NAME: &'static str = "concurrent";
 }
 
-impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
-    /// Makes as many calls as its number says, with everybody else's in between.
+impl<A: Adapters<Table: GetUsage>> HttpFunction for ConcurrentFunction<A> {
+    /// Makes as many calls to the table as the request's number. The calls of the other requests come in between.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let number: usize = request.parameter("number").parse().map_err(Fault::internal)?;
         request.log.field("number", number);
@@ -67,7 +67,7 @@ impl<A: Adapters<Table: GetUsage>> HttpFunction for Crowded<A> {
 
 /// Starts the bootstrap: this test binary, in another process.
 fn bootstrap() {
-    edge::run::<Crowded<_>>();
+    edge::run::<ConcurrentFunction<_>>();
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn lambda_answers(
 ) -> Reply {
     if let Some(id) = request.uri.path().strip_suffix("/response") {
         let number = id.rsplit('-').next().unwrap().parse().unwrap();
-        // Nobody receives any more after all requests were answered.
+        // After all requests were answered, nothing receives from the channel.
         drop(answers.send((number, serde_json::from_slice(body).unwrap())));
         return Box::pin(async { http::Response::builder().status(202).body(Full::default()).unwrap() });
     }

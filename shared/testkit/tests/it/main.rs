@@ -5,13 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
 mod concurrent;
+mod conventions;
 mod crash;
 mod deployed;
 mod events;
 mod handlers;
-mod house;
 mod laptop;
 mod ledger;
 mod openapi;
 mod ports;
+mod reference;
 mod year;

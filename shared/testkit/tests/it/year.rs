@@ -16,7 +16,7 @@ use consigne_testkit::functions;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::handlers::people::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, told_of, with};
+use crate::handlers::people::accounts::{KEY_ID, ORG, PEOPLE, found, key_id, org, put_key, sent_by_service, with};
 
 /// Daily and monthly quota of the production key.
 const DAILY: u64 = 3;
@@ -131,7 +131,8 @@ impl Year {
 
     /// Verifies and charges a key. Returns the code and what remains.
     async fn call(&self, text: &str, cost: u64, now: Timestamp) -> (String, Value) {
-        let event = with(told_of(text, "key-verify", "probe"), &json!({ "cost": cost, "include": ["remaining"] }));
+        let event =
+            with(sent_by_service(text, "key-verify", "probe"), &json!({ "cost": cost, "include": ["remaining"] }));
         let data = functions::verify_at(&self.world, event, now).await;
         (data["code"].as_str().unwrap().to_owned(), data["remaining"].clone())
     }
@@ -182,7 +183,7 @@ fn night() -> impl Strategy<Value = Night> {
 
 /// Makes calls around each midnight and in between, in one world with maintenance and in one without. Compares both
 /// with the model.
-async fn go_through(first: Timestamp, nights: &[Night], costs: impl Fn(usize) -> u64) {
+async fn compare_with_model(first: Timestamp, nights: &[Night], costs: impl Fn(usize) -> u64) {
     let (with_maintenance, without) = (Year::begin(first), Year::begin(first));
     let mut model = Model::begin();
     let mut late: Vec<(Timestamp, Timestamp)> = Vec::new();
@@ -249,7 +250,7 @@ async fn quotas_and_wallets_are_exact_over_fourteen_months() {
         [Night::InTime, Night::Never, Night::Twice, Night::Late(2), Night::Late(30), Night::Never, Night::Never];
     let nights: Vec<Night> = mishaps.iter().copied().cycle().take(430).collect();
     // This covers 31 December, 29 February, ends of months of 28 to 31 days, and the end of the promotional credits.
-    go_through(at("2023-11-20T00:00:00Z"), &nights, |n| n as u64 % 7 + 1).await;
+    compare_with_model(at("2023-11-20T00:00:00Z"), &nights, |n| n as u64 % 7 + 1).await;
 }
 
 proptest! {
@@ -261,7 +262,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let first = at("2024-01-25T00:00:00Z").plus(Duration::from_hours(24 * start));
-        runtime.block_on(go_through(first, &nights, |n| (n as u64 * cost) % 40 + 1));
+        runtime.block_on(compare_with_model(first, &nights, |n| (n as u64 * cost) % 40 + 1));
     }
 }
 

@@ -1,16 +1,19 @@
-//! Works out what a file's change means for its job.
+//! Computes the step of a job that follows from a file's step.
 
 use consigne_core::files::{Status, Transition};
 use consigne_core::ports::GetJob;
 use consigne_core::{Fault, Timestamp};
 
 /// Adds to a file's step the step of its job that follows from it, if there is one.
+///
+/// # Errors
+/// `UNAVAILABLE` if the table does not answer.
 pub async fn follow(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Result<Transition, Fault> {
     let Some(id) = &step.file.job else { return Ok(step) };
     let job = jobs.get_job(id).await?;
     let follows = job.and_then(|job| match step.file.status {
         Status::Ready => job.arrived(&step.file, now),
-        // The file may still become ready. Perhaps it waits for the malware scan.
+        // The file may still become ready, for example after the malware scan.
         Status::Pending | Status::Processing => None,
         Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => job.lost(&step.file, now),
     });

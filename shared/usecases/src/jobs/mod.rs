@@ -1,4 +1,4 @@
-//! Applies generators' reports and changes of files to a job.
+//! Applies generators' reports and changes of files to jobs.
 
 mod claim;
 mod follow;

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::accept;
 use crate::ConflictRetry;
 
-/// Where a report came from.
+/// The source of a report.
 #[derive(Clone, Debug)]
 pub struct Sender<'a> {
     /// The webhook message that contains it.
@@ -22,12 +22,14 @@ pub struct Sender<'a> {
     pub now: Timestamp,
 }
 
-/// Applies a report and returns the job's status afterwards. A report that comes twice, or too late to change anything,
-/// gets the job's current status.
+/// Applies a report and returns the job's status afterwards. A repeated report, or one that is too late to change
+/// anything, gets the job's current status.
 ///
 /// # Errors
-/// `NOT_FOUND` if there is no such job of one of these `kinds`; `WEBHOOK_CONTENT_MISMATCH`, which is also written to
-/// the audit log; `IDEMPOTENCY_MISMATCH` if the message's id was used for another message; `CONFLICT`; `UNAVAILABLE`.
+/// `NOT_FOUND` if there is no such job of one of these `kinds`; `WEBHOOK_CONTENT_MISMATCH` if a completion has wrong
+/// claims, which the audit log then records; `IDEMPOTENCY_MISMATCH` if the message's id was used for a different
+/// message; `CONFLICT` if another completion was accepted before; `UNAVAILABLE` if the job keeps changing or the table
+/// or the bucket does not answer.
 pub async fn apply_report<F, O>(
     jobs: &F,
     objects: &O,
@@ -48,7 +50,7 @@ where
             Report::Begun => job.begun(sender.now),
             Report::Completed { list, files, text } => {
                 let accepted = accept(jobs, objects, &job, (list, files), text.clone(), sender.now).await;
-                told(jobs, &job, accepted, sender).await?
+                audit_mismatch(jobs, &job, accepted, sender).await?
             }
             Report::Failed { code, message } => job.report_failure(code, message, sender.now),
         };
@@ -56,15 +58,15 @@ where
         match jobs.apply_job_step(&step, Some(sender.received)).await? {
             StepOutcome::Applied => return Ok(step.job.status),
             StepOutcome::KeyReused => return Err(content_mismatch()),
-            // The earlier delivery has been applied, so the answer is the job's current status.
-            StepOutcome::Replayed => return stands(jobs, &id).await,
+            // An earlier delivery of the message was applied, so the answer is the job's current status.
+            StepOutcome::Replayed => return current_status(jobs, &id).await,
             StepOutcome::Conflict => retry.wait().await?,
         }
     }
 }
 
-/// Writes a report with wrong claims to the audit log, because its sender had the secret to sign it.
-async fn told<T>(
+/// Writes a completion with wrong claims to the audit log, because its sender has the secret to sign it.
+async fn audit_mismatch<T>(
     audit: &impl WriteAudit,
     job: &Job,
     accepted: Result<T, Fault>,
@@ -81,6 +83,6 @@ async fn told<T>(
     accepted
 }
 
-async fn stands(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
+async fn current_status(jobs: &impl GetJob, id: &JobId) -> Result<JobStatus, Fault> {
     jobs.get_job(id).await?.map(|job| job.status).ok_or_else(job_not_found)
 }

@@ -1,7 +1,7 @@
-//! Steps of a file. Each one computes the record after it, the ledger's change, and the event that announces it.
+//! Steps of a file. Each has the record after the step, the change of the ledger, and the event that announces it.
 //!
 //! Steps are pure functions. The table applies one as a single transaction, on condition that the record still has the
-//! revision from which the step was computed. So each step is applied at most once, however often it is tried.
+//! revision from which the step was computed. So each step is applied at most once, even if it is tried repeatedly.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Transition {
     pub job: Option<Box<JobStep>>,
 }
 
-/// A change of the owner's ledger. Negative numbers give back.
+/// A change of the owner's ledger. Negative numbers release bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LedgerDelta {
     /// Change of `committed`, in bytes.
@@ -40,7 +40,7 @@ pub struct LedgerDelta {
 }
 
 impl LedgerDelta {
-    /// Returns the change from the ledger's count of `before` to that of `after`.
+    /// Returns the change of the ledger when a record changes from `before` to `after`.
     fn between(before: &File, after: &File) -> Self {
         let (taken, given) = (Self::of(after), Self::of(before));
         Self {
@@ -76,12 +76,11 @@ pub struct Arrival {
 /// What an "object created" event requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCreated {
-    /// A pending record waits for this upload: inspect it.
+    /// Inspect the upload: a pending record waits for it.
     Check,
-    /// The record already has this version: nothing to do.
+    /// Do nothing: the record already has this version.
     Ignore,
-    /// The grant was used again after the record had its file, or the removal of a rejected upload was interrupted:
-    /// remove this version.
+    /// Remove this version: the grant was used a second time, or the removal of a rejected upload was interrupted.
     RemoveVersion,
 }
 
@@ -107,8 +106,9 @@ impl File {
 
     /// Returns whether an "object deleted" event for this key ends the record.
     ///
-    /// Any deletion ends a pending record, because the event of its creation may come later. A record with a version is
-    /// ended only by the deletion of that version, in an event that is not older than the one that announced it.
+    /// Any deletion ends a pending record, because the "object created" event may still follow. A record with a version
+    /// is not ended by the deletion of another version, nor by an event that is older than the one that announced its
+    /// version.
     pub fn ends_with(&self, version: &str, sequencer: &str) -> bool {
         match self.keeps() {
             Some(pinned) => pinned.version == version && !older(sequencer, &pinned.sequencer),
@@ -124,7 +124,7 @@ impl File {
         }
     }
 
-    /// Accepts the upload of a pending file: its bytes count as stored, with their measured size.
+    /// Accepts the upload of a pending file. Its measured size counts as stored from now on.
     pub fn accept(&self, arrival: Arrival, now: Timestamp) -> Transition {
         let change = |file: &mut Self| {
             file.status = Status::Ready;
@@ -136,7 +136,7 @@ impl File {
         self.step(now, change, |file| EventData::FileReady(FileReady { file }))
     }
 
-    /// Rejects the upload of a pending file: its bytes are given back. The caller removes the version.
+    /// Rejects the upload of a pending file and releases its bytes. The caller must remove the version.
     pub fn reject(&self, reason: &str, now: Timestamp) -> Transition {
         let change = |file: &mut Self| {
             file.status = Status::Rejected;
@@ -146,7 +146,7 @@ impl File {
         self.step(now, change, |file| EventData::FileRejected(FileRejected { file, reason: reason.to_owned() }))
     }
 
-    /// Ends a file. Whatever the ledger still counts for it is given back.
+    /// Ends a file and releases the bytes that the ledger still counts for it.
     pub fn remove(&self, why: Removal, now: Timestamp) -> Transition {
         let change = |file: &mut Self| {
             file.status = Status::Deleted;
@@ -170,7 +170,7 @@ impl File {
         Transition { seen: self.revision, file, ledger, event, job: None }
     }
 
-    /// Returns the facts that every event about a file contains.
+    /// Returns the data that every event about a file contains.
     pub fn facts(&self) -> FileFacts {
         FileFacts {
             user_id: self.owner().clone(),
@@ -188,10 +188,10 @@ impl File {
 }
 
 impl LedgerDelta {
-    /// Applies the change to a ledger, for models and fakes. The table does the same with `ADD`.
+    /// Applies the change to a ledger in memory, for tests. The table does the same with `ADD`.
     ///
     /// # Panics
-    /// Panics if a count would become negative, which a test must not let pass.
+    /// Panics if a count would become negative, so that the test fails.
     pub fn apply(self, usage: &mut super::Usage, kind: Kind) {
         let add = |name: &str, value: &mut u64, delta: i64| match value.checked_add_signed(delta) {
             Some(sum) => *value = sum,

@@ -28,7 +28,7 @@ fn sequencers_compare_as_if_padded_on_the_right() {
 }
 
 #[test]
-fn settling_moves_the_bytes_from_reserved_to_kept_at_their_true_size() {
+fn accepting_moves_the_bytes_from_reserved_to_kept_at_their_measured_size() {
     let step = pending(1_000).accept(arrival("v1", "1", 990), NOW);
     assert_eq!(step.ledger, LedgerDelta { committed: -10, reserved: -1_000, files: 1, bytes: 990 });
     assert_eq!((step.seen, step.file.revision, step.file.status), (1, 2, Status::Ready));
@@ -36,7 +36,7 @@ fn settling_moves_the_bytes_from_reserved_to_kept_at_their_true_size() {
 }
 
 #[test]
-fn rejecting_gives_everything_back_and_removing_after_it_nothing_more() {
+fn rejecting_releases_all_bytes_and_a_later_removal_none() {
     let rejected = pending(1_000).reject("no", NOW);
     assert_eq!(rejected.ledger, LedgerDelta { committed: -1_000, reserved: -1_000, files: 0, bytes: 0 });
     assert_eq!(rejected.file.remove(Removal::Deleted, NOW).ledger, LedgerDelta::default());
@@ -44,12 +44,12 @@ fn rejecting_gives_everything_back_and_removing_after_it_nothing_more() {
 
 #[test]
 #[should_panic(expected = "committed would become negative: 0 and -1000")]
-fn giving_back_what_the_ledger_does_not_hold_is_noticed() {
+fn releasing_more_than_the_ledger_counts_panics() {
     pending(1_000).remove(Removal::Expired, NOW).ledger.apply(&mut Usage::default(), Kind::Image);
 }
 
 #[test]
-fn a_created_event_is_checked_once_and_replays_lose_their_version() {
+fn an_upload_is_checked_once_and_later_versions_are_removed() {
     let file = pending(10);
     assert_eq!(file.on_created("v1"), OnCreated::Check);
     let ready = file.accept(arrival("v1", "3", 10), NOW).file;
@@ -71,7 +71,7 @@ fn only_the_pinned_version_ends_a_file_and_only_by_a_younger_event() {
     assert!(!ready.remove(Removal::Deleted, NOW).file.ends_with("null", "07"));
 }
 
-/// What can happen to a file, in any order and any number of times.
+/// Everything that can happen to a file, in any order and any number of times.
 #[derive(Clone, Debug)]
 enum Happening {
     Created(u8),
@@ -108,7 +108,7 @@ fn happens(file: &File, what: &Happening) -> Option<Transition> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever happens, the ledger is the sum of what the records count, and an ended file never comes back.
+    /// The ledger is always the sum of what the records count, and a deleted file stays deleted.
     #[test]
     fn the_ledger_is_always_the_sum_of_the_records(
         sizes in prop::collection::vec(1_u64..1_000, 1..6),

@@ -1,28 +1,28 @@
 //! `anomaly`: unusual use or creation of API keys, for the organisation's owners.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, count};
 
 /// Values of the mail about an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// The anomaly that was detected.
-    pub oddity: Oddity,
+    pub facts: AnomalyFacts,
     /// Whether the key or the organisation was suspended because of it.
-    pub stopped: bool,
+    pub suspended: bool,
 }
 
 /// The anomaly, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Oddity {
+pub enum AnomalyFacts {
     /// A key was used from many countries within an hour.
     Countries {
         /// Name of the key.
@@ -43,7 +43,7 @@ pub enum Oddity {
     },
 }
 
-impl Oddity {
+impl AnomalyFacts {
     fn phrase(&self, language: Language, org: &str) -> String {
         let written = |number: u64| count(language, number);
         match (self, language) {
@@ -63,13 +63,31 @@ impl Oddity {
             }
             (Self::Jump { key_name, calls, median }, Language::English) => {
                 let (key, calls, median) = (key_name.quoted(language), written(*calls), written(*median));
-                format!("Calls of the API key {key} of the organisation {org} today: {calls}, of a usual day: {median}.")
+                format!("The API key {key} of the organisation {org} made {calls} calls today, compared with {median} on a usual day.")
             }
             (Self::Jump { key_name, calls, median }, Language::French) => {
                 let (key, calls, median) = (key_name.quoted(language), written(*calls), written(*median));
                 format!(
-                    "Appels de la clé d’API {key} de l’organisation {org} aujourd’hui\u{a0}: {calls}, d’un jour \
-                     ordinaire\u{a0}: {median}."
+                    "La clé d’API {key} de l’organisation {org} a fait {calls} appels aujourd’hui, contre {median} un jour \
+                     ordinaire."
+                )
+            }
+        }
+    }
+
+    /// Returns the sentence about the suspension of the key, or of the organisation if many keys were created.
+    fn suspension(&self, language: Language) -> String {
+        let of_organisation = matches!(self, Self::Keys(_));
+        match language {
+            Language::English => {
+                let what = if of_organisation { "the organisation" } else { "the key" };
+                format!("For safety, {what} was suspended. Its calls are refused until the operator of the service resumes it.")
+            }
+            Language::French => {
+                let what = if of_organisation { "l’organisation" } else { "la clé" };
+                format!(
+                    "Par sécurité, {what} a été suspendue. Ses appels sont refusés jusqu’à ce que l’opérateur du service \
+                     la rétablisse."
                 )
             }
         }
@@ -78,8 +96,8 @@ impl Oddity {
 
 impl Anomaly {
     pub(super) fn sample() -> Self {
-        let oddity = Oddity::Countries { key_name: Quoted::name("Production API"), countries: 11 };
-        Self { org: sample::org(), org_name: Quoted::name("Acme"), oddity, stopped: true }
+        let facts = AnomalyFacts::Countries { key_name: Quoted::name("Production API"), countries: 11 };
+        Self { org: sample::org(), org_name: Quoted::name("Acme"), facts, suspended: true }
     }
 }
 
@@ -94,24 +112,19 @@ impl MailTemplate for Anomaly {
 
     fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
-        let seen = self.oddity.phrase(language, &org);
+        let seen = self.facts.phrase(language, &org);
+        let suspended = self.suspended.then(|| self.facts.suspension(language));
         match language {
-            Language::English => {
-                let stopped = "What is concerned is stopped; its calls are refused until the operator of the service lets it work again.";
-                MailContent::about(format!("{org_name}: unusual use of API keys"))
-                    .says(seen)
-                    .may_say(self.stopped.then(|| stopped.to_owned()))
-                    .says("If this is none of yours, revoke the keys and issue new ones.")
-                    .leads_to("See the keys", application.keys(self.org))
-            }
-            Language::French => {
-                let stopped = "Ce qui est concerné est suspendu\u{a0}: ses appels sont refusés jusqu’à ce que l’opérateur du service le rétablisse.";
-                MailContent::about(format!("{org_name} : usage inhabituel des clés d’API"))
-                    .says(seen)
-                    .may_say(self.stopped.then(|| stopped.to_owned()))
-                    .says("Si cela ne vient pas de chez vous, révoquez les clés et créez-en de nouvelles.")
-                    .leads_to("Voir les clés", application.keys(self.org))
-            }
+            Language::English => MailContent::with_subject(format!("{org_name}: unusual use of API keys"))
+                .paragraph(seen)
+                .optional_paragraph(suspended)
+                .paragraph("If this was not you, revoke the keys and issue new ones.")
+                .button("See the keys", application.keys(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : usage inhabituel des clés d’API"))
+                .paragraph(seen)
+                .optional_paragraph(suspended)
+                .paragraph("Si cela ne vient pas de chez vous, révoquez les clés et créez-en de nouvelles.")
+                .button("Voir les clés", application.keys(self.org)),
         }
     }
 }

@@ -1,22 +1,22 @@
 //! `endpoint-disabled`: an endpoint was disabled.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
+use crate::mail::template::{MailContent, Quoted, MailTemplate};
 
 /// Values of the mail about a disabled endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointDisabled {
-    /// The organisation, to whose endpoints the button leads.
+    /// The organisation. The button leads to its endpoints.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
     /// Host of the endpoint. Its path may contain a secret.
     pub host: Quoted,
-    /// Whether it answered 410. Otherwise it has failed for a week.
+    /// Whether it was disabled because it answered 410. Otherwise all attempts failed for a week.
     pub gone: bool,
 }
 
@@ -42,18 +42,18 @@ impl MailTemplate for EndpointDisabled {
         match language {
             Language::English => {
                 let why = if self.gone { "it answered that it is gone (410)" } else { "every attempt has failed for a week" };
-                MailContent::about(format!("{org_name}: webhooks are no longer delivered"))
-                    .says(format!("The organisation {org} receives no more webhooks at {host}, since {why}."))
-                    .says("Once it works again, enable it and have what was missed delivered again.")
-                    .leads_to("See the endpoints", application.endpoints(self.org))
+                MailContent::with_subject(format!("{org_name}: webhooks are no longer delivered"))
+                    .paragraph(format!("The organisation {org} receives no more webhooks at {host}, because {why}."))
+                    .paragraph("Once it works again, enable the endpoint and redeliver the events that were missed.")
+                    .button("See the endpoints", application.endpoints(self.org))
             }
             Language::French => {
                 let gone = "elle a répondu qu’elle n’existe plus (410)";
                 let why = if self.gone { gone } else { "toutes les tentatives échouent depuis une semaine" };
-                MailContent::about(format!("{org_name} : les webhooks ne sont plus livrés"))
-                    .says(format!("L’organisation {org} ne reçoit plus de webhooks à l’adresse {host}, car {why}."))
-                    .says("Une fois le problème résolu, réactivez-la et redemandez ce qui a été manqué.")
-                    .leads_to("Voir les adresses", application.endpoints(self.org))
+                MailContent::with_subject(format!("{org_name} : les webhooks ne sont plus livrés"))
+                    .paragraph(format!("L’organisation {org} ne reçoit plus de webhooks à l’adresse {host}, car {why}."))
+                    .paragraph("Une fois le problème résolu, réactivez l’adresse et relancez la livraison des événements manqués.")
+                    .button("Voir les adresses", application.endpoints(self.org))
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use consigne_core::Timestamp;
+use consigne_core::{Application, Timestamp};
 use consigne_core::mail::Topic;
 use consigne_core::orgs::OrgRole;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, day};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, day};
 
 /// Values of an invitation's mail. `Debug` does not show them, because whoever has the token can accept.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,11 +67,11 @@ impl MailTemplate for Invitation {
                     Some(inviter) => format!("{inviter} invites you"),
                     None => "You are invited".to_owned(),
                 };
-                MailContent::about(format!("Invitation to join {}", self.org_name))
-                    .says(format!("{invited} to join the organisation {org} as {role}."))
-                    .says(format!("The invitation is for you alone and can be accepted until {until}."))
-                    .says("If you do not know who this is from, you need not do anything.")
-                    .leads_to("Accept the invitation", link)
+                MailContent::with_subject(format!("Invitation to join {}", self.org_name))
+                    .paragraph(format!("{invited} to join the organisation {org} as {role}."))
+                    .paragraph(format!("The invitation is for you alone and can be accepted until {until}."))
+                    .paragraph("If you do not know who this is from, you need not do anything.")
+                    .button("Accept the invitation", link)
             }
             Language::French => {
                 let role = match self.role {
@@ -81,11 +81,11 @@ impl MailTemplate for Invitation {
                     OrgRole::Billing => "responsable de la facturation",
                 };
                 let inviter = self.inviter.as_ref().map_or_else(|| "On".to_owned(), Quoted::to_string);
-                MailContent::about(format!("Invitation à rejoindre {}", self.org_name))
-                    .says(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant que {role}."))
-                    .says(format!("Cette invitation est personnelle et peut être acceptée jusqu’au {until}."))
-                    .says("Si vous ne savez pas de qui elle vient, vous n’avez rien à faire.")
-                    .leads_to("Accepter l’invitation", link)
+                MailContent::with_subject(format!("Invitation à rejoindre {}", self.org_name))
+                    .paragraph(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant que {role}."))
+                    .paragraph(format!("Cette invitation est personnelle et peut être acceptée jusqu’au {until}."))
+                    .paragraph("Si vous ne savez pas de qui elle vient, vous n’avez rien à faire.")
+                    .button("Accepter l’invitation", link)
             }
         }
     }

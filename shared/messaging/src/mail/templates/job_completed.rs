@@ -1,11 +1,12 @@
 //! `job-completed`: the result of a generation job is ready.
 
+use consigne_core::Application;
 use consigne_core::files::Kind;
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
+use crate::mail::template::{MailContent, Quoted, MailTemplate};
 
 /// Values of the mail about a completed job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +44,10 @@ impl MailTemplate for JobCompleted {
                     Kind::Book => "book",
                     Kind::Blog => "article",
                 };
-                MailContent::about(format!("Your {thing} is ready: {}", self.title))
-                    .says(format!("Your {thing} {title} is ready."))
-                    .says("You can look at it, download it or delete it in the application.")
-                    .leads_to("See the result", application.job(&self.job))
+                MailContent::with_subject(format!("Your {thing} is ready: {}", self.title))
+                    .paragraph(format!("Your {thing} {title} is ready."))
+                    .paragraph("You can look at it, download it or delete it in the application.")
+                    .button("See the result", application.job(&self.job))
             }
             Language::French => {
                 let (thing, ready) = match self.kind {
@@ -55,10 +56,10 @@ impl MailTemplate for JobCompleted {
                     Kind::Book => ("livre", "prêt"),
                     Kind::Blog => ("article", "prêt"),
                 };
-                MailContent::about(format!("Votre {thing} est {ready} : {}", self.title))
-                    .says(format!("Votre {thing} {title} est {ready}."))
-                    .says("Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.")
-                    .leads_to("Voir le résultat", application.job(&self.job))
+                MailContent::with_subject(format!("Votre {thing} est {ready} : {}", self.title))
+                    .paragraph(format!("Votre {thing} {title} est {ready}."))
+                    .paragraph("Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.")
+                    .button("Voir le résultat", application.job(&self.job))
             }
         }
     }

@@ -1,11 +1,12 @@
 //! `job-failed`: a generation job failed.
 
+use consigne_core::Application;
 use consigne_core::files::Kind;
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
+use crate::mail::template::{MailContent, Quoted, MailTemplate};
 
 /// Values of the mail about a failed job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,11 +48,11 @@ impl MailTemplate for JobFailed {
                     Kind::Book => "book",
                     Kind::Blog => "article",
                 };
-                MailContent::about(format!("Your {thing} could not be made: {}", self.title))
-                    .says(format!("We are sorry: your {thing} {title} could not be made."))
-                    .may_say(reason.map(|reason| format!("The reason we were given: {reason}.")))
-                    .says("You can try again in the application, with the same words or others.")
-                    .leads_to("See the job", application.job(&self.job))
+                MailContent::with_subject(format!("Your {thing} could not be made: {}", self.title))
+                    .paragraph(format!("We are sorry: your {thing} {title} could not be made."))
+                    .optional_paragraph(reason.map(|reason| format!("The reason given: {reason}.")))
+                    .paragraph("You can try again in the application, with the same request or a different one.")
+                    .button("See the job", application.job(&self.job))
             }
             Language::French => {
                 let (thing, made) = match self.kind {
@@ -60,11 +61,11 @@ impl MailTemplate for JobFailed {
                     Kind::Book => ("livre", "créé"),
                     Kind::Blog => ("article", "créé"),
                 };
-                MailContent::about(format!("Votre {thing} n’a pas pu être {made} : {}", self.title))
-                    .says(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))
-                    .may_say(reason.map(|reason| format!("La raison qui nous a été donnée\u{a0}: {reason}.")))
-                    .says("Vous pouvez réessayer dans l’application, avec les mêmes mots ou d’autres.")
-                    .leads_to("Voir la demande", application.job(&self.job))
+                MailContent::with_subject(format!("Votre {thing} n’a pas pu être {made} : {}", self.title))
+                    .paragraph(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))
+                    .optional_paragraph(reason.map(|reason| format!("La raison indiquée\u{a0}: {reason}.")))
+                    .paragraph("Vous pouvez réessayer dans l’application, avec la même demande ou une autre.")
+                    .button("Voir la demande", application.job(&self.job))
             }
         }
     }

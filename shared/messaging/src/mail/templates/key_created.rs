@@ -1,16 +1,16 @@
 //! `key-created`: an API key was issued, for the organisation's owners.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::{By, sample};
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
+use crate::mail::template::{MailContent, Quoted, MailTemplate};
 
 /// Values of the mail about a new key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCreated {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -40,14 +40,14 @@ impl MailTemplate for KeyCreated {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));
         match language {
-            Language::English => MailContent::about(format!("{org_name}: new API key {key}"))
-                .says(format!("The API key {key} was created in the organisation {org} {by}."))
-                .says("If this was not meant to happen, revoke the key at once.")
-                .leads_to("See the keys", application.keys(self.org)),
-            Language::French => MailContent::about(format!("{org_name} : nouvelle clé d’API {key}"))
-                .says(format!("La clé d’API {key} a été créée dans l’organisation {org} {by}."))
-                .says("Si ce n’était pas prévu, révoquez-la sans attendre.")
-                .leads_to("Voir les clés", application.keys(self.org)),
+            Language::English => MailContent::with_subject(format!("{org_name}: new API key {key}"))
+                .paragraph(format!("The API key {key} was created in the organisation {org} {by}."))
+                .paragraph("If this was not meant to happen, revoke the key at once.")
+                .button("See the keys", application.keys(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : nouvelle clé d’API {key}"))
+                .paragraph(format!("La clé d’API {key} a été créée dans l’organisation {org} {by}."))
+                .paragraph("Si ce n’était pas prévu, révoquez-la sans attendre.")
+                .button("Voir les clés", application.keys(self.org)),
         }
     }
 }

@@ -1,16 +1,16 @@
-//! `key-migration-reminder`: old API keys of an organisation are still not replaced. The second of two mails.
+//! `key-migration-reminder`: an organisation has not yet replaced its old API keys. The second of two mails.
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
-use consigne_core::{OrgId, Timestamp};
+use consigne_core::{Application, OrgId, Timestamp};
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, day};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, count, day};
 
 /// Values of the reminder about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationReminder {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -39,16 +39,16 @@ impl MailTemplate for KeyMigrationReminder {
         let (org, until) = (self.org_name.quoted(language), day(language, self.until));
         let (org_name, keys) = (&self.org_name, count(language, self.keys));
         match language {
-            Language::English => MailContent::about(format!("{org_name}: old API keys end on {until}, last reminder"))
-                .says(format!("Keys that the organisation {org} has not replaced yet: {keys}."))
-                .says(format!("They are revoked on {until}, and every call made with them is refused from then on."))
-                .says("Please rotate them before that day.")
-                .leads_to("See the keys", application.keys(self.org)),
-            Language::French => MailContent::about(format!("{org_name} : fin des anciennes clés le {until}, dernier rappel"))
-                .says(format!("Clés que l’organisation {org} n’a pas encore remplacées\u{a0}: {keys}."))
-                .says(format!("Elles seront révoquées le {until}, et tout appel fait avec l’une d’elles sera refusé."))
-                .says("Merci de les renouveler avant cette date.")
-                .leads_to("Voir les clés", application.keys(self.org)),
+            Language::English => MailContent::with_subject(format!("{org_name}: old API keys end on {until}, last reminder"))
+                .paragraph(format!("Old API keys that the organisation {org} has not replaced yet: {keys}."))
+                .paragraph(format!("They will be revoked on {until}. From then on every call with them is refused."))
+                .paragraph("Please rotate them before that day.")
+                .button("See the keys", application.keys(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : fin des anciennes clés le {until}, dernier rappel"))
+                .paragraph(format!("Clés que l’organisation {org} n’a pas encore remplacées\u{a0}: {keys}."))
+                .paragraph(format!("Elles seront révoquées le {until}, et tout appel fait avec l’une d’elles sera refusé."))
+                .paragraph("Merci de les renouveler avant cette date.")
+                .button("Voir les clés", application.keys(self.org)),
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
-use consigne_core::{OrgId, Timestamp};
+use consigne_core::{Application, OrgId, Timestamp};
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, day};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, count, day};
 
 /// Values of the first mail about old keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyMigrationStart {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -39,16 +39,16 @@ impl MailTemplate for KeyMigrationStart {
         let (org, until) = (self.org_name.quoted(language), day(language, self.until));
         let (org_name, keys) = (&self.org_name, count(language, self.keys));
         match language {
-            Language::English => MailContent::about(format!("{org_name}: please replace your API keys by {until}"))
-                .says(format!("Keys of the old kind work until {until}. Those that are left by then are revoked."))
-                .says(format!("Keys of the old kind in the organisation {org}: {keys}."))
-                .says("Rotate each of them, put its new text where the old one is used, and you are done.")
-                .leads_to("See the keys", application.keys(self.org)),
-            Language::French => MailContent::about(format!("{org_name} : clés d’API à remplacer avant le {until}"))
-                .says(format!("Les clés de l’ancienne sorte fonctionnent jusqu’au {until}, puis seront révoquées."))
-                .says(format!("Clés de l’ancienne sorte dans l’organisation {org}\u{a0}: {keys}."))
-                .says("Renouvelez chacune d’elles, remplacez l’ancien texte partout où il est utilisé, et c’est tout.")
-                .leads_to("Voir les clés", application.keys(self.org)),
+            Language::English => MailContent::with_subject(format!("{org_name}: please replace your API keys by {until}"))
+                .paragraph(format!("API keys of the old kind work until {until}. Keys that are not replaced by then are revoked."))
+                .paragraph(format!("Keys of the old kind in the organisation {org}: {keys}."))
+                .paragraph("Rotate each key and put its new text wherever the old one is used.")
+                .button("See the keys", application.keys(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : clés d’API à remplacer avant le {until}"))
+                .paragraph(format!("Les clés de l’ancienne sorte fonctionnent jusqu’au {until}, puis seront révoquées."))
+                .paragraph(format!("Clés de l’ancienne sorte dans l’organisation {org}\u{a0}: {keys}."))
+                .paragraph("Renouvelez chaque clé et remplacez l’ancien texte partout où il est utilisé.")
+                .button("Voir les clés", application.keys(self.org)),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! `key-revoked`: an API key was revoked, for the organisation's owners.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::{By, sample};
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate};
+use crate::mail::template::{MailContent, Quoted, MailTemplate};
 
 /// Values of the mail about a revoked key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRevoked {
-    /// The organisation, to whose keys the button leads.
+    /// The organisation. The button leads to its keys.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -40,14 +40,14 @@ impl MailTemplate for KeyRevoked {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));
         match language {
-            Language::English => MailContent::about(format!("{org_name}: API key {key} revoked"))
-                .says(format!("The API key {key} of the organisation {org} was revoked {by}."))
-                .says("Every call made with it is refused from now on, for good. What used it needs a new key.")
-                .leads_to("See the keys", application.keys(self.org)),
-            Language::French => MailContent::about(format!("{org_name} : clé d’API {key} révoquée"))
-                .says(format!("La clé d’API {key} de l’organisation {org} a été révoquée {by}."))
-                .says("Tout appel fait avec elle est refusé, et le restera\u{a0}: il faudra une nouvelle clé.")
-                .leads_to("Voir les clés", application.keys(self.org)),
+            Language::English => MailContent::with_subject(format!("{org_name}: API key {key} revoked"))
+                .paragraph(format!("The API key {key} of the organisation {org} was revoked {by}."))
+                .paragraph("Every call with it is refused from now on. Programs that used it need a new key.")
+                .button("See the keys", application.keys(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : clé d’API {key} révoquée"))
+                .paragraph(format!("La clé d’API {key} de l’organisation {org} a été révoquée {by}."))
+                .paragraph("Tout appel fait avec elle est désormais refusé. Les programmes qui l’utilisaient ont besoin d’une nouvelle clé.")
+                .button("Voir les clés", application.keys(self.org)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! All mail templates. A new one is a file here and a line in the list below.
+//! All mail templates. A new template needs a file here and a line in the list below.
 
 use consigne_core::profiles::Language;
 
@@ -32,10 +32,10 @@ templates! {
     wallet_low: WalletLow,
 }
 
-pub use anomaly::Oddity;
+pub use anomaly::AnomalyFacts;
 pub use quota_80::Quota;
 
-/// Who did what a mail is about.
+/// The person who did what a mail is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
     /// The recipient of the mail.

@@ -1,17 +1,17 @@
 //! `payment-disputed`: a payment was disputed with the bank.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, count, euros};
 
-/// Values of the mail about a disputed payment, whose credits were clawed back. The reader is on the side of the person
-/// who disputes.
+/// Values of the mail about a disputed payment, whose credits were clawed back. The dispute was opened by the payer, so
+/// the recipients belong to the organisation that disputes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentDisputed {
-    /// The organisation, to whose credits the button leads.
+    /// The organisation. The button leads to its credits.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -40,16 +40,16 @@ impl MailTemplate for PaymentDisputed {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
         let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
         match language {
-            Language::English => MailContent::about(format!("{org_name}: a payment was disputed"))
-                .says(format!("A payment of {paid} for credits of the organisation {org} was disputed with the bank."))
-                .says(format!("{credits} credits were taken back for it."))
-                .says("Should the dispute be withdrawn or rejected, they return.")
-                .leads_to("See the credits", application.wallet(self.org)),
-            Language::French => MailContent::about(format!("{org_name} : un paiement est contesté"))
-                .says(format!("Un paiement de {paid} pour des crédits de l’organisation {org} a été contesté."))
-                .says(format!("{credits} crédits ont été repris en conséquence."))
-                .says("Si la contestation est retirée ou rejetée, ils seront rendus.")
-                .leads_to("Voir les crédits", application.wallet(self.org)),
+            Language::English => MailContent::with_subject(format!("{org_name}: a payment was disputed"))
+                .paragraph(format!("A payment of {paid} for credits of the organisation {org} was disputed with the bank."))
+                .paragraph(format!("{credits} credits were taken back because of it."))
+                .paragraph("If the dispute is withdrawn or rejected, they are given back.")
+                .button("See the credits", application.wallet(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : un paiement est contesté"))
+                .paragraph(format!("Un paiement de {paid} pour des crédits de l’organisation {org} a été contesté."))
+                .paragraph(format!("{credits} crédits ont été repris en conséquence."))
+                .paragraph("Si la contestation est retirée ou rejetée, ils seront rendus.")
+                .button("Voir les crédits", application.wallet(self.org)),
         }
     }
 }

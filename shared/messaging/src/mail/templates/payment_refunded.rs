@@ -1,16 +1,16 @@
 //! `payment-refunded`: a payment was refunded.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count, euros};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, count, euros};
 
-/// Values of the mail about a refunded payment, whose share of the credits was clawed back.
+/// Values of the mail about a refunded payment. A share of its credits was clawed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRefunded {
-    /// The organisation, to whose credits the button leads.
+    /// The organisation. The button leads to its credits.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -32,16 +32,16 @@ impl PaymentRefunded {
         let credits = count(language, self.balance.unsigned_abs());
         match (language, self.balance) {
             (Language::English, 1..) => format!("It has {credits} credits left."),
-            (Language::English, 0) => "It has no credits left: its keys are refused until there are new ones.".to_owned(),
+            (Language::English, 0) => "It has no credits left: its keys are refused until it has new credits.".to_owned(),
             (Language::English, _) => {
-                format!("Its balance is {credits} credits below zero: its keys are refused until that is made up for.")
+                format!("Its balance is {credits} credits below zero: its keys are refused until new credits bring it above zero.")
             }
             (Language::French, 1..) => format!("Il lui reste {credits} crédits."),
             (Language::French, 0) => {
                 "Il ne lui reste aucun crédit : ses clés sont refusées jusqu’au prochain achat.".to_owned()
             }
             (Language::French, _) => {
-                format!("Il lui manque {credits} crédits : ses clés sont refusées jusqu’à ce que ce soit comblé.")
+                format!("Il lui manque {credits} crédits : ses clés sont refusées jusqu’à ce que de nouveaux crédits ramènent le solde au-dessus de zéro.")
             }
         }
     }
@@ -60,18 +60,18 @@ impl MailTemplate for PaymentRefunded {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
         let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
         let content = match language {
-            Language::English => MailContent::about(format!("{org_name}: a payment was refunded"))
-                .says(format!("Of a payment for credits of the organisation {org}, {paid} has been refunded."))
-                .says(format!("{credits} credits were taken back for it."))
-                .says(self.rest(language)),
-            Language::French => MailContent::about(format!("{org_name} : un paiement est remboursé"))
-                .says(format!("Un paiement pour des crédits de l’organisation {org} a été remboursé de {paid}."))
-                .says(format!("{credits} crédits ont été repris en conséquence."))
-                .says(self.rest(language)),
+            Language::English => MailContent::with_subject(format!("{org_name}: a payment was refunded"))
+                .paragraph(format!("{paid} of a payment for credits of the organisation {org} was refunded."))
+                .paragraph(format!("{credits} credits were taken back because of it."))
+                .paragraph(self.rest(language)),
+            Language::French => MailContent::with_subject(format!("{org_name} : un paiement est remboursé"))
+                .paragraph(format!("Un paiement pour des crédits de l’organisation {org} a été remboursé de {paid}."))
+                .paragraph(format!("{credits} crédits ont été repris en conséquence."))
+                .paragraph(self.rest(language)),
         };
         match language {
-            Language::English => content.leads_to("See the credits", application.wallet(self.org)),
-            Language::French => content.leads_to("Voir les crédits", application.wallet(self.org)),
+            Language::English => content.button("See the credits", application.wallet(self.org)),
+            Language::French => content.button("Voir les crédits", application.wallet(self.org)),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `quota-80`: most of a quota is used.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, bytes, count};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, bytes, count};
 
 /// Values of the mail about a quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +44,15 @@ impl Quota80 {
         let (used, limit) = (bytes(language, self.used), bytes(language, self.limit));
         let percent = self.percent;
         match language {
-            Language::English => MailContent::about(format!("{percent}% of your storage is used"))
-                .says(format!("Your files take {used} of the {limit} of your plan, which is {percent}%."))
-                .says("Once it is full, nothing more can be uploaded or generated. Deleting a file makes room at once.")
-                .leads_to("See the files", application.files()),
-            Language::French => MailContent::about(format!("{percent} % de votre espace est utilisé"))
-                .says(format!("Vos fichiers occupent {used} sur les {limit} de votre forfait, soit {percent}\u{a0}%."))
-                .says("Une fois l’espace plein, rien ne peut plus être envoyé ni créé.")
-                .says("Supprimer un fichier libère aussitôt sa place.")
-                .leads_to("Voir les fichiers", application.files()),
+            Language::English => MailContent::with_subject(format!("{percent}% of your storage is used"))
+                .paragraph(format!("Your files take {used} of the {limit} of your plan, which is {percent}%."))
+                .paragraph("Once it is full, nothing more can be uploaded or generated. Deleting a file makes room at once.")
+                .button("See the files", application.files()),
+            Language::French => MailContent::with_subject(format!("{percent} % de votre espace est utilisé"))
+                .paragraph(format!("Vos fichiers occupent {used} sur les {limit} de votre forfait, soit {percent}\u{a0}%."))
+                .paragraph("Une fois l’espace plein, rien ne peut plus être envoyé ni créé.")
+                .paragraph("Supprimer un fichier libère aussitôt sa place.")
+                .button("Voir les fichiers", application.files()),
         }
     }
 
@@ -60,14 +60,14 @@ impl Quota80 {
         let (used, limit) = (count(language, self.used), count(language, self.limit));
         let (percent, key) = (self.percent, name.quoted(language));
         match language {
-            Language::English => MailContent::about(format!("{name}: {percent}% of the quota is used"))
-                .says(format!("The API key {key} has made {used} of its {limit} calls of this month."))
-                .says("After that its calls are refused until the next month (UTC), or until the quota is raised.")
-                .leads_to("See the keys", application.keys(org)),
-            Language::French => MailContent::about(format!("{name} : {percent} % du quota est utilisé"))
-                .says(format!("La clé d’API {key} a fait {used} de ses {limit} appels de ce mois."))
-                .says("Ensuite, ses appels seront refusés jusqu’au mois suivant (UTC), ou jusqu’à un quota plus élevé.")
-                .leads_to("Voir les clés", application.keys(org)),
+            Language::English => MailContent::with_subject(format!("{name}: {percent}% of the quota is used"))
+                .paragraph(format!("The API key {key} has made {used} of its {limit} calls of this month."))
+                .paragraph("After that its calls are refused until the next month (UTC), or until the quota is raised.")
+                .button("See the keys", application.keys(org)),
+            Language::French => MailContent::with_subject(format!("{name} : {percent} % du quota est utilisé"))
+                .paragraph(format!("La clé d’API {key} a fait {used} de ses {limit} appels de ce mois."))
+                .paragraph("Ensuite, ses appels seront refusés jusqu’au mois suivant (UTC), ou jusqu’à un quota plus élevé.")
+                .button("Voir les clés", application.keys(org)),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! `wallet-low`: the credits of an organisation run out.
 
-use consigne_core::OrgId;
+use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
 use super::sample;
-use crate::mail::template::{Application, MailContent, Quoted, MailTemplate, count};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, count};
 
 /// Values of the mail about low credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WalletLow {
-    /// The organisation, to whose credits the button leads.
+    /// The organisation. The button leads to its credits.
     pub org: OrgId,
     /// Name of the organisation.
     pub org_name: Quoted,
@@ -39,14 +39,14 @@ impl MailTemplate for WalletLow {
         let (org, balance) = (self.org_name.quoted(language), count(language, self.balance));
         let (org_name, percent) = (&self.org_name, self.percent);
         match language {
-            Language::English => MailContent::about(format!("{org_name}: {percent}% of the credits are left"))
-                .says(format!("The organisation {org} has {balance} credits left, which is {percent}%."))
-                .says("Once they are spent, its keys are refused until there are new ones.")
-                .leads_to("Buy credits", application.wallet(self.org)),
-            Language::French => MailContent::about(format!("{org_name} : il reste {percent} % des crédits"))
-                .says(format!("Il reste {balance} crédits à l’organisation {org}, soit {percent}\u{a0}%."))
-                .says("Une fois dépensés, ses clés seront refusées jusqu’au prochain achat.")
-                .leads_to("Acheter des crédits", application.wallet(self.org)),
+            Language::English => MailContent::with_subject(format!("{org_name}: {percent}% of the credits are left"))
+                .paragraph(format!("The organisation {org} has {balance} credits left, which is {percent}%."))
+                .paragraph("Once they are spent, its keys are refused until it has new credits.")
+                .button("Buy credits", application.wallet(self.org)),
+            Language::French => MailContent::with_subject(format!("{org_name} : il reste {percent} % des crédits"))
+                .paragraph(format!("Il reste {balance} crédits à l’organisation {org}, soit {percent}\u{a0}%."))
+                .paragraph("Une fois dépensés, ses clés seront refusées jusqu’au prochain achat.")
+                .button("Acheter des crédits", application.wallet(self.org)),
         }
     }
 }

@@ -9,33 +9,33 @@ use crate::table::credits::wallet_change::WalletChange;
 use crate::table::credits::wallet_item;
 use crate::table::item::{number, text};
 
-/// An alert threshold that a debit crosses.
+/// The crossing of an alert threshold by a debit.
 pub(crate) struct ThresholdCrossing {
     /// The event that announces the crossing.
     pub(crate) event: Event,
     seen: Wallet,
     lowered: Wallet,
-    /// The lowest and the highest balance from which this debit crosses exactly this threshold.
+    /// The lowest and the highest balance before the debit, for which the debit crosses exactly this threshold.
     from: (i64, i64),
 }
 
 impl ThresholdCrossing {
-    /// Returns the threshold that `debit` crosses in the wallet `seen`, if it crosses one.
+    /// Returns the crossing if `debit` crosses a threshold of the wallet `seen`.
     pub(crate) fn of(seen: Wallet, debit: &Debit<'_>) -> Option<Self> {
         let mut lowered = seen.clone();
         match debit.mode {
             DebitMode::Spend => lowered.debit(debit.amount),
             DebitMode::Reserve(_) => lowered.hold(debit.amount),
         }
-        let (mark, event) = lowered.alert(debit.ask.now)?;
-        let band = seen.alert.band(mark);
+        let (percent, event) = lowered.alert(debit.ask.now)?;
+        let band = seen.alert.band(percent);
         let least = band.start().max(&0).saturating_add_unsigned(debit.amount);
         let most = band.end().saturating_add_unsigned(debit.amount);
         Some(Self { event, seen, lowered, from: (least, most) })
     }
 
-    /// Builds the update that takes the credits and records the threshold as crossed. Other debits may happen
-    /// meanwhile, as long as this debit still crosses the same threshold.
+    /// Builds the update that takes the credits and records the threshold as crossed. Its condition allows other debits
+    /// in between, as long as this debit still crosses the same threshold.
     pub(crate) fn update(&self, debit: &Debit<'_>) -> UpdateBuilder {
         let condition = format!("wallet_status = :open AND balance BETWEEN :least AND :most AND {FRESH}");
         WalletChange::between(&self.seen, &self.lowered)

@@ -22,7 +22,7 @@ impl ChargeKey for Table {
             amount: charge.receipt.credits,
             mode: DebitMode::Spend,
             record_key: receipts::receipt_key(&charge.receipt.id),
-            promised: !charge.receipt.fingerprint.is_empty(),
+            idempotent: !charge.receipt.fingerprint.is_empty(),
         };
         match self.debit(&mut debit, |_| receipts::write(&charge.receipt)).await? {
             DebitOutcome::Applied => Ok(ChargeOutcome::Charged),
@@ -33,7 +33,7 @@ impl ChargeKey for Table {
     }
 }
 
-/// Answers a charge whose receipt exists already.
+/// Returns the outcome of a charge whose receipt already exists.
 fn replay(charge: &Charge, item: &Item) -> Result<ChargeOutcome, Fault> {
     let receipt = receipts::read(item)?;
     let same = receipt.fingerprint == charge.receipt.fingerprint && receipt.key == charge.receipt.key;
@@ -53,7 +53,7 @@ impl ReadKeySnapshot for Table {
                 wallet_item::wallet_key(&payer),
                 key(org_pk(facts.org), "ORG"),
             ];
-            // A batch and not a transaction, because a transaction would fail whenever a charge is under way.
+            // Not a transaction: a transactional read fails while a charge of the same items is under way.
             let found = self.batch_get(&[&keys[..], place.as_slice()].concat(), true).await?;
             let find = |own: &Item| {
                 let same = |item: &&Item| ["pk", "sk"].iter().all(|name| item.get(*name) == own.get(*name));
@@ -69,7 +69,7 @@ impl ReadKeySnapshot for Table {
                     payer = WalletId::Test(new_payer.user);
                     continue;
                 }
-                // No owner is left, so nobody can pay and no test key works.
+                // No owner is left to pay, so every test key is refused.
                 suspended = true;
             }
             let wallet = match payer {

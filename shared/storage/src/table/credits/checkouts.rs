@@ -1,4 +1,4 @@
-//! Checkout sessions: what each one offered. A payment is compared with it.
+//! Checkout sessions: the record of each session's offer, with which a payment is compared.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn read(item: &Item) -> Result<Checkout, Fault> {
 /// Builds the update that counts a session in its organisation's hour, if the hour's limit is not reached.
 fn count(checkout: &Checkout) -> UpdateBuilder {
     let hour = checkout_hour(checkout.at);
-    // The count is not needed after its hour. It stays a day longer for people who investigate.
+    // The count is not needed after its hour. It is kept a day longer for investigations.
     let forgotten = hour.plus(Duration::from_hours(25));
     count_one(key(org_pk(checkout.org), format!("CHECKOUTS#{hour}")), "opened", CHECKOUTS_AN_HOUR, forgotten)
 }
@@ -60,7 +60,7 @@ impl RecordCheckout for Table {
         checkout: &Checkout,
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<WriteOutcome, Fault> {
-        // A retry may record the same session again, because it cannot know. The content is the same.
+        // A retry writes the same session again, with the same content. So the write needs no condition.
         let writes = vec![self.put(write(checkout))?, self.update(count(checkout))?];
         match self.transact_once(writes, idempotent, checkout.at).await? {
             TransactionOutcome::Written(written) => Ok(written),

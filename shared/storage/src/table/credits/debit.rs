@@ -1,4 +1,4 @@
-//! The debit that charges and holds share: one transaction checks and changes key and wallet, and writes the record (a
+//! Debits, which charges and holds share. One transaction checks and changes key and wallet, and writes the record (a
 //! receipt or a hold) by which a retry is recognised.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -20,13 +20,16 @@ use crate::table::people::orgs::member_key;
 use crate::table::stats::activity::Mark;
 use crate::table::transact::{Failed, Outcome, failed_at};
 
-/// Places in the transaction.
+/// Index of the key's update in the transaction.
 const KEY: usize = 0;
+/// Index of the wallet's update.
 const WALLET: usize = 1;
+/// Index of the write of the record.
 const RECORD: usize = 2;
-/// Test keys only: they do not spend the organisation's wallet, so its suspension is checked separately.
+/// Index of the check that the organisation is not suspended. Only for test keys: they do not spend the organisation's
+/// wallet, which is closed by a suspension.
 const ORG: usize = 3;
-/// Test keys only: checks that the person whose wallet pays is still a member.
+/// Index of the check that the person whose wallet pays is still a member. Only for test keys.
 const SPENDER: usize = 4;
 
 /// A debit on behalf of a key.
@@ -43,8 +46,8 @@ pub(crate) struct Debit<'a> {
     pub(crate) mode: DebitMode,
     /// Key of the record to write.
     pub(crate) record_key: Item,
-    /// Whether the request has an idempotency key, so that it may have been carried out before.
-    pub(crate) promised: bool,
+    /// Whether the request has an idempotency key. If so, an earlier try may have succeeded.
+    pub(crate) idempotent: bool,
 }
 
 /// What happens to the credits.
@@ -52,36 +55,37 @@ pub(crate) struct Debit<'a> {
 pub(crate) enum DebitMode {
     /// They are spent at once.
     Spend,
-    /// A hold reserves them. This is the expiry epoch the wallet is assumed to be in.
+    /// A hold reserves them. This is the expiry epoch in which the wallet is assumed to be.
     Reserve(u32),
 }
 
-/// The outcome of a debit. Only `Applied` has changed anything.
+/// The outcome of a debit. Only `Applied` means that something was written.
 pub(crate) enum DebitOutcome {
     /// The credits were taken and the record was written.
     Applied,
-    /// The record exists already. This is its item.
+    /// The record already exists. This is its item.
     Replayed(Item),
     /// The key or its wallet refuses the debit.
     Refused(Refusal),
-    /// The key spends another wallet than the one the debit assumed.
+    /// The key's wallet is not the one that the debit assumed.
     PayerChanged,
 }
 
 /// What to do after a failed transaction.
 enum Next {
+    /// Return this outcome.
     Answer(DebitOutcome),
-    /// The cause has gone or was removed: try again.
+    /// Try again: the cause of the failure has disappeared or was removed.
     Again,
-    /// The wallet is in this expiry epoch, not in the assumed one: try again with it.
+    /// Try again with this expiry epoch, in which the wallet is.
     InEpoch(u32),
-    /// The debit crosses an alert threshold: try again, with the event in the same transaction.
-    Tell(Box<ThresholdCrossing>),
+    /// Try again with the event of this threshold crossing in the transaction.
+    ReportCrossing(Box<ThresholdCrossing>),
 }
 
 impl Table {
-    /// Takes the credits and writes the record, or returns why not. `record` builds the record's item from the wallet's
-    /// expiry epoch, which only a hold has.
+    /// Takes the credits and writes the record, or returns why not. `record` builds the record's item; a hold's also
+    /// needs the wallet's expiry epoch.
     ///
     /// # Errors
     /// `UNAVAILABLE` if key and wallet keep changing until the invocation has no time left.
@@ -96,21 +100,21 @@ impl Table {
             let mut writes = self.debit_writes(debit, &record, crossing.as_deref())?;
             writes.extend(self.mark(&mark)?);
             let Outcome::Refused(failed) = self.transact_decided_by(Some(RECORD), writes).await? else {
-                self.marked(&mark);
+                self.set_marked(&mark);
                 return Ok(DebitOutcome::Applied);
             };
             crossing = None;
             match self.explain(debit, &failed).await? {
                 Next::Again => {}
                 Next::InEpoch(expiry_epoch) => debit.mode = DebitMode::Reserve(expiry_epoch),
-                Next::Tell(told) => crossing = Some(told),
-                // DynamoDB does not promise to list every failed condition, so the record is read before a request is
-                // refused that may have been paid for.
-                Next::Answer(DebitOutcome::Refused(refusal)) if debit.promised => {
+                Next::ReportCrossing(crossed) => crossing = Some(crossed),
+                // DynamoDB does not promise to list every failed condition. An earlier try may have been charged, so
+                // look for its record before refusing the request.
+                Next::Answer(DebitOutcome::Refused(refusal)) if debit.idempotent => {
                     let before = self.get(debit.record_key.clone()).await?;
                     return Ok(before.map_or(DebitOutcome::Refused(refusal), DebitOutcome::Replayed));
                 }
-                Next::Answer(taken) => return Ok(taken),
+                Next::Answer(outcome) => return Ok(outcome),
             }
             if budget::remaining().is_zero() {
                 return Err(Fault::unavailable("key and wallet kept changing"));
@@ -149,10 +153,10 @@ impl Table {
         Ok(writes)
     }
 
-    /// Works out from the failed conditions why nothing was taken. DynamoDB returns each one's item, so hardly anything
-    /// is read again.
+    /// Finds out from the failed conditions why nothing was written. DynamoDB returns the item of each, so hardly
+    /// anything is read again.
     async fn explain(&self, debit: &Debit<'_>, failed: &[Failed]) -> Result<Next, Fault> {
-        // A record outranks every refusal: a request that was paid for once stays paid for.
+        // An existing record comes before every refusal: its request was already charged.
         if let Some(item) = failed_at(failed, RECORD) {
             return Ok(Next::Answer(DebitOutcome::Replayed(item.clone())));
         }
@@ -185,6 +189,8 @@ impl Table {
         }
     }
 
+    /// Finds out why the wallet's condition failed. Creates a test wallet that does not exist, and expires lots that
+    /// are due.
     async fn explain_wallet(&self, debit: &Debit<'_>, item: &Item) -> Result<Next, Fault> {
         let refused = |refusal| Ok(Next::Answer(DebitOutcome::Refused(refusal)));
         let (cost, now) = (debit.amount, debit.ask.now);
@@ -210,20 +216,21 @@ impl Table {
         {
             return Ok(Next::InEpoch(wallet.expiry_epoch));
         }
-        Ok(ThresholdCrossing::of(wallet, debit).map_or(Next::Again, |crossing| Next::Tell(Box::new(crossing))))
+        Ok(ThresholdCrossing::of(wallet, debit)
+            .map_or(Next::Again, |crossing| Next::ReportCrossing(Box::new(crossing))))
     }
 }
 
 impl Table {
-    /// Makes a test key spend the wallet of `new_payer` from now on, unless it spends another one already. The revision
-    /// grows, so that a change computed from the old key is refused.
+    /// Makes a test key spend the wallet of `new_payer` from now on, unless its payer has been replaced already. This
+    /// increments the revision, so that a change computed from the old key is refused.
     async fn reassign_payer(&self, key: &KeyFacts, new_payer: &Member) -> Result<(), Fault> {
         let left = key.spender.as_ref().map(ToString::to_string).unwrap_or_default();
         let update = Update::builder()
             .set_key(Some(key_item::key_key(key.org, key.id)))
-            .update_expression("SET spender = :heir ADD revision :one")
+            .update_expression("SET spender = :new_payer ADD revision :one")
             .condition_expression("spender = :left")
-            .expression_attribute_values(":heir", text(new_payer.user.as_str()))
+            .expression_attribute_values(":new_payer", text(new_payer.user.as_str()))
             .expression_attribute_values(":left", text(left))
             .expression_attribute_values(":one", number(1));
         self.transact(vec![self.update(update)?]).await.map(drop)
@@ -268,11 +275,11 @@ fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
     update.update_expression(counting).condition_expression(condition)
 }
 
-/// Condition of a wallet: no lot has expired that is still counted in the balance.
+/// Condition on a wallet: the balance includes no expired lot.
 pub(crate) const FRESH: &str = "(attribute_not_exists(next_expiry) OR next_expiry > :now)";
 
-/// Builds the update that takes the credits, if `headroom > amount`: the balance then covers the debit, and no alert
-/// threshold is crossed.
+/// Builds the update that takes the credits, on condition that `headroom > amount`: then the balance covers the debit,
+/// and the debit crosses no alert threshold.
 fn lower(debit: &Debit<'_>) -> UpdateBuilder {
     let update = Update::builder()
         .set_key(Some(wallet_item::wallet_key(&debit.key.wallet())))

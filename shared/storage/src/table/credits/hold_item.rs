@@ -7,7 +7,7 @@ use consigne_core::keys::KeyMode;
 use consigne_core::{Fault, KeyId, UserId};
 
 use crate::table::due;
-use crate::table::item::{Item, Reader, add, key, number, odd, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, text};
 
 /// Sort key of every hold.
 pub(crate) const SK: &str = "HOLD";
@@ -18,7 +18,8 @@ pub(crate) fn hold_key(id: &HoldId) -> Item {
     key(format!("HOLD#{}#{}", id.org(), id.tail()), SK)
 }
 
-/// Builds the item of a new hold. It has no expiry of its own in the table: `sweep` ends it, and the end sets one.
+/// Builds the item of a new hold. It has no `ttl` yet: every hold is ended, at the latest by `sweep`, and the end sets
+/// the `ttl`.
 pub(crate) fn write(hold: &Hold) -> Item {
     let mut item = hold_key(&hold.id);
     item.insert("hold_status".to_owned(), text(OPEN));
@@ -40,7 +41,7 @@ pub(crate) fn write(hold: &Hold) -> Item {
     item
 }
 
-/// Builds the update that ends a hold, if nothing has ended it before.
+/// Builds the update that ends a hold, on condition that it is still open.
 pub(crate) fn end(step: &Resolution) -> UpdateBuilder {
     let mut set = vec!["hold_status = :status", "ended_at = :now", "#ttl = :ttl"];
     let mut update = Update::builder()
@@ -109,7 +110,7 @@ fn read_end(reader: &Reader<'_>) -> Result<Option<Ending>, Fault> {
         },
         "voided" => HoldEnd::Voided(reader.parsed("void_reason", VoidReason::from_name)?),
         "timed_out" => HoldEnd::TimedOut,
-        _ => return Err(odd("hold_status")),
+        _ => return Err(malformed("hold_status")),
     };
     Ok(Some(Ending { how, at: reader.time("ended_at")?, idempotency_key: reader.owned_text("promise") }))
 }

@@ -1,5 +1,5 @@
-//! Holds: opened like a charge, and ended in one transaction of hold, wallet and receipt. `sweep` releases those that
-//! time out.
+//! Holds. A hold is opened like a charge, and ended in one transaction of hold, wallet and receipt. `sweep` releases
+//! holds that time out.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -18,9 +18,11 @@ use crate::table::credits::{hold_item, receipts, wallet_item};
 use crate::table::item::{Item, count_one, key, number, org_pk};
 use crate::table::transact::{Outcome, failed_at};
 
-/// Places in the transaction that ends a hold. A refund has no receipt, so the third place is free for its count.
+/// Index of the hold in the transaction that ends it.
 const HOLD: usize = 0;
+/// Index of the wallet in that transaction.
 const WALLET: usize = 1;
+/// Index of the count of a refund in that transaction. A refund has no receipt, which otherwise has this index.
 const REFUNDS: usize = 2;
 
 impl OpenHold for Table {
@@ -35,12 +37,12 @@ impl OpenHold for Table {
             amount: hold.amount,
             mode: DebitMode::Reserve(expiry_epoch),
             record_key: hold_item::hold_key(&hold.id),
-            promised: !hold.fingerprint.is_empty(),
+            idempotent: !hold.fingerprint.is_empty(),
         };
         let written =
             |expiry_epoch: Option<u32>| Hold { expiry_epoch: expiry_epoch.unwrap_or_default(), ..hold.clone() };
         let record = |expiry_epoch: Option<u32>| hold_item::write(&written(expiry_epoch));
-        let taken = self.debit(&mut debit, record).await?;
+        let outcome = self.debit(&mut debit, record).await?;
         let now = match debit.mode {
             DebitMode::Reserve(now) => now,
             DebitMode::Spend => expiry_epoch,
@@ -48,7 +50,7 @@ impl OpenHold for Table {
         if now != expiry_epoch {
             self.expiry_epochs.set(&hold.wallet, now);
         }
-        match taken {
+        match outcome {
             DebitOutcome::Applied => Ok(OpeningOutcome::Opened(Box::new(written(Some(now))))),
             DebitOutcome::Replayed(item) => replay(hold, &item),
             DebitOutcome::Refused(refusal) => Ok(OpeningOutcome::Refused(refusal)),
@@ -57,7 +59,7 @@ impl OpenHold for Table {
     }
 }
 
-/// Answers an opening whose hold exists already.
+/// Returns the outcome of an opening whose hold already exists.
 fn replay(asked: &Hold, item: &Item) -> Result<OpeningOutcome, Fault> {
     let hold = hold_item::read(item)?;
     let same = hold.fingerprint == asked.fingerprint && hold.key == asked.key;
@@ -72,8 +74,8 @@ impl GetHold for Table {
 
 impl ResolveHold for Table {
     async fn resolve_hold(&self, step: &Resolution) -> Result<ResolutionOutcome, Fault> {
-        // If a lot has expired since the hold was opened, the hold is ended against the wallet as it was read.
-        // Otherwise the wallet is not read.
+        // Usually the wallet need not be read. If a lot has expired since the hold was opened, the change is computed
+        // from the wallet that was read: `seen`.
         let mut seen: Option<Wallet> = None;
         loop {
             let wallet = match &seen {
@@ -117,7 +119,7 @@ impl Table {
     }
 }
 
-/// Builds the update that ends a hold of the wallet's current expiry epoch: no lot has expired since it was opened.
+/// Builds the wallet's update for a hold of the current expiry epoch: no lot has expired since the hold was opened.
 fn release(step: &Resolution) -> UpdateBuilder {
     let freed = step.hold.amount - step.used;
     Update::builder()
@@ -133,7 +135,7 @@ fn release(step: &Resolution) -> UpdateBuilder {
         .expression_attribute_values(":now", millis(step.now))
 }
 
-/// Builds the update that ends a hold during whose life a lot has expired.
+/// Builds the wallet's update for a hold of a past expiry epoch: a lot has expired since the hold was opened.
 ///
 /// # Errors
 /// `INTERNAL` if the wallet has no record of the hold's credits.
@@ -148,7 +150,7 @@ fn release_carried(step: &Resolution, seen: &Wallet) -> Result<UpdateBuilder, Fa
 
 /// Builds the update that counts a refund of a key, if the day's limit is not reached.
 fn count_refund(org: OrgId, id: KeyId, day: Day) -> UpdateBuilder {
-    // The count is not needed after its day. It stays a week longer for people who investigate.
+    // The count is not needed after its day. It is kept a week longer for investigations.
     let forgotten = day.ends().plus(std::time::Duration::from_hours(24 * 7));
     count_one(key(org_pk(org), format!("REFUNDS#{id}#{day}")), "given", REFUNDS_A_DAY, forgotten)
 }

@@ -1,7 +1,7 @@
 //! Converts a payment to and from its item.
 //!
-//! A payment is the one record found without its tenant, because a refund names nothing but the payment. The item says
-//! whose it is, once that is known.
+//! A payment is the only record that is found without its tenant, because a refund names only the payment. Once the
+//! purchase is known, the item has the organisation.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use consigne_core::credits::{Dispute, DisputeId, DisputeState, Payment, PaymentI
 use consigne_core::{Fault, LotId, OrgId, Timestamp};
 use serde_json::{Value, json};
 
-use crate::table::item::{Item, Reader, key, number, odd, text};
+use crate::table::item::{Item, Reader, key, malformed, number, text};
 
-/// Prefix of the attributes that hold disputes.
+/// Prefix of the attributes that contain disputes.
 const DISPUTE: &str = "dispute.";
-/// How long a refund waits for its purchase. The payment provider retries for some days. A refund that never finds one
-/// may be of something sold elsewhere.
+/// How long a report waits for its purchase. The payment provider retries for some days. A report without a purchase
+/// may be about something that was sold elsewhere.
 const REMEMBERED: Duration = Duration::from_hours(24 * 30);
 
 pub(crate) fn payment_key(id: &PaymentId) -> Item {
@@ -52,11 +52,11 @@ pub(crate) fn read(item: &Item) -> Result<Payment, Fault> {
     let reader = Reader(item);
     let mut disputes = BTreeMap::new();
     for (id, value) in reader.beginning(DISPUTE) {
-        let id = DisputeId::parse(id).ok_or_else(|| odd(DISPUTE))?;
-        let told: Value =
-            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| odd(DISPUTE))?;
-        let state = told["state"].as_str().and_then(DisputeState::from_name).ok_or_else(|| odd(DISPUTE))?;
-        disputes.insert(id, Dispute { cents: told["cents"].as_u64().ok_or_else(|| odd(DISPUTE))?, state });
+        let id = DisputeId::parse(id).ok_or_else(|| malformed(DISPUTE))?;
+        let dispute: Value =
+            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| malformed(DISPUTE))?;
+        let state = dispute["state"].as_str().and_then(DisputeState::from_name).ok_or_else(|| malformed(DISPUTE))?;
+        disputes.insert(id, Dispute { cents: dispute["cents"].as_u64().ok_or_else(|| malformed(DISPUTE))?, state });
     }
     let sale = match reader.optional_parsed("org", OrgId::parse)? {
         Some(org) => Some(Sale {

@@ -15,7 +15,7 @@ use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Place of the session in the transaction of a purchase.
+/// Index of the session in the transaction of a purchase.
 const SESSION: usize = 0;
 
 impl CreditPurchase for Table {
@@ -43,14 +43,14 @@ impl CreditPurchase for Table {
 }
 
 impl ClawBackCredits for Table {
-    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+    async fn claw_back(&self, report: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         loop {
-            let before = self.payment(&told.payment).await?;
-            let Some(after) = before.told(&told.cause) else { return Ok(ClawBackOutcome::Unchanged) };
+            let before = self.payment(&report.payment).await?;
+            let Some(after) = before.with_report(&report.cause) else { return Ok(ClawBackOutcome::Unchanged) };
             let outcome = ClawBack::outcome(&before, &after);
-            let mut writes = vec![self.keep_payment(&before, &after, told.now)?];
+            let mut writes = vec![self.keep_payment(&before, &after, report.now)?];
             if let Some(sale) = &after.sale {
-                writes.extend(self.claw_back_writes(told, sale, outcome).await?);
+                writes.extend(self.claw_back_writes(report, sale, outcome).await?);
             }
             if matches!(self.transact(writes).await?, Outcome::Committed) {
                 return Ok(outcome);
@@ -69,7 +69,7 @@ impl Table {
         payment: &Payment,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let sold = payment.sold(purchase);
-        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
+        // This also drops spent lots. In a wallet whose lots never expire, nothing else does.
         let mut wallet = seen.with_lots_expired(purchase.now);
         wallet.add(purchase.lot, LotKind::Paid, purchase.credits, None);
         let mut session = key(org_pk(purchase.org), format!("SESSION#{}", purchase.session.as_str()));
@@ -93,23 +93,23 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the writes of a claw-back: of the wallet and of the audit entry. There are none if the outcome has no
-    /// audit entry.
+    /// Returns the writes of a claw-back: wallet, audit entry and events. There are none if the outcome moves no
+    /// credits.
     async fn claw_back_writes(
         &self,
-        told: &ClawBack,
+        report: &ClawBack,
         sale: &Sale,
         outcome: ClawBackOutcome,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let Some(entry) = told.audit(sale.org, outcome) else { return Ok(Vec::new()) };
-        let wallet = self.wallet_to_change(sale.org, told.now).await?;
+        let Some(entry) = report.audit(sale.org, outcome) else { return Ok(Vec::new()) };
+        let wallet = self.wallet_to_change(sale.org, report.now).await?;
         let seen = wallet.ok_or_else(|| Fault::internal("the organisation that bought credits has no wallet"))?;
         let mut wallet = seen.clone();
-        wallet.follow(sale.lot, outcome);
-        let notice = wallet.alert(told.now);
+        wallet.apply(sale.lot, outcome);
+        let notice = wallet.alert(report.now);
         let mut writes = self.wallet_writes(WalletChange::between(&seen, &wallet), notice)?;
         writes.push(self.put(audit::write(&entry))?);
-        if let Some(event) = told.event(sale, outcome, wallet.balance) {
+        if let Some(event) = report.event(sale, outcome, wallet.balance) {
             writes.push(self.put(outbox::write(&event))?);
         }
         Ok(writes)
@@ -120,7 +120,7 @@ impl Table {
         Ok(item.as_ref().map(payment_item::read).transpose()?.unwrap_or_else(|| Payment::unknown(id.clone())))
     }
 
-    /// Returns the write of a payment, on condition that its record has not changed since it was read.
+    /// Returns the write of a payment's record, on condition that it has not changed since it was read.
     fn keep_payment(&self, before: &Payment, after: &Payment, now: Timestamp) -> Result<TransactWriteItem, Fault> {
         let put = Put::builder()
             .table_name(&self.name)

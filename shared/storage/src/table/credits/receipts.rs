@@ -1,4 +1,4 @@
-//! Receipts: written by charges, completed by outcomes, and listed as the usage log.
+//! Receipts. Charges write them, reported outcomes complete them, and their list is the usage log.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -40,10 +40,10 @@ pub(crate) fn write(receipt: &Receipt) -> Item {
     item.insert("gsi1sk".to_owned(), text(&place));
     item.insert("gsi2pk".to_owned(), text(of_key(id.org(), receipt.key)));
     item.insert("gsi2sk".to_owned(), text(place));
-    for (name, value) in told(call) {
+    for (name, value) in call_attributes(call) {
         add(&mut item, name, value.map(text));
     }
-    // A call that was over when it was charged, such as a hold's, has its outcome from the start.
+    // A settled hold has its outcome from the start, because its call is over.
     if let Some(outcome) = &receipt.outcome {
         item.insert("status_code".to_owned(), number(outcome.status_code));
         item.insert("response_ms".to_owned(), number(outcome.response_ms));
@@ -53,8 +53,8 @@ pub(crate) fn write(receipt: &Receipt) -> Item {
     item
 }
 
-/// Returns the attributes of what the caller reported about the call.
-fn told(call: &CallFacts) -> [(&'static str, Option<&String>); 7] {
+/// Returns the attributes with what the caller reported about the call.
+fn call_attributes(call: &CallFacts) -> [(&'static str, Option<&String>); 7] {
     [
         ("service", call.service.as_ref()),
         ("scope", call.scope.as_ref()),
@@ -128,7 +128,7 @@ impl KeepOutcome for Table {
             let Err(error) = self.client.send(update).await else { return Ok(OutcomeKept::Kept) };
             match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => break failed.clone(),
-                // A retry of the charge was under way, which checks the same receipt.
+                // A retry of the charge was under way, whose transaction has the same item.
                 Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }
@@ -155,7 +155,7 @@ impl ListReceipts for Table {
                 .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
                 .expression_attribute_names("#sk", format!("{index}sk"))
                 .expression_attribute_values(":from", text(sortable(day.starts())))
-                // Sort keys of the day continue after the time, so all of them sort before the bare end of the day.
+                // A sort key continues after its time, so no key of the next day equals the bare end of this day.
                 .expression_attribute_values(":to", text(sortable(day.ends()))),
         };
         self.page(Some(index), query, page, read).await

@@ -1,7 +1,8 @@
-//! A wallet's change as an update: the difference between the wallet as read and as it is to become.
+//! The update that changes a wallet: the difference between the wallet as read and the new one.
 //!
-//! Amounts are changed by their differences, so that debits and holds may go on meanwhile. Everything else is written
-//! on condition of the revision, which debits and holds leave alone and every change of this kind increments.
+//! Amounts are changed by their differences (`ADD`), so that concurrent debits and holds are not lost. All other
+//! attributes are written on condition that the revision has not changed. Every change of this kind increments the
+//! revision; debits and holds do not.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
@@ -13,7 +14,7 @@ use crate::table::item::{number, text};
 /// The parts of an update expression.
 pub(crate) struct WalletChange {
     update: UpdateBuilder,
-    placed: usize,
+    placeholders: usize,
     set: Vec<String>,
     remove: Vec<String>,
     add: Vec<String>,
@@ -25,7 +26,7 @@ impl WalletChange {
     pub(crate) fn between(seen: &Wallet, new: &Wallet) -> Self {
         let mut change = Self {
             update: Update::builder().set_key(Some(wallet_key(&seen.id))),
-            placed: 0,
+            placeholders: 0,
             set: Vec::new(),
             remove: Vec::new(),
             add: Vec::new(),
@@ -58,16 +59,16 @@ impl WalletChange {
         change
     }
 
-    /// Adds a condition on what debits and holds may have changed meanwhile.
+    /// Adds a condition, for attributes that concurrent debits and holds may have changed.
     pub(crate) fn on_condition(mut self, condition: &str) -> Self {
         self.conditions.push(condition.to_owned());
         self
     }
 
-    /// Requires that no credits were taken or released since `seen`.
+    /// Adds the condition that no credits were taken or released since `seen` was read.
     pub(crate) fn undisturbed(mut self, seen: &Wallet) -> Self {
-        let hot = ["balance", "held", "used"];
-        for (name, value) in numbers(seen).into_iter().filter(|(name, _)| hot.contains(name)) {
+        let amounts = ["balance", "held", "used"];
+        for (name, value) in numbers(seen).into_iter().filter(|(name, _)| amounts.contains(name)) {
             let (name, value) = (self.name(name), self.value(number(value)));
             self.conditions.push(format!("{name} = {value}"));
         }
@@ -86,8 +87,8 @@ impl WalletChange {
         self.update.update_expression(expression).condition_expression(self.conditions.join(" AND "))
     }
 
-    /// Writes the lots that differ. A lot that is added, or comes back, starts at the total spent at the moment of the
-    /// write, not at the moment the wallet was read. So the update copies that number within the item.
+    /// Writes the lots that differ. The `since` of a new or returning lot is the total spent at the time of the write,
+    /// not at the time of the read. So the update copies that number within the item.
     fn lots(&mut self, seen: &Wallet, new: &Wallet) {
         for (id, lot) in &new.lots {
             let before = seen.lots.get(id);
@@ -116,21 +117,23 @@ impl WalletChange {
         }
     }
 
+    /// Adds a placeholder for an attribute's name.
     fn name(&mut self, name: &str) -> String {
-        let place = self.place('#');
-        self.update = std::mem::take(&mut self.update).expression_attribute_names(&place, name);
-        place
+        let placeholder = self.placeholder('#');
+        self.update = std::mem::take(&mut self.update).expression_attribute_names(&placeholder, name);
+        placeholder
     }
 
+    /// Adds a placeholder for a value.
     fn value(&mut self, value: AttributeValue) -> String {
-        let place = self.place(':');
-        self.update = std::mem::take(&mut self.update).expression_attribute_values(&place, value);
-        place
+        let placeholder = self.placeholder(':');
+        self.update = std::mem::take(&mut self.update).expression_attribute_values(&placeholder, value);
+        placeholder
     }
 
-    fn place(&mut self, sign: char) -> String {
-        self.placed += 1;
-        format!("{sign}w{}", self.placed)
+    fn placeholder(&mut self, sign: char) -> String {
+        self.placeholders += 1;
+        format!("{sign}w{}", self.placeholders)
     }
 }
 

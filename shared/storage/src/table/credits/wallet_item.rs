@@ -7,16 +7,16 @@ use consigne_core::credits::{AlertThreshold, CarriedHolds, CreditLot, LotKind, W
 use consigne_core::{Fault, LotId, OrgId, Timestamp, UserId};
 use serde_json::json;
 
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 
 /// Sort key of an organisation's wallet.
 pub(crate) const WALLET: &str = "WALLET";
 /// Sort key of a person's test wallet.
 const TEST_WALLET: &str = "TESTWALLET";
-/// Prefix of the attributes that hold lots.
+/// Prefix of the attributes that contain lots.
 const LOT: &str = "lot.";
-/// Prefix of the attributes that hold how much had been spent when a lot was added. The write that adds the lot copies
-/// it within the item, so that it is right however many debits happen at the same time.
+/// Prefix of the attributes with the total that had been spent when a lot was added. The write that adds the lot copies
+/// the total within the item, so that it is right despite concurrent debits.
 const SINCE: &str = "since.";
 
 pub(crate) fn wallet_key(id: &WalletId) -> Item {
@@ -66,8 +66,8 @@ pub(crate) fn write(wallet: &Wallet) -> Item {
     item
 }
 
-/// Returns the amounts of a wallet that are changed by their differences. `spare` is the headroom and follows from the
-/// others. It is stored for the condition of a debit, which cannot compute.
+/// Returns the amounts of a wallet that are changed by their differences. `spare` is the headroom. It follows from the
+/// others, but is stored because a condition of DynamoDB cannot compute it.
 pub(crate) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     [
         ("balance", wallet.balance.into()),
@@ -82,7 +82,7 @@ pub(crate) fn numbers(wallet: &Wallet) -> [(&'static str, i128); 9] {
     ]
 }
 
-/// Encodes the expiry epochs with open holds as `[[epoch, held, kept], ...]`, if there are any.
+/// Encodes the open holds of past expiry epochs as `[[epoch, held, kept], ...]`, if there are any.
 pub(crate) fn carried(wallet: &Wallet) -> Option<AttributeValue> {
     let carried: Vec<_> = wallet
         .carried
@@ -92,9 +92,9 @@ pub(crate) fn carried(wallet: &Wallet) -> Option<AttributeValue> {
     (!carried.is_empty()).then(|| text(json!(carried).to_string()))
 }
 
-fn read_eras(reader: &Reader<'_>) -> Result<BTreeMap<u32, CarriedHolds>, Fault> {
+fn read_carried(reader: &Reader<'_>) -> Result<BTreeMap<u32, CarriedHolds>, Fault> {
     let Some(written) = reader.optional_text("eras") else { return Ok(BTreeMap::new()) };
-    let carried: Vec<(u32, u64, u64)> = serde_json::from_str(written).map_err(|_| odd("eras"))?;
+    let carried: Vec<(u32, u64, u64)> = serde_json::from_str(written).map_err(|_| malformed("eras"))?;
     Ok(carried.into_iter().map(|(expiry_epoch, held, kept)| (expiry_epoch, CarriedHolds { held, kept })).collect())
 }
 
@@ -103,12 +103,12 @@ pub(crate) fn read(item: &Item) -> Result<Wallet, Fault> {
     let reader = Reader(item);
     let mut lots = BTreeMap::new();
     for (id, value) in reader.beginning(LOT) {
-        let id = LotId::parse(id).ok_or_else(|| odd(LOT))?;
+        let id = LotId::parse(id).ok_or_else(|| malformed(LOT))?;
         let lot: serde_json::Value =
-            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| odd(LOT))?;
-        let amount = |name: &str| lot[name].as_u64().ok_or_else(|| odd(LOT));
+            value.as_s().ok().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| malformed(LOT))?;
+        let amount = |name: &str| lot[name].as_u64().ok_or_else(|| malformed(LOT));
         let lot = CreditLot {
-            kind: lot["kind"].as_str().and_then(LotKind::from_name).ok_or_else(|| odd(LOT))?,
+            kind: lot["kind"].as_str().and_then(LotKind::from_name).ok_or_else(|| malformed(LOT))?,
             amount: amount("amount")?,
             left: amount("left")?,
             expires_at: lot["expires_at"].as_i64().map(Timestamp::from_millis),
@@ -122,7 +122,7 @@ pub(crate) fn read(item: &Item) -> Result<Wallet, Fault> {
         _ => pk.strip_prefix("USER#").and_then(UserId::parse).map(WalletId::Test),
     };
     Ok(Wallet {
-        id: id.ok_or_else(|| odd("pk"))?,
+        id: id.ok_or_else(|| malformed("pk"))?,
         open: reader.text("wallet_status")? == status(true),
         balance: reader.number("balance")?,
         held: reader.number("held")?,
@@ -135,7 +135,7 @@ pub(crate) fn read(item: &Item) -> Result<Wallet, Fault> {
         attributed: reader.number("attributed")?,
         debt: reader.number("debt")?,
         expiry_epoch: reader.number("era")?,
-        carried: read_eras(&reader)?,
+        carried: read_carried(&reader)?,
         alert: AlertThreshold { reference: reader.number("low_reference")?, next: reader.optional_number("low_next") },
         revision: reader.number("revision")?,
         next_expiry: reader.optional_time("next_expiry"),

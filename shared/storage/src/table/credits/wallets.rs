@@ -1,4 +1,4 @@
-//! Wallets: reads them, adds credits, and expires lots. Debits are in [`crate::table::credits::debit`].
+//! Wallets: reading, granting credits, and expiring lots. Debits are in [`crate::table::credits::debit`].
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use consigne_aws::budget;
@@ -14,8 +14,8 @@ use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Place of the grant in its transaction.
-const GIVEN: usize = 0;
+/// Index of the grant in its transaction.
+const GRANT: usize = 0;
 
 impl GetWallet for Table {
     async fn get_wallet(&self, id: &WalletId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
@@ -37,10 +37,10 @@ impl GrantCredits for Table {
             let Outcome::Refused(failed) = self.transact(self.grant_of_credits(grant, &wallet)?).await? else {
                 return Ok(CreditGrantOutcome::Granted);
             };
-            if failed_at(&failed, GIVEN).is_some() {
+            if failed_at(&failed, GRANT).is_some() {
                 return Ok(CreditGrantOutcome::GrantedBefore);
             }
-            // Another lot was added in between, or one expired.
+            // The wallet's lots have changed since it was read.
             in_time()?;
         }
     }
@@ -52,32 +52,32 @@ impl Table {
         given.insert("amount".to_owned(), number(grant.amount));
         given.insert("kind".to_owned(), text(grant.kind.name()));
         given.insert("at".to_owned(), number(grant.now.as_millis()));
-        // Spent lots are removed here. A wallet in which nothing expires has no other occasion for it.
+        // This also drops spent lots. In a wallet whose lots never expire, nothing else does.
         let mut wallet = seen.with_lots_expired(grant.now);
         wallet.add(grant.id, grant.kind, grant.amount, grant.expires_at);
         let mut writes =
             vec![self.put_new(given)?, self.put(audit::write(&grant.audit))?, self.put(outbox::write(&grant.event))?];
-        let told = wallet.alert(grant.now);
-        writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), told)?);
+        let alert = wallet.alert(grant.now);
+        writes.extend(self.wallet_writes(WalletChange::between(seen, &wallet), alert)?);
         Ok(writes)
     }
 
-    /// Returns the writes of a wallet's change: of the wallet, and of the event if the change crosses an alert
+    /// Returns the writes of a wallet's change: the wallet, and the event in `alert` if the change crosses an alert
     /// threshold.
     pub(crate) fn wallet_writes(
         &self,
         change: WalletChange,
-        told: Option<(u8, Event)>,
+        alert: Option<(u8, Event)>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.update(change.build())?];
-        if let Some((_, event)) = told {
+        if let Some((_, event)) = alert {
             writes.push(self.put(outbox::write(&event))?);
         }
         Ok(writes)
     }
 
-    /// Reads an organisation's wallet in order to change it, and first expires lots that are due. Returns `None` if
-    /// there is no wallet.
+    /// Reads an organisation's wallet in order to change it, after expiring lots that are due. Returns `None` if there
+    /// is no wallet.
     pub(crate) async fn wallet_to_change(&self, org: OrgId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
         loop {
             let item = self.get(wallet_key(&WalletId::Organisation(org))).await?;
@@ -90,22 +90,22 @@ impl Table {
         }
     }
 
-    /// Expires the lots of a wallet that are due, unless somebody else does.
+    /// Expires the lots of a wallet that are due. Does nothing if the wallet has changed since it was read.
     pub(crate) async fn write_expiry(&self, seen: &Wallet, now: Timestamp) -> Result<(), Fault> {
         let mut wallet = seen.with_lots_expired(now);
-        let told = wallet.alert(now);
+        let alert = wallet.alert(now);
         let change = WalletChange::between(seen, &wallet).undisturbed(seen);
-        self.transact(self.wallet_writes(change, told)?).await.map(drop)
+        self.transact(self.wallet_writes(change, alert)?).await.map(drop)
     }
 
-    /// Creates a person's test wallet at its first use, unless somebody else does.
+    /// Creates a person's test wallet at its first use, unless it exists by now.
     pub(crate) async fn make_test_wallet(&self, wallet: &Wallet) -> Result<(), Fault> {
-        // A transaction, because transactions wait for each other and charges of the same wallet are under way.
+        // Not a plain `PutItem`: `transact` also retries after a conflict with a concurrent charge of the same wallet.
         self.transact(vec![self.put_new(write(wallet))?]).await.map(drop)
     }
 }
 
-/// Checks that there is time for another try.
+/// Requires that the invocation has time for another try.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the invocation has no time left.

@@ -11,7 +11,7 @@ pub(crate) fn file_sk(file: FileId) -> String {
     format!("FILE#{file}")
 }
 
-/// Returns the index and the partition of a list. READY files of one kind have an index of their own.
+/// Returns the index and the partition of a list. Ready files of one kind have an index of their own.
 pub(crate) fn list_partition(owner: &UserId, filter: Filter) -> (&'static str, String) {
     match filter {
         Filter { status: Status::Ready, kind: Some(kind) } => ("gsi2", format!("USER#{owner}#{}", kind.name())),

@@ -1,5 +1,5 @@
-//! Grants uploads: one transaction of the file, the ledger with its rate window, and the idempotency key. If the grant
-//! makes storage nearly full, the transaction includes the event that says so.
+//! Upload grants. One transaction writes the file, the ledger with its rate window, and the idempotency record. If the
+//! grant crosses the mark of a nearly full storage, it also writes that event.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
@@ -15,20 +15,22 @@ use crate::table::item::{number, text};
 use crate::table::outbox;
 use crate::table::transact::failed_at;
 
-/// Places in the transaction.
+/// Index of the ledger in the transaction.
 const LEDGER: usize = 1;
+/// Index of the job in the transaction, if the file is for one.
 const JOB: usize = 2;
 
-/// Assignments in the ledger by which it is counted under its plan. Writing an unchanged index key costs nothing extra.
+/// Assignments that list the ledger for the nightly totals, under its plan. Writing an index key that has not changed
+/// costs nothing extra.
 const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
-/// Which state the rate window is assumed to be in. An update expression has no branches, so each state has its own
+/// The state in which the rate window is assumed to be. An update expression has no branches, so each state has its own
 /// update.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WindowAssumption {
-    /// A window is open: count one more write in it.
+    /// A window is open. The update counts one more write in it.
     Open,
-    /// No window is open: open one.
+    /// No window is open. The update opens one.
     Expired,
 }
 
@@ -38,14 +40,14 @@ impl GrantUpload for Table {
         let Some(room) = allowances.storage.checked_sub(grant.file.size) else {
             return Ok(GrantOutcome::OverQuota { committed: 0 });
         };
-        let seen = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
-        let mut guess = if seen { WindowAssumption::Open } else { WindowAssumption::Expired };
+        let is_open = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
+        let mut assumed = if is_open { WindowAssumption::Open } else { WindowAssumption::Expired };
         let mut notice = None;
         loop {
-            let writes = self.grant_writes(grant, room, guess, notice.as_ref())?;
+            let writes = self.grant_writes(grant, room, assumed, notice.as_ref())?;
             let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
                 TransactionOutcome::Written(WriteOutcome::Applied) => {
-                    if guess == WindowAssumption::Expired {
+                    if assumed == WindowAssumption::Expired {
                         self.windows.set(owner, grant.now);
                     }
                     return Ok(GrantOutcome::Granted);
@@ -67,10 +69,10 @@ impl GrantUpload for Table {
             if usage.committed > room {
                 return Ok(GrantOutcome::OverQuota { committed: usage.committed });
             }
-            // Neither limit is reached. So the assumption was wrong, the notice is due, or another write came in
-            // between.
+            // Neither limit is reached. So the assumption about the window was wrong, the grant crosses the mark, or
+            // another write came in between.
             self.windows.set(owner, next.started);
-            guess = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
+            assumed = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
             notice = grant.notice(usage.committed);
             if consigne_aws::budget::remaining().is_zero() {
                 return Err(Fault::unavailable("the ledger kept changing"));
@@ -84,10 +86,10 @@ impl Table {
         &self,
         grant: &Grant,
         room: u64,
-        guess: WindowAssumption,
+        assumed: WindowAssumption,
         notice: Option<&Event>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let ledger = self.ledger_write(grant, room, guess, notice.is_some())?;
+        let ledger = self.ledger_write(grant, room, assumed, notice.is_some())?;
         let mut writes = vec![self.put_new(file_item::write(&grant.file))?, ledger];
         if let Some(step) = &grant.job {
             writes.push(self.job_write(step)?);
@@ -98,14 +100,14 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the ledger's write, on condition that the bytes fit. With `tells` it also requires that the grant makes
-    /// storage nearly full, without it that it does not.
+    /// Returns the ledger's write, on condition that the bytes fit into the plan. It also requires that the grant
+    /// crosses the mark of a nearly full storage if `crosses` is true, and that it does not if `crosses` is false.
     fn ledger_write(
         &self,
         grant: &Grant,
         room: u64,
-        guess: WindowAssumption,
-        tells: bool,
+        assumed: WindowAssumption,
+        crosses: bool,
     ) -> Result<TransactWriteItem, Fault> {
         let (owner, band) = (grant.file.owner(), grant.band());
         let update = Update::builder()
@@ -117,7 +119,7 @@ impl Table {
             .expression_attribute_values(":plan", text(grant.plan.name()))
             .expression_attribute_values(":shard", text(ledger_walk::shard(owner)))
             .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
-        let fits = match (tells, band.start) {
+        let fits = match (crosses, band.start) {
             (false, 0) => "committed >= :mark AND committed <= :room",
             (false, _) => {
                 "(attribute_not_exists(committed) OR committed < :near OR committed >= :mark) \
@@ -128,7 +130,7 @@ impl Table {
         };
         let update =
             if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
-        let update = match guess {
+        let update = match assumed {
             WindowAssumption::Open => update
                 .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
                 .condition_expression(format!("{fits} AND window_started > :over AND window_writes < :limit"))
@@ -145,13 +147,13 @@ impl Table {
         self.update(update)
     }
 
-    /// Answers a request that was granted before.
-    async fn replay(&self, owner: &UserId, kept: WriteOutcome) -> Result<GrantOutcome, Fault> {
-        let WriteOutcome::Replayed(key) = kept else { return Ok(GrantOutcome::KeyReused) };
+    /// Returns the outcome of a request that was granted before.
+    async fn replay(&self, owner: &UserId, before: WriteOutcome) -> Result<GrantOutcome, Fault> {
+        let WriteOutcome::Replayed(key) = before else { return Ok(GrantOutcome::KeyReused) };
         let object = ObjectKey::parse_for(owner, &key)
-            .ok_or_else(|| Fault::internal("an idempotency record names an object that is not its owner's"))?;
+            .ok_or_else(|| Fault::internal("an idempotency record has an object key of another owner"))?;
         let file = self.get_file(owner, object.file()).await?;
         file.map(|file| GrantOutcome::Replayed(Box::new(file)))
-            .ok_or_else(|| Fault::internal("an idempotency record names a file that does not exist"))
+            .ok_or_else(|| Fault::internal("an idempotency record has a file that does not exist"))
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn bytes_attribute(kind: Kind) -> String {
 /// Reads a ledger. Missing attributes count as zero.
 ///
 /// # Errors
-/// `INTERNAL` if a count is negative. The books are then wrong, and showing zero would hide it.
+/// `INTERNAL` if a count is negative. The ledger is then wrong, and to return zero would hide that.
 pub(crate) fn read(item: &Item) -> Result<Usage, Fault> {
     let reader = Reader(item);
     let mut by_kind = [KindUsage::default(); Kind::ALL.len()];
@@ -68,7 +68,7 @@ mod tests {
     use crate::table::item::number;
 
     #[test]
-    fn what_was_never_written_counts_as_nothing() {
+    fn missing_attributes_count_as_zero() {
         assert_eq!(read(&Item::new()).unwrap(), Usage::default());
         let item = Item::from([("committed".to_owned(), number(7)), ("video_files".to_owned(), number(2))]);
         let usage = read(&item).unwrap();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_negative_count_is_a_fault_that_names_it() {
+    fn a_negative_count_is_an_error_with_its_name() {
         for name in ["committed", "reserved", "image_files", "blog_bytes"] {
             let fault = read(&Item::from([(name.to_owned(), number(-1))])).unwrap_err();
             assert_eq!(fault.code, Code::Internal);

@@ -1,4 +1,4 @@
-//! Lists files, with one query a page.
+//! Lists files, with one query per page.
 
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::Select;
@@ -60,7 +60,7 @@ impl Table {
         let (index, partition) = file_item::list_partition(owner, filter);
         let query = self.partition(Some(index), partition).key_condition_expression("#pk = :pk");
         match filter.kind {
-            // Only READY files, which are many, have an index by kind. The others are few.
+            // Only ready files, of which there are many, have an index by kind. Other statuses have few files.
             Some(kind) if filter.status != Status::Ready => query
                 .filter_expression("#kind = :kind")
                 .expression_attribute_names("#kind", "kind")

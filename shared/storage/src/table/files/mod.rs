@@ -1,4 +1,4 @@
-//! Files and ledgers: reads them, marks files deleted, and applies steps.
+//! Files and ledgers: reading them, marking files as deleted, and applying steps.
 
 pub(crate) mod file_item;
 pub(crate) mod grant;
@@ -20,11 +20,12 @@ use crate::table::item::{Reader, number, text, user_pk};
 use crate::table::outbox;
 use crate::table::{Table, due, item};
 
-/// Attribute that tells which call marked a file deleted. The next write of the record removes it.
+/// Attribute with the id of the call that marked a file as deleted. The next write of the record removes it.
 const MARK: &str = "deletion_mark";
 
 impl GetFile for Table {
-    // No URL may be signed for a deleted file, nor refused for one that has just arrived. `get` reads consistently.
+    // `get` reads consistently: a URL must not be signed for a deleted file, nor refused for a file that has just
+    // arrived.
     async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
         let read = self.get(item::key(user_pk(owner), file_item::file_sk(file))).await?;
         read.as_ref().map(file_item::read).transpose()
@@ -40,8 +41,8 @@ impl GetUsage for Table {
 
 impl BeginDelete for Table {
     async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
-        // If an answer is lost, the client repeats the update, which then fails because the first one was carried out.
-        // The mark tells whether that was ours.
+        // If an answer is lost, the client repeats the update. The repetition fails if the first update succeeded. The
+        // mark shows whether the file was marked by this call.
         let mark = EventId::mint(now).to_string();
         let mut backoff = Backoff::of_conflicts();
         loop {
@@ -54,8 +55,8 @@ impl BeginDelete for Table {
                     let ours = failed.item().filter(|item| Reader(item).optional_text(MARK) == Some(&mark));
                     return ours.map(file_item::read).transpose();
                 }
-                // A transaction on the same record was under way, such as the one that makes it ready. The client does
-                // not retry this.
+                // A transaction with the same record was under way, such as the one that makes the file ready. The
+                // client does not retry this error.
                 Some(UpdateItemError::TransactionConflictException(_)) if backoff.wait().await => {}
                 _ => return Err(Fault::unavailable(error)),
             }

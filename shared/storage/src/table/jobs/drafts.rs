@@ -1,5 +1,4 @@
-//! Drafts of books and articles: an item for the draft and one for each chapter. The table deletes them by itself in
-//! the end.
+//! Drafts of books and articles: an item for the draft and one for each chapter. Their `ttl` deletes them in the end.
 
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{ForgetDraft, GetDraft, ReadChapters, StoreDraft};
@@ -7,7 +6,7 @@ use consigne_core::texts::{Chapter, Draft, Lease, Sort, Tokens};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::Table;
-use crate::table::item::{Item, Reader, add, key, number, odd, text, user_pk};
+use crate::table::item::{Item, Reader, add, key, malformed, number, text, user_pk};
 
 /// Prefix of the sort keys of drafts and their chapters.
 const TEXT: &str = "TEXT#";
@@ -94,7 +93,7 @@ impl ReadChapters for Table {
     async fn read_chapters(&self, job: &JobId) -> Result<Vec<String>, Fault> {
         let mut chapters = Vec::new();
         for item in self.items_of(job, chapters_of(job)).await? {
-            chapters.push(item.get("text").and_then(|text| text.as_s().ok()).ok_or_else(|| odd("text"))?.clone());
+            chapters.push(item.get("text").and_then(|text| text.as_s().ok()).ok_or_else(|| malformed("text"))?.clone());
         }
         Ok(chapters)
     }

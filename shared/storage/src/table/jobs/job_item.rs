@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::table::due;
-use crate::table::item::{Item, Reader, add, key, number, odd, text, user_pk};
+use crate::table::item::{Item, Reader, add, key, malformed, number, text, user_pk};
 
 /// Prefix of the sort keys of jobs.
 pub(crate) const JOB: &str = "JOB#";
 
-/// An output as stored in the item, in JSON.
+/// An output, as the item stores it in JSON.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredOutput {
     key: String,
     name: String,
     media: String,
@@ -30,7 +30,7 @@ pub(crate) fn job_key(id: &JobId) -> Item {
     key(user_pk(id.owner()), format!("{JOB}{}", id.tail()))
 }
 
-/// Returns the partition that lists a person's jobs of one status.
+/// Returns the index partition with a person's jobs of one status.
 pub(crate) fn by_status(owner: &UserId, status: JobStatus) -> String {
     format!("USER#{owner}#JOBS#{}", status.name())
 }
@@ -38,7 +38,7 @@ pub(crate) fn by_status(owner: &UserId, status: JobStatus) -> String {
 /// Builds the whole item of a job.
 pub(crate) fn write(job: &Job) -> Item {
     let mut item = job_key(&job.id);
-    let outputs: Vec<Kept> = job.outputs.iter().map(keep).collect();
+    let outputs: Vec<StoredOutput> = job.outputs.iter().map(store).collect();
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
     put("kind", text(job.kind.name()));
     put("ask", text(Value::Object(job.ask.facts()).to_string()));
@@ -77,7 +77,7 @@ pub(crate) fn read(item: &Item) -> Result<Job, Fault> {
     let owner = reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?;
     let tail = reader.parsed("sk", |sk| FileId::parse(sk.strip_prefix(JOB)?))?;
     let kind = reader.parsed("kind", Kind::from_name)?;
-    let outputs: Vec<Kept> = reader.parsed("outputs", |outputs| serde_json::from_str(outputs).ok())?;
+    let outputs: Vec<StoredOutput> = reader.parsed("outputs", |outputs| serde_json::from_str(outputs).ok())?;
     let failure = reader.owned_text("failure_code").zip(reader.owned_text("failure_message"));
     Ok(Job {
         id: JobId::of(owner, tail),
@@ -89,7 +89,7 @@ pub(crate) fn read(item: &Item) -> Result<Job, Fault> {
         created_at: reader.time("created_at")?,
         updated_at: reader.time("updated_at")?,
         deadline: reader.time("deadline")?,
-        outputs: outputs.into_iter().map(unkeep).collect::<Option<_>>().ok_or_else(|| odd("outputs"))?,
+        outputs: outputs.into_iter().map(restore).collect::<Option<_>>().ok_or_else(|| malformed("outputs"))?,
         claimed_at: reader.optional_time("claimed_at"),
         text: reader.optional_parsed("text", text_facts)?,
         failure: failure.map(|(code, message)| Failure { code, message }),
@@ -98,8 +98,8 @@ pub(crate) fn read(item: &Item) -> Result<Job, Fault> {
     })
 }
 
-fn keep(output: &Output) -> Kept {
-    Kept {
+fn store(output: &Output) -> StoredOutput {
+    StoredOutput {
         key: output.key.to_string(),
         name: output.name.as_str().to_owned(),
         media: output.media.name.to_owned(),
@@ -112,16 +112,16 @@ fn keep(output: &Output) -> Kept {
     }
 }
 
-fn unkeep(kept: Kept) -> Option<Output> {
+fn restore(stored: StoredOutput) -> Option<Output> {
     Some(Output {
-        key: ObjectKey::parse(&kept.key)?,
-        name: FileName::stored(kept.name),
-        media: MediaType::from_name(&kept.media)?,
-        size: kept.size,
-        dimensions: kept.width.zip(kept.height).map(|(width, height)| Dimensions { width, height }),
-        version: kept.version,
-        claimed: kept.claimed,
-        duration_seconds: kept.seconds,
+        key: ObjectKey::parse(&stored.key)?,
+        name: FileName::stored(stored.name),
+        media: MediaType::from_name(&stored.media)?,
+        size: stored.size,
+        dimensions: stored.width.zip(stored.height).map(|(width, height)| Dimensions { width, height }),
+        version: stored.version,
+        claimed: stored.claimed,
+        duration_seconds: stored.seconds,
     })
 }
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_open_job_is_due_and_one_that_has_ended_is_forgotten_some_day() {
+    fn an_open_job_is_due_and_an_ended_one_has_a_ttl() {
         let (owner, now) = (UserId::parse("user_ann1").unwrap(), Timestamp::from_secs(1_795_257_000));
         let job = Job::accept(&owner, Plan::Pro, Kind::Image, Ask::images("a cat", None, None).unwrap(), now);
         let has = |job: &Job| {

@@ -1,4 +1,4 @@
-//! Jobs: accepted against a month's allowance, read, listed, and changed by steps.
+//! Jobs: accepting them against a month's allowance, reading, listing, and applying steps.
 
 pub(crate) mod drafts;
 pub(crate) mod job_item;
@@ -24,8 +24,9 @@ use crate::table::outbox;
 use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
-/// Places in the transaction that accepts a job.
+/// Index of the allowance in the transaction that accepts a job.
 const ALLOWANCE: usize = 1;
+/// Index of the owner's contact details in that transaction.
 const SIGHTING: usize = 3;
 /// How long the counts of a month are kept after its end.
 const COUNTS_KEPT: Duration = Duration::from_hours(24 * 400);
@@ -56,10 +57,10 @@ impl RequestJob for Table {
     }
 }
 
-/// Builds the update that takes one unit of the month's allowance, if one is left.
+/// Builds the update that takes one unit of the month's allowance, on condition that one is left.
 fn take_one(job: &Job) -> UpdateBuilder {
     let limit = job.plan.generations(job.kind);
-    // A month without a count has room, unless the limit is zero.
+    // A month without a count has units left, unless the limit is zero.
     let room = if limit == 0 { "#class < :limit" } else { "attribute_not_exists(#class) OR #class < :limit" };
     count(job, 1)
         .update_expression("ADD #class :change SET #ttl = :ttl")
@@ -69,7 +70,7 @@ fn take_one(job: &Job) -> UpdateBuilder {
         .expression_attribute_values(":limit", number(limit))
 }
 
-/// Builds the update that gives the unit back to the month it was taken from, whatever month it is now.
+/// Builds the update that gives the unit back to the month from which it was taken, even if that month is over.
 fn give_one_back(job: &Job) -> UpdateBuilder {
     count(job, -1).update_expression("ADD #class :change")
 }
@@ -112,8 +113,8 @@ impl ApplyJobStep for Table {
         for (seen, file) in &step.adopted {
             writes.push(self.put_seen(file_item::write(file), *seen)?);
         }
-        let memory = received.map(|received| self.memory(received)).transpose()?;
-        Ok(match self.transact_with(writes, memory).await? {
+        let record = received.map(|received| self.webhook_record(received)).transpose()?;
+        Ok(match self.transact_with(writes, record).await? {
             TransactionOutcome::Written(WriteOutcome::Applied) => StepOutcome::Applied,
             TransactionOutcome::Written(WriteOutcome::KeyReused) => StepOutcome::KeyReused,
             TransactionOutcome::Written(WriteOutcome::Replayed(_) | WriteOutcome::Conflict) => StepOutcome::Replayed,
@@ -123,7 +124,7 @@ impl ApplyJobStep for Table {
 }
 
 impl Table {
-    /// Returns the write of a job after a step.
+    /// Returns the write of a job's record after a step.
     pub(crate) fn job_write(&self, step: &JobStep) -> Result<TransactWriteItem, Fault> {
         self.put_seen(job_item::write(&step.job), step.seen)
     }

@@ -5,7 +5,7 @@ use consigne_core::audit::Actor;
 use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
 use consigne_core::{Fault, KeyId, OrgId, UserId};
 
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text};
 
 /// Prefix of the attributes that count charged calls by period.
 pub(crate) const USED: &str = "used.";
@@ -14,9 +14,9 @@ pub(crate) fn key_key(org: OrgId, id: KeyId) -> Item {
     key(org_pk(org), format!("KEY#{id}"))
 }
 
-/// Returns the attributes that people decide about a key, without its primary key. Every attribute is listed:
-/// [`crate::table::keys`] removes those without a value.
-pub(crate) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 18] {
+/// Returns the attributes of a key that charges do not write, without its primary key. Attributes without a value are
+/// listed too, because [`crate::table::keys`] removes them from the item.
+pub(crate) fn attributes(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 18] {
     let revoked = key.revoked.as_ref();
     [
         ("name", Some(text(&key.name))),
@@ -40,13 +40,13 @@ pub(crate) fn decided(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 
     ]
 }
 
-/// The attributes that ending a key writes.
+/// The attributes that a revocation or deletion writes.
 pub(crate) const END: [&str; 4] = ["status", "revoked_by", "revoked_at", "revoked_reason"];
 
-/// Builds the item of a new key, whose calls nobody has counted here.
+/// Builds the item of a new key, which has no counted calls yet.
 pub(crate) fn write(key: &ApiKey) -> Item {
     let mut item = key_key(key.org, key.id);
-    for (name, value) in decided(key) {
+    for (name, value) in attributes(key) {
         add(&mut item, name, value);
     }
     add(&mut item, "last_used_at", key.last_used.as_ref().map(|(at, _)| number(at.as_millis())));
@@ -62,7 +62,7 @@ pub(crate) fn read(item: &Item) -> Result<ApiKey, Fault> {
         None => None,
     };
     let count = |(period, value): (&str, &AttributeValue)| {
-        let count = value.as_n().ok().and_then(|digits| digits.parse().ok()).ok_or_else(|| odd(USED))?;
+        let count = value.as_n().ok().and_then(|digits| digits.parse().ok()).ok_or_else(|| malformed(USED))?;
         Ok((period.to_owned(), count))
     };
     Ok(ApiKey {

@@ -1,4 +1,4 @@
-//! Migrations: keys migrated from an older installation, and how far their owners have been notified.
+//! Migrations of keys from an older installation, and the stage of each.
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::idempotency::CommitOutcome;
@@ -8,7 +8,7 @@ use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, Mig
 use consigne_core::{Fault, OrgId, UserId};
 
 use crate::table::Table;
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, sortable, text};
 use crate::table::keys::POINTER;
 use crate::table::outbox;
 use crate::table::people::orgs;
@@ -16,8 +16,9 @@ use crate::table::transact::{Outcome, failed_at};
 
 /// Prefix of the sort key of every migration.
 const SK: &str = "MIGRATION#";
-/// Partitions of the index: open migrations by the time they are due, and ended ones by the time they ended.
+/// Index partition of open migrations, sorted by the time at which they are due.
 const OPEN: &str = "MIGRATIONS";
+/// Index partition of ended migrations, sorted by the day on which they ended.
 const ENDED: &str = "MIGRATIONS#ENDED";
 
 fn migration_key(id: &MigrationId) -> Item {
@@ -66,7 +67,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
         "announced" => Stage::Announced(since()?),
         "reminded" => Stage::Reminded(since()?),
         "ended" => Stage::Ended { on: since()?, revoked: reader.number("revoked")? },
-        _ => return Err(odd("stage")),
+        _ => return Err(malformed("stage")),
     };
     let org = reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?;
     let id = MigrationId { org, owner, day };
@@ -75,7 +76,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
 
 impl MigrateKey for Table {
     async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
-        let mut writes = self.minted(&new.key, &new.pointer, &new.audit)?;
+        let mut writes = self.new_key_writes(&new.key, &new.pointer, &new.audit)?;
         if let Some(id) = new.migration() {
             writes.push(self.count_in(&id)?);
         }
@@ -91,8 +92,8 @@ impl MigrateKey for Table {
 }
 
 impl Table {
-    /// Returns the write that counts a key in its migration. The owner is to be notified of it, whatever they were told
-    /// before.
+    /// Returns the write that counts a key in its migration. It moves the migration back to its first stage, so that
+    /// the owner is notified of this key too.
     fn count_in(&self, id: &MigrationId) -> Result<TransactWriteItem, Fault> {
         let carried = Migration { id: id.clone(), keys: 1, stage: Stage::Carried, revision: 1 };
         let (partition, at) = place(&carried);
@@ -122,7 +123,7 @@ impl ListMigrations for Table {
         let partition = if filter == MigrationFilter::Ended { ENDED } else { OPEN };
         let query = self.partition(Some("gsi1"), partition.to_owned());
         let query = match filter {
-            // Sort keys of the given moment continue after the time, so the range ends before the next millisecond.
+            // Sort keys of the time `now` continue after the time, so the range ends before the next millisecond.
             MigrationFilter::Due(now) => query
                 .key_condition_expression("#pk = :pk AND gsi1sk < :after")
                 .expression_attribute_values(":after", text(sortable(now.plus(std::time::Duration::from_millis(1))))),

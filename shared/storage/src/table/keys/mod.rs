@@ -1,4 +1,4 @@
-//! Issues, changes and lists keys.
+//! Keys: issuing, changing and listing them.
 
 pub(crate) mod key_item;
 pub(crate) mod migrations;
@@ -19,8 +19,9 @@ use crate::table::stats::activity::Mark;
 use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
-/// Places among the writes of a new key.
+/// Index of the pointer among the writes of a new key.
 pub(crate) const POINTER: usize = 1;
+/// Index of the pepper's check among the writes of a new key.
 const PEPPER: usize = 2;
 
 impl GetKey for Table {
@@ -44,16 +45,16 @@ impl ListKeys for Table {
 impl IssueKey for Table {
     async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
         let key = &new.key;
-        let mut writes = self.minted(key, &new.pointer, &new.audit)?;
+        let mut writes = self.new_key_writes(key, &new.pointer, &new.audit)?;
         writes.push(self.put(outbox::write(&new.event))?);
         let mark = Mark::issued(key.org, key.created_at);
         writes.extend(self.mark(&mark)?);
         match self.transact_once(writes, new.idempotent.as_ref(), key.created_at).await? {
             TransactionOutcome::Written(written) => {
-                self.marked(&mark);
+                self.set_marked(&mark);
                 Ok(written)
             }
-            // The key's id and text are fresh, so only the pepper's condition can have failed.
+            // The key's id and text are new, so only the pepper's condition can have failed.
             TransactionOutcome::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(WriteOutcome::Conflict),
             TransactionOutcome::Refused(_) => Err(Fault::internal("a key was minted twice")),
         }
@@ -63,13 +64,13 @@ impl IssueKey for Table {
 impl ChangeKey for Table {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         let key = &step.key;
-        let mut writes = vec![self.decide(key, step.guard)?, self.put(audit::write(&step.audit))?];
+        let mut writes = vec![self.key_write(key, step.guard)?, self.put(audit::write(&step.audit))?];
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
         }
         if let Some(pointer) = &step.pointer {
             writes.push(self.put_new(pointers::write(pointer, &key.facts()))?);
-            writes.push(self.pepper_takes_keys(pointer.pepper)?);
+            writes.push(self.require_open_pepper(pointer.pepper)?);
         }
         match self.transact_once(writes, step.idempotent.as_ref(), step.audit.at).await? {
             TransactionOutcome::Written(written) => Ok(written),
@@ -86,9 +87,9 @@ impl Table {
         query.expression_attribute_values(":key", text("KEY#"))
     }
 
-    /// Returns the writes of a new key, of its text's pointer and of its audit entry, on condition that the pepper
-    /// still takes keys.
-    pub(crate) fn minted(
+    /// Returns the writes of a new key, the pointer of its text and its audit entry, on condition that the pepper is
+    /// not closed.
+    pub(crate) fn new_key_writes(
         &self,
         key: &ApiKey,
         pointer: &Pointer,
@@ -97,13 +98,13 @@ impl Table {
         Ok(vec![
             self.put_new(key_item::write(key))?,
             self.put_new(pointers::write(pointer, &key.facts()))?,
-            self.pepper_takes_keys(pointer.pepper)?,
+            self.require_open_pepper(pointer.pepper)?,
             self.put(audit::write(entry))?,
         ])
     }
 
-    /// Returns the write of what people decide about a key. Attributes that charging writes stay as they are.
-    pub(crate) fn decide(&self, key: &ApiKey, guard: KeyGuard) -> Result<TransactWriteItem, Fault> {
+    /// Returns the write of a key's attributes, except those that charges write.
+    pub(crate) fn key_write(&self, key: &ApiKey, guard: KeyGuard) -> Result<TransactWriteItem, Fault> {
         let update = Update::builder().set_key(Some(key_item::key_key(key.org, key.id)));
         let (mut update, mut set) = match guard {
             KeyGuard::Revision(seen) => (
@@ -127,7 +128,7 @@ impl Table {
         };
         let mut remove = Vec::new();
         let whole = matches!(guard, KeyGuard::Revision(_));
-        let mut attributes = key_item::decided(key).to_vec();
+        let mut attributes = key_item::attributes(key).to_vec();
         attributes.retain(|(name, value)| whole || (key_item::END.contains(name) && value.is_some()));
         for (at, (name, value)) in attributes.into_iter().enumerate() {
             update = update.expression_attribute_names(format!("#{at}"), name);

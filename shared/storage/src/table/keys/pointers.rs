@@ -13,8 +13,8 @@ use crate::table::item::{Item, Reader, add, key, number, text};
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// How long a replaced pointer of the older scheme stays. A read of several items is not a snapshot, and one that asks
-/// for both pointers during the change must find at least one.
+/// How long a replaced pointer of the older installation is kept. A read of several items is not a snapshot. One that
+/// reads both pointers during the replacement must find at least one.
 const REPLACED_KEPT: Duration = Duration::from_hours(24);
 
 fn pointer_key(pointer: &Pointer) -> Item {
@@ -24,7 +24,7 @@ fn pointer_key(pointer: &Pointer) -> Item {
     key(format!("MAC#{}#{}", pointer.pepper, pointer.mac), "MAC")
 }
 
-fn needs(version: u32) -> String {
+fn pepper_partition(version: u32) -> String {
     format!("PEPPER#{version}")
 }
 
@@ -32,8 +32,8 @@ fn pepper_key(version: u32) -> Item {
     key(SYSTEM, format!("PEPPER#{version}"))
 }
 
-/// Builds the item of a pointer. Its entry in `gsi2` says that the key needs this pepper. Nothing else in it ever
-/// changes.
+/// Builds the item of a pointer. Its entry in `gsi2` shows that the key needs this pepper, and is removed once the key
+/// has a newer pointer. The other attributes never change.
 pub(crate) fn write(pointer: &Pointer, facts: &KeyFacts) -> Item {
     let mut item = pointer_key(pointer);
     item.insert("org".to_owned(), text(facts.org.to_string()));
@@ -41,7 +41,7 @@ pub(crate) fn write(pointer: &Pointer, facts: &KeyFacts) -> Item {
     item.insert("environment".to_owned(), text(facts.environment.name()));
     item.insert("generation".to_owned(), number(facts.generation));
     add(&mut item, "spender", facts.spender.as_ref().map(|user| text(user.as_str())));
-    item.insert("gsi2pk".to_owned(), text(needs(pointer.pepper)));
+    item.insert("gsi2pk".to_owned(), text(pepper_partition(pointer.pepper)));
     item.insert("gsi2sk".to_owned(), text(format!("{}#{}#{}", facts.org, facts.id, facts.generation)));
     item
 }
@@ -59,7 +59,7 @@ fn read(item: &Item) -> Result<KeyFacts, Fault> {
 
 impl FindKey for Table {
     async fn find_key(&self, pointers: &[Pointer]) -> Result<Option<(Pointer, KeyFacts)>, Fault> {
-        // A key works from the moment it is issued, so the read must be consistent.
+        // The read must be consistent, because a key must be accepted as soon as it is issued.
         let found = self.batch_get(&pointers.iter().map(pointer_key).collect::<Vec<_>>(), true).await?;
         for pointer in pointers {
             let own = pointer_key(pointer);
@@ -76,7 +76,7 @@ impl Repoint for Table {
         let mut found = Update::builder()
             .set_key(Some(pointer_key(old)))
             .update_expression("REMOVE gsi2pk, gsi2sk")
-            // A pointer that was moved before, perhaps to a pepper newer than this one, is not moved again.
+            // Do nothing for a pointer that was replaced before, perhaps with a newer pepper than this one.
             .condition_expression("attribute_exists(gsi2pk)");
         if old.is_hashed() {
             found = found
@@ -84,7 +84,7 @@ impl Repoint for Table {
                 .expression_attribute_names("#ttl", "ttl")
                 .expression_attribute_values(":gone", number(now.plus(REPLACED_KEPT).as_secs()));
         }
-        let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.pepper_takes_keys(new.pepper)?];
+        let writes = vec![self.put(write(new, facts))?, self.update(found)?, self.require_open_pepper(new.pepper)?];
         match self.transact(writes).await? {
             Outcome::Refused(failed) if failed_at(&failed, 2).is_some() => {
                 Err(Fault::unavailable("the pepper was retired meanwhile"))
@@ -95,8 +95,8 @@ impl Repoint for Table {
 }
 
 impl Table {
-    /// Returns the check that a pepper still takes new pointers.
-    pub(crate) fn pepper_takes_keys(&self, version: u32) -> Result<TransactWriteItem, Fault> {
+    /// Returns the check that a pepper is not closed, so that new pointers can use it.
+    pub(crate) fn require_open_pepper(&self, version: u32) -> Result<TransactWriteItem, Fault> {
         self.check(
             ConditionCheck::builder()
                 .set_key(Some(pepper_key(version)))
@@ -105,20 +105,21 @@ impl Table {
     }
 }
 
-/// Pointers read by one query when they are counted.
-const COUNTED_AT_ONCE: u32 = 500;
+/// Number of pointers that one query reads to count them.
+const COUNT_PAGE: u32 = 500;
 
 impl KeepPeppers for Table {
     async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
         let (mut count, mut start) = (0, None);
         loop {
-            let query = self.partition(Some("gsi2"), needs(version)).key_condition_expression("#pk = :pk");
-            let (found, more) = self.entries(Some("gsi2"), &query, COUNTED_AT_ONCE, start, read).await?;
+            let query = self.partition(Some("gsi2"), pepper_partition(version)).key_condition_expression("#pk = :pk");
+            let (found, more) = self.entries(Some("gsi2"), &query, COUNT_PAGE, start, read).await?;
             for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
-                // Expired keys count, because their expiry can be moved. So do suspended ones, which can be resumed.
-                count += u64::from(key.is_some_and(|key| key.status.is_live() && key.knows_text(&ask)));
+                // Expired keys count, because their expiry can be changed, and suspended keys, because they can be
+                // resumed.
+                count += u64::from(key.is_some_and(|key| key.status.is_live() && key.accepts_text(&ask)));
             }
             if more.is_none() {
                 return Ok(count);

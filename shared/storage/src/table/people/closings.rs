@@ -1,5 +1,4 @@
-//! Closed accounts: a tombstone that stays for ever, and a note of what is still to be ended, which is deleted
-//! afterwards.
+//! Closed accounts: a tombstone, which is kept for ever, and a closing, which is deleted once the account's data is.
 
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::Put;
@@ -13,7 +12,7 @@ use crate::table::item::{Item, Reader, key, number, text, user_pk};
 use crate::table::people::profiles::profile_key;
 use crate::table::{Table, due};
 
-/// Sort key of every note.
+/// Sort key of every closing.
 const SK: &str = "CLOSING";
 
 fn write(closing: &Closing) -> Item {
@@ -24,13 +23,13 @@ fn write(closing: &Closing) -> Item {
     item
 }
 
-/// Returns whether an item of the index of due things is one that [`FindClosings`] finds. A note without `closed_at` is
-/// none, so `sweep` reports it as unreadable.
+/// Returns whether a due item is a closing that [`FindClosings`] finds. A malformed closing without `closed_at` is not,
+/// so `sweep` reports it as unreadable.
 pub(crate) fn is_closing(item: &Item) -> bool {
     Reader(item).optional_text("sk") == Some(SK) && item.contains_key("closed_at")
 }
 
-/// Reads a note from its item.
+/// Reads a closing from its item.
 fn read(item: &Item) -> Result<Closing, Fault> {
     let reader = Reader(item);
     Ok(Closing {
@@ -47,7 +46,7 @@ impl CloseAccount for Table {
         tombstone.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
         let tombstone =
             Put::builder().set_item(Some(tombstone)).condition_expression("attribute_not_exists(closed_at)");
-        self.carry_out(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
+        self.transact_webhook(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
     }
 }
 
@@ -57,7 +56,7 @@ impl FindClosings for Table {
         for shard in 0..due::SHARDS {
             let mut next = None;
             loop {
-                // Most other due things have no such attribute, and are not sent.
+                // The filter leaves out most other due items, which have no such attribute.
                 let query = self.due_query(shard, now).filter_expression("attribute_exists(closed_at)");
                 let page = self.client.send(query.set_exclusive_start_key(next)).await.map_err(Fault::unavailable)?;
                 for item in page.items().iter().filter(|item| is_closing(item)) {

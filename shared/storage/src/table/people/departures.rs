@@ -1,4 +1,5 @@
-//! Members whose accounts are closed, and organisations that lose their last owner with them.
+//! The end of memberships whose person's account is closed. An organisation that thereby loses its last owner is
+//! suspended.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete};
 use consigne_core::Fault;
@@ -23,7 +24,7 @@ impl EndMembership for Table {
         match succession {
             Succession::Unchanged => {}
             Succession::Owner(owner) => {
-                // If two owners leave at the same time, one of them must count as the last.
+                // Of two owners who leave at the same time, one must be treated as the last.
                 let stays = ConditionCheck::builder()
                     .set_key(Some(member_key(member.org, owner)))
                     .condition_expression("#role = :owner")

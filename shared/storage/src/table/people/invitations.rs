@@ -1,8 +1,9 @@
-//! Invitations: sent within their limits, accepted once.
+//! Invitations: sending them within the limits, revoking and accepting them.
 //!
-//! The limits are checked by counting the invitations of the last days, of which there are few. A stored number would
-//! have to be changed whenever one expires. So that two requests do not pass on the same count, each new invitation
-//! increments a counter in the roster, on condition that it is as it was read.
+//! The limits are checked by counting the invitations of the last days, of which there are few. A stored count would
+//! have to be changed whenever an invitation expires. Two concurrent requests must not both rely on the same count. So
+//! each new invitation increments a counter in the roster, on condition that the counter has not changed since it was
+//! read.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
@@ -20,7 +21,7 @@ use consigne_core::profiles::Sighting;
 use consigne_core::{EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
 use crate::table::idempotency::TransactionOutcome;
-use crate::table::item::{Item, Reader, add, count_one, key, number, odd, org_pk, text, user_pk};
+use crate::table::item::{Item, Reader, add, count_one, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::people::members::{member_count, roster_key};
 use crate::table::people::orgs::member_key;
@@ -29,11 +30,11 @@ use crate::table::{Table, audit};
 
 /// Attribute of the roster that counts all invitations ever sent.
 const SENT: &str = "invitations_sent";
-/// Place of the inviter's count in the transaction that sends an invitation.
+/// Index of the inviter's count in the transaction that sends an invitation.
 const INVITER: usize = 4;
-/// Most invitations read to check the limits, the newest first. It is twice what the limits allow, because the table
-/// may delete expired ones days late.
-const READ_AT_ONCE: u32 = 1_000;
+/// Number of invitations that are read to check the limits: the newest. It is twice what the limits allow, because
+/// DynamoDB may delete expired items days late.
+const CHECKED_MAX: u32 = 1_000;
 
 fn invitation_key(org: OrgId, id: InvitationId) -> Item {
     key(org_pk(org), format!("INVITATION#{id}"))
@@ -60,7 +61,7 @@ fn read(item: &Item) -> Result<Invitation, Fault> {
         "open" => InvitationStatus::Open,
         "accepted" => InvitationStatus::Accepted(reader.parsed("accepted_by", UserId::parse)?),
         "revoked" => InvitationStatus::Revoked,
-        _ => return Err(odd("invitation_status")),
+        _ => return Err(malformed("invitation_status")),
     };
     Ok(Invitation {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
@@ -79,11 +80,12 @@ impl CreateInvitation for Table {
         let (invitation, now) = (&new.invitation, new.invitation.created_at);
         let mut backoff = Backoff::of_conflicts();
         loop {
-            // Read before the list, so that any invitation sent after this read changes the counter.
+            // Read the counter before the list. An invitation that is sent after this read then changes the counter.
             let roster = self.get(roster_key(invitation.org)).await?.unwrap_or_default();
             let sent = self.invitations(invitation.org).await?;
             if let Err(refusal) = invitation.admit(&sent, member_count(&roster)) {
-                // Read after the list: the limit may have been reached by this very request, carried out before.
+                // Read the idempotency record after the list: an earlier try of this request may itself have reached
+                // the limit.
                 let before = match &new.idempotent {
                     Some(idempotent) => self.get_idempotency_record(idempotent, now).await?,
                     None => None,
@@ -103,13 +105,16 @@ impl CreateInvitation for Table {
                     return Err(inviter_exhausted(now));
                 }
                 TransactionOutcome::Refused(_) if backoff.wait().await => {}
-                TransactionOutcome::Refused(_) => return Err(Fault::unavailable("other invitations kept being sent")),
+                TransactionOutcome::Refused(_) => {
+                    return Err(Fault::unavailable("the count of invitations kept changing"));
+                }
             }
         }
     }
 }
 
-/// Builds the update that counts an invitation in the inviter's day, if the day's limit is not reached.
+/// Builds the update that counts an invitation of the inviter on this day, on condition that the day's limit is not
+/// reached.
 fn count_of_inviter(inviter: &UserId, now: Timestamp) -> UpdateBuilder {
     let day = Day::of(now);
     count_one(key(user_pk(inviter), format!("INVITED#{day}")), "sent", INVITER_DAILY_MAX, day.ends())
@@ -146,12 +151,12 @@ impl RevokeInvitation for Table {
 impl AcceptInvitation for Table {
     async fn accept_invitation(&self, acceptance: &Acceptance) -> Result<Accepted, Fault> {
         let Acceptance { invitation, member, seen, audit: entry } = acceptance;
-        let [place, count] = self.join(member)?;
+        let [membership, count] = self.join(member)?;
         let accepted = InvitationStatus::Accepted(member.user.clone());
         let mut writes = vec![
             self.end(invitation, &accepted, entry.at)?,
-            place,
-            self.still_inviting(invitation)?,
+            membership,
+            self.require_inviter(invitation)?,
             count,
             self.put(audit::write(entry))?,
         ];
@@ -184,7 +189,7 @@ impl Table {
             .key_condition_expression("#pk = :pk AND begins_with(sk, :invitation)")
             .expression_attribute_values(":invitation", text("INVITATION#"))
             .scan_index_forward(false);
-        self.entries(None, &query, READ_AT_ONCE, None, read).await.map(|(invitations, _)| invitations)
+        self.entries(None, &query, CHECKED_MAX, None, read).await.map(|(invitations, _)| invitations)
     }
 
     /// Returns the write that increments the counter of sent invitations, on condition that it is still `seen`.
@@ -223,7 +228,7 @@ impl Table {
     }
 
     /// Returns the check that the inviter is still a member, in a role that may send this invitation.
-    fn still_inviting(&self, invitation: &Invitation) -> Result<TransactWriteItem, Fault> {
+    fn require_inviter(&self, invitation: &Invitation) -> Result<TransactWriteItem, Fault> {
         let mut check = ConditionCheck::builder()
             .set_key(Some(member_key(invitation.org, &invitation.invited_by)))
             .expression_attribute_names("#role", "role");

@@ -1,8 +1,8 @@
-//! Memberships that begin, change and end, and the counts that keep their limits.
+//! Memberships: joining, changing a role and leaving, with the counts of members and owners.
 //!
-//! The counts are in an item of their own, the roster, and change with the memberships in one transaction. An
-//! organisation without a roster has one member, its owner. The counts are not in the organisation's own item, because
-//! every charge of a test key checks that item and would conflict with every change of it.
+//! The counts are in an item of their own, the roster, which changes in the transaction of the membership. An
+//! organisation without a roster has one member, its owner. The counts are not in the organisation's item: every charge
+//! of a test key checks that item, and would conflict with each change of the counts.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -16,8 +16,9 @@ use crate::table::people::orgs::{member_key, read_member, write_member};
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Attributes of the roster. A missing one means 1.
+/// Attribute of the roster with the number of members; 1 if it is missing.
 const MEMBERS: &str = "member_count";
+/// Attribute of the roster with the number of owners; 1 if it is missing.
 const OWNERS: &str = "owner_count";
 
 pub(crate) fn roster_key(org: OrgId) -> Item {
@@ -31,11 +32,11 @@ pub(crate) fn member_count(roster: &Item) -> u32 {
 
 impl PutMember for Table {
     async fn put_member(&self, member: &Member, entry: &AuditEntry) -> Result<(), Fault> {
-        let [place, count] = self.join(member)?;
-        match self.transact(vec![place, count, self.put(audit::write(entry))?]).await? {
+        let [membership, count] = self.join(member)?;
+        match self.transact(vec![membership, count, self.put(audit::write(entry))?]).await? {
             Outcome::Committed => Ok(()),
             Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => {
-                Err(Fault::new(Code::Conflict, "This person is a member already"))
+                Err(Fault::new(Code::Conflict, "This person is already a member"))
             }
             Outcome::Refused(_) => Err(full()),
         }
@@ -45,7 +46,7 @@ impl PutMember for Table {
 impl ChangeRole for Table {
     async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
         let seen = &step.seen;
-        let place = Update::builder()
+        let membership = Update::builder()
             .set_key(Some(member_key(seen.org, &seen.user)))
             .update_expression("SET #role = :role")
             .condition_expression("#role = :seen")
@@ -53,14 +54,14 @@ impl ChangeRole for Table {
             .expression_attribute_values(":role", text(step.role.name()))
             .expression_attribute_values(":seen", text(seen.role.name()));
         let owners = i32::from(step.role == OrgRole::Owner) - i32::from(seen.role == OrgRole::Owner);
-        self.step(self.update(place)?, self.count(seen.org, 0, owners)?, &step.audit).await
+        self.step(self.update(membership)?, self.count(seen.org, 0, owners)?, &step.audit).await
     }
 }
 
 impl RemoveMember for Table {
     async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
         let seen = &removal.seen;
-        let place = Delete::builder()
+        let membership = Delete::builder()
             .table_name(&self.name)
             .set_key(Some(member_key(seen.org, &seen.user)))
             .condition_expression("#role = :seen")
@@ -68,14 +69,14 @@ impl RemoveMember for Table {
             .expression_attribute_values(":seen", text(seen.role.name()))
             .build()
             .map_err(Fault::internal)?;
-        let place = TransactWriteItem::builder().delete(place).build();
+        let membership = TransactWriteItem::builder().delete(membership).build();
         let owners = -i32::from(seen.role == OrgRole::Owner);
-        self.step(place, self.count(seen.org, -1, owners)?, &removal.audit).await
+        self.step(membership, self.count(seen.org, -1, owners)?, &removal.audit).await
     }
 }
 
 impl Table {
-    /// Returns the two writes by which somebody becomes a member: of the membership, and of the counts.
+    /// Returns the two writes of a new membership: the membership and the counts.
     pub(crate) fn join(&self, member: &Member) -> Result<[TransactWriteItem; 2], Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
         let count = self
@@ -84,8 +85,8 @@ impl Table {
         Ok([self.put_new(write_member(member))?, count])
     }
 
-    /// Returns the write that changes the counts, if one changes. Its condition keeps the limits: not too many members,
-    /// and at least one owner.
+    /// Returns the write that changes the counts, or `None` if none changes. Its condition is that the organisation has
+    /// at most [`MEMBERS_MAX`] members and at least one owner afterwards.
     fn count(&self, org: OrgId, members: i32, owners: i32) -> Result<Option<TransactWriteItem>, Fault> {
         let (mut sets, mut conditions) = (Vec::new(), Vec::new());
         let mut update = Update::builder().set_key(Some(roster_key(org)));
@@ -110,8 +111,8 @@ impl Table {
         self.update(update).map(Some)
     }
 
-    /// Returns the write that takes a member out of the counts because their account is closed. It has no condition,
-    /// since an account is closed even if the organisation loses its last owner.
+    /// Returns the write that removes a member whose account is closed from the counts. It has no condition, because an
+    /// account is closed even if the organisation loses its last owner.
     pub(crate) fn count_out(&self, member: &Member) -> Result<TransactWriteItem, Fault> {
         let owners = i32::from(member.role == OrgRole::Owner);
         let update = Update::builder()
@@ -124,14 +125,14 @@ impl Table {
         self.update(update)
     }
 
-    /// Applies the change of a membership together with that of the counts.
+    /// Applies the change of a membership together with the change of the counts.
     async fn step(
         &self,
-        place: TransactWriteItem,
+        membership: TransactWriteItem,
         count: Option<TransactWriteItem>,
         entry: &AuditEntry,
     ) -> Result<Stepped, Fault> {
-        let mut writes = vec![place, self.put(audit::write(entry))?];
+        let mut writes = vec![membership, self.put(audit::write(entry))?];
         writes.extend(count);
         match self.transact(writes).await? {
             Outcome::Committed => Ok(Stepped::Done),

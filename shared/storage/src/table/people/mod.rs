@@ -4,6 +4,7 @@ pub(crate) mod closings;
 pub(crate) mod departures;
 pub(crate) mod invitations;
 pub(crate) mod members;
+pub(crate) mod org_list;
 pub(crate) mod org_walk;
 pub(crate) mod orgs;
 pub(crate) mod profiles;

@@ -1,4 +1,4 @@
-//! Walks through all organisations. They are listed in an index, so that nobody has to scan the table.
+//! Walks through all organisations. They are listed in an index, so that a walk need not scan the table.
 
 use aws_sdk_dynamodb::operation::scan::ScanInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -10,14 +10,14 @@ use crate::table::item::{Item, Reader, text};
 use crate::table::people::orgs::{ORG, org_key};
 use crate::table::{Table, due};
 
-/// Returns the attributes by which an organisation is listed. They spread over several partitions, so that
-/// organisations created at the same time do not go to one.
-pub(crate) fn place(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
+/// Returns the index keys of an organisation. Organisations are spread over several partitions, so that those created
+/// at the same time do not go to one partition.
+pub(crate) fn index_keys(org: OrgId) -> [(String, aws_sdk_dynamodb::types::AttributeValue); 2] {
     let id = org.to_string();
     [("gsi2pk".to_owned(), text(format!("ORGS#{}", due::shard_of(&id)))), ("gsi2sk".to_owned(), text(id))]
 }
 
-/// How far a walk over all organisations has come.
+/// The position of a walk over all organisations.
 #[derive(Debug, Default)]
 pub struct OrgWalk {
     shard: u8,
@@ -55,21 +55,21 @@ impl EnrolOrgs for Table {
             .filter_expression("sk = :org AND attribute_not_exists(gsi2pk)")
             .projection_expression("pk")
             .expression_attribute_values(":org", text(ORG))
-            .set_exclusive_start_key(after.map(open));
+            .set_exclusive_start_key(after.map(decode));
         let page = self.client.send(scan).await.map_err(Fault::unavailable)?;
-        let mut listed = 0;
+        let mut added = 0;
         for item in page.items() {
             let org = Reader(item).parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?;
-            listed += u32::from(self.enrol(org).await?);
+            added += u32::from(self.enrol(org).await?);
         }
-        Ok((listed, page.last_evaluated_key.as_ref().map(seal).transpose()?))
+        Ok((added, page.last_evaluated_key.as_ref().map(encode).transpose()?))
     }
 }
 
 impl Table {
-    /// Lists one organisation in the index. Returns `false` if it was listed already.
+    /// Adds an organisation to the index. Returns `false` if it was already there.
     async fn enrol(&self, org: OrgId) -> Result<bool, Fault> {
-        let [(_, shard), (_, id)] = place(org);
+        let [(_, shard), (_, id)] = index_keys(org);
         let update = UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(org_key(org)))
@@ -86,12 +86,15 @@ impl Table {
 }
 
 /// Encodes the key after which a scan continues.
-fn seal(key: &Item) -> Result<String, Fault> {
+///
+/// # Errors
+/// `INTERNAL` if the key lacks an attribute.
+fn encode(key: &Item) -> Result<String, Fault> {
     let reader = Reader(key);
     Ok(serde_json::json!([reader.text("pk")?, reader.text("sk")?]).to_string())
 }
 
-fn open(text: &str) -> Item {
+fn decode(text: &str) -> Item {
     let [pk, sk]: [String; 2] = serde_json::from_str(text).unwrap_or_default();
     crate::table::item::key(pk, sk)
 }

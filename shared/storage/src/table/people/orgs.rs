@@ -10,6 +10,7 @@ use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
 use crate::table::credits::wallet_item;
+use crate::table::credits::wallets::in_time;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, number, org_pk, text};
 use crate::table::people::org_walk;
@@ -30,11 +31,11 @@ pub(crate) fn write_org(org: &Organisation) -> Item {
     item.insert("created_at".to_owned(), number(org.created_at.as_millis()));
     item.insert("on_anomaly".to_owned(), text(org.on_anomaly.name()));
     add(&mut item, "suspended", org.suspended.then(|| text("yes")));
-    item.extend(org_walk::place(org.id));
+    item.extend(org_walk::index_keys(org.id));
     item
 }
 
-fn read_org(item: &Item) -> Result<Organisation, Fault> {
+pub(crate) fn read_org(item: &Item) -> Result<Organisation, Fault> {
     let reader = Reader(item);
     Ok(Organisation {
         id: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
@@ -101,27 +102,42 @@ impl GetOrg for Table {
     }
 }
 
+/// Returns the condition on which an organisation exists and is not yet in the wanted state.
+const fn changes(suspended: bool) -> &'static str {
+    if suspended { "attribute_exists(pk) AND attribute_not_exists(suspended)" } else { "attribute_exists(suspended)" }
+}
+
 impl SuspendOrg for Table {
     async fn suspend_org(&self, org: OrgId, suspended: bool, entry: &AuditEntry) -> Result<bool, Fault> {
-        let mut writes = self.suspension(org, suspended)?.to_vec();
-        writes.push(self.put(audit::write(entry))?);
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        loop {
+            let mut writes = self.suspension_if(org, suspended, changes(suspended))?.to_vec();
+            writes.push(self.put(audit::write(entry))?);
+            let Outcome::Refused(_) = self.transact(writes).await? else { return Ok(true) };
+            match self.get_org(org).await? {
+                None => return Ok(false),
+                Some(found) if found.suspended == suspended => return Ok(true),
+                // Somebody else changed it in between.
+                Some(_) => in_time()?,
+            }
+        }
     }
 }
 
 impl Table {
-    /// Returns the writes that stop an organisation's keys or let them work again, on condition that the organisation
-    /// exists.
+    /// Returns the writes that suspend an organisation or resume it, on condition that it exists.
     pub(crate) fn suspension(&self, org: OrgId, suspended: bool) -> Result<[TransactWriteItem; 2], Fault> {
+        self.suspension_if(org, suspended, "attribute_exists(pk)")
+    }
+
+    /// Returns the same writes on another condition of the organisation's item.
+    fn suspension_if(&self, org: OrgId, suspended: bool, condition: &str) -> Result<[TransactWriteItem; 2], Fault> {
         let mark = if suspended { "SET suspended = :yes" } else { "REMOVE suspended" };
-        let mut stop = Update::builder()
-            .set_key(Some(org_key(org)))
-            .update_expression(mark)
-            .condition_expression("attribute_exists(pk)");
+        let mut stop =
+            Update::builder().set_key(Some(org_key(org))).update_expression(mark).condition_expression(condition);
         if suspended {
             stop = stop.expression_attribute_values(":yes", text("yes"));
         }
-        // Production keys are charged to this wallet, so closing it stops them all at once.
+        // All production keys are charged to this wallet. So closing it refuses all of them at once.
         let close = Update::builder()
             .set_key(Some(key(org_pk(org), wallet_item::WALLET)))
             .update_expression("SET wallet_status = :status")
@@ -150,8 +166,8 @@ impl ListMembers for Table {
 impl ListOrgs for Table {
     async fn list_orgs(&self, user: &UserId, page: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
         let query = self.partition(Some("gsi1"), orgs_of(user)).key_condition_expression("#pk = :pk");
-        let places = self.page(Some("gsi1"), query, page, read_member).await?;
-        let keys: Vec<Item> = places.items.iter().map(|member| org_key(member.org)).collect();
+        let memberships = self.page(Some("gsi1"), query, page, read_member).await?;
+        let keys: Vec<Item> = memberships.items.iter().map(|member| org_key(member.org)).collect();
         let orgs = self.batch_get(&keys, false).await?;
         let orgs = orgs.iter().map(read_org).collect::<Result<Vec<_>, _>>()?;
         let pair = |member: Member| {
@@ -159,9 +175,9 @@ impl ListOrgs for Table {
             Some((org, member))
         };
         Ok(Listed {
-            items: places.items.into_iter().filter_map(pair).collect(),
-            next: places.next,
-            total: places.total,
+            items: memberships.items.into_iter().filter_map(pair).collect(),
+            next: memberships.next,
+            total: memberships.total,
         })
     }
 }

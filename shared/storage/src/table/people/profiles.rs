@@ -1,18 +1,19 @@
-//! Profiles: what is known about people, by source.
+//! Profiles: people's contact details, by source.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{GetProfile, TellProfile};
-use consigne_core::profiles::{Contact, Language, Profile, Sighting, Telling};
+use consigne_core::ports::{GetProfile, UpdateContact};
+use consigne_core::profiles::{Contact, ContactUpdate, Language, Profile, Sighting};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
 
 use crate::table::Table;
 use crate::table::item::{Item, Reader, key, number, text, user_pk};
 
-/// Prefixes of the attributes of each source: a person's own session token, and Clerk's webhooks.
+/// Prefix of the attributes from a person's own session token.
 const SEEN: &str = "seen_";
+/// Prefix of the attributes from Clerk's webhooks.
 const TOLD: &str = "told_";
 
 pub(crate) fn profile_key(user: &UserId) -> Item {
@@ -24,9 +25,9 @@ impl GetProfile for Table {
         let Some(item) = self.get(profile_key(user)).await? else { return Ok(Profile::unknown(user.clone())) };
         Ok(Profile {
             user: user.clone(),
-            seen: contact(&item, SEEN)?,
-            told: contact(&item, TOLD)?,
-            told_at: Reader(&item).optional_time("told_at"),
+            from_token: contact(&item, SEEN)?,
+            from_webhook: contact(&item, TOLD)?,
+            webhook_at: Reader(&item).optional_time("told_at"),
             closed_at: Reader(&item).optional_time("closed_at"),
         })
     }
@@ -44,29 +45,29 @@ fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {
     }))
 }
 
-impl TellProfile for Table {
-    async fn tell_profile(&self, telling: &Telling, received: &Received) -> Result<WriteOutcome, Fault> {
-        let told = hearsay(TOLD, &telling.user, telling.contact.as_ref(), telling.at)
-            // A webhook about an earlier time than the last one changes nothing. Neither does one about a closed
-            // account.
+impl UpdateContact for Table {
+    async fn update_contact(&self, change: &ContactUpdate, received: &Received) -> Result<WriteOutcome, Fault> {
+        let write = contact_update(TOLD, &change.user, change.contact.as_ref(), change.at)
+            // Ignore a webhook that is older than the last one, or about a closed account.
             .condition_expression(
                 "attribute_not_exists(closed_at) AND (attribute_not_exists(told_at) OR told_at < :at)",
             );
-        self.carry_out(received, vec![self.update(told)?]).await
+        self.transact_webhook(received, vec![self.update(write)?]).await
     }
 }
 
 impl Table {
-    /// Returns the write that stores what a person's token says of them, on condition that their account is not closed.
+    /// Returns the write that stores the contact details in a person's token, on condition that their account is not
+    /// closed.
     pub(crate) fn sighting(&self, sighting: &Sighting) -> Result<TransactWriteItem, Fault> {
         let Sighting { user, contact } = sighting;
-        let seen = hearsay(SEEN, user, Some(contact), contact.at);
-        self.update(seen.condition_expression("attribute_not_exists(closed_at)"))
+        let write = contact_update(SEEN, user, Some(contact), contact.at);
+        self.update(write.condition_expression("attribute_not_exists(closed_at)"))
     }
 }
 
-/// Builds the update that replaces what one source said before.
-fn hearsay(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
+/// Builds the update that replaces the contact details from one source.
+fn contact_update(source: &str, user: &UserId, contact: Option<&Contact>, at: Timestamp) -> UpdateBuilder {
     let fields = [
         ("at", Some(number(at.as_millis()))),
         ("email", contact.map(|contact| text(&contact.email))),

@@ -1,9 +1,8 @@
-//! Activity marks: which keys were charged and which organisations issued keys, in spans of ten minutes.
-//! `anomaly-detect` reads them, so that it does not have to look at every key.
+//! Activity marks: the keys that were charged and the organisations that issued keys, in spans of ten minutes.
+//! `anomaly-detect` reads them, so that it need not check every key.
 //!
-//! A mark is one more write in the transaction of the charge or of the new key. It is written only when this execution
-//! environment first sees the key, or a new country of it, in a span. All other charges in the span cost no extra
-//! write.
+//! A mark is one more write in the transaction of a charge or a new key. An execution environment writes it only when
+//! it first sees the key, or another country of the key, in a span. Its other charges in the span cost no extra write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,15 +12,15 @@ use consigne_core::anomalies::{Activity, LOOK_BACK, SPAN};
 use consigne_core::ports::ListActivity;
 use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 
-use crate::table::item::{Item, Reader, key, number, odd, sortable};
+use crate::table::item::{Item, Reader, key, malformed, number, sortable};
 use crate::table::{Table, due};
 
-/// Stands in place of a key for what the organisation itself does.
+/// Replaces the key in marks of an organisation that has issued keys.
 const ITSELF: &str = "-";
-/// How long marks are kept. By then every run that reads them is over.
+/// How long marks are kept. By then no run reads them any more.
 const KEPT: Duration = LOOK_BACK.saturating_mul(4);
 
-/// One mark: the span, the organisation, and if known the key and the country of the call.
+/// A mark: the span and the organisation; for a call also the key and, if known, the country.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Mark {
     span: Timestamp,
@@ -42,9 +41,9 @@ impl Mark {
     }
 
     fn item_key(&self) -> Item {
-        let whose = self.key.map_or_else(|| self.org.to_string(), |key| key.to_string());
+        let sharded_by = self.key.map_or_else(|| self.org.to_string(), |key| key.to_string());
         let what = self.key.map_or_else(|| ITSELF.to_owned(), |key| key.to_string());
-        key(partition(self.span, due::shard_of(&whose)), format!("{}#{what}", self.org))
+        key(partition(self.span, due::shard_of(&sharded_by)), format!("{}#{what}", self.org))
     }
 }
 
@@ -71,8 +70,8 @@ impl Table {
         self.update(update).map(Some)
     }
 
-    /// Remembers that a mark was written.
-    pub(crate) fn marked(&self, mark: &Mark) {
+    /// Records that this execution environment has written a mark.
+    pub(crate) fn set_marked(&self, mark: &Mark) {
         self.marks.set(mark, ());
     }
 }
@@ -87,8 +86,8 @@ impl ListActivity for Table {
                 let mut pages = self.pages(query);
                 while let Some(items) = pages.next().await? {
                     for item in &items {
-                        let (place, countries) = read(item)?;
-                        found.entry(place).or_default().extend(countries);
+                        let (source, countries) = read(item)?;
+                        found.entry(source).or_default().extend(countries);
                     }
                 }
             }
@@ -102,14 +101,14 @@ type Read = ((OrgId, Option<KeyId>), Vec<String>);
 
 fn read(item: &Item) -> Result<Read, Fault> {
     let reader = Reader(item);
-    let place = |sk: &str| {
+    let source = |sk: &str| {
         let (org, key) = sk.split_once('#')?;
         let key = if key == ITSELF { None } else { Some(KeyId::parse(key)?) };
         Some((OrgId::parse(org)?, key))
     };
     let countries = match item.get("countries") {
-        Some(countries) => countries.as_ss().map_err(|_| odd("countries"))?.clone(),
+        Some(countries) => countries.as_ss().map_err(|_| malformed("countries"))?.clone(),
         None => Vec::new(),
     };
-    Ok((reader.parsed("sk", place)?, countries))
+    Ok((reader.parsed("sk", source)?, countries))
 }

@@ -1,4 +1,5 @@
-//! Anomalies: the records they are detected from, and the alarm, which is raised once per quiet period.
+//! Anomalies: reading the records from which they are detected, and raising alarms, at most one of a kind in a quiet
+//! period.
 
 use aws_sdk_dynamodb::types::Update;
 use consigne_core::anomalies::{Alarm, OnAnomaly, RaiseOutcome, Response};
@@ -15,10 +16,10 @@ use crate::table::people::orgs;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
 
-/// Place of the quiet period's item in the transaction that raises an alarm.
+/// Index of the quiet period's item in the transaction that raises an alarm.
 const MARK: usize = 0;
 
-/// Returns the key of the item that keeps alarms of the same kind and key from being raised again.
+/// Returns the key of the item that silences further alarms of the same kind and API key.
 fn quiet_key(alarm: &Alarm) -> Item {
     let what = alarm.key.map_or_else(|| "-".to_owned(), |key| key.to_string());
     key(org_pk(alarm.org), format!("ANOMALY#{what}#{}", alarm.kind.name()))
@@ -34,7 +35,7 @@ impl RaiseAnomaly for Table {
         match &alarm.response {
             Response::Alert => {}
             Response::SuspendKey(step) => {
-                writes.push(self.decide(&step.key, step.guard)?);
+                writes.push(self.key_write(&step.key, step.guard)?);
                 writes.push(self.put(audit::write(&step.audit))?);
             }
             Response::SuspendOrg(entry) => {

@@ -1,4 +1,4 @@
-//! Statistics: the receipts they are computed from, and the daily figures that are stored.
+//! Statistics: reading the receipts from which they are computed, and storing the figures of each day.
 
 pub(crate) mod activity;
 pub(crate) mod anomalies;
@@ -18,7 +18,7 @@ use consigne_core::{Fault, KeyId, OrgId};
 
 use crate::table::Table;
 use crate::table::credits::receipts;
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, sortable, text};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, sortable, text};
 use crate::table::outbox;
 use crate::table::transact::Outcome;
 
@@ -55,9 +55,10 @@ fn write(stats: &DayStats) -> Item {
 fn read(item: &Item) -> Result<DayStats, Fault> {
     let reader = Reader(item);
     let counts = |name: &str| -> Result<BTreeMap<String, u64>, Fault> {
-        let counts: &HashMap<_, _> = item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| odd(name))?;
+        let counts: &HashMap<_, _> =
+            item.get(name).and_then(|value| value.as_m().ok()).ok_or_else(|| malformed(name))?;
         let count = |value: &AttributeValue| value.as_n().ok().and_then(|digits| digits.parse().ok());
-        counts.iter().map(|(of, value)| Ok((of.clone(), count(value).ok_or_else(|| odd(name))?))).collect()
+        counts.iter().map(|(of, value)| Ok((of.clone(), count(value).ok_or_else(|| malformed(name))?))).collect()
     };
     Ok(DayStats {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
@@ -102,16 +103,17 @@ impl ReadCalls for Table {
             .partition(Some("gsi1"), receipts::of_org(org))
             .key_condition_expression("#pk = :pk AND gsi1sk BETWEEN :from AND :to")
             .expression_attribute_values(":from", text(sortable(span.from.starts())))
-            // Sort keys of the last day continue after the time, so all of them sort before the bare end of the day.
+            // A sort key continues after its time, so no key of the next day equals the bare end of the last day.
             .expression_attribute_values(":to", text(sortable(span.to.ends())))
-            // Only a tenth of a receipt, whose details may be kilobytes. The keys are needed to continue after them.
+            // Only a tenth of a receipt, whose details may have kilobytes. The key attributes are needed to continue
+            // after a page.
             .projection_expression(
                 "pk, sk, gsi1pk, gsi1sk, #at, key_id, #environment, credits, #service, country, status_code, response_ms",
             )
             .expression_attribute_names("#at", "at")
             .expression_attribute_names("#environment", "environment")
             .expression_attribute_names("#service", "service");
-        self.portion(Some("gsi1"), query, page, call).await
+        self.page_without_total(Some("gsi1"), query, page, call).await
     }
 }
 
@@ -126,7 +128,7 @@ impl KeepStats for Table {
             let put = PutItemInput::builder()
                 .table_name(&self.name)
                 .set_item(Some(write(stats)))
-                // The count that began later has seen at least as much, so it wins.
+                // The count that began later has read at least as many receipts, so it wins.
                 .condition_expression("counted_at <= :counted_at")
                 .expression_attribute_values(":counted_at", number(stats.counted_at.as_millis()));
             let Err(error) = self.client.send(put).await else { return Ok(StatsKept::Again) };

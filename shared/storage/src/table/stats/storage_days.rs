@@ -1,4 +1,4 @@
-//! The storage used by all users, day by day: one small item a day, all in one partition.
+//! The storage used by all users: one small item for each day, all in one partition.
 
 use std::collections::HashMap;
 
@@ -10,9 +10,9 @@ use consigne_core::stats::{DaySpan, StorageDay, StorageTotals, Stored};
 use consigne_core::{Fault, Plan};
 
 use crate::table::Table;
-use crate::table::item::{Item, Reader, key, number, odd, text};
+use crate::table::item::{Item, Reader, key, malformed, number, text};
 
-/// The partition of all days.
+/// Partition key of all days.
 const PK: &str = "STORAGE";
 /// Prefix of the sort key of every day.
 const DAY: &str = "DAY#";
@@ -32,9 +32,10 @@ fn write(storage: &StorageDay) -> Item {
 
 fn read(item: &Item) -> Result<StorageDay, Fault> {
     let reader = Reader(item);
-    let plans: &HashMap<_, _> = item.get("plans").and_then(|value| value.as_m().ok()).ok_or_else(|| odd("plans"))?;
+    let plans: &HashMap<_, _> =
+        item.get("plans").and_then(|value| value.as_m().ok()).ok_or_else(|| malformed("plans"))?;
     let plan = |(name, counts): (&String, &AttributeValue)| {
-        let counts = Reader(counts.as_m().map_err(|_| odd(name))?);
+        let counts = Reader(counts.as_m().map_err(|_| malformed(name))?);
         let stored = Stored {
             users: counts.number("users")?,
             files: counts.number("files")?,

@@ -1,4 +1,4 @@
-//! Deliveries: recorded once for each event and endpoint, changed by steps, and found when they are due.
+//! Deliveries: recording one for each event and endpoint, applying steps, redelivering and listing.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::table::transact::failed_at;
 use crate::table::webhooks::delivery_item::{self, delivery_key};
 use crate::table::{Table, due};
 
-/// Place of the hour's count in the transaction that redelivers.
+/// Index of the hour's count in the transaction that redelivers.
 const COUNTED: usize = 1;
 
 impl RecordDelivery for Table {
@@ -39,7 +39,7 @@ impl MoveDelivery for Table {
     async fn move_delivery(&self, step: &DeliveryStep) -> Result<CommitOutcome, Fault> {
         let item = delivery_item::write(&step.delivery)?;
         let Some(of_endpoint) = &step.endpoint else {
-            // A single write, because a transaction would cost twice as much.
+            // Not a transaction, which would cost twice as much.
             let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
             let put = put.condition_expression("revision = :seen");
             let put = put.expression_attribute_values(":seen", number(step.seen));
@@ -115,7 +115,7 @@ impl SnoozeDelivery for Table {
     }
 }
 
-/// Returns whether a write was made; `false` if its condition failed.
+/// Converts the result of a conditional write: `true` if it was made, `false` if its condition failed.
 fn written<T>(put: Result<T, Failure<PutItemError>>) -> Result<bool, Fault> {
     match put {
         Ok(_) => Ok(true),

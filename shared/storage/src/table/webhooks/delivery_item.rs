@@ -11,9 +11,9 @@ use crate::table::item::{Item, Reader, add, key, number, text};
 /// Sort key of every delivery.
 pub(crate) const SK: &str = "DELIVERY";
 
-/// An attempt as stored in the item, in JSON.
+/// An attempt, as the item stores it in JSON.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredAttempt {
     number: u32,
     at: i64,
     status_code: Option<u16>,
@@ -55,8 +55,8 @@ pub(crate) fn write(delivery: &Delivery) -> Result<Item, Fault> {
     add(&mut item, "next_at", delivery.next_at.map(millis));
     add(&mut item, "in_line", delivery.in_line.then(|| text("yes")));
     add(&mut item, "open_at", delivery.open.map(millis));
-    let kept: Vec<Kept> = delivery.attempts.iter().map(keep).collect();
-    item.insert("attempts".to_owned(), text(serde_json::to_string(&kept).map_err(Fault::internal)?));
+    let attempts: Vec<StoredAttempt> = delivery.attempts.iter().map(store).collect();
+    item.insert("attempts".to_owned(), text(serde_json::to_string(&attempts).map_err(Fault::internal)?));
     item.insert("revision".to_owned(), number(delivery.revision));
     item.insert("ttl".to_owned(), number(delivery.kept_until().as_secs()));
     item.insert("gsi1pk".to_owned(), text(of_endpoint(delivery.endpoint)));
@@ -73,7 +73,7 @@ pub(crate) fn write(delivery: &Delivery) -> Result<Item, Fault> {
 /// Reads a delivery from its item.
 pub(crate) fn read(item: &Item) -> Result<Delivery, Fault> {
     let reader = Reader(item);
-    let attempts: Vec<Kept> = reader.parsed("attempts", |text| serde_json::from_str(text).ok())?;
+    let attempts: Vec<StoredAttempt> = reader.parsed("attempts", |text| serde_json::from_str(text).ok())?;
     Ok(Delivery {
         id: reader.parsed("delivery_id", DeliveryId::parse)?,
         org: reader.parsed("org_id", OrgId::parse)?,
@@ -91,17 +91,17 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Fault> {
         wake_at: reader.optional_time(due::AT),
         in_line: reader.optional_text("in_line").is_some(),
         open: reader.optional_time("open_at"),
-        attempts: attempts.into_iter().map(given).collect(),
+        attempts: attempts.into_iter().map(restore).collect(),
         revision: reader.number("revision")?,
     })
 }
 
-fn keep(attempt: &Attempt) -> Kept {
+fn store(attempt: &Attempt) -> StoredAttempt {
     let Attempt { number, at, status_code, duration_ms, error, response } = attempt.clone();
-    Kept { number, at: at.as_millis(), status_code, duration_ms, error, response }
+    StoredAttempt { number, at: at.as_millis(), status_code, duration_ms, error, response }
 }
 
-fn given(kept: Kept) -> Attempt {
-    let Kept { number, at, status_code, duration_ms, error, response } = kept;
+fn restore(stored: StoredAttempt) -> Attempt {
+    let StoredAttempt { number, at, status_code, duration_ms, error, response } = stored;
     Attempt { number, at: Timestamp::from_millis(at), status_code, duration_ms, error, response }
 }

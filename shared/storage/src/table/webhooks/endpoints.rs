@@ -1,7 +1,7 @@
 //! Customers' endpoints, and the pointers from a person to the endpoints they have registered.
 //!
-//! The pointers are items and not an index, because an index lags behind. A new endpoint must get the very next event
-//! of the person who registered it.
+//! The pointers are items and not an index, because an index lags behind. A new endpoint must get the next event of the
+//! person who registered it, even if that event comes a moment later.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -18,7 +18,7 @@ use consigne_core::ports::{
 use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
 
 use crate::table::idempotency::TransactionOutcome;
-use crate::table::item::{Item, Reader, add, key, number, odd, org_pk, text, user_pk};
+use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
@@ -27,9 +27,9 @@ use crate::table::{Table, audit};
 const ENDPOINT: &str = "ENDPOINT#";
 /// Attribute with the number of an organisation's endpoints.
 const COUNT: &str = "endpoint_count";
-/// Place of that count in the transaction that registers an endpoint.
+/// Index of that count in the transaction that registers an endpoint.
 const COUNTED: usize = 2;
-/// Most pointers of one person that are read.
+/// Most pointers that are read of one person.
 const POINTERS: u32 = 1_000;
 
 fn endpoint_key(org: OrgId, id: EndpointId) -> Item {
@@ -71,7 +71,7 @@ fn read(item: &Item) -> Result<Endpoint, Fault> {
         id: reader.parsed("sk", |sk| EndpointId::parse(sk.strip_prefix(ENDPOINT)?))?,
         url: reader.parsed("url", HookUrl::kept)?,
         events: reader.parsed("events", |names| names.split(' ').map(EventKind::from_name).collect())?,
-        rate: Rate::new(reader.number("rate")?).ok_or_else(|| odd("rate"))?,
+        rate: Rate::new(reader.number("rate")?).ok_or_else(|| malformed("rate"))?,
         status,
         generation: reader.number("generation")?,
         previous_until: reader.optional_time("previous_until"),
@@ -96,7 +96,7 @@ impl CreateEndpoint for Table {
         match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
-                // A full count may include this very request, carried out before.
+                // An earlier try of this request may itself have reached the limit.
                 let before = match &new.idempotent {
                     Some(idempotent) => self.get_idempotency_record(idempotent, endpoint.created_at).await?,
                     None => None,
@@ -192,7 +192,7 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the write that adds `change` to the count, 1 or -1. Adding requires that the limit is not reached.
+    /// Returns the write that adds `change`, 1 or -1, to the count. An addition is conditional on the limit.
     fn count_endpoints(&self, org: OrgId, change: i32) -> Result<TransactWriteItem, Fault> {
         let mut update = Update::builder()
             .set_key(Some(key(org_pk(org), "ENDPOINTS")))

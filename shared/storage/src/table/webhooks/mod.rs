@@ -1,4 +1,4 @@
-//! Webhooks: deliveries to customers' endpoints, and webhooks received.
+//! Webhooks: deliveries to customers' endpoints, and received webhooks.
 
 pub(crate) mod deliveries;
 pub(crate) mod delivery_item;

@@ -1,4 +1,4 @@
-//! How fast destinations are called: one item each, written by conditional updates without a read.
+//! The pace of destinations: one item for each, changed by conditional updates without a read.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::table::item::{Item, Reader, key, number};
 
 /// Attribute with the time from which the destination may be called.
 const OPENS: &str = "opens_at";
-/// Attribute with the time at which the destination's line of waiting calls ends.
+/// Attribute with the end of the destination's line of waiting callers.
 const LINE: &str = "line_at";
 /// How long an item is kept after a call: longer than any line.
 const REMEMBERED: Duration = Duration::from_hours(24 * 7);
 
-/// The result of one try of an update.
-enum Tried {
+/// The result of a conditional update.
+enum UpdateTry {
     /// The update was made. This is the item after it.
     Made(Item),
     /// The update's condition failed on this item.
@@ -29,11 +29,11 @@ enum Tried {
 }
 
 impl PaceCall for Table {
-    /// Applies the rule of [`consigne_core::pacing::Pace::ask`], step by step.
+    /// Applies the rule of [`consigne_core::pacing::Pace::ask`] with one conditional update for each case.
     async fn pace_call(&self, ask: &PaceAsk) -> Result<Paced, Fault> {
         let failed = match self.call_now(ask).await? {
-            Tried::Made(_) => return Ok(Paced::Now),
-            Tried::Failed(item) => item,
+            UpdateTry::Made(_) => return Ok(Paced::Now),
+            UpdateTry::Failed(item) => item,
         };
         let opens = Reader(&failed).optional_time(OPENS).unwrap_or(ask.now).max(ask.now);
         if ask.is_in_turn() {
@@ -45,14 +45,14 @@ impl PaceCall for Table {
         let mut backoff = Backoff::of_conflicts();
         let mut has_line = Reader(&failed).optional_time(LINE).is_some_and(|line| line >= opens);
         loop {
-            let tried = if has_line { self.join_line(ask, opens).await? } else { self.begin_line(ask, opens).await? };
+            let tried = if has_line { self.join_line(ask, opens).await? } else { self.start_line(ask, opens).await? };
             match tried {
-                Tried::Made(item) => {
+                UpdateTry::Made(item) => {
                     let next = Reader(&item).time(LINE)?;
                     return Ok(Paced::At(next.minus(ask.rate.interval())));
                 }
-                // The line is not as assumed: another caller has begun one, or there never was one.
-                Tried::Failed(_) => has_line = !has_line,
+                // The assumption about the line was wrong: there is none, or another caller has started one.
+                UpdateTry::Failed(_) => has_line = !has_line,
             }
             if !backoff.wait().await {
                 return Err(Fault::unavailable("the line of a destination kept changing"));
@@ -62,14 +62,14 @@ impl PaceCall for Table {
 }
 
 impl Table {
-    /// Makes the call now, on condition that the destination may be called. A call that is not in turn also requires
-    /// that nobody is waiting.
-    async fn call_now(&self, ask: &PaceAsk) -> Result<Tried, Fault> {
+    /// Admits the call, on condition that the destination may be called now. If it is not the caller's turn, the
+    /// condition is also that nobody is waiting.
+    async fn call_now(&self, ask: &PaceAsk) -> Result<UpdateTry, Fault> {
         let open = format!("(attribute_not_exists({OPENS}) OR {OPENS} <= :now)");
         let alone = format!("(attribute_not_exists({LINE}) OR {LINE} <= :now)");
         let condition = if ask.is_in_turn() { open } else { format!("{open} AND {alone}") };
         let next = ask.now.plus(ask.rate.interval());
-        let update = self.of_destination(ask).update_expression(format!("SET {OPENS} = :next, #ttl = :ttl"));
+        let update = self.destination_update(ask).update_expression(format!("SET {OPENS} = :next, #ttl = :ttl"));
         let update = update.condition_expression(condition);
         self.try_update(
             update
@@ -79,9 +79,10 @@ impl Table {
         .await
     }
 
-    /// Takes the next place in the line, on condition that it ends at `floor` or later.
-    async fn join_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<Tried, Fault> {
-        let update = self.of_destination(ask).update_expression(format!("SET {LINE} = {LINE} + :more, #ttl = :ttl"));
+    /// Takes the next place in the line, on condition that the line ends at `floor` or later.
+    async fn join_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<UpdateTry, Fault> {
+        let update =
+            self.destination_update(ask).update_expression(format!("SET {LINE} = {LINE} + :more, #ttl = :ttl"));
         let update = update.condition_expression(format!("{LINE} >= :floor"));
         let more = number(ask.rate.interval().as_millis());
         self.try_update(
@@ -90,9 +91,9 @@ impl Table {
         .await
     }
 
-    /// Takes the first place of a new line, on condition that there is none or that it has ended before `floor`.
-    async fn begin_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<Tried, Fault> {
-        let update = self.of_destination(ask).update_expression(format!("SET {LINE} = :next, #ttl = :ttl"));
+    /// Takes the first place of a new line, on condition that there is no line or that it ends before `floor`.
+    async fn start_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<UpdateTry, Fault> {
+        let update = self.destination_update(ask).update_expression(format!("SET {LINE} = :next, #ttl = :ttl"));
         let update = update.condition_expression(format!("attribute_not_exists({LINE}) OR {LINE} < :floor"));
         let next = floor.plus(ask.rate.interval());
         self.try_update(
@@ -103,19 +104,20 @@ impl Table {
         .await
     }
 
-    async fn try_update(&self, update: UpdateItemInputBuilder) -> Result<Tried, Fault> {
+    async fn try_update(&self, update: UpdateItemInputBuilder) -> Result<UpdateTry, Fault> {
         match self.client.send(update).await {
-            Ok(made) => Ok(Tried::Made(made.attributes.unwrap_or_default())),
+            Ok(made) => Ok(UpdateTry::Made(made.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Tried::Failed(failed.item.clone().unwrap_or_default()))
+                    Ok(UpdateTry::Failed(failed.item.clone().unwrap_or_default()))
                 }
                 _ => Err(Fault::unavailable(error)),
             },
         }
     }
 
-    fn of_destination(&self, ask: &PaceAsk) -> UpdateItemInputBuilder {
+    /// Builds the part of an update that all cases share.
+    fn destination_update(&self, ask: &PaceAsk) -> UpdateItemInputBuilder {
         UpdateItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key(format!("PACE#{}", ask.destination), "PACE")))

@@ -1,4 +1,4 @@
-//! Webhooks received: each is recorded in the transaction that carries it out, so that it is carried out once.
+//! Received webhooks. Each is recorded in the transaction of its changes, so that a repeated webhook changes nothing.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use base64::Engine as _;
@@ -12,28 +12,29 @@ use crate::table::Table;
 use crate::table::idempotency::{IdempotencyRecord, TransactionOutcome};
 use crate::table::item::{Item, key, text};
 
-/// Returns the key of a webhook's record. The sender chose the id, so it is hashed to one length and alphabet.
+/// Returns the primary key of a webhook's record. The sender chooses the id, so it is hashed to a fixed length and
+/// alphabet.
 fn webhook_key(received: &Received) -> Item {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(received.id.as_str()));
     key(format!("WEBHOOK#{}#{hash}", received.source.name()), "WEBHOOK")
 }
 
 impl Table {
-    /// Carries out a webhook and records it in one transaction. Returns `Conflict` if the webhook is new and another
-    /// write was refused.
-    pub(crate) async fn carry_out(
+    /// Makes the writes of a webhook and records it, in one transaction. Returns `Conflict` if the webhook is new and a
+    /// condition of `writes` failed.
+    pub(crate) async fn transact_webhook(
         &self,
         received: &Received,
         writes: Vec<TransactWriteItem>,
     ) -> Result<WriteOutcome, Fault> {
-        Ok(match self.transact_with(writes, Some(self.memory(received)?)).await? {
+        Ok(match self.transact_with(writes, Some(self.webhook_record(received)?)).await? {
             TransactionOutcome::Written(written) => written,
             TransactionOutcome::Refused(_) => WriteOutcome::Conflict,
         })
     }
 
-    /// Returns the record of a webhook, by which it is recognised when it comes again.
-    pub(crate) fn memory<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
+    /// Returns the record of a webhook, by which a repetition is recognised.
+    pub(crate) fn webhook_record<'a>(&self, received: &'a Received) -> Result<IdempotencyRecord<'a>, Fault> {
         let mut item = webhook_key(received);
         item.insert("fingerprint".to_owned(), text(&received.fingerprint));
         item.insert("result".to_owned(), text(&received.result));

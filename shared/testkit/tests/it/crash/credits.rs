@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::crash::keys::essence;
 use crate::crash::survives_to;
-use crate::handlers::people::accounts::{ORG, acme, org, put_production, told_of, user};
+use crate::handlers::people::accounts::{ORG, acme, org, put_production, sent_by_service, user};
 
 /// Returns a function that creates copies of a world.
 fn copies(world: &World) -> impl Fn() -> World {
@@ -34,7 +34,7 @@ async fn held() -> World {
         let wallet = state.accounts.wallets.get_mut(&WalletId::Organisation(org(ORG))).unwrap();
         wallet.add(LotId::mint(clock::now()), LotKind::Promo, 20, Some(soon));
     });
-    functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    functions::call(&world, "hold-open", sent_by_service(&text, "hold-open", "job")).await;
     world.change(|state| {
         for wallet in state.accounts.wallets.values_mut() {
             let expiring = wallet.lots.values_mut().filter(|bucket| bucket.expires_at.is_some());
@@ -47,23 +47,24 @@ async fn held() -> World {
 
 /// Asserts that settling or voiding the hold survives every fault.
 async fn end_survives(function: &str, case: &str) {
-    let told = async |world: &World| {
+    let ask = async |world: &World| {
         functions::call(world, function, payload::event(function, case, functions::SERVICE_TOKEN)).await
     };
     let end = async |world: &World| {
-        let (before, again) = (world.state(), told(world).await);
+        let (before, again) = (world.state(), ask(world).await);
         assert_eq!(again["status"], 200, "{again}");
         assert_eq!(world.state(), before);
         json!([essence(world), payload::steady(&again)])
     };
-    survives_to(copies(&held().await), async |world| drop(told(world).await), end).await;
+    survives_to(copies(&held().await), async |world| drop(ask(world).await), end).await;
 }
 
 #[tokio::test]
 async fn opening_a_hold_survives_every_fault() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    let open = async |world: &World| functions::call(world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    let open =
+        async |world: &World| functions::call(world, "hold-open", sent_by_service(&text, "hold-open", "job")).await;
     let end = async |world: &World| {
         let (before, again) = (world.state(), open(world).await);
         assert_eq!(again["status"], 201, "{again}");
@@ -83,13 +84,13 @@ async fn a_charge_and_a_hold_that_cross_a_threshold_survive_every_fault() {
         wallet.debit(799);
     });
     for (function, case, status) in [("key-verify", "charge", 200), ("hold-open", "job", 201)] {
-        let take = async |world: &World| functions::call(world, function, told_of(&text, function, case)).await;
+        let take = async |world: &World| functions::call(world, function, sent_by_service(&text, function, case)).await;
         let end = async |world: &World| {
             let (before, again) = (world.state(), take(world).await);
             assert_eq!(again["status"], status, "{again}");
             assert_eq!(world.state(), before);
-            let told: Vec<&str> = before.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
-            assert_eq!(told, ["wallet.low"], "{function}");
+            let kinds: Vec<&str> = before.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+            assert_eq!(kinds, ["wallet.low"], "{function}");
             essence(world)
         };
         survives_to(copies(&world), async |world| drop(take(world).await), end).await;
@@ -111,7 +112,7 @@ async fn suspending_and_resuming_an_organisation_survive_every_fault() {
             let accounts = world.state().accounts;
             let wallet = &accounts.wallets[&WalletId::Organisation(org(ORG))];
             assert_eq!((accounts.orgs[&org(ORG)].suspended, wallet.open), (suspended, !suspended));
-            assert_eq!(accounts.audit.iter().filter(|told| told.action == action).count(), 1);
+            assert_eq!(accounts.audit.iter().filter(|entry| entry.action == action).count(), 1);
             essence(world)
         };
         survives_to(copies(&world), act, end).await;
@@ -163,14 +164,14 @@ async fn a_purchase_survives_every_fault() {
 }
 
 /// Asserts that a report about a payment survives every fault, before its purchase and after it.
-async fn telling_survives(told: &ClawBack) {
+async fn report_survives(report: &ClawBack) {
     let bought = bought();
     for bought_first in [true, false] {
         let world = acme();
         if bought_first {
             world.credit_purchase(&bought).await.unwrap();
         }
-        let act = async |world: &World| drop(world.claw_back(told).await);
+        let act = async |world: &World| drop(world.claw_back(report).await);
         let end = async |world: &World| -> Value {
             if !bought_first {
                 world.credit_purchase(&bought).await.unwrap();
@@ -184,10 +185,10 @@ async fn telling_survives(told: &ClawBack) {
 #[tokio::test]
 async fn a_refund_survives_every_fault() {
     // More than is left, so an alert threshold is crossed.
-    telling_survives(&accounts::refund("17", 450, clock::now())).await;
+    report_survives(&accounts::refund("17", 450, clock::now())).await;
 }
 
 #[tokio::test]
 async fn a_dispute_survives_every_fault() {
-    telling_survives(&accounts::dispute("17", "dp_1", 500, DisputeState::Lost, clock::now())).await;
+    report_survives(&accounts::dispute("17", "dp_1", 500, DisputeState::Lost, clock::now())).await;
 }

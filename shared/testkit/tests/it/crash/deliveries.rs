@@ -44,7 +44,7 @@ fn essence(world: &World) -> Value {
         .flat_map(|post| post.headers.iter().filter(|(name, _)| *name == "webhook-id").map(|(_, id)| id.clone()))
         .collect();
     json!({ "deliveries": deliveries, "endpoints": endpoints, "ids": ids, "pointers": hooks.pointers.len(),
-        "trail": audit_log(world), "told": outbox(world) })
+        "audit": audit_log(world), "events": outbox(world) })
 }
 
 /// Delivers an event to a receiver with these answers. Each call of `act` receives all messages on the queue.

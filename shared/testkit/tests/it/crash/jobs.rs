@@ -35,11 +35,11 @@ fn essence(world: &World) -> Value {
     let files: Vec<Value> =
         state.files.values().map(|file| json!([file.status.name(), file.job.is_some(), file.revision])).collect();
     let waiting = state.outbox.iter().map(|(_, entry)| entry);
-    let told: BTreeSet<(&str, String)> =
+    let events: BTreeSet<(&str, String)> =
         state.published.iter().chain(waiting).map(|entry| (entry.kind.as_str(), entry.id.to_string())).collect();
-    let told: Vec<&str> = told.into_iter().map(|(kind, _)| kind).collect();
+    let events: Vec<&str> = events.into_iter().map(|(kind, _)| kind).collect();
     let writes: u32 = state.usage.values().filter_map(|usage| usage.window).map(|window| window.writes).sum();
-    json!({ "jobs": jobs, "files": files, "ledger": ledger_of(world), "writes": writes, "taken": taken(world), "told": told,
+    json!({ "jobs": jobs, "files": files, "ledger": ledger_of(world), "writes": writes, "taken": taken(world), "events": events,
         "objects": state.objects.len(), "promises": state.accounts.idempotency_records.len(), "webhooks": state.webhooks.len() })
 }
 

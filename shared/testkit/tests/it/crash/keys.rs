@@ -7,7 +7,9 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::people::accounts::{KEY_ID, acme, code_of, put_key, put_production, sent_by, told_of, with};
+use crate::handlers::people::accounts::{
+    KEY_ID, acme, code_of, put_key, put_production, sent_by, sent_by_service, with,
+};
 
 /// Returns the state that must be the same in the end: everything about keys except ids, texts and times.
 pub fn essence(world: &World) -> Value {
@@ -69,9 +71,9 @@ pub fn essence(world: &World) -> Value {
         .map(|payment| json!([payment.sale.is_some(), payment.refunded_cents, payment.clawed_back]))
         .collect();
     let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
-    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    let events: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
-        "told": told, "holds": holds, "refunds": accounts.refunds.values().collect::<Vec<_>>(), "payments": payments,
+        "events": events, "holds": holds, "refunds": accounts.refunds.values().collect::<Vec<_>>(), "payments": payments,
         "pointers": accounts.pointers.len(), "idempotency_records": accounts.idempotency_records.len() })
 }
 
@@ -142,7 +144,7 @@ async fn charge_survives(environment: KeyMode) {
         world
     };
     let charge = async |world: &World| {
-        let event = with(told_of(&text, "key-verify", "charge"), &json!({ "include": ["remaining"] }));
+        let event = with(sent_by_service(&text, "key-verify", "charge"), &json!({ "include": ["remaining"] }));
         functions::call(world, "key-verify", event).await
     };
     let end = async |world: &World| {
@@ -166,21 +168,21 @@ async fn the_first_charge_of_a_test_wallet_survives_every_fault() {
 #[tokio::test]
 async fn reporting_an_outcome_survives_every_fault() {
     let text = put_production(&acme(), |_| ());
-    let told = async |world: &World| {
+    let report = async |world: &World| {
         let event = payload::event("receipt-outcome", "served", functions::SERVICE_TOKEN);
         functions::call(world, "receipt-outcome", event).await
     };
     let paid = acme();
     put_production(&paid, |_| ());
-    functions::call(&paid, "key-verify", told_of(&text, "key-verify", "charge")).await;
+    functions::call(&paid, "key-verify", sent_by_service(&text, "key-verify", "charge")).await;
     let prepare = || {
         let world = World::default();
         world.change(|state| *state = paid.state());
         world
     };
     let end = async |world: &World| {
-        assert_eq!(told(world).await["status"], 200);
+        assert_eq!(report(world).await["status"], 200);
         essence(world)
     };
-    survives_to(prepare, async |world| drop(told(world).await), end).await;
+    survives_to(prepare, async |world| drop(report(world).await), end).await;
 }

@@ -39,7 +39,7 @@ async fn settled(world: &World, case: &str, counted: u64) -> Value {
             break;
         }
     }
-    let post = world.state().post;
+    let post = world.state().mail;
     let mut times: BTreeMap<String, u64> = BTreeMap::new();
     for mail in &post.sent {
         *times.entry(mail.to.as_str().to_owned()).or_default() += 1;
@@ -114,7 +114,7 @@ async fn suppressing_a_mailbox_survives_every_fault() {
     let act = async |world: &World| {
         functions::deliver(world, "mail-feedback", payload::event("mail-feedback", "complained", "")).await;
     };
-    survives_to(World::default, act, async |world| json!(world.state().post.suppressed.len())).await;
+    survives_to(World::default, act, async |world| json!(world.state().mail.suppressed.len())).await;
 }
 
 #[tokio::test]
@@ -123,5 +123,5 @@ async fn unsubscribing_from_a_topic_survives_every_fault() {
     let act = async |world: &World| {
         drop(functions::call(world, "mail-unsubscribe", payload::event("mail-unsubscribe", "press", &token)).await);
     };
-    survives_to(World::default, act, async |world| json!(world.state().post.unsubscribed.len())).await;
+    survives_to(World::default, act, async |world| json!(world.state().mail.unsubscribed.len())).await;
 }

@@ -7,7 +7,7 @@ use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::people::accounts::{KEY_ID, acme, put_key, sent_by, told_of, user};
+use crate::handlers::people::accounts::{KEY_ID, acme, put_key, sent_by, sent_by_service, user};
 use crate::handlers::people::invited::{BOBS, bob_accepts, put_invitation};
 
 /// Returns the state that must be the same in the end: members, invitations and keys without ids and times.
@@ -30,11 +30,11 @@ fn essence(world: &World) -> Value {
         .map(|wallet| json!([format!("{:?}", wallet.id), wallet.balance, wallet.used]))
         .collect();
     let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
-    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    let events: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
     let known: Vec<Option<&str>> =
-        state.profiles.values().map(|profile| profile.seen.as_ref().map(|seen| seen.email.as_str())).collect();
+        state.profiles.values().map(|profile| profile.from_token.as_ref().map(|seen| seen.email.as_str())).collect();
     json!({ "members": members, "invitations": invitations, "keys": keys, "wallets": wallets, "audit": audit,
-        "told": told, "known": known, "idempotency_records": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
+        "events": events, "known": known, "idempotency_records": accounts.idempotency_records.len(), "receipts": accounts.receipts.len() })
 }
 
 /// Calls a function as Ann, with one of its payloads. Returns the answer.
@@ -108,7 +108,7 @@ async fn the_first_charge_after_the_payer_has_left_survives_every_fault() {
         world
     };
     let act = async |world: &World| {
-        functions::call(world, "key-verify", told_of(&text, "key-verify", "charge")).await;
+        functions::call(world, "key-verify", sent_by_service(&text, "key-verify", "charge")).await;
     };
     survives_to(prepare, act, async |world| essence(world)).await;
 }

@@ -50,8 +50,8 @@ async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fa
     for row in rows {
         carry_over(world, row, &by).await?;
     }
-    let told: Vec<MigrationId> = world.state().migrations.into_keys().collect();
-    for id in &told {
+    let events: Vec<MigrationId> = world.state().migrations.into_keys().collect();
+    for id in &events {
         announce(world, id, now).await?;
     }
     Ok(())
@@ -73,14 +73,14 @@ fn essence(world: &World) -> Value {
     }
     let migrations: Vec<_> =
         state.migrations.values().map(|one| json!([one.id.owner, one.keys, format!("{:?}", one.stage)])).collect();
-    let told = state.outbox.iter().map(|(_, entry)| {
+    let events = state.outbox.iter().map(|(_, entry)| {
         let detail: Value = serde_json::from_str(&entry.detail).unwrap();
         json!([entry.kind, detail["org_id"], detail["user_id"], detail["total"]])
     });
-    let mut told: Vec<_> = told.map(|told| told.to_string()).collect();
-    told.sort();
+    let mut events: Vec<_> = events.map(|events| events.to_string()).collect();
+    events.sort();
     json!({ "orgs": accounts.orgs.len(), "wallets": accounts.wallets.len(), "keys": keys, "members": members,
-        "pointers": pointers, "trail": audit, "migrations": migrations, "told": told })
+        "pointers": pointers, "audit": audit, "migrations": migrations, "events": events })
 }
 
 #[tokio::test]

@@ -44,10 +44,10 @@ fn essence(world: &World) -> Value {
         .iter()
         .map(|(key, versions)| (key.replace(|c: char| c.is_ascii_uppercase(), ""), versions.len()))
         .collect();
-    let told: BTreeSet<(String, String)> =
+    let events: BTreeSet<(String, String)> =
         state.published.iter().map(|entry| (entry.kind.clone(), entry.id.to_string())).collect();
-    let told: Vec<String> = told.into_iter().map(|(kind, _)| kind).collect();
-    json!({ "files": files, "ledgers": ledgers, "objects": objects, "told": told, "outbox": state.outbox.len() })
+    let events: Vec<String> = events.into_iter().map(|(kind, _)| kind).collect();
+    json!({ "files": files, "ledgers": ledgers, "objects": objects, "events": events, "outbox": state.outbox.len() })
 }
 
 /// Runs everything that is asynchronous: redelivered events, the sweep, the outbox.

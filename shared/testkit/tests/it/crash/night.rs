@@ -21,8 +21,8 @@ fn essence(world: &World) -> Value {
     let state = world.state();
     let figures: Vec<Value> =
         state.stats.values().map(|stats| json!([stats.day.to_string(), format!("{:?}", stats.figures)])).collect();
-    let told: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
-    json!({ "stats": figures, "told": told })
+    let events: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
+    json!({ "stats": figures, "events": events })
 }
 
 fn busy() -> World {
@@ -86,8 +86,8 @@ async fn the_maintenance_of_an_organisation_survives_every_fault() {
             .values()
             .map(|wallet| json!([wallet.balance, wallet.used, wallet.granted, wallet.expired, wallet.attributed]))
             .collect();
-        let told: Vec<String> = world.state().outbox.iter().map(|(_, entry)| entry.kind.clone()).collect();
-        json!([used, wallets, told])
+        let events: Vec<String> = world.state().outbox.iter().map(|(_, entry)| entry.kind.clone()).collect();
+        json!([used, wallets, events])
     };
     let begin = || {
         let world = acme_without_maintenance();

@@ -9,11 +9,11 @@ use consigne_core::files::Kind;
 use consigne_core::jobs::JobStatus;
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::functions;
-use consigne_testkit::model::Mischief;
+use consigne_testkit::model::ModelFault;
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
-use crate::handlers::jobs::requests::{job_in, taken, told_of_jobs};
+use crate::handlers::jobs::requests::{job_events, job_in, taken};
 use crate::handlers::jobs::texts::{arrive, asks_of_a_book, message, requested, text_in, written};
 use crate::handlers::{GRANTED, assert_books_balance, ledger_of};
 
@@ -26,7 +26,7 @@ async fn end(world: &World) -> Value {
     let failure = job.failure.as_ref().map(|failure| failure.code.as_str());
     let content = if state.objects.is_empty() { String::new() } else { text_in(world) };
     json!({ "job": [job.status.name(), job.progress], "text": text, "failure": failure, "content": content,
-        "ledger": ledger_of(world), "files": state.files.len(), "taken": taken(world), "told": told_of_jobs(world) })
+        "ledger": ledger_of(world), "files": state.files.len(), "taken": taken(world), "events": job_events(world) })
 }
 
 async fn write(world: &World) {
@@ -42,7 +42,7 @@ async fn an_article_survives_every_fault() {
 async fn giving_up_an_article_survives_every_fault() {
     let refused = || {
         let world = requested(Kind::Blog);
-        world.change(|state| state.texts.always = Some(Mischief::Filtered));
+        world.change(|state| state.texts.always = Some(ModelFault::Filtered));
         world
     };
     survives_to(refused, write, end).await;

@@ -14,13 +14,13 @@ use super::further_stack::FurtherStack;
 use super::mail::{address, founder, mail_about};
 
 /// Environment file of the stack that all tests share, for the operator's command line.
-const FIRST: FurtherStack = FurtherStack { name: "consigne", env_file: "target/local/stack.env" };
+const SHARED_STACK: FurtherStack = FurtherStack { name: "consigne", env_file: "target/local/stack.env" };
 
 /// Charges a key from so many countries.
 async fn used_from(fixture: &OrgFixture<'_>, key: &HeldKey, countries: u8) {
     for n in 0..countries {
-        let told = json!({ "cost": 1, "country": format!("A{}", char::from(b'A' + n)) });
-        let answer = fixture.verify(&key.text, &told, None).await;
+        let fields = json!({ "cost": 1, "country": format!("A{}", char::from(b'A' + n)) });
+        let answer = fixture.verify(&key.text, &fields, None).await;
         assert_eq!(answer.status, 200, "{}", answer.json());
     }
 }
@@ -53,15 +53,15 @@ async fn eleven_countries_cause_one_alert_but_ten_or_refused_calls_none() {
     used_from(&many, &keys[1], 11).await;
     used_from(&poor, &poor.issue("production", &json!({})).await, 20).await;
     // The index of receipts may lag for a moment.
-    let told = until(async || {
+    let detected = until(async || {
         detect(&stack, 0).await;
         (!noticed(&many).await.is_empty()).then_some(())
     });
-    assert!(told.await.is_some(), "no anomaly was detected");
+    assert!(detected.await.is_some(), "no anomaly was detected");
     detect(&stack, 10).await;
     assert_eq!(noticed(&many).await, ["countries"]);
     assert_eq!((noticed(&few).await, noticed(&poor).await), (Vec::<String>::new(), Vec::new()));
-    let event = listener.hear("key.anomaly").await["detail"].clone();
+    let event = listener.wait_for("key.anomaly").await["detail"].clone();
     assert_eq!(faults("key.anomaly", &event), Vec::<String>::new());
     assert_eq!((&event["details"]["countries"], &event["action"]), (&json!(11), &json!("alerted")));
     listener.close(&stack).await;
@@ -75,7 +75,7 @@ async fn a_policy_can_suspend_the_key_mail_its_owner_and_the_operator_resumes_it
     let fixture = OrgFixture::of(&stack, owner, org);
     fixture.grant_credits(100).await;
     let org = fixture.org.clone();
-    let (well, said) = FIRST.consigne(&["org", "policy", &org, "suspend"], "").await;
+    let (well, said) = SHARED_STACK.consigne(&["org", "policy", &org, "suspend"], "").await;
     assert!(well && said.contains("is suspended"), "{said}");
     let key = fixture.issue("production", &json!({})).await;
     used_from(&fixture, &key, 11).await;
@@ -88,12 +88,12 @@ async fn a_policy_can_suspend_the_key_mail_its_owner_and_the_operator_resumes_it
     assert!(mail["BodyText"].as_str().unwrap().contains("from 11 countries in an hour"), "{mail}");
 
     let resume = ["key", "resume", &org, &key.id, "--reason", "it was our own test"];
-    let (well, said) = FIRST.consigne(&resume, "").await;
+    let (well, said) = SHARED_STACK.consigne(&resume, "").await;
     assert!(well && said.contains("works"), "{said}");
     assert_eq!(fixture.charge(&key, None).await["valid"], true);
-    let (well, said) = FIRST.consigne(&resume, "").await;
+    let (well, said) = SHARED_STACK.consigne(&resume, "").await;
     assert!(well, "resuming twice: {said}");
     let (well, said) =
-        FIRST.consigne(&["key", "resume", &org, "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "--reason", "x"], "").await;
+        SHARED_STACK.consigne(&["key", "resume", &org, "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "--reason", "x"], "").await;
     assert!(!well && said.contains("has no key"), "{said}");
 }

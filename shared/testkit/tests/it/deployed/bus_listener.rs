@@ -33,12 +33,12 @@ impl BusListener {
     }
 
     /// Waits for an event of a kind, and returns it. Skips events of other kinds.
-    pub async fn hear(&self, kind: &str) -> Value {
-        let heard = until(async || {
+    pub async fn wait_for(&self, kind: &str) -> Value {
+        let event = until(async || {
             let event = self.take(1).await.into_iter().next()?;
             (event["detail-type"] == kind).then_some(event)
         });
-        heard.await.unwrap_or_else(|| panic!("no event {kind} was published"))
+        event.await.unwrap_or_else(|| panic!("no event {kind} was published"))
     }
 
     /// Deletes rule and queue.

@@ -183,11 +183,11 @@ async fn receipts_are_the_usage_log_and_accept_one_outcome() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 10).await;
     let key = fixture.issue("production", &json!({})).await;
-    let told = json!({
+    let reported = json!({
         "service": "pdf", "ip": "2001:db8::1", "endpoint": "/v1/pdf", "method": "POST", "country": "FR",
         "user_agent": "curl/8 é",
     });
-    let receipt = text(&fixture.verify(&key.text, &told, None).await.json()["data"], "receipt_id");
+    let receipt = text(&fixture.verify(&key.text, &reported, None).await.json()["data"], "receipt_id");
     let path = format!("/api/keys/receipts/{receipt}/outcome");
     let outcome = json!({ "status_code": 201, "response_ms": 87, "details": { "pages": 3 } });
     for _ in 0..2 {

@@ -33,7 +33,7 @@ async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, even
 }
 
 /// Puts an event on the bus for each of the facts, as `publish-events` does.
-async fn tell(stack: &Stack, kind: &str, facts: &[Value]) {
+async fn publish(stack: &Stack, kind: &str, facts: &[Value]) {
     let bus = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
     for some in facts.chunks(10) {
         let entry = |facts: &Value| {
@@ -107,7 +107,7 @@ async fn an_endpoint_that_answers_410_is_disabled_and_can_be_enabled_again() {
     let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([410])).await;
     let fact = json!({ "org_id": fixture.org, "date": "2026-11-20" });
-    tell(&stack, "stats.ready", std::slice::from_ref(&fact)).await;
+    publish(&stack, "stats.ready", std::slice::from_ref(&fact)).await;
     let failed = delivery(&fixture, &endpoint, |one| one["status"] == "failed").await;
     let listed = fixture.owner.call("GET", &fixture.path("/endpoints")).await.json()["data"][0].clone();
     assert_eq!((&listed["status"], &listed["disabled_reason"]), (&json!("disabled"), &json!("gone")));
@@ -155,7 +155,7 @@ async fn only_the_status_of_a_receivers_answer_counts() {
     let inside = format!("{}/{name}/inside", stack.name("RECEIVER_URL"));
     let answers = json!([{ "status": 307, "location": inside }, { "status": 200, "size": 50_000_000 }]);
     plan(&stack, &name, &[&secret], &answers).await;
-    tell(&stack, "stats.ready", &[json!({ "org_id": fixture.org, "date": "2026-11-20" })]).await;
+    publish(&stack, "stats.ready", &[json!({ "org_id": fixture.org, "date": "2026-11-20" })]).await;
     let done = delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
     assert_eq!(done["attempts"][0]["error"], "redirect");
     assert!(done["attempts"][1]["response"].as_str().unwrap().len() <= 200);
@@ -175,7 +175,7 @@ async fn both_secrets_are_valid_during_a_rotation() {
     assert_ne!(new, old);
     for (n, secret) in [&old, &new].into_iter().enumerate() {
         plan(&stack, &name, &[secret], &json!([])).await;
-        tell(&stack, "stats.ready", &[json!({ "org_id": fixture.org, "date": "2026-11-20" })]).await;
+        publish(&stack, "stats.ready", &[json!({ "org_id": fixture.org, "date": "2026-11-20" })]).await;
         let came = arrived(&stack, &name, n + 1).await;
         assert_eq!((&came[n]["verified"], &came[n]["signatures"]), (&json!(true), &json!(2)));
     }
@@ -189,7 +189,7 @@ async fn an_event_about_a_person_reaches_only_their_own_endpoints() {
     let [(theirs, their_url), (ours, our_url)] = [new_receiver(&stack), new_receiver(&stack)];
     register(&fixture, &developer, &their_url, &["job.completed"]).await;
     let (own, _) = register(&fixture, &fixture.owner, &our_url, &["job.completed"]).await;
-    tell(&stack, "job.completed", &[job_of(&fixture.owner)]).await;
+    publish(&stack, "job.completed", &[job_of(&fixture.owner)]).await;
     arrived(&stack, &ours, 1).await;
     assert!(seen(&stack, &theirs).await.is_empty());
     let seen_by = developer.call("GET", &fixture.path(&format!("/endpoints/{own}/deliveries"))).await;
@@ -205,7 +205,7 @@ async fn eighty_deliveries_to_one_endpoint_arrive_at_ten_per_second() {
     let (_, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
     plan(&stack, &name, &[&secret], &json!([])).await;
     let facts: Vec<Value> = (0..MANY).map(|_| json!({ "org_id": fixture.org, "date": "2026-11-20" })).collect();
-    tell(&stack, "stats.ready", &facts).await;
+    publish(&stack, "stats.ready", &facts).await;
     let came = arrived(&stack, &name, MANY).await;
     let ids: BTreeSet<&str> = came.iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!((ids.len(), came.len()), (MANY, MANY), "each once");

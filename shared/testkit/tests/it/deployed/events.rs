@@ -72,7 +72,7 @@ async fn every_published_event_is_valid_for_its_schema() {
     let whose = cause_events(&stack).await;
     let wanted: BTreeSet<&str> =
         EventKind::ALL.into_iter().map(EventKind::name).filter(|kind| !CAUSED_ELSEWHERE.contains(kind)).collect();
-    let (mut wrong, mut heard) = (Vec::new(), BTreeSet::new());
+    let (mut wrong, mut received) = (Vec::new(), BTreeSet::new());
     let all = until(async || {
         loop {
             let events = listener.take(10).await;
@@ -83,13 +83,13 @@ async fn every_published_event_is_valid_for_its_schema() {
                 let kind = text(&event, "detail-type");
                 wrong.extend(faults(&kind, &event["detail"]));
                 if named(&event["detail"], &whose) {
-                    heard.insert(kind);
+                    received.insert(kind);
                 }
             }
         }
-        wanted.iter().all(|kind| heard.contains(*kind)).then_some(())
+        wanted.iter().all(|kind| received.contains(*kind)).then_some(())
     });
-    all.await.unwrap_or_else(|| panic!("of {wanted:?} only {heard:?} were received"));
+    all.await.unwrap_or_else(|| panic!("of {wanted:?} only {received:?} were received"));
     listener.close(&stack).await;
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -243,16 +243,16 @@ async fn events_are_published_for_ready_rejected_and_deleted_files() {
     let ann = stack.newcomer("pro");
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let key = ann.upload("a.png", "image/png", pictures::png(640, 480, 1000)).await;
-    let ready = listener.hear("file.ready").await;
+    let ready = listener.wait_for("file.ready").await;
     assert_eq!(ready["source"], "consigne");
     let detail = &ready["detail"];
     assert_eq!((&detail["s3_key"], &detail["size"], &detail["width"]), (&json!(key), &json!(1000), &json!(640)));
     assert_eq!((&detail["user_id"], &detail["filename"]), (&json!(ann.id), &json!("a.png")));
     assert!(text(detail, "event_id").len() == 26 && text(detail, "occurred_at").ends_with('Z'));
     ann.delete(&key).await;
-    assert_eq!(listener.hear("file.deleted").await["detail"]["cause"], "deleted");
+    assert_eq!(listener.wait_for("file.deleted").await["detail"]["cause"], "deleted");
     let grant = ann.grant("b.png", "image/png", 1000).await.json();
     ann.put(&grant, pictures::gif(1000)).await;
-    let rejected = listener.hear("file.rejected").await;
+    let rejected = listener.wait_for("file.rejected").await;
     assert_eq!(rejected["detail"]["reason"], "declared image/png, found image/gif");
 }

@@ -26,10 +26,10 @@ async fn only_the_grant_that_crosses_four_fifths_of_the_storage_causes_a_mail() 
     assert_eq!(listener.take(10).await.len(), 0, "800 of 1,024 MiB");
     grant().await;
     grant().await;
-    let told = listener.hear("quota.exceeded").await["detail"].clone();
-    assert_eq!(faults("quota.exceeded", &told), Vec::<String>::new());
+    let event = listener.wait_for("quota.exceeded").await["detail"].clone();
+    assert_eq!(faults("quota.exceeded", &event), Vec::<String>::new());
     assert_eq!(
-        json!([told["quota"], told["percent"], told["used"], told["limit"]]),
+        json!([event["quota"], event["percent"], event["used"], event["limit"]]),
         json!(["storage", 80, 9 * VIDEO, 1_u64 << 30])
     );
     let mail = mail_about(&stack, &address(&ann), "87% of your storage is used").await;

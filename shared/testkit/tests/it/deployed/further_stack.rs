@@ -37,6 +37,10 @@ impl FurtherStack {
         let run = move || {
             let mut command = Command::new(built("consigne"));
             command.args(arguments).arg("--env-file").arg(env_file);
+            // An account of the shell's own has no effect, but the command would say so.
+            for name in ["AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"] {
+                command.env_remove(name);
+            }
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
             let mut child = command.spawn().unwrap();
             // A command that does not read its input may have ended already.

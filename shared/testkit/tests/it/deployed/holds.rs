@@ -85,9 +85,9 @@ async fn a_hold_of_thirty_credits_is_settled_for_twelve() {
         log["data"][0]["status_code"].is_u64().then(|| log["data"][0].clone())
     });
     let row = row.await.expect("the usage log must have the settlement");
-    let told = (&row["credits"], &row["service"], &row["status_code"], &row["response_ms"], &row["receipt_id"]);
+    let shown = (&row["credits"], &row["service"], &row["status_code"], &row["response_ms"], &row["receipt_id"]);
     let receipt = &first.json()["data"]["receipt_id"];
-    assert_eq!(told, (&json!(12), &json!("pdf"), &json!(200), &json!(1_234), receipt));
+    assert_eq!(shown, (&json!(12), &json!("pdf"), &json!(200), &json!(1_234), receipt));
 }
 
 #[tokio::test]
@@ -198,16 +198,16 @@ async fn an_organisation_is_alerted_below_each_threshold_and_again_after_a_top_u
     let fixture = OrgFixture::open(&stack, 0).await;
     let listener = BusListener::on(&stack, "org_id", &fixture.org).await;
     fixture.grant_credits(50).await;
-    let came = listener.hear("wallet.topped-up").await["detail"].clone();
+    let came = listener.wait_for("wallet.topped-up").await["detail"].clone();
     assert_eq!((&came["credits"], &came["kind"]), (&json!(50), &json!("promo")));
     let key = fixture.issue("production", &json!({})).await;
     let hold = held(&stack, &key, 39).await;
     assert_eq!(settle(&stack, &hold, 39).await.status, 200);
     fixture.charge(&key, None).await;
-    let low = listener.hear("wallet.low").await["detail"].clone();
-    let told = (&low["percent"], &low["balance"], &low["reference"]);
-    assert_eq!(told, (&json!(20), &json!(10), &json!(50)));
+    let low = listener.wait_for("wallet.low").await["detail"].clone();
+    let shown = (&low["percent"], &low["balance"], &low["reference"]);
+    assert_eq!(shown, (&json!(20), &json!(10), &json!(50)));
     fixture.charge(&key, None).await;
     held(&stack, &key, 9).await;
-    assert_eq!(listener.hear("wallet.low").await["detail"]["percent"], 0, "the next alert");
+    assert_eq!(listener.wait_for("wallet.low").await["detail"]["percent"], 0, "the next alert");
 }

@@ -1,4 +1,4 @@
-//! The mail of an invitation: its link makes the reader a member. Only the mail contains the token.
+//! The mail of an invitation: its link makes the recipient a member. Only the mail contains the token.
 
 use consigne_testkit::stack::Stack;
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::members::{accept, address, guest};
 use super::text;
 
 #[tokio::test]
-async fn the_link_in_the_mail_makes_its_reader_a_member() {
+async fn the_link_in_the_mail_makes_its_recipient_a_member() {
     let stack = Stack::find();
     let (ann, org) = founder(&stack, "fr").await;
     let email = address();

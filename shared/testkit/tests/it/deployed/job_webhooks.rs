@@ -163,9 +163,9 @@ async fn a_report_with_wrong_content_changes_only_the_audit_log() {
     }
     let after = status(&ann, &job).await;
     assert_eq!((&after["status"], &after["created_at"]), (&before["status"], &before["created_at"]));
-    let told = refusals(&stack, &job).await;
+    let entries = refusals(&stack, &job).await;
     assert_eq!(
-        told.iter().map(|entry| text(entry, "field")).collect::<Vec<_>>(),
+        entries.iter().map(|entry| text(entry, "field")).collect::<Vec<_>>(),
         cases.map(|(_, field)| field.to_owned())
     );
     // Bob's picture has not changed, and the job can still be completed.
@@ -220,7 +220,7 @@ async fn s3_enforces_a_generators_grant_and_a_retry_gets_the_same_grant() {
     let message = pictures_of(&ann, &generator, 1).await;
     let (url, id) = (text(&message, "uploads_url"), fresh_id());
     let body = json!({ "filename": "a.png", "content_type": "image/png", "size": 1000 });
-    let answers = join_all((0..4).map(|_| generator.tell(&url, &id, &body))).await;
+    let answers = join_all((0..4).map(|_| generator.send_signed(&url, &id, &body))).await;
     let grants: Vec<Value> = answers.iter().map(Response::json).collect();
     assert!(answers.iter().all(|answer| answer.status == 201), "{grants:?}");
     assert!(grants.iter().all(|grant| grant["s3_key"] == grants[0]["s3_key"]), "{grants:?}");
@@ -232,15 +232,15 @@ async fn s3_enforces_a_generators_grant_and_a_retry_gets_the_same_grant() {
     assert_eq!(generator.put(&grants[2], bytes).await.status, 412);
     let mut other = body.clone();
     other["size"] = json!(1001);
-    assert_refused(&generator.tell(&url, &id, &other).await, 422, "IDEMPOTENCY_MISMATCH");
+    assert_refused(&generator.send_signed(&url, &id, &other).await, 422, "IDEMPOTENCY_MISMATCH");
     other["content_type"] = json!("video/mp4");
     other["filename"] = json!("a.mp4");
     assert_field_refused(
-        &generator.tell(&url, &fresh_id(), &other).await,
+        &generator.send_signed(&url, &fresh_id(), &other).await,
         415,
         "UNSUPPORTED_FILE_TYPE",
         "content_type",
     );
     other = json!({ "filename": "a.png", "content_type": "image/png", "size": 50 * 1024 * 1024 + 1 });
-    assert_field_refused(&generator.tell(&url, &fresh_id(), &other).await, 413, "FILE_TOO_LARGE", "size");
+    assert_field_refused(&generator.send_signed(&url, &fresh_id(), &other).await, 413, "FILE_TOO_LARGE", "size");
 }

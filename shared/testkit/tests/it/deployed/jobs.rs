@@ -99,7 +99,7 @@ async fn two_pictures_are_requested_delivered_and_downloaded() {
         assert_eq!(message[field], *asked, "{field}");
     }
     assert!(text(&message, "deadline").ends_with('Z'));
-    assert_eq!(listener.hear("job.requested").await["detail"], message);
+    assert_eq!(listener.wait_for("job.requested").await["detail"], message);
 
     let (first, second) = (pictures::png(640, 480, 5000), pictures::png(320, 240, 3000));
     let mut files = Vec::new();
@@ -115,17 +115,17 @@ async fn two_pictures_are_requested_delivered_and_downloaded() {
     let done = wait_for(&ann, &job, "completed").await;
     assert_eq!((&done["progress"], &done["kind"], &done["title"]), (&json!(100), &json!("image"), &request["prompt"]));
     let shown = done["result"]["images"].as_array().unwrap();
-    for ((shown, told), (bytes, width)) in shown.iter().zip(&files).zip([(&first, 640), (&second, 320)]) {
+    for ((shown, reported), (bytes, width)) in shown.iter().zip(&files).zip([(&first, 640), (&second, 320)]) {
         for field in ["s3_key", "filename", "file_size"] {
-            assert_eq!(shown[field], told[field], "{field}");
+            assert_eq!(shown[field], reported[field], "{field}");
         }
         assert_eq!(shown["width"], width);
         let download = stack.client.send("GET", &text(shown, "download_url"), &[], Vec::new()).await;
         assert_eq!((download.status, download.bytes == **bytes), (200, true));
     }
     assert_eq!(shown.len(), 2);
-    let told = listener.hear("job.completed").await;
-    assert_eq!(told["detail"]["files"], json!([files[0]["s3_key"], files[1]["s3_key"]]));
+    let completed = listener.wait_for("job.completed").await;
+    assert_eq!(completed["detail"]["files"], json!([files[0]["s3_key"], files[1]["s3_key"]]));
     // The files belong to the owner, and the job is in the list.
     ann.wait_for_usage(2, 8000, 0).await;
     assert_eq!(ann.metadata(&text(&files[0], "s3_key")).await.json()["filename"], "phare 1.png");

@@ -18,7 +18,7 @@ use super::further_stack::FurtherStack;
 use super::text;
 
 /// The stack for this test.
-const SECOND: FurtherStack = FurtherStack { name: "legacy", env_file: "target/local/legacy.env" };
+const LEGACY_STACK: FurtherStack = FurtherStack { name: "legacy", env_file: "target/local/legacy.env" };
 /// The pepper with which the older installation hashed its keys.
 const OLD_PEPPER: &str = "pepper-of-the-older-installation";
 
@@ -96,7 +96,7 @@ async fn everything(stack: &Stack) -> Vec<String> {
 /// Deletes what an earlier run has left in the table.
 async fn delete_leftovers(stack: &Stack) {
     // Fails if there is none.
-    drop(SECOND.consigne(&["pepper", "retire", "0"], "").await);
+    drop(LEGACY_STACK.consigne(&["pepper", "retire", "0"], "").await);
     let client = aws_sdk_dynamodb::Client::new(&stack.aws().sdk_config());
     loop {
         let page = client.scan().table_name(stack.name("TABLE_NAME")).projection_expression("pk, sk").send().await;
@@ -139,7 +139,7 @@ fn counts(report: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere() {
     let end = clock::now().plus(Duration::from_hours(24 * 60));
-    let stack = SECOND.deploy(&[format!("LegacyKeysUntil={end}")]);
+    let stack = LEGACY_STACK.deploy(&[format!("LegacyKeysUntil={end}")]);
     delete_leftovers(&stack).await;
     let owners = [fresh_user(), fresh_user(), fresh_user()];
     let key = random();
@@ -151,27 +151,27 @@ async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere(
     std::fs::write(&key_file, hex(&key)).unwrap();
     let (file, key_file) = (file.to_str().unwrap(), key_file.to_str().unwrap());
 
-    let (well, said) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file], "").await;
+    let (well, said) = LEGACY_STACK.consigne(&["migrate-keys", file, "--key-file", key_file], "").await;
     assert!(!well && said.contains("--dry-run"), "{said}");
-    let (well, said) = SECOND.consigne(&["pepper", "legacy"], OLD_PEPPER).await;
+    let (well, said) = LEGACY_STACK.consigne(&["pepper", "legacy"], OLD_PEPPER).await;
     assert!(well && !said.contains(OLD_PEPPER), "{said}");
     let untouched = without_outbox(everything(&stack).await);
-    let (well, dry) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
+    let (well, dry) = LEGACY_STACK.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
     assert!(well, "{dry}");
     assert_eq!(without_outbox(everything(&stack).await), untouched, "a dry run writes nothing");
     let listener = BusListener::on(&stack, "user_id", &owners[0]).await;
     // The key can also be given on standard input, in another format.
-    let (well, real) = SECOND.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
+    let (well, real) = LEGACY_STACK.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
     assert!(well, "{real}");
     for (report, dry) in [(&dry, true), (&real, false)] {
-        let told = if dry { 0 } else { 6 };
+        let notified = if dry { 0 } else { 6 };
         let want = json!({ "dry_run": dry, "rows": 31, "carried_over": 30, "unchanged": 0, "problems": 1,
-            "organisations_founded": 6, "of_hashes": 6, "revoked": 1, "owners_told": told });
+            "organisations_founded": 6, "of_hashes": 6, "revoked": 1, "owners_told": notified });
         assert_eq!(counts(report), want, "{report}");
         assert!(report.contains(r#"{"id":"bad","problem":"#), "{report}");
     }
     let after = without_outbox(everything(&stack).await);
-    let (well, again) = SECOND.consigne(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
+    let (well, again) = LEGACY_STACK.consigne(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
     assert!(well, "{again}");
     assert_eq!((&counts(&again)["unchanged"], &counts(&again)["carried_over"]), (&json!(30), &json!(0)));
     assert_eq!(without_outbox(everything(&stack).await), after, "a second run changes nothing");
@@ -202,8 +202,8 @@ async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere(
     owners_see_their_keys(&stack, &held).await;
     a_month_on(&stack, &held).await;
     for kind in ["key.migration-started", "key.migration-reminder"] {
-        let told = listener.hear(kind).await["detail"].clone();
-        assert_eq!(faults(kind, &told), Vec::<String>::new());
+        let event = listener.wait_for(kind).await["detail"].clone();
+        assert_eq!(faults(kind, &event), Vec::<String>::new());
     }
     listener.close(&stack).await;
 }
@@ -214,7 +214,7 @@ async fn hashes_have_gone(stack: &Stack) {
     let hashes: Vec<&String> = items.iter().filter(|item| item.contains("SHA#")).collect();
     assert_eq!(hashes.len(), 6);
     assert!(hashes.iter().all(|item| item.contains("ttl N(") && !item.contains("gsi2pk")), "{hashes:#?}");
-    let (well, said) = SECOND.consigne(&["pepper", "status"], "").await;
+    let (well, said) = LEGACY_STACK.consigne(&["pepper", "status"], "").await;
     assert!(well && said.contains("yes: consigne pepper retire 0"), "{said}");
 }
 
@@ -277,7 +277,7 @@ async fn a_month_on(stack: &Stack, held: &[Held]) {
     for days in [23, 29] {
         assert_eq!(deadline(stack, days).await, nothing, "after {days} days");
     }
-    let (well, said) = SECOND.consigne(&["migration", "status"], "").await;
+    let (well, said) = LEGACY_STACK.consigne(&["migration", "status"], "").await;
     assert!(well, "{said}");
     for want in [
         "0 to be notified, 0 notified, 6 reminded, 0 done",
@@ -295,7 +295,7 @@ async fn a_month_on(stack: &Stack, held: &[Held]) {
     }
     // The old texts of the two replaced keys work for another day. One key was revoked before.
     assert_eq!(json!(codes), json!({ "VALID": 2, "REVOKED": 28 }));
-    let (_, said) = SECOND.consigne(&["migration", "status"], "").await;
+    let (_, said) = LEGACY_STACK.consigne(&["migration", "status"], "").await;
     for want in ["6 done", "29 migrated: 2 replaced, 0 not yet, 27 revoked", "revocation  none"] {
         assert!(said.contains(want), "{said}");
     }

@@ -24,7 +24,7 @@ const ENV_FILE: &str = "target/local/mail-lab.env";
 
 /// How the service answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mood {
+enum ServiceMode {
     Throttles,
     IsOut,
     Works,
@@ -33,15 +33,15 @@ enum Mood {
 /// The test's mail service.
 #[derive(Default)]
 struct Service {
-    mood: Mutex<Option<Mood>>,
+    mode: Mutex<Option<ServiceMode>>,
     /// The number of refused requests, and the accepted messages.
     refused: Mutex<u32>,
     taken: Mutex<Vec<String>>,
 }
 
 impl Service {
-    fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = Some(mood);
+    fn set(&self, mode: ServiceMode) {
+        *self.mode.lock().unwrap() = Some(mode);
         *self.refused.lock().unwrap() = 0;
     }
 
@@ -57,10 +57,10 @@ impl Service {
             );
             (status, xml)
         };
-        let (status, xml) = match self.mood.lock().unwrap().unwrap_or(Mood::Works) {
-            Mood::Throttles => error(400, "Throttling"),
-            Mood::IsOut => error(503, "ServiceUnavailable"),
-            Mood::Works => {
+        let (status, xml) = match self.mode.lock().unwrap().unwrap_or(ServiceMode::Works) {
+            ServiceMode::Throttles => error(400, "Throttling"),
+            ServiceMode::IsOut => error(503, "ServiceUnavailable"),
+            ServiceMode::Works => {
                 let message = STANDARD.decode(field("RawMessage.Data").unwrap()).unwrap();
                 assert_eq!(field("ConfigurationSetName").as_deref(), Some("mail-lab"));
                 self.taken.lock().unwrap().push(String::from_utf8(message).unwrap());
@@ -154,8 +154,8 @@ async fn an_outage_of_the_mail_service_loses_and_repeats_no_mail() {
     let stack = deploy(&serve(&service).await).await;
     let (ann, _) = founder(&stack, "fr").await;
     let generator = Generator::of(&stack);
-    for mood in [Mood::Throttles, Mood::IsOut] {
-        service.set(mood);
+    for mode in [ServiceMode::Throttles, ServiceMode::IsOut] {
+        service.set(mode);
         let before = service.taken_for(&address(&ann)).len();
         for _ in 0..2 {
             happen(&stack, None, "job.completed", &job_of(&ann)).await;
@@ -168,7 +168,7 @@ async fn an_outage_of_the_mail_service_loses_and_repeats_no_mail() {
         let tried = until(async || (*service.refused.lock().unwrap() >= 7).then_some(()));
         assert!(tried.await.is_some(), "the mails were not redelivered");
         assert_eq!(service.taken_for(&address(&ann)).len(), before);
-        service.set(Mood::Works);
+        service.set(ServiceMode::Works);
         let sent = until(async || (service.taken_for(&address(&ann)).len() >= before + 3).then_some(()));
         assert!(sent.await.is_some(), "mails were lost");
     }

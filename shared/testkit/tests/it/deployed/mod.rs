@@ -26,6 +26,7 @@ mod maintenance;
 mod members;
 mod object_events;
 mod operator;
+mod operator_views;
 mod payments;
 mod people;
 mod peppers;

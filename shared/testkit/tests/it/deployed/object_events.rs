@@ -1,4 +1,4 @@
-//! Events of S3 that are repeated, late or out of order. The tests create them and invoke the deployed function.
+//! S3's events, repeated, late or out of order. The tests create them and invoke the deployed function.
 
 use consigne_core::UserId;
 use consigne_core::files::{File, ObjectKey, Status};
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{assert_refused, text};
 
 /// Invokes the function with an event about an object, as its queue does.
-async fn tell(stack: &Stack, what: &str, key: &str, version: &str, sequencer: &str) {
+async fn invoke(stack: &Stack, what: &str, key: &str, version: &str, sequencer: &str) {
     let body = json!({
         "version": "0", "source": "aws.s3", "detail-type": what,
         "detail": {
@@ -38,12 +38,12 @@ async fn a_created_event_delivered_five_times_makes_one_file() {
     assert_eq!(ann.put(&grant, pictures::png(640, 480, 1000)).await.status, 200);
     let version = stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version;
     // Five concurrent events, together with S3's own, and five more at the end.
-    join_all((0..5).map(|_| tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5"))).await;
+    join_all((0..5).map(|_| invoke(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5"))).await;
     ann.wait_for(&key, "ready").await;
     let idempotent = record(&stack, &ann, &key).await;
     assert_eq!((idempotent.status, idempotent.revision), (Status::Ready, 2));
     for _ in 0..5 {
-        tell(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5").await;
+        invoke(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5").await;
     }
     assert_eq!(record(&stack, &ann, &key).await, idempotent);
     assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version, version);
@@ -58,14 +58,14 @@ async fn a_deletion_counts_only_if_it_is_newer_than_the_creation() {
     let ready = record(&stack, &ann, &key).await;
     let pinned = ready.pinned.clone().unwrap();
     assert!(!pinned.sequencer.is_empty(), "the record has the sequencer of its event");
-    tell(&stack, "Object Deleted", &key, &pinned.version, "00").await;
+    invoke(&stack, "Object Deleted", &key, &pinned.version, "00").await;
     assert_eq!(record(&stack, &ann, &key).await, ready);
     ann.wait_for_usage(1, 1000, 0).await;
-    tell(&stack, "Object Deleted", &key, &pinned.version, &format!("{}F", pinned.sequencer)).await;
+    invoke(&stack, "Object Deleted", &key, &pinned.version, &format!("{}F", pinned.sequencer)).await;
     assert_eq!(record(&stack, &ann, &key).await.status, Status::Deleted);
     ann.wait_for_usage(0, 0, 0).await;
     // The deletion was invented, so the object still exists. A repeated creation event then removes it.
-    tell(&stack, "Object Created", &key, &pinned.version, &pinned.sequencer).await;
+    invoke(&stack, "Object Created", &key, &pinned.version, &pinned.sequencer).await;
     assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap(), None);
     ann.wait_for_usage(0, 0, 0).await;
 }
@@ -75,8 +75,8 @@ async fn a_deletion_that_overtakes_its_creation_counts() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
     let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");
-    tell(&stack, "Object Deleted", &key, "v1", "0055AED6DCD90281E6").await;
-    tell(&stack, "Object Created", &key, "v1", "0055AED6DCD90281E5").await;
+    invoke(&stack, "Object Deleted", &key, "v1", "0055AED6DCD90281E6").await;
+    invoke(&stack, "Object Created", &key, "v1", "0055AED6DCD90281E5").await;
     let ended = record(&stack, &ann, &key).await;
     assert_eq!((ended.status, ended.revision), (Status::Deleted, 2));
     ann.wait_for_usage(0, 0, 0).await;
@@ -89,7 +89,7 @@ async fn an_object_deleted_before_its_check_releases_its_bytes() {
     let ann = stack.newcomer("pro");
     let key = text(&ann.grant("a.png", "image/png", 1000).await.json(), "s3Key");
     ann.wait_for_usage(0, 0, 1000).await;
-    tell(&stack, "Object Created", &key, "v1", "0055AED6DCD90281E5").await;
+    invoke(&stack, "Object Created", &key, "v1", "0055AED6DCD90281E5").await;
     ann.wait_for_usage(0, 0, 0).await;
     assert_refused(&ann.metadata(&key).await, 404, "NOT_FOUND");
 }

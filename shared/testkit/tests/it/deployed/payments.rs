@@ -47,7 +47,7 @@ fn payment(fixture: &OrgFixture<'_>, name: &str) -> String {
 /// Sends an event three times. Asserts that each is accepted.
 async fn send_three_times(payments: &Payments<'_>, event: &Value) {
     for _ in 0..3 {
-        let answer = payments.tell(event).await;
+        let answer = payments.send_event(event).await;
         assert_eq!((answer.status, answer.json()), (200, json!({ "success": true })), "{event}");
     }
 }
@@ -162,7 +162,7 @@ async fn a_session_with_many_concurrent_events_is_credited_once() {
     let session = paid(&payments.open(&fixture, "scale").await, &payment(&fixture, ""));
     let events: Vec<Value> =
         [COMPLETED, SUCCEEDED].into_iter().cycle().take(8).map(|kind| event(kind, &session)).collect();
-    let answers = join_all(events.iter().map(|event| payments.tell(event))).await;
+    let answers = join_all(events.iter().map(|event| payments.send_event(event))).await;
     // Events that were not accepted in time are sent again, as Stripe does.
     assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
     send_three_times(&payments, &events[0]).await;
@@ -249,11 +249,11 @@ async fn the_owner_gets_a_mail_about_a_refund_of_spent_credits() {
     assert_eq!(spent.json()["data"]["valid"], true, "{}", spent.json());
     send_three_times(&payments, &event("charge.refunded", &refunded(&payment, 1_000, 1_000))).await;
     assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
-    let told = until(async || {
+    let waiting = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was refunded"))
     });
-    let mail = told.await.expect("the owner gets a mail about the refund");
+    let mail = waiting.await.expect("the owner gets a mail about the refund");
     assert!(text(&mail, "BodyText").contains("300 credits below zero: its keys are refused"), "{mail}");
 }
 
@@ -275,12 +275,12 @@ async fn a_dispute_of_spent_credits_refuses_keys_and_causes_a_mail() {
         .await;
     assert_eq!(numbers(&fixture).await, json!([-300, 1_000, 1_000]));
     assert_eq!(fixture.charge(&key, None).await["code"], "INSUFFICIENT_CREDITS");
-    let told = until(async || {
+    let waiting = until(async || {
         let mails = super::mail::mails_to(&stack, &to).await;
         mails.into_iter().find(|mail| text(mail, "Subject").contains("a payment was disputed"))
     });
-    let mail = told.await.expect("the owner gets a mail about the dispute");
-    assert!(text(&mail, "BodyText").contains("1,000 credits were taken back for it."), "{mail}");
+    let mail = waiting.await.expect("the owner gets a mail about the dispute");
+    assert!(text(&mail, "BodyText").contains("1,000 credits were taken back because of it."), "{mail}");
     assert!(!text(&mail_to(&stack, &to).await, "BodyText").is_empty());
 
     send_three_times(&payments, &event("charge.dispute.closed", &disputed(&payment, "du_1", 1_000, "won"))).await;

@@ -62,13 +62,13 @@ async fn clerks_events_are_applied_once_and_in_order() {
         taken(&stack, &id(1), &new).await;
         taken(&stack, &id(2), &old).await;
     }
-    let told = known(&stack, &user).await.told.unwrap();
+    let told = known(&stack, &user).await.from_webhook.unwrap();
     assert_eq!((told.email.as_str(), told.verified, told.language), ("new@example.com", true, Language::French));
     let newer = event("user.updated", &record(&user, "newer@example.com", 3_000));
     assert_refused(&send(&stack, &id(1), &newer).await, 422, "IDEMPOTENCY_MISMATCH");
     let standard = send_as(&stack, "webhook", stack.name("CLERK_WEBHOOK_SECRET"), &id(3), &newer).await;
     assert_eq!(standard.status, 200);
-    assert_eq!(known(&stack, &user).await.told.unwrap().email, "newer@example.com");
+    assert_eq!(known(&stack, &user).await.from_webhook.unwrap().email, "newer@example.com");
     taken(&stack, &id(4), &event("session.created", &json!({ "id": "sess_1" }))).await;
     let lines = stack.log_lines("webhook-clerk", "@example.com").await;
     assert!(lines.is_empty(), "the log has an address");
@@ -94,7 +94,7 @@ async fn events_without_clerks_signature_change_nothing() {
     }
     let respaced = body.replacen(':', ": ", 1);
     assert_refused(&sent(clock::now(), &respaced, &body).await, 401, "INVALID_SIGNATURE");
-    assert_eq!(known(&stack, &user).await.told_at, None);
+    assert_eq!(known(&stack, &user).await.webhook_at, None);
     for at in [clock::now().minus(near), clock::now().plus(near)] {
         assert_eq!(sent(at, &body, &body).await.status, 200);
     }

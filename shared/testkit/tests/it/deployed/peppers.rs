@@ -10,16 +10,16 @@ use serde_json::json;
 use super::further_stack::FurtherStack;
 
 /// The stack for this test.
-const SECOND: FurtherStack = FurtherStack { name: "peppers", env_file: "target/local/peppers.env" };
+const PEPPERS_STACK: FurtherStack = FurtherStack { name: "peppers", env_file: "target/local/peppers.env" };
 
 /// Runs the operator's command line on it. Returns whether it succeeded, and its output.
 async fn consigne(arguments: &[&str]) -> (bool, String) {
-    SECOND.consigne(arguments, "").await
+    PEPPERS_STACK.consigne(arguments, "").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_check_fails_while_a_new_pepper_becomes_current() {
-    let stack = SECOND.deploy(&[]);
+    let stack = PEPPERS_STACK.deploy(&[]);
     let fixture = OrgFixture::open(&stack, 100_000).await;
     let (old, unused) = (fixture.issue("production", &json!({})).await, fixture.issue("production", &json!({})).await);
     let (done, checks) = (AtomicBool::new(false), AtomicU32::new(0));

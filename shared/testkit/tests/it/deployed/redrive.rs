@@ -28,9 +28,13 @@ fn deploy() -> Stack {
 
 /// Runs `consigne redrive` on that stack. Returns whether it succeeded, and its output.
 fn redrive(arguments: &[&str]) -> (bool, String) {
+    consigne(&[&["redrive"], arguments].concat())
+}
+
+/// Runs `consigne` on that stack. Returns whether it succeeded, and its output.
+fn consigne(arguments: &[&str]) -> (bool, String) {
     let mut consigne = Command::new(built("consigne"));
-    let stack = root().join(ENV_FILE);
-    let output = consigne.arg("redrive").args(arguments).arg("--env-file").arg(stack).output().unwrap();
+    let output = consigne.args(arguments).arg("--env-file").arg(root().join(ENV_FILE)).output().unwrap();
     (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 
@@ -70,6 +74,11 @@ async fn dead_letters_are_listed_and_sent_back_to_their_queue() {
     wait_for_dead(2).await;
     ann.wait_for_usage(0, 0, 100).await;
 
+    let (well, said) = consigne(&["doctor"]);
+    let problem = "PROBLEM: 2 messages in object-events-dead: mend the cause (see docs/operate/dead-letters.md), then \
+                   `consigne redrive object-events`";
+    assert!(!well && said.contains(problem), "{said}");
+
     let (well, listed) = redrive(&[]);
     assert!(well && listed.contains("object-events-dead "), "{listed}");
     let line = listed.lines().find(|line| line.starts_with("object-events-dead ")).unwrap();
@@ -87,8 +96,24 @@ async fn dead_letters_are_listed_and_sent_back_to_their_queue() {
     sqs.purge_queue().queue_url(&dead).send().await.unwrap();
     let (well, said) = redrive(&["object-events-dead"]);
     assert!(well && said.contains("redrive-object-events-dead is empty"), "{said}");
+    let (well, said) = consigne(&["doctor"]);
+    assert!(well && said.contains("All is well."), "{said}");
     for (name, why) in [("parked-events", "No queue leads"), ("nowhere", "is not a dead-letter queue")] {
         let (well, said) = redrive(&[name]);
         assert!(!well && said.contains(why), "{said}");
     }
+}
+
+#[test]
+fn a_stack_that_does_not_exist_has_nothing_to_list() {
+    let names = std::fs::read_to_string(root().join("target/local/stack.env")).unwrap();
+    let file = root().join("target/local/nothing.env");
+    std::fs::write(&file, names.replace("STACK_NAME=consigne\n", "STACK_NAME=nothing\n")).unwrap();
+    for arguments in [["redrive"].as_slice(), &["redrive", "mails"], &["doctor"]] {
+        let mut consigne = Command::new(built("consigne"));
+        let output = consigne.args(arguments).arg("--env-file").arg(&file).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains("is it the stack you mean?"), "{said}");
+    }
+    std::fs::remove_file(file).unwrap();
 }

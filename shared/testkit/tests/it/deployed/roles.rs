@@ -8,7 +8,6 @@ use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{CreateEndpoint as _, RecordDelivery as _};
 use consigne_runtime::clock;
 use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
-use consigne_testkit::payload::root;
 use consigne_testkit::stack::{Person, Stack, fresh_user};
 use consigne_testkit::{accounts, hooks};
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use serde_json::{Value, json};
 use super::{assert_refused, text};
 
 /// What routes need: a key, an endpoint with a delivery, an invitation, a member with a lower role, and the caller.
-struct Things {
+pub(super) struct Things {
     key: HeldKey,
     endpoint: String,
     delivery: String,
@@ -26,7 +25,7 @@ struct Things {
 }
 
 impl Things {
-    async fn new(fixture: &OrgFixture<'_>, caller: &Person<'_>) -> Self {
+    pub(super) async fn new(fixture: &OrgFixture<'_>, caller: &Person<'_>) -> Self {
         let body = json!({ "email": format!("{}@example.com", fresh_user()), "role": "billing" });
         let invited = fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await;
         assert_eq!(invited.status, 201, "{}", invited.json());
@@ -50,7 +49,7 @@ impl Things {
 }
 
 /// Returns a valid call of a route, which fails only if the role does not permit it.
-fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
+pub(super) fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
     let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", things.key.id));
     let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", things.endpoint));
     let hook = json!({ "url": "https://hooks.example.com/consigne", "events": ["stats.ready"] });
@@ -90,7 +89,11 @@ fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str
     }
 }
 
-async fn ask(person: &Person<'_>, call: &(&'static str, String, Option<Value>)) -> consigne_testkit::http::Response {
+/// Sends a call as a person.
+pub(super) async fn ask(
+    person: &Person<'_>,
+    call: &(&'static str, String, Option<Value>),
+) -> consigne_testkit::http::Response {
     match &call.2 {
         Some(body) => person.call_with(call.0, &call.1, body).await,
         None => person.call(call.0, &call.1).await,
@@ -152,14 +155,4 @@ async fn a_non_member_gets_404_for_everything_in_an_organisation() {
     assert_eq!(fixture.charge(&things.key, None).await["valid"], true, "nothing was changed");
     let members = fixture.owner.call("GET", &fixture.path("/members")).await.json();
     assert_eq!(members["metadata"]["total"], 2);
-}
-
-#[test]
-fn the_readme_shows_the_matrix() {
-    let readme = std::fs::read_to_string(root().join("docs/reference/roles.md")).unwrap();
-    for (route, name, _) in MATRIX {
-        let cells = OrgRole::ALL.map(|role| if route.allows(role) { "yes" } else { "-" });
-        let row = format!("| `{name}` | {} |", cells.join(" | "));
-        assert!(readme.contains(&row), "docs/reference/roles.md lacks the row: {row}");
-    }
 }

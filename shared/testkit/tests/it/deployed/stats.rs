@@ -7,7 +7,7 @@ use consigne_core::OrgId;
 use consigne_core::credits::{ChargeOutcome, Outcome};
 use consigne_core::periods::Day;
 use consigne_core::ports::{ChargeKey, EnrolOrgs, GetKey, KeepOutcome, ListStats, ListStorage as _, WalkOrgs};
-use consigne_core::stats::{DaySpan, DayStats, StatsMessage, StorageErrand};
+use consigne_core::stats::{DaySpan, DayStats, StatsMessage, StorageMessage};
 use consigne_core::{KeyId, Plan, Timestamp};
 use consigne_runtime::clock;
 use consigne_storage::Table;
@@ -59,8 +59,8 @@ async fn call(stack: &Stack, fixture: &OrgFixture<'_>, key: &HeldKey, country: &
     let id = text(&charged["data"], "receipt_id");
     if let Some((status, ms)) = outcome {
         let body = json!({ "status_code": status, "response_ms": ms });
-        let told = stack.serve(&format!("/api/keys/receipts/{id}/outcome"), &body, None).await;
-        assert_eq!(told.status, 200, "{}", told.json());
+        let answer = stack.serve(&format!("/api/keys/receipts/{id}/outcome"), &body, None).await;
+        assert_eq!(answer.status, 200, "{}", answer.json());
     }
 }
 
@@ -133,7 +133,7 @@ async fn a_night_stores_a_day_publishes_it_once_and_adds_late_receipts() {
         .expect("the receipt must be counted");
     assert_eq!(row(&fixture, day).await["complete"], true, "the day is over");
     night(&stack, tonight).await;
-    let ready = listener.hear("stats.ready").await;
+    let ready = listener.wait_for("stats.ready").await;
     assert_eq!((&ready["detail"]["org_id"], &ready["detail"]["date"]), (&json!(fixture.org), &json!(day.to_string())));
     let first = row(&fixture, day).await;
     assert_eq!((&first["requests"], &first["credits"], &first["success_rate"]), (&json!(1), &json!(2), &Value::Null));
@@ -221,7 +221,7 @@ async fn stored_bytes_are_counted_by_plan() {
     let key = user.upload("night.png", "image/png", png(3, 2, 500)).await;
     user.wait_for(&key, "ready").await;
     let began = clock::now();
-    put_on_queue(&stack, "storage", StorageErrand::new(today).message().unwrap()).await;
+    put_on_queue(&stack, "storage", StorageMessage::new(today).message().unwrap()).await;
     let counted = until(async || {
         let day = table.list_storage(DaySpan::of(today)).await.unwrap().pop()?;
         (day.counted_at >= began).then_some(day.totals.of(Plan::Premium))

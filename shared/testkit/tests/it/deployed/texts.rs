@@ -17,7 +17,7 @@ use consigne_storage::{Bucket, Presigner, Table};
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::functions::FakeSecrets;
 use consigne_testkit::generator::{Generator, fresh_id};
-use consigne_testkit::model::{Mischief, StandIn};
+use consigne_testkit::model::{ModelFault, StandIn};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, fresh_user};
 use futures_util::future::join_all;
@@ -29,7 +29,7 @@ use super::jobs::{asked, status, wait_for};
 use super::{assert_refused, text};
 
 /// A stack without a language model.
-const OUTSIDE: FurtherStack = FurtherStack { name: "outside", env_file: "target/local/outside.env" };
+const STACK_WITHOUT_MODEL: FurtherStack = FurtherStack { name: "outside", env_file: "target/local/outside.env" };
 /// Time after which SQS redelivers the message of a killed worker.
 const HIDDEN: Duration = Duration::from_mins(12);
 
@@ -70,7 +70,7 @@ async fn an_article_is_requested_written_and_downloaded() {
     assert_eq!((written.matches("\n## ").count(), stand_in.calls(&topic).await), (4, asks(4)));
     ann.wait_for_usage(1, written.len() as u64, 0).await;
     assert_eq!(ann.metadata(&key).await.json()["filename"], "Lumières - été.md");
-    assert_eq!(listener.hear("job.completed").await["detail"]["files"], json!([key]));
+    assert_eq!(listener.wait_for("job.completed").await["detail"]["files"], json!([key]));
 
     // The log has the job's id, and neither its topic nor the key.
     let lines = stack.log_lines("generate-worker", &job).await;
@@ -110,9 +110,9 @@ async fn a_failing_model_is_retried_and_the_article_is_the_same() {
     let calm = wait_for(&ann, &asked(&ann, "blog", &request).await, "completed").await;
     assert_eq!(stand_in.calls(&topic).await, asks(4));
     let trouble = [
-        Mischief::Status(429, "rate_limit_exceeded", Some("1")),
-        Mischief::Status(503, "overloaded", Some("1")),
-        Mischief::Malformed,
+        ModelFault::Status(429, "rate_limit_exceeded", Some("1")),
+        ModelFault::Status(503, "overloaded", Some("1")),
+        ModelFault::Malformed,
     ];
     stand_in.fail(&topic, &trouble, None).await;
     let began = clock::now();
@@ -130,13 +130,13 @@ async fn a_model_that_keeps_failing_fails_the_job_and_returns_its_allowance() {
     let listener = BusListener::on(&stack, "user_id", &ann.id).await;
     let refused = topic();
     // The trouble after which a job is given up soonest.
-    stand_in.fail(&refused, &[], Some(Mischief::Filtered)).await;
+    stand_in.fail(&refused, &[], Some(ModelFault::Filtered)).await;
     let job = asked(&ann, "blog", &json!({ "topic": refused })).await;
     let failed = wait_for(&ann, &job, "failed").await;
     assert_eq!(failed["error"]["code"], "MODEL_REFUSED");
     assert!(text(&failed["error"], "message").contains("please try again"), "{failed}");
     assert_eq!(stand_in.calls(&refused).await, ["outline"; 2]);
-    assert_eq!(listener.hear("job.failed").await["detail"]["error"]["code"], "MODEL_REFUSED");
+    assert_eq!(listener.wait_for("job.failed").await["detail"]["error"]["code"], "MODEL_REFUSED");
     ann.wait_for_usage(0, 0, 0).await;
     for _ in 0..5 {
         asked(&ann, "blog", &json!({ "topic": topic() })).await;
@@ -252,7 +252,7 @@ impl<'a> Worker<'a> {
     /// Delivers the message and kills the worker while it waits for the model.
     async fn kill_in_the_call(&self, n: u32) {
         let before = self.stand_in.calls(self.topic).await.len();
-        self.stand_in.fail(self.topic, &[Mischief::Hang], None).await;
+        self.stand_in.fail(self.topic, &[ModelFault::Hang], None).await;
         let asked = async {
             while self.stand_in.calls(self.topic).await.len() == before {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -274,7 +274,7 @@ impl<'a> Worker<'a> {
 
 #[tokio::test]
 async fn without_a_model_outside_generators_write_texts() {
-    let stack = OUTSIDE.deploy(&["TextModelUrl=".to_owned()]);
+    let stack = STACK_WITHOUT_MODEL.deploy(&["TextModelUrl=".to_owned()]);
     let ann = stack.newcomer("premium");
     a_generator_writes_a_book(&stack).await;
 

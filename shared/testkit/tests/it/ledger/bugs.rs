@@ -86,12 +86,12 @@ impl Ledger for Buggy {
         Ledger::fail_at(&self.world, skip, moment);
     }
 
-    fn calm(&self) {
-        self.world.calm();
+    fn clear_faults(&self) {
+        self.world.clear_faults();
     }
 
-    fn told(&self, org: OrgId) -> Option<Vec<u8>> {
-        self.world.told(org)
+    fn alerts(&self, org: OrgId) -> Option<Vec<u8>> {
+        self.world.alerts(org)
     }
 }
 
@@ -213,12 +213,12 @@ impl CreditPurchase for Buggy {
 }
 
 impl ClawBackCredits for Buggy {
-    async fn claw_back(&self, told: &ClawBack) -> Result<ClawBackOutcome, Fault> {
-        let mut told = told.clone();
-        if let (Bug::AddsRefundsUp, ClawBackCause::Refund { refunded_cents }) = (self.bug, &mut told.cause) {
-            let known = self.ask(|accounts| accounts.payments.get(&told.payment).map(|known| known.refunded_cents));
+    async fn claw_back(&self, report: &ClawBack) -> Result<ClawBackOutcome, Fault> {
+        let mut report = report.clone();
+        if let (Bug::AddsRefundsUp, ClawBackCause::Refund { refunded_cents }) = (self.bug, &mut report.cause) {
+            let known = self.ask(|accounts| accounts.payments.get(&report.payment).map(|known| known.refunded_cents));
             *refunded_cents += known.unwrap_or(0);
         }
-        self.world.claw_back(&told).await
+        self.world.claw_back(&report).await
     }
 }

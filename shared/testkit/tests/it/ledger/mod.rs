@@ -46,7 +46,7 @@ pub trait Ledger:
     fn fail_at(&self, _skip: u32, _moment: Moment) {}
 
     /// Removes planned faults.
-    fn calm(&self) {}
+    fn clear_faults(&self) {}
 
     /// Uses up a key's refunds of a day, if this can be done directly. Returns whether it was done.
     fn spend_refunds(&self, _key: &KeyFacts, _day: Day) -> bool {
@@ -54,7 +54,7 @@ pub trait Ledger:
     }
 
     /// Returns the alert thresholds reported to an organisation since the last call, if they can be read.
-    fn told(&self, _org: OrgId) -> Option<Vec<u8>> {
+    fn alerts(&self, _org: OrgId) -> Option<Vec<u8>> {
         None
     }
 }
@@ -64,7 +64,7 @@ impl Ledger for World {
         World::fail_at(self, skip, moment);
     }
 
-    fn calm(&self) {
+    fn clear_faults(&self) {
         self.fault_is_left();
     }
 
@@ -75,7 +75,7 @@ impl Ledger for World {
         true
     }
 
-    fn told(&self, org: OrgId) -> Option<Vec<u8>> {
+    fn alerts(&self, org: OrgId) -> Option<Vec<u8>> {
         let mut outbox = Vec::new();
         self.change(|state| outbox = std::mem::take(&mut state.outbox));
         let low = outbox.iter().filter(|(_, entry)| entry.kind == "wallet.low");
@@ -91,7 +91,7 @@ impl Ledger for Table {
         wire::plan(Some(moment));
     }
 
-    fn calm(&self) {
+    fn clear_faults(&self) {
         wire::plan(None);
     }
 }

@@ -53,7 +53,7 @@ pub struct Model {
     reference: u64,
     next_mark: Option<u8>,
     /// Alert thresholds reported to the owner.
-    pub told: Vec<u8>,
+    pub alerts: Vec<u8>,
     /// The day on which its key has used up its refunds.
     pub unrefunded: Option<Day>,
 }
@@ -81,7 +81,7 @@ impl Model {
     /// Adds a lot. Reports an alert if the balance is still below a threshold.
     pub fn grant(&mut self, id: LotId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) {
         self.top_up(id, kind, amount, expires_at, now);
-        self.notice();
+        self.record_alert();
     }
 
     /// Adds a lot.
@@ -116,7 +116,7 @@ impl Model {
         self.used += cost;
         self.take(cost);
         self.receipts.insert(key.to_owned(), cost);
-        self.notice();
+        self.record_alert();
         Debit::Charged
     }
 
@@ -127,7 +127,7 @@ impl Model {
         }
         self.balance -= i64::try_from(amount).unwrap();
         self.holds.push(Held { amount, expiry_epoch: self.expiry_epoch, expires_at, end: None });
-        self.notice();
+        self.record_alert();
         Some(self.holds.len() - 1)
     }
 
@@ -198,7 +198,7 @@ impl Model {
             rest -= taken;
         }
         self.debt += rest;
-        self.notice();
+        self.record_alert();
     }
 
     /// Returns clawed-back credits to their lot.
@@ -214,7 +214,7 @@ impl Model {
         known.since = taken;
         let below = |percent: &u8| i64::try_from(self.reference * u64::from(*percent) / 100).unwrap() < self.balance;
         self.next_mark = self.next_mark.max(ALERT_PERCENTAGES.into_iter().find(below));
-        self.notice();
+        self.record_alert();
     }
 
     /// Expires lots. Returns whether the balance covers the cost.
@@ -249,7 +249,7 @@ impl Model {
     }
 
     /// Records an alert if a threshold is crossed.
-    pub fn notice(&mut self) {
+    pub fn record_alert(&mut self) {
         if self.anchor.is_some() {
             return;
         }
@@ -259,7 +259,7 @@ impl Model {
             .filter(|percent| self.next_mark.is_some_and(|next| *percent <= next) && self.balance <= at(*percent))
             .collect();
         if let Some(lowest) = reached.last() {
-            self.told.push(*lowest);
+            self.alerts.push(*lowest);
             self.next_mark = ALERT_PERCENTAGES.into_iter().find(|percent| percent < lowest);
         }
     }
@@ -286,7 +286,7 @@ impl Model {
         if self.anchor.is_some() {
             self.renew(now);
         }
-        self.notice();
+        self.record_alert();
     }
 
     /// Starts a new period of a test wallet if it is due.

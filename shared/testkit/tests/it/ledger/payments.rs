@@ -51,7 +51,7 @@ impl Payment {
         model.top_up(lot, LotKind::Paid, credits, None, now);
         self.bought = Some((lot, credits));
         self.model_follows(model, now);
-        model.notice();
+        model.record_alert();
     }
 
     /// Applies a refund to the model.

@@ -84,16 +84,16 @@ impl<'a, L: Ledger> Run<'a, L> {
             Op::Buy { payment, credits, fault } => self.buy(*payment, *credits, *fault).await?,
             Op::Refund { payment, percent, fault } => {
                 let (cents, now) = (CENTS * percent / 100, self.now);
-                let told = self.payments[*payment].refund(cents, now);
+                let report = self.payments[*payment].refund(cents, now);
                 self.payments[*payment].model_refunds(&mut self.wallets[0].1, cents, now);
-                self.claw_back(&told, *fault).await?;
+                self.claw_back(&report, *fault).await?;
             }
             Op::Dispute { payment, second, percent, state, fault } => {
                 let (cents, now) = (CENTS * percent / 100, self.now);
                 let id = if *second { "dp_2" } else { "dp_1" };
-                let told = self.payments[*payment].dispute(id, cents, *state, now);
+                let report = self.payments[*payment].dispute(id, cents, *state, now);
                 self.payments[*payment].model_disputes(&mut self.wallets[0].1, id, cents, *state, now);
-                self.claw_back(&told, *fault).await?;
+                self.claw_back(&report, *fault).await?;
             }
         }
         self.compare().await
@@ -109,9 +109,9 @@ impl<'a, L: Ledger> Run<'a, L> {
                 return Err(format!("{:?}: {difference}", facts.wallet()));
             }
         }
-        let want = std::mem::take(&mut self.wallets[0].1.told);
-        match self.ledger.told(self.wallets[0].0.org) {
-            Some(told) => same(&told, &want),
+        let want = std::mem::take(&mut self.wallets[0].1.alerts);
+        match self.ledger.alerts(self.wallets[0].0.org) {
+            Some(alerts) => same(&alerts, &want),
             None => Ok(()),
         }
     }
@@ -253,10 +253,10 @@ impl<'a, L: Ledger> Run<'a, L> {
     }
 
     /// Reports a refund or a dispute. Its effect on the wallet is checked against the model afterwards.
-    async fn claw_back(&self, told: &ClawBack, fault: Option<Moment>) -> Result<(), String> {
-        let outcome = retried(self.ledger, fault, 0, async || self.ledger.claw_back(told).await).await;
+    async fn claw_back(&self, report: &ClawBack, fault: Option<Moment>) -> Result<(), String> {
+        let outcome = retried(self.ledger, fault, 0, async || self.ledger.claw_back(report).await).await;
         outcome.map_err(|fault| fault.chain())?;
-        same(&self.ledger.claw_back(told).await.unwrap(), &ClawBackOutcome::Unchanged)
+        same(&self.ledger.claw_back(report).await.unwrap(), &ClawBackOutcome::Unchanged)
     }
 }
 
@@ -274,7 +274,7 @@ async fn retried<L: Ledger, T>(
         Err(fault) if fault.code == Code::Unavailable => ask().await,
         outcome => outcome,
     };
-    ledger.calm();
+    ledger.clear_faults();
     outcome
 }
 

@@ -28,17 +28,17 @@ pub fn met() -> u32 {
 
 /// Returns the table of the deployed stack, behind this connector.
 pub fn table(stack: &Stack) -> Table {
-    let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(Wire { inner }));
+    let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(FaultyConnector { inner }));
     Table::new(&caller, stack.name("TABLE_NAME"))
 }
 
 /// A connector on which transactions fail as planned.
 #[derive(Clone, Debug)]
-struct Wire {
+struct FaultyConnector {
     inner: SharedHttpConnector,
 }
 
-impl HttpConnector for Wire {
+impl HttpConnector for FaultyConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let fault = if target.ends_with(".TransactWriteItems") { NEXT.lock().unwrap().take() } else { None };

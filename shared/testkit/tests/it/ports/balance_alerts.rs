@@ -14,15 +14,15 @@ use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::committed_events::{CommittedEvents, told_by};
+use super::committed_events::{CommittedEvents, events_in};
 use super::now;
 
 /// The kind of the event about a low balance.
 const LOW: &str = "wallet.low";
 
-fn ordered(mut told: Vec<Value>) -> Vec<Value> {
-    told.sort_by_key(|notice| std::cmp::Reverse(notice["percent"].as_u64()));
-    told
+fn ordered(mut published: Vec<Value>) -> Vec<Value> {
+    published.sort_by_key(|notice| std::cmp::Reverse(notice["percent"].as_u64()));
+    published
 }
 
 /// Runs each test on the fake and on the real table, with the events that it has published.
@@ -31,15 +31,15 @@ macro_rules! on_both {
         mod on_the_fake {
             $(#[tokio::test] async fn $suite() {
                 let world = consigne_testkit::fakes::World::default();
-                let told = || super::ordered(super::told_by(&world, super::LOW));
-                super::$suite(&world, told).await;
+                let published = || super::ordered(super::events_in(&world, super::LOW));
+                super::$suite(&world, published).await;
             })*
         }
         mod on_the_real_one {
             $(#[tokio::test] async fn $suite() {
-                let events = super::CommittedEvents::on(&super::Stack::find(), super::LOW);
-                let told = || super::ordered(events.told());
-                super::$suite(&events.table, told).await;
+                let recorder = super::CommittedEvents::on(&super::Stack::find(), super::LOW);
+                let published = || super::ordered(recorder.events());
+                super::$suite(&recorder.table, published).await;
             })*
         }
     };
@@ -96,18 +96,21 @@ impl Buyer {
     }
 }
 
-fn thresholds(told: &[Value]) -> Vec<u64> {
-    told.iter().map(|notice| notice["percent"].as_u64().unwrap()).collect()
+fn thresholds(published: &[Value]) -> Vec<u64> {
+    published.iter().map(|notice| notice["percent"].as_u64().unwrap()).collect()
 }
 
-async fn concurrent_charges_alert_once_for_each_threshold(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn concurrent_charges_alert_once_for_each_threshold(
+    store: &impl WalletStore,
+    published: impl Fn() -> Vec<Value>,
+) {
     let buyer = buyer(store, 100).await;
     let charges: Vec<_> = (0..120).map(|_| accounts::charge(&buyer.facts, 1, None, now())).collect();
     let outcomes = join_all(charges.iter().map(|charge| store.charge_key(charge))).await;
     let paid = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
-    let told = told();
-    assert_eq!((paid, thresholds(&told)), (100, vec![20, 10, 0]), "{told:?}");
-    for notice in &told {
+    let published = published();
+    assert_eq!((paid, thresholds(&published)), (100, vec![20, 10, 0]), "{published:?}");
+    for notice in &published {
         let facts = (&notice["org_id"], &notice["reference"]);
         assert_eq!(facts, (&json!(buyer.org), &json!(100)));
         assert!(notice["event_id"].is_string() && notice["occurred_at"].is_string(), "{notice}");
@@ -116,76 +119,79 @@ async fn concurrent_charges_alert_once_for_each_threshold(store: &impl WalletSto
 
 async fn a_charge_or_hold_across_several_thresholds_alerts_for_the_lowest(
     store: &impl WalletStore,
-    told: impl Fn() -> Vec<Value>,
+    published: impl Fn() -> Vec<Value>,
 ) {
     for (cost, threshold) in [(79, None), (80, Some(20)), (90, Some(10)), (100, Some(0))] {
         let payer = buyer(store, 100).await;
         payer.pays(store, cost, now()).await;
-        let by_charge = told();
+        let by_charge = published();
         let holder = buyer(store, 100).await;
         let opening = accounts::opening(&holder.facts, cost, None, now());
         assert!(matches!(store.open_hold(&opening).await.unwrap(), OpeningOutcome::Opened(_)));
-        for events in [by_charge, told()] {
+        for events in [by_charge, published()] {
             assert_eq!(thresholds(&events), Vec::from_iter(threshold), "{cost}");
             assert!(events.iter().all(|notice| notice["balance"] == 100 - cost), "{events:?}");
         }
     }
 }
 
-async fn a_top_up_resets_the_thresholds(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn a_top_up_resets_the_thresholds(store: &impl WalletStore, published: impl Fn() -> Vec<Value>) {
     let buyer = buyer(store, 100).await;
     buyer.pays(store, 95, now()).await;
     buyer.pays(store, 1, now()).await;
-    assert_eq!(thresholds(&told()), [10], "once");
+    assert_eq!(thresholds(&published()), [10], "once");
     buyer.buys(store, "second", 50).await;
-    assert_eq!(thresholds(&told()), Vec::<u64>::new());
+    assert_eq!(thresholds(&published()), Vec::<u64>::new());
     buyer.pays(store, 43, now()).await;
-    assert_eq!(thresholds(&told()), Vec::<u64>::new(), "11 of 50 credits are left");
+    assert_eq!(thresholds(&published()), Vec::<u64>::new(), "11 of 50 credits are left");
     buyer.pays(store, 1, now()).await;
-    let events = told();
+    let events = published();
     assert_eq!((thresholds(&events), &events[0]["reference"]), (vec![20], &json!(50)));
     // A gift resets the thresholds, too, but they are still percentages of the last purchase.
     let gift = accounts::credits(buyer.org, LotKind::Promo, 500, None, now());
     store.grant_credits(&gift).await.unwrap();
     buyer.pays(store, 500, now()).await;
-    let events = told();
+    let events = published();
     assert_eq!((thresholds(&events), &events[0]["reference"]), (vec![20], &json!(50)));
 }
 
-async fn expired_and_clawed_back_credits_cause_alerts_too(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn expired_and_clawed_back_credits_cause_alerts_too(
+    store: &impl WalletStore,
+    published: impl Fn() -> Vec<Value>,
+) {
     let (loser, at) = (buyer(store, 10).await, now());
     let gift = accounts::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
     store.grant_credits(&gift).await.unwrap();
     loser.pays(store, 509, at).await;
-    assert_eq!(thresholds(&told()), [10], "the whole gift and nine of ten bought credits");
+    assert_eq!(thresholds(&published()), [10], "the whole gift and nine of ten bought credits");
     let (loser, name) = (buyer(store, 100).await, "first");
     let gift = accounts::credits(loser.org, LotKind::Promo, 500, Some(at.plus(Duration::from_hours(1))), at);
     store.grant_credits(&gift).await.unwrap();
     let back = accounts::refund(&format!("{}_{name}", loser.org), 85, at);
     store.claw_back(&back).await.unwrap();
-    assert_eq!(thresholds(&told()), Vec::<u64>::new(), "the gift is still left");
+    assert_eq!(thresholds(&published()), Vec::<u64>::new(), "the gift is still left");
     loser.pays(store, 1, at.plus(Duration::from_hours(2))).await;
-    assert_eq!(thresholds(&told()), [20], "now the gift is gone");
+    assert_eq!(thresholds(&published()), [20], "now the gift is gone");
     let back = accounts::refund(&format!("{}_{name}", loser.org), 100, at);
     store.claw_back(&back).await.unwrap();
-    let events = told();
+    let events = published();
     assert_eq!((thresholds(&events), &events[0]["balance"]), (vec![0], &json!(-1)));
 }
 
-async fn returned_credits_cause_alerts_again(store: &impl WalletStore, told: impl Fn() -> Vec<Value>) {
+async fn returned_credits_cause_alerts_again(store: &impl WalletStore, published: impl Fn() -> Vec<Value>) {
     let (buyer, at) = (buyer(store, 100).await, now());
     let stands = async |state| {
         let dispute = accounts::dispute(&format!("{}_first", buyer.org), "dp_1", 100, state, at);
         store.claw_back(&dispute).await.unwrap()
     };
     assert_eq!(stands(DisputeState::Open).await, ClawBackOutcome::Taken(100));
-    assert_eq!(thresholds(&told()), [0]);
+    assert_eq!(thresholds(&published()), [0]);
     assert_eq!(stands(DisputeState::Won).await, ClawBackOutcome::GivenBack(100));
     buyer.pays(store, 79, at).await;
-    assert_eq!(thresholds(&told()), Vec::<u64>::new());
+    assert_eq!(thresholds(&published()), Vec::<u64>::new());
     for (cost, threshold) in [(1, 20), (10, 10), (10, 0)] {
         buyer.pays(store, cost, at).await;
-        assert_eq!(thresholds(&told()), [threshold]);
+        assert_eq!(thresholds(&published()), [threshold]);
     }
 }
 

@@ -11,57 +11,59 @@ use consigne_testkit::stack::Stack;
 use serde_json::Value;
 
 /// Returns the events of a kind that a world has written since the last call.
-pub fn told_by(world: &World, kind: &str) -> Vec<Value> {
+pub fn events_in(world: &World, kind: &str) -> Vec<Value> {
     let mut outbox = Vec::new();
     world.change(|state| outbox = std::mem::take(&mut state.outbox));
-    let told = outbox.iter().filter(|(_, entry)| entry.kind == kind);
-    told.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect()
+    let events = outbox.iter().filter(|(_, entry)| entry.kind == kind);
+    events.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect()
 }
 
 /// The real table, with a connector that records events, because published events soon leave its outbox.
 pub struct CommittedEvents {
     /// The table.
     pub table: Table,
-    told: Arc<Mutex<Vec<Value>>>,
+    recorded: Arc<Mutex<Vec<Value>>>,
 }
 
 impl CommittedEvents {
     /// Creates a table that records one kind of event.
     pub fn on(stack: &Stack, kind: &'static str) -> Self {
-        let told = Arc::new(Mutex::default());
-        let heard = Arc::clone(&told);
-        let caller =
-            stack.aws().config.through(|inner| SharedHttpConnector::new(Listening { inner, kind, told: heard }));
-        Self { table: Table::new(&caller, stack.name("TABLE_NAME")), told }
+        let recorded = Arc::new(Mutex::default());
+        let events = Arc::clone(&recorded);
+        let caller = stack
+            .aws()
+            .config
+            .through(|inner| SharedHttpConnector::new(RecordingConnector { inner, kind, recorded: events }));
+        Self { table: Table::new(&caller, stack.name("TABLE_NAME")), recorded }
     }
 
     /// Returns the events that were written since the last call.
-    pub fn told(&self) -> Vec<Value> {
-        std::mem::take(&mut *self.told.lock().unwrap())
+    pub fn events(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.recorded.lock().unwrap())
     }
 }
 
 /// A connector that records the events of its kind in every committed transaction.
 #[derive(Clone, Debug)]
-struct Listening {
+struct RecordingConnector {
     inner: SharedHttpConnector,
     kind: &'static str,
-    told: Arc<Mutex<Vec<Value>>>,
+    recorded: Arc<Mutex<Vec<Value>>>,
 }
 
-impl HttpConnector for Listening {
+impl HttpConnector for RecordingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let sent: Value = request.body().bytes().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let items = sent["TransactItems"].as_array().cloned().unwrap_or_default();
         let entries = items.iter().map(|write| &write["Put"]["Item"]);
-        let heard = entries.filter(|item| item["event_kind"]["S"] == self.kind);
+        let events = entries.filter(|item| item["event_kind"]["S"] == self.kind);
         let notices: Vec<Value> =
-            heard.map(|item| serde_json::from_str(item["detail"]["S"].as_str().unwrap()).unwrap()).collect();
-        let (answer, told) = (self.inner.call(request), Arc::clone(&self.told));
+            events.map(|item| serde_json::from_str(item["detail"]["S"].as_str().unwrap()).unwrap()).collect();
+        let (answer, recorded) = (self.inner.call(request), Arc::clone(&self.recorded));
         HttpConnectorFuture::new(async move {
             let answer = answer.await?;
             if answer.status().is_success() {
-                told.lock().unwrap().extend(notices);
+                recorded.lock().unwrap().extend(notices);
             }
             Ok(answer)
         })

@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 use super::{eventually, now, on_both};
 
 /// The ports under test.
-pub trait Hooks:
+pub trait DeliveryStore:
     CreateEndpoint
     + GetEndpoint
     + ListEndpoints
@@ -56,7 +56,7 @@ impl<
         + PaceCall
         + FindDue
         + Sync,
-> Hooks for T
+> DeliveryStore for T
 {
 }
 
@@ -81,13 +81,13 @@ fn new(endpoint: &Endpoint) -> NewEndpoint {
     NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None }
 }
 
-async fn registered(table: &impl Hooks, org: OrgId, user: &UserId) -> Endpoint {
+async fn registered(table: &impl DeliveryStore, org: OrgId, user: &UserId) -> Endpoint {
     let endpoint = hooks::endpoint(org, user, now());
     assert_eq!(table.create_endpoint(&new(&endpoint)).await.unwrap(), WriteOutcome::Applied);
     endpoint
 }
 
-async fn fresh(table: &impl Hooks) -> Endpoint {
+async fn fresh(table: &impl DeliveryStore) -> Endpoint {
     registered(table, OrgId::mint(now()), &accounts::person()).await
 }
 
@@ -99,7 +99,7 @@ fn answered(status: u16) -> Posted {
     Posted::answered(status, None, b"")
 }
 
-async fn an_endpoint_is_found_by_its_organisation_and_by_its_registrar(table: &impl Hooks) {
+async fn an_endpoint_is_found_by_its_organisation_and_by_its_registrar(table: &impl DeliveryStore) {
     let (org, ann) = (OrgId::mint(now()), accounts::person());
     let older = registered(table, org, &ann).await;
     let newer = registered(table, org, &ann).await;
@@ -130,7 +130,7 @@ async fn an_endpoint_is_found_by_its_organisation_and_by_its_registrar(table: &i
     );
 }
 
-async fn concurrent_registrations_do_not_exceed_the_limit_of_endpoints(table: &impl Hooks) {
+async fn concurrent_registrations_do_not_exceed_the_limit_of_endpoints(table: &impl DeliveryStore) {
     let (org, ann) = (OrgId::mint(now()), accounts::person());
     for _ in 0..ENDPOINTS_MAX - 2 {
         registered(table, org, &ann).await;
@@ -147,7 +147,7 @@ async fn concurrent_registrations_do_not_exceed_the_limit_of_endpoints(table: &i
     registered(table, org, &ann).await;
 }
 
-async fn a_retry_registers_one_endpoint(table: &impl Hooks) {
+async fn a_retry_registers_one_endpoint(table: &impl DeliveryStore) {
     let (org, ann) = (OrgId::mint(now()), accounts::person());
     let promised = |fingerprint: &str| {
         let endpoint = hooks::endpoint(org, &ann, now());
@@ -168,7 +168,7 @@ async fn a_retry_registers_one_endpoint(table: &impl Hooks) {
     assert_eq!(table.list_endpoints(org, &first(10)).await.unwrap().items.len(), 1);
 }
 
-async fn an_endpoint_changes_only_if_it_was_not_changed_in_between(table: &impl Hooks) {
+async fn an_endpoint_changes_only_if_it_was_not_changed_in_between(table: &impl DeliveryStore) {
     let endpoint = fresh(table).await;
     let origin = accounts::origin(&endpoint.created_by);
     let by = ChangeContext { origin: &origin, now: now() };
@@ -186,7 +186,7 @@ async fn an_endpoint_changes_only_if_it_was_not_changed_in_between(table: &impl 
     assert_eq!(table.get_endpoint(endpoint.org, endpoint.id).await.unwrap(), Some(rotation.endpoint));
 }
 
-async fn a_delivery_is_recorded_once_and_read_back_after_every_step(table: &impl Hooks) {
+async fn a_delivery_is_recorded_once_and_read_back_after_every_step(table: &impl DeliveryStore) {
     let endpoint = fresh(table).await;
     let mut delivery = hooks::delivery(&endpoint, now());
     delivery.person = Some(endpoint.created_by.clone());
@@ -215,7 +215,7 @@ async fn a_delivery_is_recorded_once_and_read_back_after_every_step(table: &impl
     assert!(!table.record_delivery(&again).await.unwrap(), "whatever its state");
 }
 
-async fn of_many_concurrent_claims_of_an_attempt_one_succeeds(table: &impl Hooks) {
+async fn of_many_concurrent_claims_of_an_attempt_one_succeeds(table: &impl DeliveryStore) {
     let delivery = hooks::delivery(&fresh(table).await, now());
     table.record_delivery(&delivery).await.unwrap();
     let claims: Vec<_> = (0..8).map(|n| delivery.begin(now().plus(Duration::from_millis(n)))).collect();
@@ -223,7 +223,7 @@ async fn of_many_concurrent_claims_of_an_attempt_one_succeeds(table: &impl Hooks
     assert_eq!(won.iter().filter(|won| won.as_ref().unwrap().is_committed()).count(), 1);
 }
 
-async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl Hooks) {
+async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl DeliveryStore) {
     let endpoint = fresh(table).await;
     let [one, other] = [0, 1].map(|secs| hooks::delivery(&endpoint, now().plus(Duration::from_secs(secs))));
     for delivery in [&one, &other] {
@@ -242,7 +242,7 @@ async fn an_endpoint_is_disabled_together_with_its_delivery(table: &impl Hooks) 
     assert!(table.move_delivery(&failed).await.unwrap().is_committed());
 }
 
-async fn deliveries_are_listed_newest_first_by_status_and_viewer(table: &impl Hooks) {
+async fn deliveries_are_listed_newest_first_by_status_and_viewer(table: &impl DeliveryStore) {
     let (endpoint, viewer, stranger) = (fresh(table).await, accounts::person(), accounts::person());
     let at = |secs: u64| now().plus(Duration::from_secs(secs));
     let mut all = Vec::new();
@@ -280,7 +280,7 @@ async fn deliveries_are_listed_newest_first_by_status_and_viewer(table: &impl Ho
 }
 
 /// Returns whether a delivery is due at a time.
-async fn is_due(table: &impl Hooks, delivery: &Delivery, at: Timestamp) -> bool {
+async fn is_due(table: &impl DeliveryStore, delivery: &Delivery, at: Timestamp) -> bool {
     let mut walk = Default::default();
     loop {
         let due = table.find_due(at, 1_000, &mut walk).await.unwrap();
@@ -293,7 +293,7 @@ async fn is_due(table: &impl Hooks, delivery: &Delivery, at: Timestamp) -> bool 
     }
 }
 
-async fn a_delivery_is_due_when_it_has_no_message_on_the_queue(table: &impl Hooks) {
+async fn a_delivery_is_due_when_it_has_no_message_on_the_queue(table: &impl DeliveryStore) {
     let long_ago = now().minus(Duration::from_hours(24 * 365));
     let after = |secs: u64| long_ago.plus(Duration::from_secs(secs));
     let delivery = hooks::delivery(&fresh(table).await, long_ago);
@@ -312,7 +312,7 @@ async fn a_delivery_is_due_when_it_has_no_message_on_the_queue(table: &impl Hook
     assert!(!eventually(async || is_due(table, &delivery, now()).await, |due| !*due).await);
 }
 
-async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl Hooks) {
+async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl DeliveryStore) {
     let endpoint = fresh(table).await;
     let mut delivery = hooks::delivery(&endpoint, now());
     table.record_delivery(&delivery).await.unwrap();
@@ -350,7 +350,7 @@ async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl H
 const WORKERS: usize = 6;
 const CALLS: usize = 120;
 
-async fn many_workers_do_not_exceed_a_destinations_rate_and_each_gets_a_turn(table: &impl Hooks) {
+async fn many_workers_do_not_exceed_a_destinations_rate_and_each_gets_a_turn(table: &impl DeliveryStore) {
     let (destination, rate) = (accounts::person().to_string(), Rate::new(20).unwrap());
     let left =
         std::sync::Mutex::new((0..CALLS).map(|_| (now(), None)).collect::<Vec<(Timestamp, Option<Timestamp>)>>());
@@ -384,7 +384,7 @@ async fn many_workers_do_not_exceed_a_destinations_rate_and_each_gets_a_turn(tab
     assert!(whole <= rate.interval() * u32::try_from(CALLS).unwrap() * 2, "{whole:?}: turns were left unused");
 }
 
-async fn turns_are_given_for_at_most_ten_minutes_ahead(table: &impl Hooks) {
+async fn turns_are_given_for_at_most_ten_minutes_ahead(table: &impl DeliveryStore) {
     let (rate, now) = (Rate::new(1).unwrap(), now());
     let mut ask = PaceAsk { destination: accounts::person().to_string(), rate, place: None, now };
     assert_eq!(table.pace_call(&ask).await.unwrap(), Paced::Now);

@@ -251,10 +251,10 @@ async fn every_end_of_a_hold_is_read_back(store: &impl Holds) {
         async || store.list_receipts(fixture.org, all, &PageAsk { limit: 10, after: None }).await.unwrap().items,
         |receipts| receipts.len() == 3,
     );
-    let mut told: Vec<_> =
+    let mut shown: Vec<_> =
         receipts.await.into_iter().map(|receipt| (receipt.credits, receipt.outcome.map(|o| o.status_code))).collect();
-    told.sort_unstable();
-    assert_eq!(told, [(0, Some(200)), (10, None), (12, Some(200))], "the usage log must have the settlement");
+    shown.sort_unstable();
+    assert_eq!(shown, [(0, Some(200)), (10, None), (12, Some(200))], "the usage log must have the settlement");
 }
 
 async fn of_a_concurrent_settlement_and_void_one_succeeds(store: &impl Holds) {

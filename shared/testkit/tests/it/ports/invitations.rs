@@ -368,5 +368,5 @@ async fn accepting_stores_the_address_in_the_token(store: &impl Invitations) {
     let taken = Acceptance { seen, ..acceptance(&invitation, &guest, now()) };
     assert_eq!(store.accept_invitation(&taken).await.unwrap(), Accepted::Joined);
     let profile = store.get_profile(&guest).await.unwrap();
-    assert_eq!(profile.seen, Some(contact), "their address is stored from their token");
+    assert_eq!(profile.from_token, Some(contact), "their address is stored from their token");
 }

@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use super::{now, on_both, owner};
 
 /// The ports under test.
-trait Post: ClaimMail + MarkMail + ReleaseMail + SuppressMailbox + Unsubscribe {}
-impl<F: ClaimMail + MarkMail + ReleaseMail + SuppressMailbox + Unsubscribe> Post for F {}
+trait MailStore: ClaimMail + MarkMail + ReleaseMail + SuppressMailbox + Unsubscribe {}
+impl<F: ClaimMail + MarkMail + ReleaseMail + SuppressMailbox + Unsubscribe> MailStore for F {}
 
 /// Creates a claim for a mail about a new event to a new person with a new mailbox.
 fn ask(now: Timestamp) -> MailClaim {
@@ -43,7 +43,7 @@ on_both!(
     an_unsubscribed_person_gets_only_other_topics,
 );
 
-async fn a_mail_has_one_claim_until_it_is_released(post: &impl Post) {
+async fn a_mail_has_one_claim_until_it_is_released(post: &impl MailStore) {
     let ask = ask(now());
     let claim = ours(post.claim_mail(&ask).await.unwrap());
     assert_eq!(claim, Claim { mail: ask.mail.clone(), at: ask.now, again: false });
@@ -59,7 +59,7 @@ async fn a_mail_has_one_claim_until_it_is_released(post: &impl Post) {
     ours(post.claim_mail(&other).await.unwrap());
 }
 
-async fn of_twenty_concurrent_claims_one_succeeds(post: &impl Post) {
+async fn of_twenty_concurrent_claims_one_succeeds(post: &impl MailStore) {
     let ask = ask(now());
     let claimed = join_all((0..20).map(|_| post.claim_mail(&ask))).await;
     let claimed: Vec<Claimed> = claimed.into_iter().map(Result::unwrap).collect();
@@ -67,7 +67,7 @@ async fn of_twenty_concurrent_claims_one_succeeds(post: &impl Post) {
     assert_eq!(claimed.iter().filter(|claimed| **claimed == Claimed::InHand).count(), 19, "{claimed:?}");
 }
 
-async fn an_ended_mail_cannot_be_claimed(post: &impl Post) {
+async fn an_ended_mail_cannot_be_claimed(post: &impl MailStore) {
     for end in [MailEnd::Sent, MailEnd::Refused("Illegal address".to_owned())] {
         let ask = ask(now());
         let claim = ours(post.claim_mail(&ask).await.unwrap());
@@ -84,7 +84,7 @@ async fn an_ended_mail_cannot_be_claimed(post: &impl Post) {
     }
 }
 
-async fn an_abandoned_claim_is_taken_over_once_and_reported(post: &impl Post) {
+async fn an_abandoned_claim_is_taken_over_once_and_reported(post: &impl MailStore) {
     let ask = ask(now());
     ours(post.claim_mail(&ask).await.unwrap());
     let late = at(&ask, ask.now.plus(LEASE));
@@ -94,7 +94,7 @@ async fn an_abandoned_claim_is_taken_over_once_and_reported(post: &impl Post) {
     assert_eq!(won, [&Claimed::Ours(Claim { mail: ask.mail.clone(), at: late.now, again: true })]);
 }
 
-async fn a_claim_that_was_taken_over_cannot_be_released_by_its_first_holder(post: &impl Post) {
+async fn a_claim_that_was_taken_over_cannot_be_released_by_its_first_holder(post: &impl MailStore) {
     let ask = ask(now());
     let first = ours(post.claim_mail(&ask).await.unwrap());
     let late = at(&ask, ask.now.plus(LEASE));
@@ -107,7 +107,7 @@ async fn a_claim_that_was_taken_over_cannot_be_released_by_its_first_holder(post
     assert_eq!(post.claim_mail(&at(&ask, late.now.plus(LEASE))).await.unwrap(), Claimed::Done);
 }
 
-async fn a_suppressed_mailbox_gets_no_mail_and_no_claim(post: &impl Post) {
+async fn a_suppressed_mailbox_gets_no_mail_and_no_claim(post: &impl MailStore) {
     let ask = ask(now());
     for why in [Suppression::Bounced, Suppression::Complained, Suppression::Bounced] {
         post.suppress_mailbox(&ask.mailbox, why, ask.now).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_suppressed_mailbox_gets_no_mail_and_no_claim(post: &impl Post) {
     ours(post.claim_mail(&moved).await.unwrap());
 }
 
-async fn an_unsubscribed_person_gets_only_other_topics(post: &impl Post) {
+async fn an_unsubscribed_person_gets_only_other_topics(post: &impl MailStore) {
     let (ann, eve) = (owner(), owner());
     let asks = |user: &UserId, topic| MailClaim { wanted_by: Some((user.clone(), topic)), ..ask(now()) };
     ours(post.claim_mail(&asks(&ann, Topic::Jobs)).await.unwrap());

@@ -9,9 +9,9 @@ use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
     ChangeRole, CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, FindClosings, FindDue, GetMember,
     GetOrg, GetProfile, GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, Succession, SuspendOrg,
-    TellProfile,
+    UpdateContact,
 };
-use consigne_core::profiles::{Closing, Contact, Language, Profile, Sighting, Telling};
+use consigne_core::profiles::{Closing, Contact, ContactUpdate, Language, Profile, Sighting};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, OrgId, Timestamp, UserId};
 use consigne_testkit::accounts;
@@ -23,7 +23,7 @@ use super::{eventually, now, on_both};
 /// The ports under test.
 pub trait People:
     GetProfile
-    + TellProfile
+    + UpdateContact
     + CloseAccount
     + PostponeClosing
     + EndClosing
@@ -44,7 +44,7 @@ pub trait People:
 }
 impl<T> People for T where
     T: GetProfile
-        + TellProfile
+        + UpdateContact
         + CloseAccount
         + PostponeClosing
         + EndClosing
@@ -97,8 +97,8 @@ fn contact(email: &str, at: Timestamp) -> Contact {
     Contact { email: email.to_owned(), verified: true, name, language, at }
 }
 
-fn telling(user: &UserId, email: &str, at: Timestamp) -> Telling {
-    Telling { user: user.clone(), contact: Some(contact(email, at)), at }
+fn telling(user: &UserId, email: &str, at: Timestamp) -> ContactUpdate {
+    ContactUpdate { user: user.clone(), contact: Some(contact(email, at)), at }
 }
 
 fn seconds(count: u64) -> Duration {
@@ -109,23 +109,23 @@ async fn a_newer_report_is_stored_and_an_older_one_is_not(people: &impl People) 
     let (user, at) = (accounts::person(), now());
     assert_eq!(people.get_profile(&user).await.unwrap(), Profile::unknown(user.clone()));
     let second = telling(&user, "second@example.com", at);
-    assert_eq!(people.tell_profile(&second, &received(at)).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(people.update_contact(&second, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
-    let want = Profile { told: second.contact.clone(), told_at: Some(at), ..Profile::unknown(user.clone()) };
+    let want = Profile { from_webhook: second.contact.clone(), webhook_at: Some(at), ..Profile::unknown(user.clone()) };
     assert_eq!(known, want);
     for late in [at, at.minus(seconds(1))] {
         let first = telling(&user, "first@example.com", late);
-        assert_eq!(people.tell_profile(&first, &received(at)).await.unwrap(), WriteOutcome::Conflict);
+        assert_eq!(people.update_contact(&first, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     }
     assert_eq!(people.get_profile(&user).await.unwrap(), known);
     // The newer record has fewer fields, and nothing of the old one is left.
     let bare = Contact { verified: false, name: None, ..contact("third@example.com", at.plus(seconds(1))) };
-    let third = Telling { user: user.clone(), at: bare.at, contact: Some(bare.clone()) };
-    assert_eq!(people.tell_profile(&third, &received(at)).await.unwrap(), WriteOutcome::Applied);
-    assert_eq!(people.get_profile(&user).await.unwrap().told, Some(bare));
-    let gone = Telling { contact: None, at: at.plus(seconds(2)), user: user.clone() };
-    assert_eq!(people.tell_profile(&gone, &received(at)).await.unwrap(), WriteOutcome::Applied);
-    let want = Profile { told_at: Some(gone.at), ..Profile::unknown(user.clone()) };
+    let third = ContactUpdate { user: user.clone(), at: bare.at, contact: Some(bare.clone()) };
+    assert_eq!(people.update_contact(&third, &received(at)).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(people.get_profile(&user).await.unwrap().from_webhook, Some(bare));
+    let gone = ContactUpdate { contact: None, at: at.plus(seconds(2)), user: user.clone() };
+    assert_eq!(people.update_contact(&gone, &received(at)).await.unwrap(), WriteOutcome::Applied);
+    let want = Profile { webhook_at: Some(gone.at), ..Profile::unknown(user.clone()) };
     assert_eq!(people.get_profile(&user).await.unwrap(), want);
 }
 
@@ -136,9 +136,9 @@ async fn the_newest_report_is_stored_in_any_order(people: &impl People) {
         let user = accounts::person();
         for n in order {
             let at = start.plus(seconds(n));
-            people.tell_profile(&telling(&user, &format!("{n}@example.com"), at), &received(start)).await.unwrap();
+            people.update_contact(&telling(&user, &format!("{n}@example.com"), at), &received(start)).await.unwrap();
         }
-        let told = people.get_profile(&user).await.unwrap().told.unwrap();
+        let told = people.get_profile(&user).await.unwrap().from_webhook.unwrap();
         assert_eq!(told.email, "2@example.com", "{order:?}");
     }
 }
@@ -151,9 +151,9 @@ async fn token_claims_and_reports_are_stored_independently(people: &impl People)
     assert_eq!(people.create_org(&org).await.unwrap(), WriteOutcome::Applied);
     // A report is compared with the previous report, not with claims seen in tokens.
     let told = telling(&user, "told@example.com", at.minus(seconds(9)));
-    assert_eq!(people.tell_profile(&told, &received(at)).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(people.update_contact(&told, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let profile = people.get_profile(&user).await.unwrap();
-    assert_eq!((profile.seen.as_ref(), &profile.told), (Some(&seen), &told.contact));
+    assert_eq!((profile.from_token.as_ref(), &profile.from_webhook), (Some(&seen), &told.contact));
     assert_eq!(profile.contact(), Some(&seen));
 }
 
@@ -161,7 +161,7 @@ async fn a_webhook_is_applied_once_and_recorded_for_five_days(people: &impl Peop
     let (user, at) = (accounts::person(), now());
     let webhook = received(at);
     let tell = async |n: u64, webhook: &Received| {
-        people.tell_profile(&telling(&user, &format!("{n}@example.com"), at.plus(seconds(n))), webhook).await.unwrap()
+        people.update_contact(&telling(&user, &format!("{n}@example.com"), at.plus(seconds(n))), webhook).await.unwrap()
     };
     assert_eq!(tell(0, &webhook).await, WriteOutcome::Applied);
     let known = people.get_profile(&user).await.unwrap();
@@ -185,12 +185,12 @@ async fn each_sender_has_its_own_webhook_ids(people: &impl People) {
     let clerks = received(at);
     let generators = Received { source: Source::Generator, fingerprint: "f2".to_owned(), ..clerks.clone() };
     assert_eq!(
-        people.tell_profile(&telling(&user, "1@example.com", at), &clerks).await.unwrap(),
+        people.update_contact(&telling(&user, "1@example.com", at), &clerks).await.unwrap(),
         WriteOutcome::Applied
     );
     let later = at.plus(seconds(1));
     assert_eq!(
-        people.tell_profile(&telling(&user, "2@example.com", later), &generators).await.unwrap(),
+        people.update_contact(&telling(&user, "2@example.com", later), &generators).await.unwrap(),
         WriteOutcome::Applied
     );
 }
@@ -200,14 +200,14 @@ async fn a_closed_account_stays_closed(people: &impl People) {
     let mut org = accounts::org(&user, at);
     org.seen = Some(Sighting { user: user.clone(), contact: contact("seen@example.com", at) });
     people.create_org(&org).await.unwrap();
-    people.tell_profile(&telling(&user, "told@example.com", at), &received(at)).await.unwrap();
+    people.update_contact(&telling(&user, "told@example.com", at), &received(at)).await.unwrap();
     let closing = Closing::begin(user.clone(), at);
     assert_eq!(people.close_account(&closing, &received(at)).await.unwrap(), WriteOutcome::Applied);
     let closed = Profile { closed_at: Some(at), ..Profile::unknown(user.clone()) };
     assert_eq!(people.get_profile(&user).await.unwrap(), closed);
     // Later webhooks change nothing, whatever their time.
     let newer = telling(&user, "back@example.com", at.plus(seconds(9)));
-    assert_eq!(people.tell_profile(&newer, &received(at)).await.unwrap(), WriteOutcome::Conflict);
+    assert_eq!(people.update_contact(&newer, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     let mut again = accounts::org(&user, at);
     again.seen.clone_from(&org.seen);
     assert_eq!(people.create_org(&again).await.unwrap_err().code, Code::Unauthenticated);

@@ -59,8 +59,8 @@ async fn buys(store: &impl Purchases, purchase: &Purchase) -> PurchaseOutcome {
     store.credit_purchase(purchase).await.unwrap()
 }
 
-async fn tell(store: &impl Purchases, told: &ClawBack) -> ClawBackOutcome {
-    store.claw_back(told).await.unwrap()
+async fn apply(store: &impl Purchases, report: &ClawBack) -> ClawBackOutcome {
+    store.claw_back(report).await.unwrap()
 }
 
 async fn wallet(store: &impl Purchases, org: OrgId) -> Wallet {
@@ -114,7 +114,7 @@ async fn a_refund_claws_back_its_share_once_and_refunds_only_grow(store: &impl P
         (8_000, ClawBackOutcome::Taken(7_499), 10_000),
         (9_000, ClawBackOutcome::Unchanged, 10_000),
     ] {
-        let got = tell(store, &refund(&name, cents, now())).await;
+        let got = apply(store, &refund(&name, cents, now())).await;
         assert_eq!((got, numbers(store, org).await.2), (outcome, away), "{cents}");
     }
     assert_eq!(numbers(store, org).await, (0, 10_000, 10_000));
@@ -130,7 +130,7 @@ async fn a_balance_below_zero_refuses_keys_until_it_is_positive(store: &impl Pur
     assert_eq!(store.grant_credits(&gift).await.unwrap(), CreditGrantOutcome::Granted);
     assert_eq!(buys(store, &purchase(org, &name, 100, now())).await, PurchaseOutcome::Credited);
     assert_eq!(charge(80).await, ChargeOutcome::Charged);
-    assert_eq!(tell(store, &refund(&name, 100, now())).await, ClawBackOutcome::Taken(100));
+    assert_eq!(apply(store, &refund(&name, 100, now())).await, ClawBackOutcome::Taken(100));
     assert_eq!(numbers(store, org).await, (-70, 100, 100));
     match charge(1).await {
         ChargeOutcome::Refused(refusal) => assert_eq!(refusal.code, RefusalCode::InsufficientCredits),
@@ -145,15 +145,15 @@ async fn a_balance_below_zero_refuses_keys_until_it_is_positive(store: &impl Pur
 
 async fn a_refund_before_its_purchase_counts_when_the_purchase_comes(store: &impl Purchases) {
     let (org, name) = buyer(store).await;
-    assert_eq!(tell(store, &refund(&name, 250, now())).await, ClawBackOutcome::Remembered);
-    assert_eq!(tell(store, &refund(&name, 250, now())).await, ClawBackOutcome::Unchanged);
+    assert_eq!(apply(store, &refund(&name, 250, now())).await, ClawBackOutcome::Remembered);
+    assert_eq!(apply(store, &refund(&name, 250, now())).await, ClawBackOutcome::Unchanged);
     let disputed = dispute(&name, "dp_1", 100, DisputeState::Open, now());
-    assert_eq!(tell(store, &disputed).await, ClawBackOutcome::Remembered);
+    assert_eq!(apply(store, &disputed).await, ClawBackOutcome::Remembered);
     assert_eq!(buys(store, &purchase(org, &name, 1_000, now())).await, PurchaseOutcome::Credited);
     assert_eq!(numbers(store, org).await, (650, 1_000, 350));
     assert_eq!(audit_log(store, org).await.len(), 2, "the purchase and its claw-back");
     let won = dispute(&name, "dp_1", 100, DisputeState::Won, now());
-    assert_eq!(tell(store, &won).await, ClawBackOutcome::GivenBack(100));
+    assert_eq!(apply(store, &won).await, ClawBackOutcome::GivenBack(100));
     assert_eq!(numbers(store, org).await, (750, 1_000, 250));
 }
 
@@ -172,7 +172,7 @@ async fn disputes_claw_back_and_return_credits_in_any_order(store: &impl Purchas
         let (org, name) = buyer(store).await;
         assert_eq!(buys(store, &purchase(org, &name, 1_000, now())).await, PurchaseOutcome::Credited);
         for state in order {
-            tell(store, &dispute(&name, "dp_1", 400, state, now())).await;
+            apply(store, &dispute(&name, "dp_1", 400, state, now())).await;
         }
         let balance = 1_000 - i64::try_from(away).unwrap();
         assert_eq!(numbers(store, org).await, (balance, 1_000, away), "{order:?}");
@@ -184,7 +184,7 @@ async fn concurrent_repeated_reports_give_the_same_result(store: &impl Purchases
         let (org, name) = buyer(store).await;
         let at = now();
         let bought = purchase(org, &name, 1_000, at);
-        let told = [
+        let reports = [
             refund(&name, 100, at),
             refund(&name, 300, at),
             dispute(&name, "dp_1", 500, DisputeState::Open, at),
@@ -196,10 +196,10 @@ async fn concurrent_repeated_reports_give_the_same_result(store: &impl Purchases
             tokio::time::sleep(Duration::from_millis(round * 10)).await;
             store.credit_purchase(&bought).await
         }));
-        let telling = join_all((0..3).flat_map(|_| told.iter()).map(|told| store.claw_back(told)));
-        let (credited, telling) = tokio::join!(buying, telling);
+        let applying = join_all((0..3).flat_map(|_| reports.iter()).map(|reports| store.claw_back(reports)));
+        let (credited, applying) = tokio::join!(buying, applying);
         assert_eq!(credited.iter().filter(|outcome| matches!(outcome, Ok(PurchaseOutcome::Credited))).count(), 1);
-        assert!(telling.iter().all(Result::is_ok), "{telling:?}");
+        assert!(applying.iter().all(Result::is_ok), "{applying:?}");
         assert_eq!(numbers(store, org).await, (500, 1_000, 500));
         let bought =
             audit_log(store, org).await.iter().filter(|action| **action == AuditAction::CreditsPurchased).count();
@@ -213,10 +213,10 @@ async fn concurrent_claw_backs_and_charges_all_succeed(store: &impl Purchases) {
     assert_eq!(buys(store, &purchase(org, &name, 100, now())).await, PurchaseOutcome::Credited);
     let charges: Vec<_> = (0..60).map(|_| accounts::charge(&facts, 1, None, now())).collect();
     let charging = join_all(charges.iter().map(|charge| store.charge_key(charge)));
-    let told: Vec<_> = (1..=8).map(|tens| refund(&name, tens * 10, now())).collect();
-    let telling = join_all(told.iter().map(|told| store.claw_back(told)));
-    let (outcomes, told) = tokio::join!(charging, telling);
-    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    let reports: Vec<_> = (1..=8).map(|tens| refund(&name, tens * 10, now())).collect();
+    let applying = join_all(reports.iter().map(|reports| store.claw_back(reports)));
+    let (outcomes, reports) = tokio::join!(charging, applying);
+    assert!(reports.iter().all(Result::is_ok), "{reports:?}");
     let paid = outcomes.iter().filter(|outcome| matches!(outcome, Ok(ChargeOutcome::Charged))).count();
     let wallet = wallet(store, org).await;
     assert_eq!((wallet.clawed_back, wallet.used), (80, paid as u64));
@@ -240,7 +240,7 @@ async fn buys_and_spends(store: &impl Purchases, lots: impl AsyncFn(OrgId) -> us
         assert_eq!(store.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
     }
     // A removed lot can still be clawed back.
-    assert_eq!(tell(store, &refund(&format!("{org}_0"), 10, now())).await, ClawBackOutcome::Taken(10));
+    assert_eq!(apply(store, &refund(&format!("{org}_0"), 10, now())).await, ClawBackOutcome::Taken(10));
     assert_eq!(numbers(store, org).await, (-10, 30, 10));
 }
 

@@ -125,9 +125,9 @@ async fn receipts_are_read_by_day_oldest_first(store: &impl Stats) {
     ];
     let (org, other) = (charged(store, &moments).await, charged(store, &moments[..1]).await);
     let all = span("2027-01-01", "2027-12-31");
-    let told = |calls: &Vec<CountedCall>| calls.iter().filter(|call| call.outcome.is_some()).count();
+    let with_outcome = |calls: &Vec<CountedCall>| calls.iter().filter(|call| call.outcome.is_some()).count();
     let calls = async || read(store, org, all, 2).await;
-    let calls = eventually(calls, |calls| calls.len() == 5 && told(calls) == 2).await;
+    let calls = eventually(calls, |calls| calls.len() == 5 && with_outcome(calls) == 2).await;
     let at: Vec<Timestamp> = calls.iter().map(|call| call.at).collect();
     assert_eq!(at, moments.map(|moment| Timestamp::parse(moment).unwrap()));
     let credits: Vec<u64> = calls.iter().map(|call| call.credits).collect();

@@ -16,7 +16,7 @@ use consigne_outgoing::language_model::{LanguageModel, ModelKey};
 use consigne_runtime::clock;
 use consigne_storage::{Bucket, Table};
 use consigne_testkit::fakes::World;
-use consigne_testkit::model::{Mischief, StandIn};
+use consigne_testkit::model::{ModelFault, StandIn};
 use consigne_testkit::stack::{Stack, fresh_user};
 use futures_util::future::join_all;
 
@@ -142,12 +142,12 @@ mod models {
 
     /// A model whose faults a test can plan.
     trait Model: AskModel {
-        async fn plan(&self, topic: &str, mischief: &[Mischief]);
+        async fn plan(&self, topic: &str, faults: &[ModelFault]);
     }
 
     impl Model for World {
-        async fn plan(&self, _: &str, mischief: &[Mischief]) {
-            self.change(|state| state.texts.mischief = mischief.iter().copied().map(Some).collect());
+        async fn plan(&self, _: &str, faults: &[ModelFault]) {
+            self.change(|state| state.texts.faults = faults.iter().copied().map(Some).collect());
         }
     }
 
@@ -161,8 +161,8 @@ mod models {
     }
 
     impl Model for Real {
-        async fn plan(&self, topic: &str, mischief: &[Mischief]) {
-            self.1.fail(topic, mischief, None).await;
+        async fn plan(&self, topic: &str, faults: &[ModelFault]) {
+            self.1.fail(topic, faults, None).await;
         }
     }
 
@@ -205,16 +205,16 @@ mod models {
     }
 
     async fn every_fault_has_its_own_sort_of_trouble(model: &impl Model) {
-        for (mischief, want) in Mischief::ALL {
+        for (fault, want) in ModelFault::ALL {
             let topic = format!("Le phare {}", fresh_user());
-            model.plan(&topic, &[mischief]).await;
+            model.plan(&topic, &[fault]).await;
             let prompt = Prompt::outline(&Ask::text(&topic, None, None).unwrap(), form());
-            let told = model.ask_model(&prompt).await.unwrap();
-            assert_eq!(told.as_ref().err().map(|trouble| trouble.sort), want, "{mischief:?}: {told:?}");
-            let wait = told.err().and_then(|trouble| trouble.retry_after);
-            let asked = matches!(mischief, Mischief::Status(.., Some(_))).then_some(Duration::from_secs(7));
-            assert_eq!(wait, asked, "{mischief:?}");
-            assert!(model.ask_model(&prompt).await.unwrap().is_ok(), "{mischief:?}: it goes right again");
+            let outcome = model.ask_model(&prompt).await.unwrap();
+            assert_eq!(outcome.as_ref().err().map(|trouble| trouble.sort), want, "{fault:?}: {outcome:?}");
+            let wait = outcome.err().and_then(|trouble| trouble.retry_after);
+            let asked = matches!(fault, ModelFault::Status(.., Some(_))).then_some(Duration::from_secs(7));
+            assert_eq!(wait, asked, "{fault:?}");
+            assert!(model.ask_model(&prompt).await.unwrap().is_ok(), "{fault:?}: it goes right again");
         }
     }
 

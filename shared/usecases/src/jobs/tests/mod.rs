@@ -83,7 +83,7 @@ fn named(files: &[&File]) -> Vec<ClaimedFile> {
 }
 
 impl Shelf {
-    fn ledger_state(job: Job, files: &[File]) -> Self {
+    fn new(job: Job, files: &[File]) -> Self {
         Self { job, files: files.to_vec() }
     }
 
@@ -98,16 +98,16 @@ fn code_and_field(refused: Result<Option<JobStep>, Fault>) -> (Code, Value) {
 }
 
 #[test]
-fn a_completion_names_files_that_are_there_as_it_says() {
+fn a_completion_must_list_existing_files_as_they_are() {
     let job = job(2);
     let (own, others) = (file(Some(&job)), file(Some(&self::job(1))));
     let (infected, rejected) =
         (File { status: Status::Infected, ..arrived(&file(None)) }, file(None).reject("no", NOW).file);
-    let taken = job.granted(&own, NOW).unwrap().job;
+    let granted = job.granted(&own, NOW).unwrap().job;
     let request = GrantRequest::parse("a.md", "text/markdown", SIZE, None, None).unwrap();
     let text = request.admit(&owner(), Plan::Pro, UPLOAD_GRANT_VALID, NOW).unwrap();
     let files = [own.clone(), others.clone(), infected.clone(), rejected.clone(), text.clone()];
-    let shelf = Shelf::ledger_state(taken, &files);
+    let shelf = Shelf::new(granted, &files);
     let absent = file(None);
     let odd = |change: fn(&mut ClaimedFile)| {
         let mut claimed = named(&[&own]);
@@ -138,23 +138,23 @@ fn a_completion_names_files_that_are_there_as_it_says() {
 }
 
 #[test]
-fn a_file_on_its_way_is_taken_in_and_a_ready_one_only_named() {
+fn a_job_adopts_a_pending_file_but_not_a_ready_one() {
     let (waiting, ready) = (file(None), arrived(&file(None)));
     let scanned = File { status: Status::Processing, ..arrived(&file(None)) };
-    let shelf = Shelf::ledger_state(job(3), &[waiting.clone(), scanned.clone(), ready.clone()]);
+    let shelf = Shelf::new(job(3), &[waiting.clone(), scanned.clone(), ready.clone()]);
     let step = shelf.claim(&named(&[&waiting, &scanned, &ready])).unwrap().unwrap();
     let adopted: Vec<_> = step.adopted.iter().map(|(seen, file)| (*seen, file.id(), file.job.clone())).collect();
     let of = Some(shelf.job.id.clone());
     assert_eq!(adopted, [(waiting.revision, waiting.id(), of.clone()), (scanned.revision, scanned.id(), of)]);
     assert_eq!(step.job.status, JobStatus::Processing);
-    let step = Shelf::ledger_state(job(1), std::slice::from_ref(&ready)).claim(&named(&[&ready])).unwrap().unwrap();
+    let step = Shelf::new(job(1), std::slice::from_ref(&ready)).claim(&named(&[&ready])).unwrap().unwrap();
     assert_eq!((step.adopted.len(), step.job.status, step.job.progress), (0, JobStatus::Completed, 100));
 }
 
 #[test]
-fn a_second_completion_is_old_news_or_a_conflict_but_never_taken() {
+fn a_second_completion_changes_nothing_or_is_a_conflict() {
     let (one, other) = (arrived(&file(None)), arrived(&file(None)));
-    let shelf = Shelf::ledger_state(job(2), &[one.clone(), other.clone()]);
+    let shelf = Shelf::new(job(2), &[one.clone(), other.clone()]);
     let job = shelf.claim(&named(&[&one])).unwrap().unwrap().job;
     let after = Shelf { job, ..shelf };
     assert_eq!(after.claim(&named(&[&one])).unwrap(), None);
@@ -204,7 +204,7 @@ fn progress_shows_how_many_files_have_arrived() {
 }
 
 #[test]
-fn a_job_says_why_its_result_is_lost() {
+fn a_failed_job_says_why_its_file_was_lost() {
     let waiting = file(None);
     let deleted = |file: &File| file.remove(Removal::Deleted, NOW).file;
     let rejected = waiting.reject("declared image/png, found text", NOW).file;
@@ -213,25 +213,25 @@ fn a_job_says_why_its_result_is_lost() {
         (waiting.clone(), rejected, "declared image/png, found text", true),
         (waiting.clone(), waiting.remove(Removal::Expired, NOW).file, "it did not arrive", true),
         (waiting.clone(), infected, "it contains malware", true),
-        // The owner could have read it, so the allowance is not given back.
+        // The file was ready, so the allowance is not given back.
         (arrived(&waiting), deleted(&arrived(&waiting)), "it was deleted", false),
     ] {
         let also = file(None);
-        let shelf = Shelf::ledger_state(job(2), &[before.clone(), also.clone()]);
+        let shelf = Shelf::new(job(2), &[before.clone(), also.clone()]);
         let claimed = shelf.claim(&named(&[&before, &also])).unwrap().unwrap().job;
         let step = claimed.lost(&after, NOW).unwrap();
         let failure = step.job.failure.unwrap();
         assert_eq!((failure.code.as_str(), step.gives_back), ("OUTPUT_LOST", gives_back));
-        assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"));
+        assert_eq!(failure.message, format!("A file of the result was lost: {why}"));
     }
 }
 
 #[test]
-fn only_a_file_that_arrives_or_is_lost_moves_its_job() {
+fn only_a_file_that_arrives_or_is_lost_changes_its_job() {
     let job = job(1);
     let waiting = file(Some(&job));
     let job = job.granted(&waiting, NOW).unwrap().job;
-    let shelf = Shelf::ledger_state(job.clone(), &[]);
+    let shelf = Shelf::new(job.clone(), &[]);
     let moved = |after: File| {
         let event = Event::new(NOW, EventData::FileReady(FileReady { file: after.facts() }));
         let step = Transition { seen: 1, file: after, ledger: LedgerDelta::default(), event, job: None };
@@ -246,7 +246,7 @@ fn only_a_file_that_arrives_or_is_lost_moves_its_job() {
 }
 
 #[test]
-fn whoever_deletes_what_they_could_read_has_spent_their_allowance_however_the_job_ends() {
+fn after_the_deletion_of_a_ready_output_the_allowance_stays_spent() {
     let waiting = file(None);
     let job = job(2).granted(&waiting, NOW).unwrap().job.arrived(&arrived(&waiting), NOW).unwrap().job;
     let step = job.lost(&arrived(&waiting).remove(Removal::Deleted, NOW).file, NOW).unwrap();
@@ -255,7 +255,7 @@ fn whoever_deletes_what_they_could_read_has_spent_their_allowance_however_the_jo
 }
 
 #[test]
-fn a_job_its_generator_has_begun_cannot_be_cancelled() {
+fn a_job_that_a_generator_has_started_cannot_be_cancelled() {
     let begun = job(1).begun(NOW).unwrap();
     assert_eq!((begun.job.status, begun.job.progress, begun.event), (JobStatus::Processing, 10, None));
     assert_eq!(begun.job.begun(NOW), None);
@@ -264,10 +264,10 @@ fn a_job_its_generator_has_begun_cannot_be_cancelled() {
 }
 
 #[test]
-fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
+fn a_job_delivered_in_time_is_not_overdue_while_its_files_are_checked() {
     let late = NOW.plus(Duration::from_hours(1));
     let waiting = file(None);
-    let shelf = Shelf::ledger_state(job(1).granted(&waiting, NOW).unwrap().job, std::slice::from_ref(&waiting));
+    let shelf = Shelf::new(job(1).granted(&waiting, NOW).unwrap().job, std::slice::from_ref(&waiting));
     let claimed = at_once(accept(&shelf, &shelf, &shelf.job, ("images", &named(&[&waiting])), None, late));
     let job = claimed.unwrap().unwrap().job;
     assert_eq!(job.overdue(late.plus(Duration::from_hours(1))), None);
@@ -277,7 +277,7 @@ fn what_was_delivered_in_time_is_not_late_because_its_check_is() {
 }
 
 #[test]
-fn only_a_pending_job_is_cancelled_and_once() {
+fn only_a_pending_job_is_cancelled_and_only_once() {
     let cancelled = job(1).cancelled(NOW).unwrap().unwrap();
     assert!(cancelled.gives_back && cancelled.event.is_some_and(|event| event.detail()["error"]["code"] == CANCELLED));
     assert_eq!(cancelled.job.cancelled(NOW).unwrap(), None);
@@ -290,7 +290,7 @@ fn only_a_pending_job_is_cancelled_and_once() {
 }
 
 #[test]
-fn a_job_is_overdue_a_minute_behind_its_deadline() {
+fn a_job_is_overdue_a_minute_after_its_deadline() {
     let job = job(1);
     let due = NOW.plus(Duration::from_mins(61));
     assert_eq!((job.due_at(), job.overdue(due.minus(Duration::from_millis(1)))), (Some(due), None));
@@ -301,9 +301,9 @@ fn a_job_is_overdue_a_minute_behind_its_deadline() {
 }
 
 #[test]
-fn the_event_of_the_end_says_what_there_is_to_say() {
+fn the_event_of_an_end_has_its_documented_fields() {
     let ready = arrived(&file(None));
-    let shelf = Shelf::ledger_state(job(1), std::slice::from_ref(&ready));
+    let shelf = Shelf::new(job(1), std::slice::from_ref(&ready));
     let completed = shelf.claim(&named(&[&ready])).unwrap().unwrap();
     let event = completed.event.unwrap();
     assert_eq!(event.kind(), EventKind::JobCompleted);

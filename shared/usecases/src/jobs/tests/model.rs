@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What may happen to a job and its files.
+/// The events that happen to a job and its files.
 #[derive(Clone, Debug)]
 enum Happening {
     /// The generator is granted a file for the job.
@@ -13,7 +13,7 @@ enum Happening {
     Arrived(usize),
     /// A file is rejected, expires, is found infected, or is deleted.
     Lost(usize, u8),
-    /// A completion names these files.
+    /// A completion lists these files.
     Claimed(Vec<usize>),
     GivenUp,
     Cancelled,
@@ -40,11 +40,10 @@ fn happening() -> impl Strategy<Value = Happening> {
 /// The expected state, computed without the code under test.
 #[derive(Debug, Default)]
 struct Model {
-    /// Indices of the files that the accepted completion names.
+    /// Indices of the files that the accepted completion lists.
     claimed: Option<Vec<usize>>,
     failed: bool,
-    /// Whether the owner has deleted an output they could read before the job ended. The allowance is then not given
-    /// back.
+    /// Whether the owner has deleted a ready output before the job ended. Then the allowance is not given back.
     had: bool,
     completed: bool,
     /// Units of the allowance given back.
@@ -63,10 +62,10 @@ struct Run {
 
 impl Run {
     fn begin(count: u32) -> Self {
-        Self { shelf: Shelf::ledger_state(job(count), &[]), model: Model::default(), now: NOW, stale: None }
+        Self { shelf: Shelf::new(job(count), &[]), model: Model::default(), now: NOW, stale: None }
     }
 
-    /// Applies a step as the table does: only if the revision is the one it was computed from.
+    /// Applies a step as the table does: only if the job still has the revision from which the step was computed.
     fn apply(&mut self, step: JobStep) -> bool {
         if step.seen != self.shelf.job.revision {
             return false;
@@ -106,7 +105,8 @@ impl Run {
         let Some(claimed) = self.model.claimed.as_ref().filter(|_| !ended) else { return };
         let statuses: Vec<Status> = claimed.iter().map(|at| self.shelf.files[*at].status).collect();
         let lost = |status: &Status| !matches!(status, Status::Pending | Status::Ready);
-        // A file that was already ready when it was named, and was not granted for the job, is not followed.
+        // Changes of a file that was not granted for the job and was already ready when it was listed do not change the
+        // job.
         self.model.failed = statuses.iter().any(lost);
         self.model.completed = statuses.iter().all(|status| *status == Status::Ready);
     }
@@ -171,7 +171,7 @@ impl Run {
     fn lose(&mut self, which: usize, how: u8) {
         let known = self.shelf.files[which].clone();
         let waiting = known.status == Status::Pending;
-        // Deletions are followed for files the job knows. Any other ready file is its owner's own matter.
+        // A deletion changes the job only if the file belongs to it. Other ready files do not concern the job.
         let followed = known.job.is_some() || waiting;
         let after = match how {
             0 if waiting => known.reject("no", self.now).file,
@@ -180,8 +180,8 @@ impl Run {
             3 if followed && known.status == Status::Ready => known.remove(Removal::Deleted, self.now).file,
             _ => return,
         };
-        // A file that was ready when a completion named it may belong to another job. Its deletion counts only if it is
-        // an output of this one.
+        // A file that was ready when a completion listed it may belong to another job. Its deletion counts only if it
+        // is an output of this job.
         self.model.had |= how == 3 && !self.ended() && self.shelf.job.output(known.id()).is_some();
         self.move_file(which, after);
     }
@@ -201,7 +201,7 @@ impl Run {
     fn check(&self, before: &Job) {
         let (job, model) = (&self.shelf.job, &self.model);
         if before.status.is_final() {
-            assert_eq!(job, before, "what has ended has changed");
+            assert_eq!(job, before, "an ended job has changed");
         }
         assert!(job.status as u8 >= before.status as u8 && job.progress >= before.progress, "{before:?} to {job:?}");
         assert_eq!(job.revision, before.revision + u64::from(job != before));
@@ -226,9 +226,9 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// A job that has ended never changes. It is complete if and only if all claimed files are ready. The allowance is
-    /// given back only if the job fails. One event announces the end. Progress and status only go forward. A step that
-    /// was computed before another one was applied is refused.
+    /// An ended job never changes. It is completed if and only if all claimed files are ready. The allowance is given
+    /// back only if the job fails. One event announces the end. Progress and status only go forward. A step is refused
+    /// if another step was applied since it was computed.
     #[test]
     fn a_job_ends_once_and_rightly(count in 1_u32..=4, happenings in prop::collection::vec(happening(), 0..40)) {
         let mut run = Run::begin(count);
@@ -247,7 +247,7 @@ proptest! {
 }
 
 #[test]
-fn the_happenings_reach_every_end() {
+fn the_generated_events_reach_every_end() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();

@@ -5,6 +5,5 @@ mod list;
 mod metadata;
 mod on_object_event;
 mod presign;
-pub mod simulated;
 mod upload_grant;
 mod usage_and_health;

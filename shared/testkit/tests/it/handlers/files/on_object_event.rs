@@ -13,7 +13,7 @@ fn nothing_failed() -> Value {
     json!({"batchItemFailures": []})
 }
 
-/// Creates a world with a file and an object with its key.
+/// Creates a world with a file record and an object with the same key.
 fn world_and_object(file: File, version: &str, bytes: Vec<u8>) -> World {
     let world = world_with(&[file]);
     world.put_object(KEY, version, bytes);

@@ -47,7 +47,7 @@ async fn a_file_that_was_not_uploaded_is_not_ready() {
         "success": false,
         "error": {
           "code": "NOT_READY",
-          "message": "The file has not been checked yet",
+          "message": "file has not arrived or is being checked; try again later",
           "details": {
             "status": "pending"
           }

@@ -111,7 +111,7 @@ async fn an_expired_grant_is_not_replayed() {
         "success": false,
         "error": {
           "code": "CONFLICT",
-          "message": "The upload granted for this Idempotency-Key has run out; ask again with a new key"
+          "message": "upload granted for this Idempotency-Key has expired; ask again with a new key"
         },
         "timestamp": "<time>",
         "requestId": "request-1"
@@ -196,7 +196,7 @@ async fn a_file_that_exceeds_the_plan_is_refused_with_the_bytes_left() {
         "success": false,
         "error": {
           "code": "STORAGE_QUOTA_EXCEEDED",
-          "message": "The file needs 1000 bytes; 999 bytes of your plan's 1 GB are left",
+          "message": "size exceeds your storage: the file needs 1000 bytes, and 999 bytes of your plan's 1 GB are left",
           "details": {
             "field": "size",
             "limit": 1073741824,

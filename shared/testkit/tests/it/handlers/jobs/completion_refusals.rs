@@ -9,7 +9,7 @@ use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
 use crate::handlers::jobs::requests::{
-    BOOK_KEY, add_job, granted, job, job_in, output, signed, taken, told_of_jobs, world_of,
+    BOOK_KEY, add_job, granted, job, job_events, job_in, output, signed, taken, world_of,
 };
 use crate::handlers::people::accounts::{answer, audit_log, headed, refusal, saying};
 use crate::handlers::{GRANTED, KEY, file_in, pending_at, ready};
@@ -81,7 +81,7 @@ async fn wrong_content_is_refused_by_field_and_recorded_in_the_audit_log() {
       "ip": "203.0.113.9",
       "details": {
         "field": "images[0].s3_key",
-        "message": "There is no such file of the job's owner"
+        "message": "s3_key is not a file of the job's owner"
       }
     }
     "#);
@@ -97,7 +97,7 @@ async fn a_file_without_an_object_cannot_be_delivered() {
     world.change(|state| state.objects.clear());
     let refused = claim(&world, &json!([picture(KEY)])).await;
     assert_eq!((refusal(&refused), job_in(&world).claimed_at), ((422, "WEBHOOK_CONTENT_MISMATCH"), None));
-    assert_eq!(refused["body"]["error"]["message"], "There is no such file of the job's owner");
+    assert_eq!(refused["body"]["error"]["message"], "s3_key is not a file of the job's owner");
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn a_message_id_used_for_another_report_is_refused() {
     let refused = signed(&world, "webhook-image-completion", "failed", "msg_1", &of_other).await;
     assert_eq!((refusal(&refused), world.state()), ((422, "IDEMPOTENCY_MISMATCH"), before));
     assert_eq!(signed(&world, "webhook-image-completion", "failed", "msg_2", &of_other).await["status"], 200);
-    assert_eq!((told_of_jobs(&world).len(), taken(&world)), (2, 0));
+    assert_eq!((job_events(&world).len(), taken(&world)), (2, 0));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
 use crate::handlers::jobs::requests::{
-    BOOK_KEY, VIDEO_KEY, arrived, granted, job, job_in, output, signed, taken, told_of_jobs, world_of,
+    BOOK_KEY, VIDEO_KEY, arrived, granted, job, job_events, job_in, output, signed, taken, world_of,
 };
 use crate::handlers::nightly::sweep::sweep_at;
 use crate::handlers::people::accounts::{outbox, refusal};
@@ -53,7 +53,7 @@ async fn a_completion_before_the_file_check_waits_for_it() {
     let world = picture();
     assert_eq!(report(&world, "completed", "msg_1").await, answered("processing"));
     let job = job_in(&world);
-    assert_eq!((job.status, job.progress, told_of_jobs(&world).len()), (JobStatus::Processing, 95, 0));
+    assert_eq!((job.status, job.progress, job_events(&world).len()), (JobStatus::Processing, 95, 0));
     object(&world, "created", KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.progress, taken(&world)), (JobStatus::Completed, 100, 1));
@@ -103,7 +103,7 @@ async fn a_completion_after_the_file_check_completes_the_job_at_once() {
     assert_eq!((job_in(&world).status, job_in(&world).progress), (JobStatus::Processing, 52));
     assert_eq!(report(&world, "completed", "msg_1").await, answered("completed"));
     assert_eq!((job_in(&world).status, taken(&world)), (JobStatus::Completed, 1));
-    assert_eq!(told_of_jobs(&world), ["job.completed"]);
+    assert_eq!(job_events(&world), ["job.completed"]);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn repeated_events_and_reports_complete_the_job_once() {
         assert_eq!(world.state(), before);
         assert_eq!((before.files.len(), before.outbox.len(), taken(&world)), (1, 2, 1));
         assert_eq!(ledger_of(&world), [1000, 0, 1, 1000]);
-        assert_eq!(told_of_jobs(&world), ["job.completed"]);
+        assert_eq!(job_events(&world), ["job.completed"]);
     }
 }
 
@@ -144,7 +144,7 @@ async fn a_job_of_two_files_completes_with_the_second_and_keeps_their_order() {
     let job = job_in(&world);
     assert_eq!(job.status, JobStatus::Completed);
     assert_eq!(job.delivered().map(|output| output.key.as_str()).collect::<Vec<_>>(), [KEY, SECOND]);
-    assert_eq!(told_of_jobs(&world), ["job.completed"]);
+    assert_eq!(job_events(&world), ["job.completed"]);
 }
 
 #[tokio::test]
@@ -182,13 +182,13 @@ async fn a_claimed_file_of_the_wrong_type_fails_the_job() {
         "status": "failed",
         "error": {
           "code": "OUTPUT_LOST",
-          "message": "A file of the result could not be kept: declared image/png, found image/gif"
+          "message": "A file of the result was lost: declared image/png, found image/gif"
         }
       }
     }
     "#);
     assert_eq!(report(&world, "completed", "msg_2").await, answered("failed"));
-    assert_eq!((told_of_jobs(&world).len(), taken(&world)), (1, 0));
+    assert_eq!((job_events(&world).len(), taken(&world)), (1, 0));
 }
 
 #[tokio::test]
@@ -222,10 +222,10 @@ async fn a_claimed_file_lost_before_the_job_completes_fails_it() {
         };
         let failure = job_in(&world).failure.unwrap();
         assert_eq!(failure.code, "OUTPUT_LOST", "{end}");
-        assert_eq!(failure.message, format!("A file of the result could not be kept: {why}"), "{end}");
+        assert_eq!(failure.message, format!("A file of the result was lost: {why}"), "{end}");
         // A ready file that its owner deletes counts as delivered.
         let expected = u32::from(end != "expires");
-        assert_eq!((told_of_jobs(&world), taken(&world)), (vec!["job.failed".to_owned()], expected), "{end}");
+        assert_eq!((job_events(&world), taken(&world)), (vec!["job.failed".to_owned()], expected), "{end}");
         // The arrival of the other file changes nothing.
         let failed = job_in(&world);
         object(&world, "created", SECOND).await;
@@ -239,7 +239,7 @@ async fn an_unclaimed_file_that_is_lost_does_not_fail_the_job() {
     object(&world, "created", KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.outputs.len(), taken(&world)), (JobStatus::Processing, 0, 1));
-    assert_eq!(told_of_jobs(&world), Vec::<String>::new());
+    assert_eq!(job_events(&world), Vec::<String>::new());
     // The lost file can no longer be claimed.
     assert_eq!(refusal(&report(&world, "completed", "msg_1").await), (422, "WEBHOOK_CONTENT_MISMATCH"));
 }
@@ -253,7 +253,7 @@ async fn a_processing_job_cannot_be_cancelled() {
     }
     assert_eq!((job_in(&world).status, job_in(&world).revision), (JobStatus::Processing, 2));
     assert_eq!(refusal(&call(&world, "job-cancel", "ask").await), (409, "CONFLICT"));
-    assert_eq!((taken(&world), told_of_jobs(&world)), (1, Vec::new()));
+    assert_eq!((taken(&world), job_events(&world)), (1, Vec::new()));
 }
 
 #[tokio::test]
@@ -275,7 +275,7 @@ async fn a_failure_returns_the_allowance_once() {
     ] {
         let world = world_of(&granted(&job(kind), &[output(kind)]), &[output(kind)]);
         assert_eq!(signed(&world, function, "failed", "msg_1", &json!({})).await, answered("failed"));
-        assert_eq!((taken(&world), told_of_jobs(&world)), (0, vec!["job.failed".to_owned()]));
+        assert_eq!((taken(&world), job_events(&world)), (0, vec!["job.failed".to_owned()]));
         let before = world.state();
         for id in ["msg_1", "msg_2"] {
             assert_eq!(signed(&world, function, "failed", id, &json!({})).await, answered("failed"));
@@ -333,7 +333,7 @@ async fn a_file_from_the_owners_own_grant_can_be_delivered() {
     assert_eq!(report(&world, "completed", "msg_1").await, answered("processing"));
     assert_eq!(crate::handlers::file_in(&world).job, Some(job(Kind::Image).id));
     object(&world, "created", KEY).await;
-    assert_eq!((job_in(&world).status, told_of_jobs(&world)), (JobStatus::Completed, vec!["job.completed".to_owned()]));
+    assert_eq!((job_in(&world).status, job_events(&world)), (JobStatus::Completed, vec!["job.completed".to_owned()]));
     // A file that was checked before completes the job at once and does not change.
     let world = world_of(&job(Kind::Image), &[ready(&own)]);
     assert_eq!(report(&world, "completed", "msg_1").await, answered("completed"));
@@ -350,15 +350,15 @@ async fn a_text_has_the_details_from_its_generator() {
     let facts = job_in(&world).text.unwrap();
     assert_eq!((facts.title.as_deref(), facts.chapters, facts.words), (Some("L’IA en clair"), Some(12), Some(30_000)));
     assert_eq!(job_in(&world).status, JobStatus::Completed);
-    let told = async |title: &str| {
+    let stored_title = async |title: &str| {
         let world = world_of(&job(Kind::Book), &[arrived(Kind::Book)]);
         let texts = json!({ "texts": [{ "s3_key": BOOK_KEY, "title": title }] });
         signed(&world, "webhook-text-completion", "completed", "msg_1", &texts).await;
         job_in(&world).text.unwrap().title
     };
-    assert_eq!(told(&"é".repeat(300)).await, Some("é".repeat(200)));
-    assert_eq!(told("gnp.\u{202E}exe\r\n").await.as_deref(), Some("gnp.exe"));
-    assert_eq!(told(" \u{0}").await, None);
+    assert_eq!(stored_title(&"é".repeat(300)).await, Some("é".repeat(200)));
+    assert_eq!(stored_title("gnp.\u{202E}exe\r\n").await.as_deref(), Some("gnp.exe"));
+    assert_eq!(stored_title(" \u{0}").await, None);
 }
 
 #[tokio::test]
@@ -369,12 +369,12 @@ async fn a_video_has_its_duration_in_seconds() {
     object(&world, "created", VIDEO_KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.outputs[0].duration_seconds), (JobStatus::Completed, Some(8)));
-    for (told, expected) in
+    for (reported, expected) in
         [(json!(7.6), Some(8)), (json!(-3), Some(0)), (json!(1e300), Some(u32::MAX)), (json!(null), None)]
     {
         let world = world_of(&self::job(Kind::Video), &[arrived(Kind::Video)]);
-        let videos = json!({ "videos": [{ "s3_key": VIDEO_KEY, "duration_seconds": told }] });
+        let videos = json!({ "videos": [{ "s3_key": VIDEO_KEY, "duration_seconds": reported }] });
         signed(&world, "webhook-video-completion", "completed", "msg_1", &videos).await;
-        assert_eq!(job_in(&world).outputs[0].duration_seconds, expected, "{told}");
+        assert_eq!(job_in(&world).outputs[0].duration_seconds, expected, "{reported}");
     }
 }

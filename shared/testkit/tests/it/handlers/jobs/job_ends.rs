@@ -9,7 +9,7 @@ use consigne_runtime::clock;
 use serde_json::json;
 
 use crate::handlers::jobs::completions::{answered, object, picture, report};
-use crate::handlers::jobs::requests::{add_job, granted, job, job_in, output, taken, told_of_jobs, world_of};
+use crate::handlers::jobs::requests::{add_job, granted, job, job_events, job_in, output, taken, world_of};
 use crate::handlers::nightly::sweep::sweep_at;
 use crate::handlers::people::closing::{close, close_accounts_at};
 use crate::handlers::{GRANTED, KEY, assert_books_balance, call, file_in, ledger_of, pending_at};
@@ -27,7 +27,7 @@ async fn an_overdue_job_fails_and_returns_its_allowance() {
         let failed = job_in(&world);
         assert_eq!(failed.failure.as_ref().map(|failure| failure.code.as_str()), Some("DEADLINE_PASSED"));
         assert_eq!(sweep_at(&world, deadline.plus(Duration::from_mins(1))).await["overdue"], 0);
-        assert_eq!((job_in(&world), told_of_jobs(&world)), (failed, vec!["job.failed".to_owned()]));
+        assert_eq!((job_in(&world), job_events(&world)), (failed, vec!["job.failed".to_owned()]));
     }
 }
 
@@ -82,9 +82,12 @@ async fn closing_an_account_fails_its_open_jobs_and_no_others() {
         assert_eq!((failure.code.as_str(), failure.message.as_str()), ("CANCELLED", "The account was closed"));
     }
     assert_eq!((&jobs[&completed.id], &jobs[&bobs.id]), (&completed, &bobs));
-    let mut told = told_of_jobs(&world);
-    told.sort();
-    assert_eq!((told, taken(&world)), (vec!["job.completed".to_owned(), "job.failed".into(), "job.failed".into()], 2));
+    let mut events = job_events(&world);
+    events.sort();
+    assert_eq!(
+        (events, taken(&world)),
+        (vec!["job.completed".to_owned(), "job.failed".into(), "job.failed".into()], 2)
+    );
     assert_eq!(ledger_of(&world), [0, 0, 0, 0]);
     assert_books_balance(&world);
 

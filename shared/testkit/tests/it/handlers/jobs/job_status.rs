@@ -8,7 +8,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::handlers::jobs::requests::{
-    JOB, add_job, arrived, granted, job, job_in, output, signed, taken, told_of_jobs, world_of,
+    JOB, add_job, arrived, granted, job, job_events, job_in, output, signed, taken, world_of,
 };
 use crate::handlers::people::accounts::refusal;
 use crate::handlers::{GRANTED, call, call_as};
@@ -205,7 +205,7 @@ async fn a_pending_job_is_cancelled_once_and_returns_its_allowance() {
       }
     }
     "#);
-    assert_eq!((taken(&world), told_of_jobs(&world)), (0, vec!["job.failed".to_owned()]));
+    assert_eq!((taken(&world), job_events(&world)), (0, vec!["job.failed".to_owned()]));
     let before = world.state();
     assert_eq!(call(&world, "job-cancel", "ask").await, cancelled);
     assert_eq!(world.state(), before);

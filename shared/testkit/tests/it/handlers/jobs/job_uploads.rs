@@ -78,7 +78,7 @@ async fn a_retry_gets_the_same_grant_and_another_body_is_refused() {
     insta::assert_json_snapshot!(over["body"]["error"], @r#"
     {
       "code": "CONFLICT",
-      "message": "The upload granted for this message has run out; ask again with a new id"
+      "message": "upload granted for this message has expired; ask again with a new id"
     }
     "#);
     world.change(|state| {
@@ -90,7 +90,7 @@ async fn a_retry_gets_the_same_grant_and_another_body_is_refused() {
     insta::assert_json_snapshot!(used["body"]["error"], @r#"
     {
       "code": "CONFLICT",
-      "message": "The upload granted for this message has ended; ask again with a new id",
+      "message": "upload granted for this message has ended; ask again with a new id",
       "details": {
         "status": "ready"
       }

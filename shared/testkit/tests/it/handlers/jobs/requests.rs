@@ -85,11 +85,11 @@ pub fn taken(world: &World) -> u32 {
 }
 
 /// Returns the kinds of the events about jobs, published or in the outbox.
-pub fn told_of_jobs(world: &World) -> Vec<String> {
+pub fn job_events(world: &World) -> Vec<String> {
     let state = world.state();
     let waiting = state.outbox.into_iter().map(|(_, entry)| entry);
-    let told = state.published.into_iter().chain(waiting).map(|entry| entry.kind);
-    told.filter(|kind| kind.starts_with("job.")).collect()
+    let kinds = state.published.into_iter().chain(waiting).map(|entry| entry.kind);
+    kinds.filter(|kind| kind.starts_with("job.")).collect()
 }
 
 /// Calls a function with a payload as a generator, with a message id and some fields replaced.
@@ -150,7 +150,7 @@ async fn a_request_creates_a_job_and_an_event() {
 
 #[tokio::test]
 async fn the_event_has_the_details_and_callback_of_each_kind() {
-    let told = async |case: &str| {
+    let event_of = async |case: &str| {
         let world = World::default();
         call(&world, "generate", case).await;
         let mut detail = outbox(&world)[0]["detail"].clone();
@@ -159,7 +159,7 @@ async fn the_event_has_the_details_and_callback_of_each_kind() {
         }
         detail
     };
-    insta::assert_json_snapshot!(json!([told("book").await, told("article").await, told("video").await]), @r#"
+    insta::assert_json_snapshot!(json!([event_of("book").await, event_of("article").await, event_of("video").await]), @r#"
     [
       {
         "kind": "book",
@@ -216,7 +216,7 @@ async fn a_refusal_for_a_used_up_allowance_says_when_it_renews() {
     let resets_at = Month::of(clock::now()).ends();
     let error = &refused["body"]["error"];
     assert_eq!((&refused["status"], &error["code"]), (&json!(429), &json!("GENERATION_QUOTA_EXCEEDED")));
-    let message = format!("Your plan allows 1000 image generations a month; the next month begins at {resets_at}");
+    let message = format!("Your plan allows 1000 image generations a month; try again at {resets_at}");
     assert_eq!(error["message"], message);
     assert_eq!(error["details"], json!({ "limit": 1000, "resets_at": resets_at }));
     let header = |name: &str| refused["headers"][name].as_str().unwrap().parse::<u64>().unwrap();
@@ -309,7 +309,7 @@ async fn closed_accounts_and_unknown_callers_get_no_job() {
         .token_with("user_ann1", &json!({ "email": "ann@example.com", "public_metadata": { "subscription": "pro" } }));
     let event = payload::event("generate", "images", &token);
     assert_eq!(answer(&world, "generate", event.clone()).await["status"], 201);
-    assert_eq!(world.state().profiles[&ann].seen.as_ref().unwrap().email, "ann@example.com");
+    assert_eq!(world.state().profiles[&ann].from_token.as_ref().unwrap().email, "ann@example.com");
     world.change(|state| {
         let closed = Profile { closed_at: Some(GRANTED), ..Profile::unknown(ann.clone()) };
         state.profiles.insert(ann.clone(), closed);

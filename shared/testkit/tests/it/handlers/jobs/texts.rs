@@ -12,7 +12,7 @@ use consigne_testkit::payload;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::handlers::jobs::requests::{JOB, job, job_in, taken, told_of_jobs, world_of};
+use crate::handlers::jobs::requests::{JOB, job, job_events, job_in, taken, world_of};
 use crate::handlers::people::closing;
 use crate::handlers::{GRANTED, assert_books_balance, call, ledger_of};
 
@@ -62,8 +62,9 @@ async fn a_book_is_outlined_written_chapter_by_chapter_and_delivered() {
     // Lambda's deadline uses the real clock.
     let deadline = clock::now().plus(Duration::from_hours(12));
     let world = world_of(&Job { deadline, ..job(Kind::Book) }, &[]);
-    let told = functions::deliver(&world, "generate-worker", payload::event("generate-worker", "requested", "")).await;
-    assert_eq!(told, json!({ "batchItemFailures": [] }));
+    let answers =
+        functions::deliver(&world, "generate-worker", payload::event("generate-worker", "requested", "")).await;
+    assert_eq!(answers, json!({ "batchItemFailures": [] }));
     let began = job_in(&world);
     assert_eq!(
         (began.status, began.progress, world.state().texts.asked),
@@ -76,7 +77,7 @@ async fn a_book_is_outlined_written_chapter_by_chapter_and_delivered() {
     assert_eq!((done.deliveries, done.dead, world.state().texts.asked), (13, 0, asks_of_a_book()));
     assert_eq!((job_in(&world).status, job_in(&world).progress), (JobStatus::Processing, 95));
     arrive(&world).await;
-    assert_eq!((job_in(&world).status, told_of_jobs(&world)), (JobStatus::Completed, vec!["job.completed".to_owned()]));
+    assert_eq!((job_in(&world).status, job_events(&world)), (JobStatus::Completed, vec!["job.completed".to_owned()]));
     assert_books_balance(&world);
 
     let text = text_in(&world);
@@ -139,8 +140,8 @@ async fn of_concurrent_messages_only_one_calls_the_model() {
     let world = requested(Kind::Blog);
     let ids: Vec<String> = (0..8).map(|n| format!("message-{n}")).collect();
     let message = message();
-    let told = join_all(ids.iter().map(|id| functions::text_message(&world, &message, id, GRANTED))).await;
-    assert!(told.iter().all(Result::is_ok));
+    let answers = join_all(ids.iter().map(|id| functions::text_message(&world, &message, id, GRANTED))).await;
+    assert!(answers.iter().all(Result::is_ok));
     let asked = world.state().texts.asked;
     let mut idempotent = asked.clone();
     idempotent.dedup();

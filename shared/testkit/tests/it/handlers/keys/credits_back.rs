@@ -7,7 +7,7 @@ use consigne_testkit::{accounts, functions};
 use serde_json::json;
 
 use crate::handlers::people::accounts::{
-    ORG, PEOPLE, answer, audit_log, found, org, outbox, put_production, sent_by, told_of, verified,
+    ORG, PEOPLE, answer, audit_log, found, org, outbox, put_production, sent_by, sent_by_service, verified,
 };
 
 /// Creates a world in which Acme bought 100 credits, holds 30, spent 60, and was refunded in full.
@@ -16,7 +16,7 @@ async fn refunded() -> (World, String) {
     found(&world, ORG, "Acme", &PEOPLE);
     let text = put_production(&world, |_| ());
     world.credit_purchase(&accounts::purchase(org(ORG), "17", 100, clock::now())).await.unwrap();
-    functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    functions::call(&world, "hold-open", sent_by_service(&text, "hold-open", "job")).await;
     verified(&world, &text, "probe", &json!({ "cost": 60 })).await;
     world.claw_back(&accounts::refund("17", 100, clock::now())).await.unwrap();
     (world, text)

@@ -29,7 +29,7 @@ pub async fn called(world: &World, case: &str, key: &str) -> Value {
 pub fn answers(world: &World, status: u16, headers: &[(&str, &str)], body: &[u8]) {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let answered = Answered { status, headers, body: body.to_vec() };
-    world.change(|state| state.behind.outcome = Some(UpstreamOutcome::Answered(answered)));
+    world.change(|state| state.upstreams.outcome = Some(UpstreamOutcome::Answered(answered)));
 }
 
 /// Returns Acme's wallet as `[balance, held, used]`. Asserts that its lots add up.
@@ -41,7 +41,7 @@ pub fn live(world: &World) -> [i64; 3] {
 
 /// Returns the calls that reached a service.
 pub fn calls(world: &World) -> Vec<UpstreamCall> {
-    world.state().behind.calls
+    world.state().upstreams.calls
 }
 
 /// Returns how the only hold ended.

@@ -89,7 +89,7 @@ async fn every_refused_key_has_a_status_and_reaches_no_service() {
 }
 
 /// What is wrong with a request.
-type Oddity = Box<dyn FnOnce(&mut Value)>;
+type Defect = Box<dyn FnOnce(&mut Value)>;
 
 #[tokio::test]
 async fn a_refused_request_is_not_charged() {
@@ -98,7 +98,7 @@ async fn a_refused_request_is_not_charged() {
     let set =
         |pointer: &'static str, value: Value| move |event: &mut Value| *event.pointer_mut(pointer).unwrap() = value;
     let mut said_all = Vec::new();
-    let changes: [(&str, Oddity); 11] = [
+    let changes: [(&str, Defect); 11] = [
         ("no key", Box::new(|event| *event = headed(event.clone(), "authorization", None))),
         ("basic", Box::new(set("/headers/authorization", "Basic dTpw".into()))),
         ("unknown service", Box::new(set("/pathParameters/service", "fax".into()))),
@@ -149,7 +149,7 @@ async fn a_failed_call_is_not_charged_and_is_in_the_usage_log() {
         let world = acme();
         let text = put_production(&world, |_| ());
         let outcome = UpstreamOutcome::Failed(outcome, "10.0.0.7 hung up".to_owned());
-        world.change(|state| state.behind.outcome = Some(outcome));
+        world.change(|state| state.upstreams.outcome = Some(outcome));
         said_all.push(failed(&world, why, &text).await);
     }
     for status in [500, 503, 599, 199, 600] {

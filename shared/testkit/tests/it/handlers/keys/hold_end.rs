@@ -14,28 +14,28 @@ use serde_json::{Value, json};
 use crate::handlers::people::accounts;
 use crate::handlers::people::accounts::{
     KEY_ID, ORG, OTHER_SERVICE, acme, answer, change_key, headed, key_id, org, put_production, receipts, refusal,
-    sent_by, told_of, with,
+    sent_by, sent_by_service, with,
 };
 
 /// Creates a world with the hold of the payloads, for 30 credits.
 async fn held() -> World {
     let world = acme();
     let text = put_production(&world, |_| ());
-    let opened = functions::call(&world, "hold-open", told_of(&text, "hold-open", "job")).await;
+    let opened = functions::call(&world, "hold-open", sent_by_service(&text, "hold-open", "job")).await;
     assert_eq!(opened["status"], 201, "{opened}");
     world
 }
 
-fn told(function: &str, case: &str) -> Value {
+fn payload_of(function: &str, case: &str) -> Value {
     payload::event(function, case, functions::SERVICE_TOKEN)
 }
 
 async fn settle(world: &World, fields: &Value) -> Value {
-    functions::call(world, "hold-settle", with(told("hold-settle", "part"), fields)).await
+    functions::call(world, "hold-settle", with(payload_of("hold-settle", "part"), fields)).await
 }
 
 async fn void(world: &World, case: &str) -> Value {
-    functions::call(world, "hold-void", told("hold-void", case)).await
+    functions::call(world, "hold-void", payload_of("hold-void", case)).await
 }
 
 /// Returns Acme's balance, held and used credits.
@@ -65,7 +65,7 @@ async fn sweep_at(world: &World, at: Timestamp) -> Value {
 #[tokio::test]
 async fn a_settlement_charges_its_part_releases_the_rest_and_is_logged() {
     let world = held().await;
-    insta::assert_json_snapshot!(answer(&world, "hold-settle", told("hold-settle", "part")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "hold-settle", payload_of("hold-settle", "part")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -124,7 +124,7 @@ async fn a_settlement_charges_its_part_releases_the_rest_and_is_logged() {
 #[tokio::test]
 async fn a_void_for_a_provider_error_charges_nothing() {
     let world = held().await;
-    insta::assert_json_snapshot!(answer(&world, "hold-void", told("hold-void", "provider")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "hold-void", payload_of("hold-void", "provider")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -149,7 +149,7 @@ async fn a_void_for_a_provider_error_charges_nothing() {
 #[tokio::test]
 async fn a_void_for_a_caller_error_charges_the_whole_hold() {
     let world = held().await;
-    insta::assert_json_snapshot!(answer(&world, "hold-void", told("hold-void", "caller")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "hold-void", payload_of("hold-void", "caller")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -183,14 +183,14 @@ async fn a_repeated_end_gets_the_same_answer_and_another_end_is_refused() {
     let first = settle(&world, &json!({})).await["body"]["data"].clone();
     let before = world.state();
     assert_eq!(settle(&world, &json!({})).await["body"]["data"], first);
-    let without_key = headed(told("hold-settle", "part"), "idempotency-key", None);
+    let without_key = headed(payload_of("hold-settle", "part"), "idempotency-key", None);
     assert_eq!(functions::call(&world, "hold-settle", without_key.clone()).await["body"]["data"], first);
     for fields in [json!({ "amount": 13 }), json!({ "amount": 31 }), json!({ "response_ms": 1 })] {
         assert_eq!(refusal(&settle(&world, &fields).await), (422, "IDEMPOTENCY_MISMATCH"), "{fields}");
         let other = functions::call(&world, "hold-settle", with(without_key.clone(), &fields)).await;
         assert_eq!(refusal(&other), (409, "HOLD_RESOLVED"), "{fields}");
     }
-    insta::assert_json_snapshot!(answer(&world, "hold-void", told("hold-void", "caller")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "hold-void", payload_of("hold-void", "caller")).await, @r#"
     {
       "status": 409,
       "body": {
@@ -214,7 +214,7 @@ async fn a_repeated_end_gets_the_same_answer_and_another_end_is_refused() {
 async fn a_settlement_above_the_hold_is_refused() {
     let world = held().await;
     let before = world.state();
-    let event = with(told("hold-settle", "part"), &json!({ "amount": 31 }));
+    let event = with(payload_of("hold-settle", "part"), &json!({ "amount": 31 }));
     insta::assert_json_snapshot!(answer(&world, "hold-settle", event).await, @r#"
     {
       "status": 422,
@@ -257,17 +257,17 @@ async fn a_hold_of_a_revoked_key_can_be_settled() {
 async fn another_services_hold_looks_nonexistent() {
     let world = held().await;
     let before = world.state();
-    let theirs = headed(told("hold-settle", "part"), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
+    let theirs = headed(payload_of("hold-settle", "part"), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
     let theirs = answer(&world, "hold-settle", theirs).await;
-    let id = told("hold-settle", "part")["pathParameters"]["id"].as_str().unwrap().to_owned();
+    let id = payload_of("hold-settle", "part")["pathParameters"]["id"].as_str().unwrap().to_owned();
     let unknown = id.replace("MA8T0", "MA8T1");
     assert_ne!(unknown, id);
     let lower = id.to_lowercase();
     for id in [unknown.as_str(), lower.as_str(), &id[..id.len() - 1], "hold_", "", "17"] {
-        let mut event = told("hold-settle", "part");
+        let mut event = payload_of("hold-settle", "part");
         event["pathParameters"]["id"] = id.into();
         assert_eq!(answer(&world, "hold-settle", event).await, theirs, "{id}");
-        let mut event = told("hold-void", "provider");
+        let mut event = payload_of("hold-void", "provider");
         event["pathParameters"]["id"] = id.into();
         assert_eq!(answer(&world, "hold-void", event).await, theirs, "{id}");
     }
@@ -357,7 +357,8 @@ async fn every_invalid_field_is_named_and_the_hold_stays_open() {
         ("hold-void", "amount", json!(1)),
     ] {
         let case = if function == "hold-settle" { "part" } else { "provider" };
-        let answer = functions::call(&world, function, with(told(function, case), &json!({ field: value }))).await;
+        let answer =
+            functions::call(&world, function, with(payload_of(function, case), &json!({ field: value }))).await;
         let error = &answer["body"]["error"];
         assert_eq!(
             (refusal(&answer), &error["details"]["field"]),
@@ -373,7 +374,7 @@ async fn every_invalid_field_is_named_and_the_hold_stays_open() {
       "amount \"12\": amount: invalid type: string \"12\", expected u64",
       "status_code null: status_code: invalid type: null, expected u16",
       "status_code 99: status_code must be 100 to 599",
-      "response_ms 86400001: response_ms must be at most 86400000, a day",
+      "response_ms 86400001: response_ms must be at most 86400000 (a day)",
       "reason \"done\": unknown field reason",
       "reason null: reason: expected value",
       "reason \"bad_luck\": reason: unknown variant `bad_luck`, expected `provider_error` or `caller_error`",

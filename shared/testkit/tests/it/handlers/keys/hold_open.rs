@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::handlers::people::accounts::{
     KEY_ID, ORG, OTHER_SERVICE, acme, answer, audit_log, change_key, headed, in_days, key_in, org, outbox, put_key,
-    put_production, receipts, refusal, told_of, used, user, with,
+    put_production, receipts, refusal, sent_by_service, used, user, with,
 };
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 
 /// Opens the hold of the payload with some fields replaced.
 async fn opened(world: &World, key: &str, fields: &Value) -> Value {
-    functions::call(world, "hold-open", with(told_of(key, "hold-open", "job"), fields)).await
+    functions::call(world, "hold-open", with(sent_by_service(key, "hold-open", "job"), fields)).await
 }
 
 /// Returns a wallet's balance and held credits.
@@ -33,7 +33,7 @@ fn live(world: &World) -> (i64, u64) {
 async fn a_hold_reserves_credits_and_counts_as_a_call() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    insta::assert_json_snapshot!(answer(&world, "hold-open", told_of(&text, "hold-open", "job")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "hold-open", sent_by_service(&text, "hold-open", "job")).await, @r#"
     {
       "status": 201,
       "body": {
@@ -67,7 +67,7 @@ async fn a_hold_reserves_credits_and_counts_as_a_call() {
 async fn a_hold_lasts_an_hour_by_default() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    let event = told_of(&text, "hold-open", "default-ttl");
+    let event = sent_by_service(&text, "hold-open", "default-ttl");
     assert_eq!(functions::call(&world, "hold-open", event).await["status"], 201);
     let hold = world.state().accounts.holds.into_values().next().unwrap();
     assert_eq!(hold.expires_at.since(hold.opened_at).as_secs(), 3_600);
@@ -102,7 +102,8 @@ async fn an_idempotency_key_used_for_another_request_or_key_is_refused() {
     }
     assert_eq!(refusal(&opened(&world, &second, &json!({})).await), (422, "IDEMPOTENCY_MISMATCH"));
     assert_eq!(world.state(), before);
-    let theirs = headed(told_of(&text, "hold-open", "job"), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
+    let theirs =
+        headed(sent_by_service(&text, "hold-open", "job"), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
     let theirs = functions::call(&world, "hold-open", theirs).await;
     assert_eq!(theirs["status"], 201, "each service has its own idempotency keys");
     assert_eq!(live(&world), (940, 60));
@@ -171,7 +172,7 @@ async fn a_test_key_holds_test_credits() {
     assert_eq!(opened(&world, &text, &json!({})).await["status"], 201);
     let own = WalletId::Test(user("user_dev1"));
     assert_eq!((wallet(&world, &own), live(&world)), ((70, 30), (1_000, 0)));
-    let event = headed(told_of(&text, "hold-open", "job"), "idempotency-key", None);
+    let event = headed(sent_by_service(&text, "hold-open", "job"), "idempotency-key", None);
     let refused = functions::call(&world, "hold-open", with(event, &json!({ "amount": TEST_CREDITS }))).await;
     assert_eq!(refusal(&refused), (402, "INSUFFICIENT_CREDITS"));
     let details = &refused["body"]["error"]["details"];
@@ -251,7 +252,7 @@ async fn only_services_hold_credits() {
     let text = put_production(&world, |_| ());
     let person = format!("Bearer {}", functions::issuer().token("user_ann1", "pro"));
     for credential in [None, Some("Bearer nobody"), Some(person.as_str()), Some(&format!("Bearer {text}"))] {
-        let event = headed(told_of(&text, "hold-open", "job"), "authorization", credential);
+        let event = headed(sent_by_service(&text, "hold-open", "job"), "authorization", credential);
         assert_eq!(refusal(&functions::call(&world, "hold-open", event).await), (401, "UNAUTHENTICATED"));
     }
     assert_eq!(live(&world), (1_000, 0));

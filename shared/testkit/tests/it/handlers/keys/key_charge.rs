@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::handlers::people::accounts::{
     KEY_ID, OTHER_SERVICE, acme, answer, audit_log, change_key, headed, in_days, key_in, outbox, put_key,
-    put_production, receipts, refusal, test_wallet_of, told_of, user, verified, wallet_of, with,
+    put_production, receipts, refusal, sent_by_service, test_wallet_of, user, verified, wallet_of, with,
 };
 
 const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
@@ -17,7 +17,7 @@ const SECOND_KEY: &str = "key_01M7YREWKH7VM7Z3Z2KWSH2FTX";
 async fn a_charge_debits_the_wallet_counts_the_call_and_writes_a_receipt() {
     let world = acme();
     let text = put_production(&world, |_| ());
-    insta::assert_json_snapshot!(answer(&world, "key-verify", told_of(&text, "key-verify", "charge")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "key-verify", sent_by_service(&text, "key-verify", "charge")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -60,7 +60,7 @@ async fn a_cost_overrides_the_services_price_and_remaining_quotas_are_optional()
     let world = acme();
     let text = put_production(&world, |key| key.daily_quota = Some(10));
     insta::assert_json_snapshot!(
-        answer(&world, "key-verify", told_of(&text, "key-verify", "cost-and-remaining")).await,
+        answer(&world, "key-verify", sent_by_service(&text, "key-verify", "cost-and-remaining")).await,
         @r#"
     {
       "status": 200,
@@ -137,7 +137,7 @@ async fn without_an_idempotency_key_each_request_is_charged() {
     let text = put_production(&world, |_| ());
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..3 {
-        let event = headed(told_of(&text, "key-verify", "charge"), "idempotency-key", None);
+        let event = headed(sent_by_service(&text, "key-verify", "charge"), "idempotency-key", None);
         let answer = functions::call(&world, "key-verify", event).await;
         seen.insert(answer["body"]["data"]["receipt_id"].as_str().unwrap().to_owned());
     }
@@ -151,7 +151,7 @@ async fn an_idempotency_key_used_for_another_call_or_key_is_refused() {
     let second = put_key(&world, SECOND_KEY, KeyMode::Production, |_| ());
     verified(&world, &text, "charge", &json!({})).await;
     let before = world.state();
-    let event = told_of(&text, "key-verify", "charge");
+    let event = sent_by_service(&text, "key-verify", "charge");
     insta::assert_json_snapshot!(answer(&world, "key-verify", with(event.clone(), &json!({ "cost": 2 }))).await, @r#"
     {
       "status": 422,
@@ -189,7 +189,7 @@ async fn each_service_has_its_own_idempotency_keys() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let first = verified(&world, &text, "charge", &json!({})).await;
-    let event = told_of(&text, "key-verify", "charge");
+    let event = sent_by_service(&text, "key-verify", "charge");
     let event = headed(event, "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
     let second = functions::call(&world, "key-verify", event).await;
     assert_ne!(second["body"]["data"]["receipt_id"], first["receipt_id"], "one service has used another's receipt");
@@ -301,7 +301,7 @@ async fn a_failure_is_503_and_can_be_retried() {
     let world = acme();
     let text = put_production(&world, |_| ());
     world.fail_at(1, Moment::After);
-    let answer = functions::call(&world, "key-verify", told_of(&text, "key-verify", "charge")).await;
+    let answer = functions::call(&world, "key-verify", sent_by_service(&text, "key-verify", "charge")).await;
     assert_eq!(refusal(&answer), (503, "UNAVAILABLE"));
     assert_eq!(verified(&world, &text, "charge", &json!({})).await["valid"], true);
     assert_eq!((wallet_of(&world), receipts(&world).len()), ([999, 1], 1));

@@ -156,7 +156,7 @@ async fn the_text_is_in_the_answer_and_nowhere_else() {
         texts.push(text_of(&issued(&world, asked(case)).await));
     }
     let id = world.state().accounts.keys.keys().next_back().unwrap().1.to_string();
-    let mut told = vec![format!("{:?}", world.state())];
+    let mut recorded = vec![format!("{:?}", world.state())];
     for (function, case) in [
         ("key-list", "all"),
         ("key-update", "limits"),
@@ -169,13 +169,13 @@ async fn the_text_is_in_the_answer_and_nowhere_else() {
         event["pathParameters"]["key"] = id.clone().into();
         let answer = functions::call(&world, function, event).await;
         assert_eq!(answer["status"], 200, "{function}: {answer}");
-        told.push(answer.to_string());
+        recorded.push(answer.to_string());
     }
-    told.push(format!("{:?}", world.state()));
+    recorded.push(format!("{:?}", world.state()));
     for text in &texts {
         // The last four characters are the hint. The rest must not be stored either.
         let secret = &text["sk_live_".len()..text.len() - 4];
-        assert!(told.iter().all(|told| !told.contains(secret)));
+        assert!(recorded.iter().all(|recorded| !recorded.contains(secret)));
     }
 }
 

@@ -216,13 +216,13 @@ async fn every_invalid_field_is_named_and_nothing_changes() {
     }
     insta::assert_json_snapshot!(outcomes, @r#"
     [
-      "{}: null: The body names nothing to change",
+      "{}: null: body must name at least one field to change",
       "{\"name\":null}: \"name\": name cannot be null",
       "{\"name\":\"\"}: \"name\": name must have 1 to 100 characters",
       "{\"scopes\":null}: \"scopes\": scopes cannot be null",
-      "{\"scopes\":[]}: \"scopes\": scopes must name at least one",
+      "{\"scopes\":[]}: \"scopes\": scopes must name at least one scope; GET /api/services lists them",
       "{\"scopes\":[\"pdf:delete\"]}: \"scopes\": unknown scope `pdf:delete`; GET /api/services lists them",
-      "{\"daily_quota\":0}: \"daily_quota\": daily_quota must be at least 1; revoke a key that must not be used",
+      "{\"daily_quota\":0}: \"daily_quota\": daily_quota must be at least 1; to stop a key, revoke it",
       "{\"monthly_quota\":\"5\"}: \"monthly_quota\": monthly_quota: invalid type: string \"5\", expected u64",
       "{\"expires_at\":\"soon\"}: \"expires_at\": expires_at must be a time such as 2027-01-31T00:00:00Z",
       "{\"expires_at\":\"2020-01-01T00:00:00Z\"}: \"expires_at\": expires_at must be in the future",

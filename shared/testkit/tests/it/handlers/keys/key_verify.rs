@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::handlers::people::accounts;
 use crate::handlers::people::accounts::{
-    KEY_ID, ORG, acme, answer, credit, headed, in_days, org, put_key, put_production, receipts, refusal, told_of, used,
-    verified, with,
+    KEY_ID, ORG, acme, answer, credit, headed, in_days, org, put_key, put_production, receipts, refusal,
+    sent_by_service, used, verified, with,
 };
 
 /// Suspends Acme, as an operator does.
@@ -36,7 +36,7 @@ async fn a_check_without_a_charge_writes_nothing() {
     let world = acme();
     let text = put_production(&world, |_| ());
     let before = world.state();
-    insta::assert_json_snapshot!(answer(&world, "key-verify", told_of(&text, "key-verify", "probe")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "key-verify", sent_by_service(&text, "key-verify", "probe")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -93,7 +93,7 @@ async fn a_key_with_a_wrong_checksum_is_not_looked_up() {
     let spaced = format!(" {text}");
     let before = world.state();
     world.fail_at(0, Moment::Before);
-    insta::assert_json_snapshot!(answer(&world, "key-verify", told_of("", "key-verify", "misspelt-key")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "key-verify", sent_by_service("", "key-verify", "misspelt-key")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -131,7 +131,7 @@ async fn an_unknown_service_is_refused_before_the_key_is_read() {
     let world = acme();
     let text = put_production(&world, |_| ());
     world.fail_at(0, Moment::Before);
-    insta::assert_json_snapshot!(answer(&world, "key-verify", told_of(&text, "key-verify", "unknown-service")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "key-verify", sent_by_service(&text, "key-verify", "unknown-service")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -192,7 +192,7 @@ async fn every_refusal_names_its_reason_and_when_it_ends() {
 async fn a_refusal_is_a_200_with_valid_false() {
     let world = acme();
     let text = put_production(&world, |key| (key.daily_quota, key.used) = (Some(7), used(7)));
-    insta::assert_json_snapshot!(answer(&world, "key-verify", told_of(&text, "key-verify", "charge")).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "key-verify", sent_by_service(&text, "key-verify", "charge")).await, @r#"
     {
       "status": 200,
       "body": {
@@ -283,7 +283,7 @@ async fn every_invalid_field_is_named_and_nothing_is_read() {
         ("org_id", json!(ORG)),
     ] {
         world.fail_at(0, Moment::Before);
-        let event = with(told_of(&text, "key-verify", "charge"), &json!({ field: value }));
+        let event = with(sent_by_service(&text, "key-verify", "charge"), &json!({ field: value }));
         let answer = functions::call(&world, "key-verify", event).await;
         assert!(world.fault_is_left(), "{field} {value}");
         let error = &answer["body"]["error"];
@@ -322,7 +322,7 @@ async fn every_invalid_field_is_named_and_nothing_is_read() {
     "#);
     let long = "x".repeat(256);
     for key in ["", long.as_str()] {
-        let event = headed(told_of(&text, "key-verify", "charge"), "idempotency-key", Some(key));
+        let event = headed(sent_by_service(&text, "key-verify", "charge"), "idempotency-key", Some(key));
         let answer = functions::call(&world, "key-verify", event).await;
         assert_eq!(answer["body"]["error"]["details"]["field"], "Idempotency-Key");
     }

@@ -22,7 +22,7 @@ fn days(days: u32) -> Timestamp {
 }
 
 /// Imports a key of a person. Returns its id.
-async fn carry(world: &World, n: u32, owner: &str, place: Place, now: Timestamp) -> KeyId {
+async fn import_key(world: &World, n: u32, owner: &str, place: Place, now: Timestamp) -> KeyId {
     let text = format!("sk_live_an-older-key_{n:012}");
     let peppers = Peppers::parse(r#"{"current": 1, "1": "pepper-0123456789abcdef0123456789"}"#).unwrap();
     let text = LegacyText::parse(&KeyPrefix::parse("sk").unwrap(), &text).map(|text| peppers.legacy_pointer(&text));
@@ -48,12 +48,12 @@ async fn carry(world: &World, n: u32, owner: &str, place: Place, now: Timestamp)
 }
 
 /// Creates Acme with two imported keys of Dev, and one of Ann without an organisation.
-async fn carried() -> World {
+async fn acme_with_imported_keys() -> World {
     let world = acme();
     for n in 1..=2 {
-        carry(&world, n, "user_dev1", Place::Here(org(ORG)), GRANTED).await;
+        import_key(&world, n, "user_dev1", Place::Here(org(ORG)), GRANTED).await;
     }
-    carry(&world, 3, "user_ann1", Place::Personal, GRANTED).await;
+    import_key(&world, 3, "user_ann1", Place::Personal, GRANTED).await;
     world.change(|state| state.accounts.audit.clear());
     world
 }
@@ -71,7 +71,7 @@ async fn tick(world: &World, at: Timestamp) -> Value {
 }
 
 /// Returns the events in the outbox as text: kind, owner and names of keys.
-fn told(world: &World) -> Vec<String> {
+fn event_lines(world: &World) -> Vec<String> {
     let events = outbox(world);
     // Sorted, because ids of keys have no meaningful order.
     let names = |keys: &Value| {
@@ -86,14 +86,14 @@ fn told(world: &World) -> Vec<String> {
             keys => format!("{kind} {} {}", detail["user_id"], names(keys)),
         }
     };
-    let mut told: Vec<String> = events.as_array().unwrap().iter().map(line).collect();
-    told.sort();
-    told
+    let mut lines: Vec<String> = events.as_array().unwrap().iter().map(line).collect();
+    lines.sort();
+    lines
 }
 
 #[tokio::test]
 async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
-    let world = carried().await;
+    let world = acme_with_imported_keys().await;
     let nothing = json!([0, 0, 0, 0]);
     assert_eq!(tick(&world, GRANTED).await, json!([2, 0, 0, 0]));
     for day in [1, 22] {
@@ -107,7 +107,7 @@ async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
     for day in [30, 31, 300] {
         assert_eq!(tick(&world, days(day)).await, nothing, "day {day}");
     }
-    insta::assert_json_snapshot!(told(&world), @r#"
+    insta::assert_json_snapshot!(event_lines(&world), @r#"
     [
       "key.migration-reminder \"user_ann1\" \"Key 3\"",
       "key.migration-reminder \"user_dev1\" \"Key 1\"\"Key 2\"",
@@ -125,7 +125,7 @@ async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
       "actor": "service:migration-deadline",
       "ip": null,
       "details": {
-        "reason": "It was not replaced within 30 days after it was carried over from the older installation"
+        "reason": "It was not replaced within 30 days after its migration from the older installation"
       }
     }
     "#);
@@ -135,7 +135,7 @@ async fn owners_are_notified_and_reminded_once_and_keys_are_revoked() {
 
 #[tokio::test]
 async fn the_first_notice_has_the_keys_and_the_deadline() {
-    let world = carried().await;
+    let world = acme_with_imported_keys().await;
     tick(&world, GRANTED).await;
     let events: Vec<Value> =
         world.state().outbox.iter().map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect();
@@ -161,7 +161,7 @@ async fn the_first_notice_has_the_keys_and_the_deadline() {
 
 #[tokio::test]
 async fn replaced_revoked_and_deleted_keys_are_not_mentioned_again() {
-    let world = carried().await;
+    let world = acme_with_imported_keys().await;
     tick(&world, GRANTED).await;
     let change = |n: u32, change: &dyn Fn(&mut consigne_core::keys::ApiKey)| {
         world.change(|state| {
@@ -171,7 +171,7 @@ async fn replaced_revoked_and_deleted_keys_are_not_mentioned_again() {
     };
     change(1, &|key| key.generation = 2);
     assert_eq!(tick(&world, days(23)).await, json!([0, 2, 0, 0]));
-    assert_eq!(told(&world)[1], "key.migration-reminder \"user_dev1\" \"Key 2\"");
+    assert_eq!(event_lines(&world)[1], "key.migration-reminder \"user_dev1\" \"Key 2\"");
     change(2, &|key| key.status = KeyStatus::Deleted);
     change(3, &|key| key.status = KeyStatus::Revoked);
     assert_eq!(tick(&world, days(30)).await, json!([0, 0, 2, 0]));
@@ -184,16 +184,16 @@ async fn replaced_revoked_and_deleted_keys_are_not_mentioned_again() {
 
 #[tokio::test]
 async fn an_owner_who_has_replaced_everything_is_not_reminded() {
-    let world = carried().await;
+    let world = acme_with_imported_keys().await;
     tick(&world, GRANTED).await;
     world.change(|state| state.accounts.keys.values_mut().for_each(|key| key.generation = 2));
     assert_eq!(tick(&world, days(23)).await, json!([0, 0, 2, 0]));
-    assert_eq!(told(&world).len(), 2, "the two first notices");
+    assert_eq!(event_lines(&world).len(), 2, "the two first notices");
 }
 
 #[tokio::test]
 async fn missed_runs_do_not_skip_any_notice() {
-    let world = carried().await;
+    let world = acme_with_imported_keys().await;
     assert_eq!(tick(&world, days(40)).await, json!([2, 0, 0, 0]), "the first notice comes first");
     assert_eq!(tick(&world, days(62)).await, json!([0, 0, 0, 0]));
     assert_eq!(tick(&world, days(75)).await, json!([0, 2, 0, 0]), "then comes the reminder");
@@ -203,11 +203,11 @@ async fn missed_runs_do_not_skip_any_notice() {
 
 #[tokio::test]
 async fn keys_imported_later_have_their_own_month() {
-    let world = carried().await;
+    let world = acme_with_imported_keys().await;
     tick(&world, GRANTED).await;
-    carry(&world, 4, "user_dev1", Place::Here(org(ORG)), days(10)).await;
+    import_key(&world, 4, "user_dev1", Place::Here(org(ORG)), days(10)).await;
     assert_eq!(tick(&world, days(10)).await, json!([1, 0, 0, 0]));
-    assert_eq!(told(&world)[2], "key.migration-started \"user_dev1\" \"Key 4\"");
+    assert_eq!(event_lines(&world)[2], "key.migration-started \"user_dev1\" \"Key 4\"");
     tick(&world, days(23)).await;
     assert_eq!(tick(&world, days(30)).await, json!([0, 0, 2, 3]));
     assert_eq!(tick(&world, days(33)).await, json!([0, 1, 0, 0]));
@@ -218,17 +218,17 @@ async fn keys_imported_later_have_their_own_month() {
 async fn hundreds_of_owners_are_processed_in_pages() {
     let world = acme();
     for n in 0..250 {
-        carry(&world, n, &format!("user_old{n}"), Place::Personal, GRANTED).await;
+        import_key(&world, n, &format!("user_old{n}"), Place::Personal, GRANTED).await;
     }
     assert_eq!(tick(&world, GRANTED).await, json!([250, 0, 0, 0]));
     assert_eq!(tick(&world, days(23)).await, json!([0, 250, 0, 0]));
     assert_eq!(tick(&world, days(30)).await, json!([0, 0, 250, 250]));
-    assert_eq!(told(&world).len(), 750);
+    assert_eq!(event_lines(&world).len(), 750);
 }
 
 /// Asserts that the run of a day survives a fault at every effect, after the runs in `before` succeeded.
 async fn survives(before: &[u32], day: u32) {
-    let mut began = carried().await;
+    let mut began = acme_with_imported_keys().await;
     for day in before {
         tick(&began, days(*day)).await;
     }
@@ -243,7 +243,7 @@ async fn survives(before: &[u32], day: u32) {
     let end = async |world: &World| {
         assert_eq!(tick(world, days(day)).await, json!([0, 0, 0, 0]), "another run must find nothing to do");
         let stages: Vec<_> = world.state().migrations.values().map(|one| format!("{:?}", one.stage)).collect();
-        json!([told(world), audit_log(world), stages])
+        json!([event_lines(world), audit_log(world), stages])
     };
     survives_to(prepare, act, end).await;
 }

@@ -5,11 +5,11 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::handlers::people::accounts::{
-    OTHER_SERVICE, acme, answer, headed, put_production, receipts, refusal, saying, sent_by, told_of, verified,
+    OTHER_SERVICE, acme, answer, headed, put_production, receipts, refusal, saying, sent_by, sent_by_service, verified,
     wallet_of, with,
 };
 
-fn told() -> Value {
+fn outcome_event() -> Value {
     payload::event("receipt-outcome", "served", functions::SERVICE_TOKEN)
 }
 
@@ -18,14 +18,14 @@ async fn paid() -> World {
     let world = acme();
     let text = put_production(&world, |_| ());
     let id = verified(&world, &text, "charge", &json!({})).await["receipt_id"].clone();
-    assert_eq!(id, told()["pathParameters"]["id"]);
+    assert_eq!(id, outcome_event()["pathParameters"]["id"]);
     world
 }
 
 #[tokio::test]
 async fn an_outcome_is_stored_on_its_receipt_and_shown_in_the_usage_log() {
     let world = paid().await;
-    insta::assert_json_snapshot!(answer(&world, "receipt-outcome", told()).await, @r#"
+    insta::assert_json_snapshot!(answer(&world, "receipt-outcome", outcome_event()).await, @r#"
     {
       "status": 200,
       "body": {
@@ -82,11 +82,11 @@ async fn an_outcome_is_stored_on_its_receipt_and_shown_in_the_usage_log() {
 #[tokio::test]
 async fn a_repeated_outcome_gets_the_same_answer_and_another_one_is_refused() {
     let world = paid().await;
-    let first = answer(&world, "receipt-outcome", told()).await;
+    let first = answer(&world, "receipt-outcome", outcome_event()).await;
     let before = world.state();
-    assert_eq!(answer(&world, "receipt-outcome", told()).await, first);
+    assert_eq!(answer(&world, "receipt-outcome", outcome_event()).await, first);
     insta::assert_json_snapshot!(
-        answer(&world, "receipt-outcome", with(told(), &json!({ "status_code": 500 }))).await,
+        answer(&world, "receipt-outcome", with(outcome_event(), &json!({ "status_code": 500 }))).await,
         @r#"
     {
       "status": 409,
@@ -103,7 +103,7 @@ async fn a_repeated_outcome_gets_the_same_answer_and_another_one_is_refused() {
     "#
     );
     for fields in [json!({ "response_ms": 143 }), json!({ "details": {} })] {
-        let other = functions::call(&world, "receipt-outcome", with(told(), &fields)).await;
+        let other = functions::call(&world, "receipt-outcome", with(outcome_event(), &fields)).await;
         assert_eq!(refusal(&other), (409, "CONFLICT"), "{fields}");
     }
     assert_eq!(world.state(), before);
@@ -113,14 +113,14 @@ async fn a_repeated_outcome_gets_the_same_answer_and_another_one_is_refused() {
 async fn another_services_receipt_looks_nonexistent() {
     let world = paid().await;
     let before = world.state();
-    let theirs = headed(told(), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
+    let theirs = headed(outcome_event(), "authorization", Some(&format!("Bearer {OTHER_SERVICE}")));
     let theirs = answer(&world, "receipt-outcome", theirs).await;
-    let id = told()["pathParameters"]["id"].as_str().unwrap().to_owned();
+    let id = outcome_event()["pathParameters"]["id"].as_str().unwrap().to_owned();
     let lower = id.to_lowercase();
     let unknown = id.replace("1RCER", "1RCES");
     assert_ne!(unknown, id);
     for id in [unknown.as_str(), lower.as_str(), &id[..id.len() - 1], "rcpt_", "", "17"] {
-        let mut event = told();
+        let mut event = outcome_event();
         event["pathParameters"]["id"] = id.into();
         assert_eq!(answer(&world, "receipt-outcome", event).await, theirs, "{id}");
     }
@@ -162,7 +162,7 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
         ("details", json!({ "log": "x".repeat(4096) })),
         ("credits", json!(0)),
     ] {
-        let answer = functions::call(&world, "receipt-outcome", with(told(), &json!({ field: value }))).await;
+        let answer = functions::call(&world, "receipt-outcome", with(outcome_event(), &json!({ field: value }))).await;
         let error = &answer["body"]["error"];
         assert_eq!(
             (refusal(&answer), &error["details"]["field"]),
@@ -182,11 +182,11 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
       "response_ms null: response_ms: invalid type: null, expected u64",
       "response_ms -1: response_ms: invalid value: integer `-1`, expected u64",
       "response_ms 0.5: response_ms: invalid type: floating point `0.5`, expected u64",
-      "response_ms 86400001: response_ms must be at most 86400000, a day",
+      "response_ms 86400001: response_ms must be at most 86400000 (a day)",
       "details null: details: invalid type: null, expected a map",
       "details []: details: invalid type: sequence, expected a map",
       "details \"text\": details: invalid type: string \"text\", expected a map",
-      "details {\"log\":\"xxxxxxxxxxxx: details is longer than 4 KiB",
+      "details {\"log\":\"xxxxxxxxxxxx: details must be at most 4096 bytes as JSON",
       "credits 0: unknown field credits"
     ]
     "#);
@@ -199,12 +199,12 @@ async fn values_at_the_limits_are_accepted() {
         let world = paid().await;
         // Details may be missing, and may have 4 KiB.
         let body = json!({ "status_code": status, "response_ms": ms });
-        assert_eq!(functions::call(&world, "receipt-outcome", saying(told(), &body)).await["status"], 200);
+        assert_eq!(functions::call(&world, "receipt-outcome", saying(outcome_event(), &body)).await["status"], 200);
         assert_eq!(receipts(&world)[0].outcome.as_ref().unwrap().details, json!({}));
         let world = paid().await;
         let details = json!({ "log": "x".repeat(4096 - r#"{"log":""}"#.len()) });
         let body = json!({ "status_code": status, "response_ms": ms, "details": details });
-        assert_eq!(functions::call(&world, "receipt-outcome", saying(told(), &body)).await["status"], 200);
+        assert_eq!(functions::call(&world, "receipt-outcome", saying(outcome_event(), &body)).await["status"], 200);
     }
 }
 
@@ -212,7 +212,7 @@ async fn values_at_the_limits_are_accepted() {
 async fn an_outcome_is_stored_even_if_the_key_was_revoked() {
     let world = paid().await;
     functions::call(&world, "key-revoke", sent_by("user_ann1", "key-revoke", "leaked")).await;
-    assert_eq!(functions::call(&world, "receipt-outcome", told()).await["status"], 200);
-    let refused = told_of("", "key-verify", "misspelt-key");
+    assert_eq!(functions::call(&world, "receipt-outcome", outcome_event()).await["status"], 200);
+    let refused = sent_by_service("", "key-verify", "misspelt-key");
     assert_eq!(functions::call(&world, "key-verify", refused).await["status"], 200);
 }

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use crate::crash::survives_to;
 use crate::handlers::people::accounts;
 use crate::handlers::people::accounts::{
-    ORG, acme, answer, audit_log, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by, told_of,
-    verified, with,
+    ORG, acme, answer, audit_log, change_key, code_of, headed, key_in, org, outbox, put_production, sent_by,
+    sent_by_service, verified, with,
 };
 
 /// Returns the n-th country code.
@@ -41,7 +41,7 @@ async fn tick(world: &World, minutes: u64) -> Value {
 async fn asked_from(world: &World, key: &str, countries: usize) -> Vec<bool> {
     let mut made = Vec::new();
     for n in 0..countries {
-        let charge = with(told_of(key, "key-verify", "charge"), &json!({ "country": code(n) }));
+        let charge = with(sent_by_service(key, "key-verify", "charge"), &json!({ "country": code(n) }));
         let answer = functions::call(world, "key-verify", headed(charge, "idempotency-key", None)).await;
         made.push(answer["body"]["data"]["valid"].as_bool().unwrap());
     }
@@ -177,8 +177,8 @@ async fn more_than_twenty_new_keys_in_ten_minutes_cause_an_alert_even_if_deleted
     world.change(|state| state.accounts.keys.values_mut().for_each(|key| key.status = KeyStatus::Deleted));
     assert_eq!(tick(&world, 0).await, json!([1, 0]));
     assert_eq!(tick(&world, 10).await, json!([0, 0]));
-    let told = outbox(&world);
-    let alarm = told.as_array().unwrap().iter().find(|event| event["kind"] == "key.anomaly").unwrap();
+    let events = outbox(&world);
+    let alarm = events.as_array().unwrap().iter().find(|event| event["kind"] == "key.anomaly").unwrap();
     assert_eq!(alarm["detail"]["details"], json!({ "keys": 21, "within_minutes": 10 }));
     assert_eq!(alarm["detail"].get("key_id"), None);
 }
@@ -264,6 +264,7 @@ async fn members_can_revoke_a_suspended_key_but_not_change_it() {
     assert_eq!(listed["body"]["data"][0]["status"], "suspended");
     let revoked = answer(&world, "key-revoke", sent_by("user_ann1", "key-revoke", "leaked")).await;
     assert_eq!((&revoked["status"], key_in(&world).status), (&json!(200), KeyStatus::Revoked));
-    let refused = answer(&world, "key-verify", with(told_of("sk_live_x", "key-verify", "charge"), &json!({}))).await;
+    let refused =
+        answer(&world, "key-verify", with(sent_by_service("sk_live_x", "key-verify", "charge"), &json!({}))).await;
     assert_eq!(refused["body"]["data"]["valid"], false);
 }

@@ -30,10 +30,10 @@ pub fn message(at: Timestamp) -> Value {
 }
 
 async fn maintenance(world: &World) {
-    let told =
+    let answer =
         functions::deliver_until(world, "quota-organisation", message(clock::now()), within(Duration::from_mins(1)))
             .await;
-    assert_eq!(told, json!({ "batchItemFailures": [] }));
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
 }
 
 /// Returns counters for the periods so many days and months ago.
@@ -191,6 +191,6 @@ async fn an_organisation_with_many_keys_needs_several_messages() {
 async fn a_malformed_message_is_redelivered() {
     let mut batch = message(clock::now());
     batch["Records"][0]["body"] = r#"{"org": "org_x", "at_ms": 1}"#.into();
-    let told = functions::deliver_until(&acme(), "quota-organisation", batch, within(Duration::from_mins(1))).await;
-    assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
+    let answer = functions::deliver_until(&acme(), "quota-organisation", batch, within(Duration::from_mins(1))).await;
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
 }

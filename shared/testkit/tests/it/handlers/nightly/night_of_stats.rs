@@ -92,16 +92,16 @@ async fn a_counted_day_is_stored_and_published_once() {
     put_receipt(&world, day.ends(), |_| ());
     put_receipt(&world, day.starts().minus(Duration::from_millis(1)), |_| ());
     for _ in 0..2 {
-        let told = functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
-        assert_eq!(told, json!({ "batchItemFailures": [] }));
+        let answer = functions::deliver_until(&world, "stats-organisation", message(day), soon()).await;
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
     }
     let figures = stored(&world).remove(&(org(ORG), day)).unwrap();
     assert_eq!((figures.requests, figures.credits, figures.outcomes), (2, 4, 2));
     assert_eq!((figures.p50_ms, figures.p95_ms), (Some(30), Some(90)));
     assert_eq!(figures.success_rate(), Some(0.5));
     assert_eq!(stored(&world).len(), 1);
-    let told = outbox(&world).to_string().replace(&day.to_string(), "<yesterday>");
-    insta::assert_json_snapshot!(serde_json::from_str::<Value>(&told).unwrap(), @r#"
+    let events = outbox(&world).to_string().replace(&day.to_string(), "<yesterday>");
+    insta::assert_json_snapshot!(serde_json::from_str::<Value>(&events).unwrap(), @r#"
     [
       {
         "kind": "stats.ready",
@@ -169,8 +169,8 @@ async fn a_large_day_is_counted_in_several_messages() {
     let mut messages = 0;
     loop {
         messages += 1;
-        let told = functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
-        assert_eq!(told, json!({ "batchItemFailures": [] }));
+        let answer = functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
+        assert_eq!(answer, json!({ "batchItemFailures": [] }));
         // Messages may be delivered twice, which must not change the result.
         functions::deliver_until(&world, "stats-organisation", batch.clone(), short()).await;
         let mut waiting = Vec::new();
@@ -219,9 +219,9 @@ async fn only_the_malformed_message_of_a_batch_is_redelivered() {
         poison["body"] = body.into();
         batch["Records"].as_array_mut().unwrap().push(poison);
     }
-    let told = functions::deliver_until(&world, "stats-organisation", batch, soon()).await;
+    let answer = functions::deliver_until(&world, "stats-organisation", batch, soon()).await;
     assert_eq!(
-        told,
+        answer,
         json!({ "batchItemFailures": [{ "itemIdentifier": "message-2" }, { "itemIdentifier": "message-3" }] })
     );
     assert_eq!(stored(&world), counted(&world));
@@ -252,7 +252,7 @@ async fn two_thousand_receipts_of_twenty_organisations_are_counted_correctly() {
 #[derive(Clone, Debug)]
 enum Event {
     /// Calls were charged some hours ago.
-    Calls { hours_back: u64, count: u64, told: bool },
+    Calls { hours_back: u64, count: u64, reported: bool },
     /// Outcomes are reported for receipts without one.
     Outcomes { status: u16, ms: u64 },
     /// A night runs, possibly again. Its messages are delivered once or twice.
@@ -262,7 +262,7 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0_u64..72, 1_u64..12, any::<bool>())
-            .prop_map(|(hours_back, count, told)| Event::Calls { hours_back, count, told }),
+            .prop_map(|(hours_back, count, reported)| Event::Calls { hours_back, count, reported }),
         2 => (100_u16..600, 0_u64..5_000).prop_map(|(status, ms)| Event::Outcomes { status, ms }),
         2 => any::<bool>().prop_map(|twice| Event::Night { twice }),
     ]
@@ -280,11 +280,11 @@ proptest! {
             let world = acme();
             for event in events.into_iter().chain([Event::Night { twice: false }]) {
                 match event {
-                    Event::Calls { hours_back, count, told } => for n in 0..count {
+                    Event::Calls { hours_back, count, reported } => for n in 0..count {
                         let at = days_ago(0).starts().minus(Duration::from_hours(hours_back) + Duration::from_millis(1));
                         put_receipt(&world, at, |receipt| {
                             receipt.credits = n + 1;
-                            receipt.outcome = told.then(|| outcome(200, n * 10));
+                            receipt.outcome = reported.then(|| outcome(200, n * 10));
                             receipt.call.service = (n % 2 == 0).then(|| "ai".to_owned());
                         });
                     },

@@ -56,8 +56,8 @@ fn today() -> Day {
 }
 
 async fn count(world: &World, batch: Value) {
-    let told = functions::deliver_until(world, "stats-storage", batch, within(Duration::from_mins(1))).await;
-    assert_eq!(told, json!({ "batchItemFailures": [] }));
+    let answer = functions::deliver_until(world, "stats-storage", batch, within(Duration::from_mins(1))).await;
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
 }
 
 #[tokio::test]
@@ -79,8 +79,8 @@ async fn a_long_count_continues_in_further_messages() {
         messages += 1;
         for _ in 0..2 {
             // Messages may be delivered twice, which must not change the result.
-            let told = functions::deliver_until(&world, "stats-storage", batch.clone(), short()).await;
-            assert_eq!(told, json!({ "batchItemFailures": [] }));
+            let answer = functions::deliver_until(&world, "stats-storage", batch.clone(), short()).await;
+            assert_eq!(answer, json!({ "batchItemFailures": [] }));
         }
         let mut waiting = Vec::new();
         world.change(|state| waiting = std::mem::take(&mut state.messages));
@@ -120,8 +120,8 @@ async fn a_malformed_message_is_redelivered() {
     let world = World::default();
     let mut batch = of_night(today());
     batch["Records"][0]["body"] = r#"{"day":"yesterday"}"#.into();
-    let told = functions::deliver_until(&world, "stats-storage", batch, within(Duration::from_mins(1))).await;
-    assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
+    let answer = functions::deliver_until(&world, "stats-storage", batch, within(Duration::from_mins(1))).await;
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
 }
 
 #[tokio::test]

@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::handlers::GRANTED;
 use crate::handlers::people::accounts;
 use crate::handlers::people::accounts::{
-    KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, told_of,
+    KEY_ID, ORG, PEOPLE, acme, answer, headed, outbox, put_production, refusal, sent_by, sent_by_service,
 };
 use crate::handlers::people::invited::{address, put_invitation};
 use crate::handlers::webhooks::endpoints::{ENDPOINT, endpoint_in, put_endpoint};
 
 /// Each route below an organisation, with a valid request.
-pub const IN_ORG: [(&str, &str); 24] = [
+pub const IN_ORG: &[(&str, &str)] = &[
     ("audit-list", "newest"),
     ("checkout", "starter"),
     ("delivery-list", "all"),
@@ -62,7 +62,7 @@ fn acme_with_key_and_invitation() -> World {
 }
 
 /// Calls a function with a credential in a world where every effect fails, so a refusal proves that there was none.
-async fn refused_at_the_door(function: &str, case: &str, authorization: Option<&str>) -> Value {
+async fn refused_before_any_effect(function: &str, case: &str, authorization: Option<&str>) -> Value {
     let world = World::default();
     world.fail_at(0, Moment::Before);
     let event = headed(payload::event(function, case, ""), "authorization", authorization);
@@ -79,7 +79,7 @@ async fn refused_at_the_door(function: &str, case: &str, authorization: Option<&
 #[tokio::test]
 async fn routes_for_people_refuse_api_keys_and_service_tokens() {
     let key = put_production(&World::default(), |_| ());
-    for (function, case) in IN_ORG.into_iter().chain(BESIDES) {
+    for (function, case) in IN_ORG.iter().chain(&BESIDES) {
         for (credential, code) in [
             (None, "UNAUTHENTICATED"),
             (Some(format!("Bearer {}", functions::SERVICE_TOKEN)), "UNAUTHENTICATED"),
@@ -87,12 +87,12 @@ async fn routes_for_people_refuse_api_keys_and_service_tokens() {
             (Some(format!("Bearer {key}")), "API_KEY_NOT_ACCEPTED"),
             (Some(key.clone()), "API_KEY_NOT_ACCEPTED"),
         ] {
-            let answer = refused_at_the_door(function, case, credential.as_deref()).await;
+            let answer = refused_before_any_effect(function, case, credential.as_deref()).await;
             assert_eq!(answer["body"]["error"]["code"], code, "{function} {credential:?}");
         }
     }
     insta::assert_json_snapshot!(
-        payload::steady(&refused_at_the_door("key-list", "all", Some(&format!("Bearer {key}"))).await),
+        payload::steady(&refused_before_any_effect("key-list", "all", Some(&format!("Bearer {key}"))).await),
         @r#"
     {
       "status": 401,
@@ -125,12 +125,12 @@ async fn routes_for_services_accept_service_tokens_only() {
             Some(functions::SERVICE_TOKEN.to_owned()),
             Some(format!("Bearer {}x", functions::SERVICE_TOKEN)),
         ] {
-            let answer = refused_at_the_door(function, case, credential.as_deref()).await;
+            let answer = refused_before_any_effect(function, case, credential.as_deref()).await;
             assert_eq!(answer["body"]["error"]["code"], "UNAUTHENTICATED", "{function} {credential:?}");
         }
     }
     insta::assert_json_snapshot!(
-        payload::steady(&refused_at_the_door("key-verify", "charge", Some(&format!("Bearer {session}"))).await),
+        payload::steady(&refused_before_any_effect("key-verify", "charge", Some(&format!("Bearer {session}"))).await),
         @r#"
     {
       "status": 401,
@@ -154,7 +154,7 @@ async fn routes_for_services_accept_service_tokens_only() {
 #[tokio::test]
 async fn a_session_cookie_is_not_accepted_as_a_service_token() {
     let key = put_production(&acme(), |_| ());
-    let event = headed(told_of(&key, "key-verify", "charge"), "authorization", None);
+    let event = headed(sent_by_service(&key, "key-verify", "charge"), "authorization", None);
     let event = headed(event, "cookie", Some(&format!("__session={}", functions::SERVICE_TOKEN)));
     assert_eq!(functions::call(&acme(), "key-verify", event).await["status"], 401);
 }

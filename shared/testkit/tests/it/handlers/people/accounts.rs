@@ -192,8 +192,8 @@ pub fn audit_log(world: &World) -> Value {
 
 /// Returns the events in the outbox.
 pub fn outbox(world: &World) -> Value {
-    let told = world.state().outbox;
-    let shown = told.iter().map(|(_, entry)| {
+    let entries = world.state().outbox;
+    let shown = entries.iter().map(|(_, entry)| {
         let detail: Value = serde_json::from_str(&entry.detail).unwrap();
         json!({ "kind": entry.kind, "detail": detail })
     });
@@ -206,7 +206,7 @@ pub fn sent_by(person: &str, function: &str, case: &str) -> Value {
 }
 
 /// Reads a payload, sent by the service `pdf-api` about a key.
-pub fn told_of(key: &str, function: &str, case: &str) -> Value {
+pub fn sent_by_service(key: &str, function: &str, case: &str) -> Value {
     let mut event = payload::event(function, case, functions::SERVICE_TOKEN);
     event["body"] = event["body"].as_str().unwrap().replace("$KEY", key).into();
     event
@@ -244,7 +244,7 @@ pub async fn answer(world: &World, function: &str, event: Value) -> Value {
 
 /// Verifies a key as `pdf-api`, with a payload in which some fields are replaced. Returns `data` unchanged.
 pub async fn verified(world: &World, key: &str, case: &str, fields: &Value) -> Value {
-    let event = with(told_of(key, "key-verify", case), fields);
+    let event = with(sent_by_service(key, "key-verify", case), fields);
     let answer = functions::call(world, "key-verify", event).await;
     assert_eq!(answer["status"], 200, "{answer}");
     answer["body"]["data"].clone()

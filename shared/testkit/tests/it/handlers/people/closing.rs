@@ -94,8 +94,8 @@ async fn two_hundred_and_fifty_files_are_deleted_page_by_page() {
     let state = world.state();
     assert!(state.files.values().all(|file| file.status == Status::Deleted));
     assert_eq!((state.objects.len(), ledger_of(&world)), (0, [0, 0, 0, 0]));
-    let told = state.outbox.len() + state.published.len();
-    assert_eq!(told, 250, "each once");
+    let events = state.outbox.len() + state.published.len();
+    assert_eq!(events, 250, "each once");
 }
 
 #[tokio::test]

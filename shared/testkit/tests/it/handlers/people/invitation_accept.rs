@@ -23,12 +23,12 @@ async fn accept(world: &World, person: &str, claims: &Value, token: &str) -> Val
 }
 
 /// Stores what Clerk has reported about a person.
-fn told_of(world: &World, person: &str, email: &str, is_verified: bool, at: Timestamp) {
+fn store_contact(world: &World, person: &str, email: &str, is_verified: bool, at: Timestamp) {
     let contact =
         Contact { email: email.to_owned(), verified: is_verified, name: None, language: Language::English, at };
     world.change(|state| {
         let profile = state.profiles.entry(user(person)).or_insert_with(|| Profile::unknown(user(person)));
-        profile.told = Some(contact);
+        profile.from_webhook = Some(contact);
     });
 }
 
@@ -81,7 +81,7 @@ async fn accepting_an_invitation_makes_a_member() {
         (&json!("Acme"), &json!("developer"))
     );
     assert_eq!(functions::call(&world, "key-list", sent_by("user_bob1", "key-list", "all")).await["status"], 200);
-    let seen = world.state().profiles[&user("user_bob1")].seen.clone().unwrap();
+    let seen = world.state().profiles[&user("user_bob1")].from_token.clone().unwrap();
     assert_eq!((seen.email.as_str(), seen.verified), (BOBS, true), "their address is stored from their token");
 }
 
@@ -224,7 +224,7 @@ async fn only_the_verified_invited_address_may_accept() {
         "success": false,
         "error": {
           "code": "EMAIL_MISMATCH",
-          "message": "The invitation is for another e-mail address; sign in with that one, and have it verified"
+          "message": "invitation is for another e-mail address; sign in with that address and verify it"
         },
         "timestamp": "<time>",
         "requestId": "request-1"
@@ -256,7 +256,7 @@ async fn a_stored_address_is_used_if_the_token_has_none() {
     for (is_verified, email, claims, status) in cases {
         let world = acme();
         let token = put_invitation(&world, |_| ());
-        told_of(&world, "user_bob1", email, is_verified, now);
+        store_contact(&world, "user_bob1", email, is_verified, now);
         assert_eq!(accept(&world, "user_bob1", &claims, &token).await["status"], status, "{email} {claims}");
     }
 }
@@ -266,7 +266,7 @@ async fn a_closed_account_cannot_accept_an_invitation() {
     for claims in [verified(BOBS), json!({})] {
         let world = acme();
         let token = put_invitation(&world, |_| ());
-        told_of(&world, "user_bob1", BOBS, true, clock::now());
+        store_contact(&world, "user_bob1", BOBS, true, clock::now());
         world.change(|state| state.profiles.get_mut(&user("user_bob1")).unwrap().closed_at = Some(clock::now()));
         let before = world.state();
         let status = accept(&world, "user_bob1", &claims, &token).await["status"].as_u64().unwrap();

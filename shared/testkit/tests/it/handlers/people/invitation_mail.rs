@@ -16,7 +16,7 @@ use crate::handlers::webhooks::mail::{acme_with_mailboxes, deliver, delivered, k
 
 /// Returns the token in the only mail.
 fn token_in_the_mail(world: &World) -> String {
-    let text = world.state().post.sent.remove(0).text;
+    let text = world.state().mail.sent.remove(0).text;
     let link = text.split_whitespace().find_map(|word| word.split_once("/invitations/accept?token="));
     link.unwrap_or_else(|| panic!("the mail has no link: {text}")).1.to_owned()
 }
@@ -31,7 +31,7 @@ async fn the_invited_person_gets_the_token_in_the_senders_language() {
         let token = put_invitation(&world, |_| ());
         let log = deliver(&world, "invitation-created").await;
         assert_eq!(post(&world), json!([[BOBS, subject]]));
-        let mail = world.state().post.sent.remove(0);
+        let mail = world.state().mail.sent.remove(0);
         assert!(mail.text.contains("Ann ") && mail.text.contains("Acme"), "{}", mail.text);
         assert!(mail.unsubscribe.is_none(), "an invited person has no account to unsubscribe");
         assert_eq!(token_in_the_mail(&world), token);
@@ -75,7 +75,7 @@ async fn no_mail_is_sent_for_an_invitation_that_can_no_longer_be_accepted() {
     let unknown = acme_with_mailboxes();
     for world in [revoked, accepted, expired, unknown] {
         assert_eq!(deliver(&world, "invitation-created").await["mail.outcomes"], json!({}));
-        assert!(world.state().post.sent.is_empty() && world.state().post.mails.is_empty());
+        assert!(world.state().mail.sent.is_empty() && world.state().mail.mails.is_empty());
     }
 }
 
@@ -105,7 +105,7 @@ async fn no_mail_is_sent_once_the_sender_may_no_longer_invite() {
             if goes_out { json!({ "invited": "sent" }) } else { json!({}) },
             "{role:?}, {invited_as:?}"
         );
-        assert_eq!(world.state().post.sent.len(), usize::from(goes_out));
+        assert_eq!(world.state().mail.sent.len(), usize::from(goes_out));
     }
 }
 
@@ -114,7 +114,7 @@ async fn a_suppressed_address_gets_no_invitation() {
     let world = acme_with_mailboxes();
     put_invitation(&world, |invitation| invitation.email = address("bob@example.com"));
     let mailbox = Address::parse(BOBS).unwrap().mailbox();
-    world.change(|state| state.post.suppressed.extend([(mailbox, Suppression::Complained)]));
+    world.change(|state| state.mail.suppressed.extend([(mailbox, Suppression::Complained)]));
     assert_eq!(deliver(&world, "invitation-created").await["mail.outcomes"], json!({ "invited": "suppressed" }));
     assert_eq!(post(&world), json!([]));
 }
@@ -125,7 +125,7 @@ async fn a_sender_without_a_profile_invites_in_english() {
     world.change(|state| drop(state.profiles.remove(&user("user_ann1"))));
     put_invitation(&world, |_| ());
     deliver(&world, "invitation-created").await;
-    let text = world.state().post.sent.remove(0).text;
+    let text = world.state().mail.sent.remove(0).text;
     assert!(text.contains("You are invited to join"), "{text}");
 }
 

@@ -86,8 +86,8 @@ async fn an_invitation_is_stored_and_published_without_its_token() {
 async fn no_event_has_an_address() {
     let world = acme();
     invite(&world, "user_ann1", BOBS, "billing").await;
-    let told = outbox(&world).to_string();
-    assert!(!told.contains('@') && !told.contains("bob"), "{told}");
+    let events = outbox(&world).to_string();
+    assert!(!events.contains('@') && !events.contains("bob"), "{events}");
 }
 
 #[tokio::test]

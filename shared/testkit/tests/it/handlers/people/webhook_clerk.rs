@@ -54,11 +54,11 @@ async fn clerks_record_of_a_person_is_stored() {
       }
     }
     "#);
-    let told = ann(&world).told.unwrap();
+    let told = ann(&world).from_webhook.unwrap();
     assert_eq!((told.email.as_str(), told.verified, told.name.as_deref()), ("ann@example.com", true, Some("Ann Été")));
     assert_eq!((told.language, told.at), (Language::English, Timestamp::from_millis(1_795_256_000_000)));
     assert_eq!(tell(&world, "updated").await, taken());
-    let told = ann(&world).told.unwrap();
+    let told = ann(&world).from_webhook.unwrap();
     assert_eq!((told.email.as_str(), told.language), ("ann.ete@example.com", Language::French));
 }
 
@@ -69,7 +69,7 @@ async fn the_newest_event_counts_in_any_order_and_a_deletion_is_final() {
         for case in order {
             assert_eq!(tell(&world, case).await, taken());
         }
-        assert_eq!(ann(&world).told.unwrap().email, "ann.ete@example.com", "{order:?}");
+        assert_eq!(ann(&world).from_webhook.unwrap().email, "ann.ete@example.com", "{order:?}");
     }
     for order in [
         ["created", "updated", "deleted"],
@@ -181,7 +181,7 @@ async fn headers_with_the_older_names_are_accepted() {
     }
     let world = World::default();
     assert_eq!(send(&world, event).await, taken());
-    assert!(ann(&world).told.is_some());
+    assert!(ann(&world).from_webhook.is_some());
 }
 
 #[tokio::test]
@@ -190,7 +190,10 @@ async fn a_person_without_an_address_is_stored_as_such() {
     tell(&world, "created").await;
     let bare = with(event("updated"), |body| body["data"]["primary_email_address_id"] = Value::Null);
     assert_eq!(send(&world, signed(bare, "msg_2")).await, taken());
-    assert_eq!((ann(&world).told, ann(&world).told_at), (None, Some(Timestamp::from_millis(1_795_257_000_000))));
+    assert_eq!(
+        (ann(&world).from_webhook, ann(&world).webhook_at),
+        (None, Some(Timestamp::from_millis(1_795_257_000_000)))
+    );
     // A late event does not restore the address.
     assert_eq!(send(&world, signed(event("created"), "msg_3")).await, taken());
     assert_eq!(ann(&world).contact(), None);
@@ -202,7 +205,7 @@ async fn an_event_survives_every_fault() {
         let prepare = || {
             let world = World::default();
             world.change(|state| {
-                let old = Profile { told_at: Some(Timestamp::from_secs(1)), ..ann(&World::default()) };
+                let old = Profile { webhook_at: Some(Timestamp::from_secs(1)), ..ann(&World::default()) };
                 state.profiles.insert(old.user.clone(), old);
             });
             world
@@ -212,7 +215,7 @@ async fn an_event_survives_every_fault() {
             let state = world.state();
             let ann = ann(world);
             json!([
-                ann.told.map(|told| told.email),
+                ann.from_webhook.map(|told| told.email),
                 ann.closed_at.is_some(),
                 state.closings.len(),
                 state.webhooks.len()

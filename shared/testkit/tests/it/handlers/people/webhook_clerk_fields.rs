@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::handlers::people::webhook_clerk::{ann, event, send, taken, with};
 
 /// Sends an update of Ann's record with these changes. Returns her stored contact.
-async fn told(changes: &Value) -> Option<Contact> {
+async fn stored_contact(changes: &Value) -> Option<Contact> {
     let world = World::default();
     let updated = with(event("updated"), |body| {
         for (name, value) in changes.as_object().unwrap() {
@@ -18,8 +18,8 @@ async fn told(changes: &Value) -> Option<Contact> {
     });
     assert_eq!(send(&world, signed(updated, "msg_1")).await, taken(), "{changes}");
     let ann = ann(&world);
-    assert_eq!(ann.told_at, Some(Timestamp::from_millis(1_795_257_000_000)), "{changes}");
-    ann.told
+    assert_eq!(ann.webhook_at, Some(Timestamp::from_millis(1_795_257_000_000)), "{changes}");
+    ann.from_webhook
 }
 
 #[tokio::test]
@@ -30,24 +30,25 @@ async fn the_primary_address_is_stored_with_its_verification() {
             { "id": "idn_2", "email_address": "ann@example.com", "verification": verification },
         ] })
     };
-    let ann = told(&addresses(json!({ "status": "verified" }))).await.unwrap();
+    let ann = stored_contact(&addresses(json!({ "status": "verified" }))).await.unwrap();
     assert_eq!((ann.email.as_str(), ann.verified), ("ann@example.com", true));
     for unverified in [json!(null), json!({ "status": "unverified" }), json!({ "status": null }), json!({})] {
-        assert!(!told(&addresses(unverified.clone())).await.unwrap().verified, "{unverified}");
+        assert!(!stored_contact(&addresses(unverified.clone())).await.unwrap().verified, "{unverified}");
     }
     for none in [
         json!({ "primary_email_address_id": null }),
         json!({ "primary_email_address_id": "idn_9" }),
         json!({ "email_addresses": [] }),
     ] {
-        assert_eq!(told(&none).await, None, "{none}");
+        assert_eq!(stored_contact(&none).await, None, "{none}");
     }
 }
 
 #[tokio::test]
 async fn an_undeliverable_address_is_ignored() {
-    let with =
-        async |address: &str| told(&json!({ "email_addresses": [{ "id": "idn_1", "email_address": address }] })).await;
+    let with = async |address: &str| {
+        stored_contact(&json!({ "email_addresses": [{ "id": "idn_1", "email_address": address }] })).await
+    };
     for good in ["a@b", "ann+x@example.com", "été@exemple.fr"] {
         assert_eq!(with(good).await.unwrap().email, good);
     }
@@ -60,7 +61,7 @@ async fn an_undeliverable_address_is_ignored() {
 #[tokio::test]
 async fn a_name_is_joined_and_cleaned() {
     let name = async |first: Value, last: Value, handle: Value| {
-        told(&json!({ "first_name": first, "last_name": last, "username": handle })).await.unwrap().name
+        stored_contact(&json!({ "first_name": first, "last_name": last, "username": handle })).await.unwrap().name
     };
     assert_eq!(name(json!("Ann"), json!(null), json!("a")).await.as_deref(), Some("Ann"));
     assert_eq!(name(json!(null), json!(" B "), json!(null)).await.as_deref(), Some("B"));
@@ -79,7 +80,7 @@ async fn the_language_is_read_from_three_places() {
         (Language::English, json!({ "public_metadata": { "subscription": "pro" } })),
         (Language::English, json!({ "public_metadata": null })),
     ] {
-        assert_eq!(told(&changes).await.unwrap().language, language, "{changes}");
+        assert_eq!(stored_contact(&changes).await.unwrap().language, language, "{changes}");
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn send(world: &World, event: Value) -> Value {
 }
 
 /// Sends a payload, which must be accepted.
-pub async fn tell(world: &World, case: &str) {
+pub async fn send_payload(world: &World, case: &str) {
     assert_eq!(send(world, signed(event(case))).await, taken(), "{case}");
 }
 
@@ -60,7 +60,7 @@ pub fn wallet(world: &World) -> (i64, u64, u64) {
 #[tokio::test]
 async fn a_paid_checkout_is_credited_and_published() {
     let world = offered().await;
-    tell(&world, "completed").await;
+    send_payload(&world, "completed").await;
     assert_eq!(wallet(&world), (1_000, 1_000, 0));
     insta::assert_json_snapshot!(audit_log(&world), @r#"
     [
@@ -102,13 +102,13 @@ async fn a_paid_checkout_is_credited_and_published() {
 async fn a_repeated_event_or_fact_changes_nothing() {
     for case in FACTS {
         let world = offered().await;
-        tell(&world, "completed").await;
-        tell(&world, case).await;
+        send_payload(&world, "completed").await;
+        send_payload(&world, case).await;
         let idempotent = world.state();
         for _ in 0..3 {
-            tell(&world, case).await;
+            send_payload(&world, case).await;
         }
-        tell(&world, "paid-later").await;
+        send_payload(&world, "paid-later").await;
         assert_eq!(world.state(), idempotent, "{case}");
     }
 }
@@ -130,7 +130,7 @@ async fn repeated_events_in_any_order_give_the_same_credits() {
     for order in orders(&FACTS) {
         let world = offered().await;
         for case in order.iter().chain(&order).chain(&order) {
-            tell(&world, case).await;
+            send_payload(&world, case).await;
         }
         // A quarter is refunded, and the dispute is won.
         assert_eq!(wallet(&world), (750, 1_000, 250), "{order:?}");
@@ -145,11 +145,11 @@ async fn events_that_move_no_money_change_nothing() {
     let world = offered().await;
     for case in ["completed-unpaid", "expired", "dispute-inquiry", "other-type"] {
         let before = world.state();
-        tell(&world, case).await;
+        send_payload(&world, case).await;
         assert_eq!(world.state(), before, "{case}");
     }
-    tell(&world, "completed").await;
-    tell(&world, "dispute-inquiry").await;
+    send_payload(&world, "completed").await;
+    send_payload(&world, "dispute-inquiry").await;
     assert_eq!(wallet(&world), (1_000, 1_000, 0), "an inquiry must not change the balance");
     let closed = |status: &str| signed(with(event("dispute-won"), |dispute| dispute["status"] = json!(status)));
     assert_eq!(send(&world, closed("warning_closed")).await, taken());
@@ -202,7 +202,7 @@ async fn a_session_not_opened_here_or_not_paid_as_offered_is_refused_and_recorde
         let of = state.accounts.audit[0].org;
         assert_eq!(of.is_some(), !why.contains("opened"), "no organisation if the session was not opened here");
         // The original offer can still be paid.
-        tell(&world, "completed").await;
+        send_payload(&world, "completed").await;
         assert_eq!(wallet(&world), (1_000, 1_000, 0), "{why}");
     }
 }

@@ -4,16 +4,16 @@ use consigne_testkit::stripe::signed;
 use serde_json::{Value, json};
 
 use crate::handlers::people::accounts::outbox;
-use crate::handlers::people::webhook_stripe::{event, offered, send, taken, tell, wallet, with};
+use crate::handlers::people::webhook_stripe::{event, offered, send, send_payload, taken, wallet, with};
 
 #[tokio::test]
 async fn a_dispute_claws_back_its_amount_and_is_published() {
     let world = offered().await;
-    tell(&world, "completed").await;
-    tell(&world, "dispute-created").await;
+    send_payload(&world, "completed").await;
+    send_payload(&world, "dispute-created").await;
     assert_eq!(wallet(&world), (0, 1_000, 1_000));
-    let told = outbox(&world);
-    insta::assert_json_snapshot!(told[1], @r#"
+    let events = outbox(&world);
+    insta::assert_json_snapshot!(events[1], @r#"
     {
       "kind": "payment.disputed",
       "detail": {
@@ -28,8 +28,8 @@ async fn a_dispute_claws_back_its_amount_and_is_published() {
       }
     }
     "#);
-    assert_eq!(told[2]["kind"], "wallet.low");
-    tell(&world, "dispute-lost").await;
+    assert_eq!(events[2]["kind"], "wallet.low");
+    send_payload(&world, "dispute-lost").await;
     assert_eq!(wallet(&world), (0, 1_000, 1_000));
     assert_eq!(outbox(&world).as_array().unwrap().len(), 3, "nothing new");
 }
@@ -38,12 +38,12 @@ async fn a_dispute_claws_back_its_amount_and_is_published() {
 async fn refunds_and_won_disputes_publish_their_amounts_and_the_balance() {
     let world = offered().await;
     for case in ["completed", "refunded", "dispute-created", "dispute-won"] {
-        tell(&world, case).await;
+        send_payload(&world, case).await;
     }
-    let told = outbox(&world);
-    let told: Vec<Value> =
-        told.as_array().unwrap().iter().filter(|event| event["detail"]["payment_id"].is_string()).cloned().collect();
-    let facts = told.iter().map(|event| {
+    let events = outbox(&world);
+    let events: Vec<Value> =
+        events.as_array().unwrap().iter().filter(|event| event["detail"]["payment_id"].is_string()).cloned().collect();
+    let facts = events.iter().map(|event| {
         let detail = &event["detail"];
         json!([event["kind"], detail["amount_cents"], detail["credits"], detail["balance"]])
     });
@@ -58,9 +58,9 @@ async fn refunds_and_won_disputes_publish_their_amounts_and_the_balance() {
 #[tokio::test]
 async fn a_refund_before_its_purchase_is_published_after_it() {
     let world = offered().await;
-    tell(&world, "refunded").await;
+    send_payload(&world, "refunded").await;
     assert_eq!(outbox(&world), json!([]));
-    tell(&world, "completed").await;
+    send_payload(&world, "completed").await;
     let kinds: Vec<Value> = outbox(&world).as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(kinds, ["wallet.topped-up", "payment.refunded"]);
 }
@@ -68,9 +68,9 @@ async fn a_refund_before_its_purchase_is_published_after_it() {
 #[tokio::test]
 async fn a_dispute_before_its_purchase_is_published_after_it() {
     let world = offered().await;
-    tell(&world, "dispute-created").await;
+    send_payload(&world, "dispute-created").await;
     assert_eq!(outbox(&world), json!([]));
-    tell(&world, "completed").await;
+    send_payload(&world, "completed").await;
     assert_eq!(wallet(&world), (0, 1_000, 1_000));
     let kinds: Vec<Value> = outbox(&world).as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(kinds, ["wallet.topped-up", "payment.disputed", "wallet.low"]);
@@ -79,25 +79,25 @@ async fn a_dispute_before_its_purchase_is_published_after_it() {
 #[tokio::test]
 async fn withdrawn_funds_claw_back_credits_and_reinstated_funds_return_them() {
     let world = offered().await;
-    tell(&world, "completed").await;
+    send_payload(&world, "completed").await;
     for (kind, status, balance) in [
         ("charge.dispute.funds_withdrawn", "needs_response", 0),
         ("charge.dispute.funds_withdrawn", "under_review", 0),
         ("charge.dispute.funds_reinstated", "won", 1_000),
         ("charge.dispute.closed", "won", 1_000),
     ] {
-        let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
-        told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
-        assert_eq!(send(&world, signed(told)).await, taken());
+        let mut changed = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
+        changed["body"] = changed["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
+        assert_eq!(send(&world, signed(changed)).await, taken());
         assert_eq!(wallet(&world).0, balance, "{kind} {status}");
     }
 }
 
 /// Creates an event about Acme's dispute, with a type and a status.
 pub fn of_dispute(kind: &str, status: &str) -> Value {
-    let mut told = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
-    told["body"] = told["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
-    signed(told)
+    let mut changed = with(event("dispute-created"), |dispute| dispute["status"] = json!(status));
+    changed["body"] = changed["body"].as_str().unwrap().replace("charge.dispute.created", kind).into();
+    signed(changed)
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn a_lost_dispute_is_final_in_any_order_of_events() {
     ] {
         for order in [[closed, other], [other, closed]] {
             let world = offered().await;
-            tell(&world, "completed").await;
+            send_payload(&world, "completed").await;
             for (kind, status) in order {
                 assert_eq!(send(&world, of_dispute(kind, status)).await, taken());
             }
@@ -130,14 +130,14 @@ async fn a_dispute_replaced_by_a_refund_claws_back_nothing_more() {
         let closed = || of_dispute("charge.dispute.closed", status);
         for order in [[opened(), closed(), quarter()], [quarter(), closed(), opened()]] {
             let world = offered().await;
-            tell(&world, "completed").await;
-            for told in order {
-                assert_eq!(send(&world, told).await, taken());
+            send_payload(&world, "completed").await;
+            for event in order {
+                assert_eq!(send(&world, event).await, taken());
             }
             assert_eq!(wallet(&world), (750, 1_000, 250), "{status}");
         }
         let world = offered().await;
-        tell(&world, "completed").await;
+        send_payload(&world, "completed").await;
         assert_eq!(send(&world, of_dispute("charge.dispute.created", status)).await, taken());
         assert_eq!(wallet(&world), (1_000, 1_000, 0), "{status}");
     }
@@ -146,7 +146,7 @@ async fn a_dispute_replaced_by_a_refund_claws_back_nothing_more() {
 #[tokio::test]
 async fn a_dispute_with_an_unknown_status_changes_nothing_until_funds_move() {
     let world = offered().await;
-    tell(&world, "completed").await;
+    send_payload(&world, "completed").await;
     let before = world.state();
     for kind in ["charge.dispute.created", "charge.dispute.closed", "charge.dispute.funds_reinstated"] {
         assert_eq!(send(&world, of_dispute(kind, "new_status")).await, taken(), "{kind}");

@@ -17,9 +17,9 @@ use consigne_testkit::{functions, hooks, payload};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::handlers::files::simulated;
 use crate::handlers::people::accounts::{ORG, acme, answer, audit_log, headed, org, outbox, refusal, sent_by, user};
 use crate::handlers::webhooks::endpoints::{ENDPOINT, endpoint_in, put_endpoint, with_endpoint};
+use crate::handlers::webhooks::simulated;
 
 /// Delivers a message to `dispatch-webhook`, with the clock advanced while it waits. Returns whether it succeeded, and
 /// its log line.
@@ -195,9 +195,9 @@ async fn an_endpoint_that_answers_410_is_disabled_and_its_owners_get_a_mail() {
     dispatched(&world, &clock, &message_of("key-revoked")).await;
     deliver_all(&world, &clock).await;
     assert!(matches!(endpoint_in(&world).status, EndpointStatus::Disabled(DisabledBecause::Gone, _)));
-    let told = json!([{ "kind": "endpoint.disabled", "detail": { "event_id": "<id>", "occurred_at": "<time>", "org_id": "org_<id>",
+    let expected = json!([{ "kind": "endpoint.disabled", "detail": { "event_id": "<id>", "occurred_at": "<time>", "org_id": "org_<id>",
         "endpoint_id": "ep_<id>", "host": "hooks.example.com", "reason": "gone" } }]);
-    assert_eq!(outbox(&world), told);
+    assert_eq!(outbox(&world), expected);
     assert_eq!(
         (&audit_log(&world)[0]["action"], &audit_log(&world)[0]["actor"]),
         (&json!("endpoint.disabled"), &json!("service:dispatch-webhook"))
@@ -237,8 +237,8 @@ async fn a_week_of_failures_without_a_success_disables_an_endpoint() {
         let endpoint = endpoint_in(&world);
         assert_eq!(endpoint.is_active(), want_active, "{endpoint:?}");
         assert_eq!(endpoint.failing_since.is_none(), status == 200);
-        let told: Vec<String> = world.state().outbox.iter().map(|(_, entry)| entry.kind.clone()).collect();
-        assert_eq!(told.is_empty(), want_active, "{told:?}");
+        let kinds: Vec<String> = world.state().outbox.iter().map(|(_, entry)| entry.kind.clone()).collect();
+        assert_eq!(kinds.is_empty(), want_active, "{kinds:?}");
     }
 }
 

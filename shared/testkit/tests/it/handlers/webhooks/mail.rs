@@ -34,7 +34,7 @@ pub fn known(world: &World, id: &str, name: Option<&str>, language: Language) {
         language,
         at: GRANTED,
     };
-    let profile = Profile { seen: Some(contact), ..Profile::unknown(user(id)) };
+    let profile = Profile { from_token: Some(contact), ..Profile::unknown(user(id)) };
     world.change(|state| drop(state.profiles.insert(user(id), profile)));
 }
 
@@ -59,7 +59,7 @@ pub async fn deliver(world: &World, case: &str) -> Value {
 
 /// Returns the mails that the service accepted, without their HTML.
 pub fn post(world: &World) -> Value {
-    let sent = world.state().post.sent;
+    let sent = world.state().mail.sent;
     sent.iter().map(|mail| json!([mail.to.as_str(), mail.subject])).collect()
 }
 

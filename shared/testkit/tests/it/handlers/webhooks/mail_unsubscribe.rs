@@ -56,7 +56,7 @@ async fn the_button_and_one_click_requests_unsubscribe_once() {
             let page = answer["body"].as_str().unwrap();
             assert!(page.contains("You receive no more mails about what was generated for you."), "{page}");
             assert!(!page.contains("<form"), "{page}");
-            let unsubscribed: Vec<_> = world.state().post.unsubscribed.into_iter().collect();
+            let unsubscribed: Vec<_> = world.state().mail.unsubscribed.into_iter().collect();
             assert_eq!(unsubscribed, [(user("user_ann1"), Topic::Jobs)]);
         }
     }
@@ -72,7 +72,7 @@ async fn a_forged_token_unsubscribes_nobody() {
             let answer = asked(&world, case, token).await;
             assert_eq!(refusal(&answer), (400, "INVALID_REQUEST"), "{case} {token:?}");
             assert_eq!(answer["body"]["error"]["details"]["field"], "token");
-            assert!(world.state().post.unsubscribed.is_empty());
+            assert!(world.state().mail.unsubscribed.is_empty());
         }
     }
 }

@@ -8,3 +8,4 @@ mod mail_unsubscribe;
 mod notices;
 mod publish_events;
 mod send_mail;
+pub mod simulated;

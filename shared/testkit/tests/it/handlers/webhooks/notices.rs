@@ -20,7 +20,7 @@ async fn only_the_owner_of_old_keys_gets_a_mail() {
         let world = acme_with_mailboxes();
         let log = deliver(&world, case).await;
         assert_eq!(post(&world), json!([["dev1@example.com", subject]]));
-        let mail = world.state().post.sent.remove(0);
+        let mail = world.state().mail.sent.remove(0);
         assert!(mail.text.contains(said), "{}", mail.text);
         assert!(mail.text.contains(&format!("https://app.example.com/orgs/{ORG}/keys")), "{}", mail.text);
         assert_eq!((mail.unsubscribe, &log["mail.outcomes"]), (None, &json!({ "user_dev1": "sent" })));
@@ -33,18 +33,18 @@ async fn every_owner_gets_a_mail_about_an_anomaly_with_its_numbers() {
     for (case, said) in [
         ("key-anomaly", "depuis 11 pays en une heure."),
         ("keys-created", "24 clés d’API ont été créées dans l’organisation «\u{a0}Acme\u{a0}» en dix minutes."),
-        ("usage-jump", "d’un jour ordinaire\u{a0}: 40."),
+        ("usage-jump", "contre 40 un jour ordinaire."),
     ] {
         let world = acme_with_mailboxes();
         let member = Member { org: org(ORG), user: user("user_dev1"), role: OrgRole::Owner, joined_at: GRANTED };
         world.change(|state| drop(state.accounts.members.insert((org(ORG), member.user.clone()), member)));
         deliver(&world, case).await;
-        let sent = world.state().post.sent;
+        let sent = world.state().mail.sent;
         let to: Vec<&str> = sent.iter().map(|mail| mail.to.as_str()).collect();
         assert_eq!(to, ["ann1@example.com", "dev1@example.com"], "{case}");
         assert!(sent[0].text.contains(said), "{}", sent[0].text);
         assert_eq!(sent[0].subject, "Acme : usage inhabituel des clés d’API");
-        assert_eq!(sent[1].text.contains("is stopped"), case == "keys-created", "{}", sent[1].text);
+        assert_eq!(sent[1].text.contains("was suspended"), case == "keys-created", "{}", sent[1].text);
         assert!(sent.iter().all(|mail| mail.unsubscribe.is_none()));
     }
 }
@@ -54,7 +54,7 @@ async fn a_person_gets_a_mail_about_nearly_full_storage_unless_unsubscribed() {
     let world = acme_with_mailboxes();
     deliver(&world, "quota-exceeded").await;
     assert_eq!(post(&world), json!([["ann1@example.com", "80 % de votre espace est utilisé"]]));
-    let mail = world.state().post.sent.remove(0);
+    let mail = world.state().mail.sent.remove(0);
     let token = mail.unsubscribe.as_deref().unwrap().rsplit('=').next().unwrap().to_owned();
     assert_eq!(functions::unsubscribe_seal().open(&token), Some((user("user_ann1"), Topic::Limits)));
 }
@@ -67,7 +67,7 @@ async fn owners_get_a_mail_about_a_disabled_endpoint() {
         let (outcome, log) = delivered(&world, &body, clock::now()).await;
         assert!(outcome.is_ok(), "{log}");
         assert_eq!(post(&world), json!([["ann1@example.com", "Acme : les webhooks ne sont plus livrés"]]));
-        let mail = world.state().post.sent.remove(0);
+        let mail = world.state().mail.sent.remove(0);
         assert!(mail.text.contains(said) && mail.text.contains("hooks.example.com"), "{}", mail.text);
         assert_eq!(mail.unsubscribe, None);
     }
@@ -78,7 +78,7 @@ async fn no_mail_is_sent_about_an_organisation_that_no_longer_exists() {
     for case in ["endpoint-disabled", "key-anomaly", "key-migration-started"] {
         let world = World::default();
         assert_eq!(deliver(&world, case).await["mail.outcomes"], json!({}));
-        assert!(world.state().post.sent.is_empty());
+        assert!(world.state().mail.sent.is_empty());
     }
 }
 

@@ -17,7 +17,7 @@ use crate::handlers::webhooks::mail::{acme_with_mailboxes, claim_of, deliver, de
 async fn a_jobs_owner_gets_a_mail_with_the_result_in_their_language() {
     let world = acme_with_mailboxes();
     let log = deliver(&world, "job-completed").await;
-    let mail = world.state().post.sent.remove(0);
+    let mail = world.state().mail.sent.remove(0);
     assert_eq!(
         (mail.to.as_str(), mail.subject.as_str()),
         ("ann1@example.com", "Votre image est prête : A lighthouse at dawn")
@@ -55,7 +55,7 @@ async fn a_jobs_owner_gets_a_mail_with_the_result_in_their_language() {
 async fn a_jobs_owner_gets_a_mail_about_a_failure_but_not_about_a_cancellation() {
     let world = acme_with_mailboxes();
     deliver(&world, "job-failed").await;
-    let mail = world.state().post.sent.remove(0);
+    let mail = world.state().mail.sent.remove(0);
     assert_eq!(mail.subject, "Votre livre n’a pas pu être créé : Artificial intelligence");
     assert!(mail.text.contains("«\u{a0}The topic is too short\u{a0}»"), "{}", mail.text);
     let world = acme_with_mailboxes();
@@ -83,7 +83,7 @@ async fn every_owner_gets_a_mail_about_a_new_key_in_their_language() {
             ["eve1@example.com", "Acme: new API key “Production API”"]
         ])
     );
-    let sent = world.state().post.sent;
+    let sent = world.state().mail.sent;
     assert!(sent[0].text.contains("par Dev."), "{}", sent[0].text);
     assert!(sent[1].text.starts_with("Hello,\n") && sent[1].text.contains("by Dev."), "{}", sent[1].text);
     assert!(sent.iter().all(|mail| mail.unsubscribe.is_none()), "this mail is sent even to people who unsubscribed");
@@ -92,7 +92,7 @@ async fn every_owner_gets_a_mail_about_a_new_key_in_their_language() {
 #[tokio::test]
 async fn owners_and_billing_members_get_mails_about_disputes_and_low_balances() {
     for (case, subject, said) in [
-        ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back for it."),
+        ("payment-disputed", "Acme: a payment was disputed", "10,000 credits were taken back because of it."),
         ("payment-refunded", "Acme: a payment was refunded", "300 credits below zero: its keys are refused"),
         ("wallet-low", "Acme: 10% of the credits are left", "has 90 credits left, which is 10%."),
     ] {
@@ -101,7 +101,7 @@ async fn owners_and_billing_members_get_mails_about_disputes_and_low_balances() 
             known(&world, id, None, Language::English);
         }
         deliver(&world, case).await;
-        let sent = world.state().post.sent;
+        let sent = world.state().mail.sent;
         let to: Vec<&str> = sent.iter().map(|mail| mail.to.as_str()).collect();
         assert_eq!(to, ["ann1@example.com", "bill1@example.com"], "neither the admin nor the developer gets a mail");
         assert_eq!(sent[1].subject, subject);
@@ -115,7 +115,7 @@ async fn a_mail_shows_a_balance_below_zero_as_zero() {
     let world = acme_with_mailboxes();
     let body = message_of("wallet-low").replace(r#""balance": 90"#, r#""balance": -70"#).replace("10,", "0,");
     assert!(delivered(&world, &body, clock::now()).await.0.is_ok());
-    let text = world.state().post.sent.remove(0).text;
+    let text = world.state().mail.sent.remove(0).text;
     assert!(text.contains("Il reste 0 crédits"), "{text}");
 }
 
@@ -130,7 +130,7 @@ async fn a_mail_names_the_actor_as_its_reader_knows_them() {
         let world = acme_with_mailboxes();
         let body = message_of("key-revoked").replace("operator:root", actor);
         assert!(delivered(&world, &body, clock::now()).await.0.is_ok());
-        let sent = world.state().post.sent;
+        let sent = world.state().mail.sent;
         assert_eq!(sent[0].subject, "Acme : clé d’API « Production API » révoquée");
         assert!(sent[0].text.contains(said), "{actor}: {}", sent[0].text);
     }
@@ -143,9 +143,9 @@ async fn an_event_delivered_twice_causes_one_mail() {
     let mut copy = batch["Records"][0].clone();
     copy["messageId"] = "message-2".into();
     batch["Records"].as_array_mut().unwrap().push(copy);
-    let told = functions::deliver(&world, "send-mail", batch.clone()).await;
-    // Side by side, one of the two may find the mail in the other's hand, and comes back.
-    assert!(told["batchItemFailures"].as_array().unwrap().len() <= 1, "{told}");
+    let answer = functions::deliver(&world, "send-mail", batch.clone()).await;
+    // The two run concurrently. One may find the mail claimed by the other, and is then redelivered.
+    assert!(answer["batchItemFailures"].as_array().unwrap().len() <= 1, "{answer}");
     assert_eq!(functions::deliver(&world, "send-mail", batch).await, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 1);
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "done before" }));
@@ -156,7 +156,7 @@ async fn a_recipient_without_an_address_is_recorded_and_skipped() {
     let unknown = World::default();
     let odd = acme_with_mailboxes();
     odd.change(|state| {
-        let contact = state.profiles.get_mut(&user("user_ann1")).unwrap().seen.as_mut().unwrap();
+        let contact = state.profiles.get_mut(&user("user_ann1")).unwrap().from_token.as_mut().unwrap();
         contact.email = "ann\r\nBcc: eve@example.com".to_owned();
     });
     let closed = acme_with_mailboxes();
@@ -164,19 +164,19 @@ async fn a_recipient_without_an_address_is_recorded_and_skipped() {
     for (world, word) in [(unknown, "no address"), (odd, "unusable address"), (closed, "no address")] {
         let log = deliver(&world, "job-completed").await;
         assert_eq!(log["mail.outcomes"], json!({ "user_ann1": word }));
-        assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
+        assert!(world.state().mail.mails.is_empty() && world.state().mail.sent.is_empty());
     }
 }
 
 #[tokio::test]
 async fn suppressed_people_get_no_mails_and_unsubscribed_people_only_mandatory_ones() {
     let world = acme_with_mailboxes();
-    world.change(|state| state.post.unsubscribed.extend([(user("user_ann1"), Topic::Jobs)]));
+    world.change(|state| state.mail.unsubscribed.extend([(user("user_ann1"), Topic::Jobs)]));
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "unsubscribed" }));
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "sent" }));
     let world = acme_with_mailboxes();
     let mailbox = claim_of("user_ann1", GRANTED).mailbox;
-    world.change(|state| state.post.suppressed.extend([(mailbox, Suppression::Bounced)]));
+    world.change(|state| state.mail.suppressed.extend([(mailbox, Suppression::Bounced)]));
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "suppressed" }));
     assert_eq!(post(&world), json!([]));
 }
@@ -184,13 +184,13 @@ async fn suppressed_people_get_no_mails_and_unsubscribed_people_only_mandatory_o
 #[tokio::test]
 async fn a_throttled_mail_is_redelivered_and_sent_once() {
     let world = acme_with_mailboxes();
-    world.change(|state| state.post.service = MailService::Throttles);
+    world.change(|state| state.mail.service = MailService::Throttles);
     for _ in 0..3 {
-        let told = functions::deliver(&world, "send-mail", payload::event("send-mail", "job-completed", "")).await;
-        assert_eq!(told, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
-        assert!(world.state().post.mails.is_empty(), "the claim was not released");
+        let answer = functions::deliver(&world, "send-mail", payload::event("send-mail", "job-completed", "")).await;
+        assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "message-1" }] }));
+        assert!(world.state().mail.mails.is_empty(), "the claim was not released");
     }
-    world.change(|state| state.post.service = MailService::Works);
+    world.change(|state| state.mail.service = MailService::Works);
     let log = deliver(&world, "job-completed").await;
     assert_eq!((&log["MailsSent"], &log["MailsPerhapsTwice"]), (&json!(1), &json!(null)));
     deliver(&world, "job-completed").await;
@@ -200,12 +200,12 @@ async fn a_throttled_mail_is_redelivered_and_sent_once() {
 #[tokio::test]
 async fn a_mail_refused_for_good_is_recorded_and_not_retried() {
     let world = acme_with_mailboxes();
-    world.change(|state| state.post.service = MailService::Refuses);
+    world.change(|state| state.mail.service = MailService::Refuses);
     let log = deliver(&world, "job-completed").await;
     assert_eq!((&log["MailsRefused"], &log["mail.refused"]), (&json!(1), &json!("planned: not this mail")));
-    let snapshot: Vec<MailState> = world.state().post.mails.into_values().collect();
+    let snapshot: Vec<MailState> = world.state().mail.mails.into_values().collect();
     assert_eq!(snapshot, [MailState::Ended(MailEnd::Refused("planned: not this mail".to_owned()))]);
-    world.change(|state| state.post.service = MailService::Works);
+    world.change(|state| state.mail.service = MailService::Works);
     deliver(&world, "job-completed").await;
     assert_eq!(post(&world), json!([]));
 }
@@ -243,8 +243,9 @@ async fn a_fault_for_one_owner_delays_only_their_mail() {
 #[tokio::test]
 async fn a_malformed_message_is_moved_to_the_dead_letter_queue() {
     let world = acme_with_mailboxes();
-    let told = functions::deliver(&world, "send-mail", payload::event("send-mail", "malformed-between-two", "")).await;
-    assert_eq!(told, json!({ "batchItemFailures": [] }));
+    let answer =
+        functions::deliver(&world, "send-mail", payload::event("send-mail", "malformed-between-two", "")).await;
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
     assert_eq!(post(&world).as_array().unwrap().len(), 2);
     assert_eq!(world.state().messages, [r#"{"detail-type": "job.completed", "detail": {"event_id": "#]);
 
@@ -279,7 +280,7 @@ async fn events_without_a_mail_are_ignored_and_so_are_all_without_a_sender() {
     let log = message.log.take("send-mail", now);
     assert_eq!(log["mail.outcomes"], json!({ "user_ann1": "skipped" }));
     assert_eq!(log["mail.template"], "job-completed");
-    assert!(world.state().post.mails.is_empty() && world.state().post.sent.is_empty());
+    assert!(world.state().mail.mails.is_empty() && world.state().mail.sent.is_empty());
 }
 
 #[tokio::test]

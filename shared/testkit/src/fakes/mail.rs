@@ -12,7 +12,7 @@ use super::World;
 
 /// Mails, and the mailboxes and topics to which none are sent.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Post {
+pub struct MailFakes {
     /// Mails by id.
     pub mails: BTreeMap<MailId, MailState>,
     /// Mailboxes to which no mails are sent.
@@ -49,7 +49,7 @@ pub enum MailService {
 impl ClaimMail for World {
     async fn claim_mail(&self, ask: &MailClaim) -> Result<Claimed, Fault> {
         self.effect(|state| {
-            let post = &mut state.post;
+            let post = &mut state.mail;
             let again = match post.mails.get(&ask.mail) {
                 None => false,
                 Some(MailState::Ended(_)) => return Claimed::Done,
@@ -71,8 +71,8 @@ impl ClaimMail for World {
 impl ReleaseMail for World {
     async fn release_mail(&self, claim: &Claim) -> Result<(), Fault> {
         self.effect(|state| {
-            if state.post.mails.get(&claim.mail) == Some(&MailState::Claimed(claim.at)) {
-                state.post.mails.remove(&claim.mail);
+            if state.mail.mails.get(&claim.mail) == Some(&MailState::Claimed(claim.at)) {
+                state.mail.mails.remove(&claim.mail);
             }
         })
     }
@@ -80,14 +80,14 @@ impl ReleaseMail for World {
 
 impl MarkMail for World {
     async fn mark_mail(&self, claim: &Claim, end: &MailEnd, _: Timestamp) -> Result<(), Fault> {
-        self.effect(|state| drop(state.post.mails.insert(claim.mail.clone(), MailState::Ended(end.clone()))))
+        self.effect(|state| drop(state.mail.mails.insert(claim.mail.clone(), MailState::Ended(end.clone()))))
     }
 }
 
 impl SuppressMailbox for World {
     async fn suppress_mailbox(&self, mailbox: &Mailbox, why: Suppression, _: Timestamp) -> Result<(), Fault> {
         self.effect(|state| {
-            state.post.suppressed.insert(mailbox.clone(), why);
+            state.mail.suppressed.insert(mailbox.clone(), why);
         })
     }
 }
@@ -95,17 +95,17 @@ impl SuppressMailbox for World {
 impl Unsubscribe for World {
     async fn unsubscribe(&self, user: &UserId, topic: Topic, _: Timestamp) -> Result<(), Fault> {
         self.effect(|state| {
-            state.post.unsubscribed.insert((user.clone(), topic));
+            state.mail.unsubscribed.insert((user.clone(), topic));
         })
     }
 }
 
 impl SendMail for World {
     async fn send_mail(&self, mail: &Mail) -> Result<Handover, Fault> {
-        self.effect(|state| match state.post.service {
+        self.effect(|state| match state.mail.service {
             MailService::Works => {
-                state.post.sent.push(mail.clone());
-                Handover::Accepted(format!("mail-{}", state.post.sent.len()))
+                state.mail.sent.push(mail.clone());
+                Handover::Accepted(format!("mail-{}", state.mail.sent.len()))
             }
             MailService::Throttles => Handover::NotNow(Fault::unavailable("planned: too many mails")),
             MailService::Refuses => Handover::Refused("planned: not this mail".to_owned()),

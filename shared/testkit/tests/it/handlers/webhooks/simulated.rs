@@ -36,7 +36,7 @@ pub fn run<T>(clock: &SimClock, mut work: Pin<&mut impl Future<Output = T>>) -> 
 type Work = Pin<Box<dyn Future<Output = Result<(), Fault>>>>;
 
 /// A queue and its workers. It delivers messages that are due, and advances the clock when all workers wait.
-struct Night {
+struct SimulatedQueue {
     world: World,
     clock: SimClock,
     /// Messages, with the time from which they can be received.
@@ -49,7 +49,7 @@ struct Night {
     received: usize,
 }
 
-impl Night {
+impl SimulatedQueue {
     /// Adds the messages that were sent to the queue.
     fn collect(&mut self) {
         let (now, mut sent) = (self.clock.now(), Vec::new());
@@ -137,9 +137,9 @@ async fn a_thousand_deliveries_to_one_endpoint_are_sent_at_ten_per_second() {
         let world = with_endpoint(|_| ());
         let clock = SimClock::at(GRANTED);
         due_at_once(&world, MANY).await;
-        let mut night = Night { world, clock, queue: Vec::new(), workers: 40, late, received: 0 };
-        night.work(GRANTED.plus(Duration::from_mins(10)));
-        let (state, at) = (night.world.state(), sent_at(&night.world));
+        let mut queue = SimulatedQueue { world, clock, queue: Vec::new(), workers: 40, late, received: 0 };
+        queue.work(GRANTED.plus(Duration::from_mins(10)));
+        let (state, at) = (queue.world.state(), sent_at(&queue.world));
         assert!(state.hooks.deliveries.values().all(|delivery| delivery.status == DeliveryStatus::Delivered));
         let ids: std::collections::BTreeSet<String> = state
             .hooks
@@ -167,13 +167,14 @@ async fn more_deliveries_than_messages_can_wait_for_are_all_sent() {
     let world = with_endpoint(|endpoint| endpoint.rate = Rate::new(1).unwrap());
     due_at_once(&world, MANY).await;
     let late = |_| Duration::ZERO;
-    let mut night = Night { world, clock: SimClock::at(GRANTED), queue: Vec::new(), workers: 20, late, received: 0 };
+    let mut queue =
+        SimulatedQueue { world, clock: SimClock::at(GRANTED), queue: Vec::new(), workers: 20, late, received: 0 };
     for minutes in 1..=6 {
-        night.work(GRANTED.plus(Duration::from_mins(5 * minutes)));
-        night.sweep().await;
+        queue.work(GRANTED.plus(Duration::from_mins(5 * minutes)));
+        queue.sweep().await;
     }
-    let at = sent_at(&night.world);
-    assert_eq!((at.len(), night.world.state().hooks.posted.len()), (MANY, MANY), "each once");
+    let at = sent_at(&queue.world);
+    assert_eq!((at.len(), queue.world.state().hooks.posted.len()), (MANY, MANY), "each once");
     assert!(
         at.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(1)),
         "the rate must not be exceeded"
@@ -186,16 +187,17 @@ async fn a_failing_receiver_is_retried_with_backoff_for_three_days() {
     world.change(|state| state.hooks.answers.extend((0..100).map(|_| Posted::answered(503, None, b""))));
     world.change(|state| state.messages.push(message_of("key-revoked")));
     let clock = SimClock::at(GRANTED);
-    let mut night = Night { world, clock, queue: Vec::new(), workers: 2, late: |_| Duration::ZERO, received: 0 };
+    let mut queue =
+        SimulatedQueue { world, clock, queue: Vec::new(), workers: 2, late: |_| Duration::ZERO, received: 0 };
     let end = GRANTED.plus(LASTS + Duration::from_hours(12));
-    while night.clock.now() < end {
-        let next = night.clock.now().plus(Duration::from_mins(5));
-        night.work(next);
-        night.sweep().await;
+    while queue.clock.now() < end {
+        let next = queue.clock.now().plus(Duration::from_mins(5));
+        queue.work(next);
+        queue.sweep().await;
     }
-    let delivery = the_delivery(&night.world);
+    let delivery = the_delivery(&queue.world);
     assert_eq!((delivery.status, delivery.wake_at), (DeliveryStatus::Failed, None));
-    let at = sent_at(&night.world);
+    let at = sent_at(&queue.world);
     assert_eq!(at.len(), WAITS.len() + 1);
     let waits: Vec<Duration> = at.windows(2).map(|pair| pair[1].since(pair[0])).collect();
     // A wait that is too long for a message ends at the next `sweep`, up to five minutes late.
@@ -206,7 +208,7 @@ async fn a_failing_receiver_is_retried_with_backoff_for_three_days() {
     }
     assert!(waits.windows(2).all(|pair| pair[0] < pair[1]), "waits must grow: {waits:?}");
     assert!(at[WAITS.len()].since(at[0]) <= LASTS, "three days");
-    assert!(endpoint_in(&night.world).is_active(), "three days of failures must not disable it");
+    assert!(endpoint_in(&queue.world).is_active(), "three days of failures must not disable it");
 }
 
 #[tokio::test]
@@ -216,13 +218,14 @@ async fn a_lost_message_only_delays_its_delivery() {
     let delivery = hooks::delivery(&endpoint_in(&world), GRANTED);
     assert!(world.record_delivery(&delivery).await.unwrap());
     // The message was not sent, or was lost.
-    let mut night = Night { world, clock, queue: Vec::new(), workers: 2, late: |_| Duration::ZERO, received: 0 };
+    let mut queue =
+        SimulatedQueue { world, clock, queue: Vec::new(), workers: 2, late: |_| Duration::ZERO, received: 0 };
     for _ in 0..2 {
-        let next = night.clock.now().plus(Duration::from_mins(5));
-        night.sweep().await;
-        night.work(next);
+        let next = queue.clock.now().plus(Duration::from_mins(5));
+        queue.sweep().await;
+        queue.work(next);
     }
-    night.sweep().await;
-    night.work(night.clock.now());
-    assert_eq!(the_delivery(&night.world).status, DeliveryStatus::Delivered);
+    queue.sweep().await;
+    queue.work(queue.clock.now());
+    assert_eq!(the_delivery(&queue.world).status, DeliveryStatus::Delivered);
 }

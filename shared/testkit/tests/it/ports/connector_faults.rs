@@ -17,7 +17,7 @@ use super::{file_of, now, owner};
 
 /// A fault of the connector.
 #[derive(Clone, Copy, Debug)]
-enum Mishap {
+enum ConnectorFault {
     /// The table executes the operation, but its answer is lost.
     AnswerLost,
     /// Another transaction on the same item is in progress, so the table does nothing.
@@ -26,14 +26,14 @@ enum Mishap {
 
 /// A connector on which an operation fails a number of times and then succeeds.
 #[derive(Clone, Debug)]
-struct Wire {
+struct FaultyConnector {
     inner: SharedHttpConnector,
     operation: &'static str,
-    mishap: Mishap,
+    fault: ConnectorFault,
     left: Arc<AtomicU32>,
 }
 
-impl HttpConnector for Wire {
+impl HttpConnector for FaultyConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let meant = target.ends_with(self.operation);
@@ -41,15 +41,15 @@ impl HttpConnector for Wire {
         if !meant || self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err() {
             return self.inner.call(request);
         }
-        match self.mishap {
-            Mishap::AnswerLost => {
+        match self.fault {
+            ConnectorFault::AnswerLost => {
                 let answer = self.inner.call(request);
                 HttpConnectorFuture::new(async move {
                     answer.await?;
                     Err(ConnectorError::io("the answer was lost".into()))
                 })
             }
-            Mishap::Conflict => {
+            ConnectorFault::Conflict => {
                 let body = r#"{"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException"}"#;
                 let status = 400.try_into().expect("the status is valid");
                 HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
@@ -59,16 +59,17 @@ impl HttpConnector for Wire {
 }
 
 /// Returns the table of the deployed stack, with a connector on which an operation first fails so many times.
-fn table_on(stack: &Stack, operation: &'static str, mishap: Mishap, times: u32) -> Table {
+fn table_on(stack: &Stack, operation: &'static str, fault: ConnectorFault, times: u32) -> Table {
     let left = Arc::new(AtomicU32::new(times));
-    let caller = stack.aws().config.through(|inner| SharedHttpConnector::new(Wire { inner, operation, mishap, left }));
+    let caller =
+        stack.aws().config.through(|inner| SharedHttpConnector::new(FaultyConnector { inner, operation, fault, left }));
     Table::new(&caller, stack.name("TABLE_NAME"))
 }
 
 #[tokio::test]
 async fn a_deletion_with_a_lost_answer_is_recognised_as_the_callers_own() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
-    let table = table_on(&stack, ".UpdateItem", Mishap::AnswerLost, 1);
+    let table = table_on(&stack, ".UpdateItem", ConnectorFault::AnswerLost, 1);
     let file = file_of(&owner, "a.png", 10, now);
     table
         .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
@@ -82,7 +83,7 @@ async fn a_deletion_with_a_lost_answer_is_recognised_as_the_callers_own() {
 #[tokio::test]
 async fn a_deletion_that_conflicts_with_a_transaction_is_retried() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
-    let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, 6);
+    let table = table_on(&stack, ".UpdateItem", ConnectorFault::Conflict, 6);
     let file = file_of(&owner, "a.png", 10, now);
     table
         .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
@@ -94,7 +95,7 @@ async fn a_deletion_that_conflicts_with_a_transaction_is_retried() {
 #[tokio::test]
 async fn a_deletion_that_keeps_conflicting_fails_in_time() {
     let (stack, owner, now) = (Stack::find(), owner(), now());
-    let table = table_on(&stack, ".UpdateItem", Mishap::Conflict, u32::MAX);
+    let table = table_on(&stack, ".UpdateItem", ConnectorFault::Conflict, u32::MAX);
     let file = file_of(&owner, "a.png", 10, now);
     table
         .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })

@@ -1,0 +1,364 @@
+"""Says in plain words why the laptop's stack refused a request, and what to do.
+
+The API itself answers a refusal tersely, on AWS and on a laptop alike: a stranger learns nothing from it. Here the
+caller is the person who starts the stack. So front.py adds these sentences, which repeat the API's checks with what
+stack.py knows of the stack. What the API's own answer already says is not repeated.
+"""
+
+import base64
+import binascii
+import functools
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+ROOT = Path(__file__).resolve().parents[2]
+# How far clocks may differ, in seconds. The same as in the API.
+LEEWAY_S = 5
+# How old a signature of a webhook may be, in seconds. The same as in the API.
+SIGNED_S = 300
+# How long the keys of an issuer are kept, in seconds.
+KEYS_S = 60
+LENGTH_MAX = 600
+NEW_SECRETS = "a stack has new secrets after every make down"
+# Where the API looks for a session token, in this order.
+CARRIERS = "no Authorization header, and no X-Clerk-Auth-Token header or __session cookie either"
+
+
+class Request:
+    """What of a request decides whether it is refused."""
+
+    def __init__(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], own_address: str):
+        self.method, self.path, self.own_address = method, path, own_address
+        self.headers: dict[str, str] = {}
+        for name, value in headers:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            joint = "; " if key == "cookie" else ", "
+            self.headers[key] = f"{self.headers[key]}{joint}{text}" if key in self.headers else text
+
+    @property
+    def origin(self) -> str | None:
+        """The origin of the page that sent the request, or `None` without one and for our own pages."""
+        origin = self.headers.get("origin")
+        return None if origin == self.own_address else origin
+
+    def token(self) -> tuple[str, str] | None:
+        """Returns the session token and what carries it, as the API finds it."""
+        if "authorization" in self.headers:
+            return "the Authorization header", bearer(self.headers["authorization"])
+        if "x-clerk-auth-token" in self.headers:
+            return "the X-Clerk-Auth-Token header", self.headers["x-clerk-auth-token"].strip()
+        cookies = [pair.strip().partition("=") for pair in self.headers.get("cookie", "").split(";")]
+        exact = [pair for pair in cookies if pair[0] == "__session"]
+        found = next(iter([*exact, *(pair for pair in cookies if pair[0].startswith("__session_"))]), None)
+        return None if found is None else (f"the cookie {found[0]}", found[2])
+
+
+def bearer(value: str) -> str:
+    """Removes `Bearer` from the value of `Authorization`."""
+    scheme, space, rest = value.strip().partition(" ")
+    return rest.strip() if space and scheme.lower() == "bearer" else value.strip()
+
+
+def is_refused(request: Request, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Returns whether an answer may be a refusal to explain: by its status, or because a page cannot read it.
+
+    503 is the answer to every token while the keys of its issuer cannot be fetched.
+    """
+    return status in (401, 403, 503) or (request.origin is not None and not is_readable(headers))
+
+
+def is_readable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Returns whether an answer lets a page of another origin read it."""
+    return any(name.lower() == b"access-control-allow-origin" for name, _ in headers)
+
+
+def of_api(request: Request, facts: dict[str, Any], status: int, headers: Any, body: bytes) -> str | None:
+    """Returns why the API refused a request, or `None` if its answer says it."""
+    reasons = []
+    if request.origin is not None and not is_readable(headers):
+        reasons.append(cors(request.origin, facts["origins"]))
+    if status in (401, 403) and request.method != "OPTIONS":
+        reasons.append(of_credentials(request, facts, code_of(body)))
+    if status == 503 and facts["jwks_url"] and "session" in schemes(request.method, request.path):
+        keys = keys_of(facts["jwks_url"])
+        reasons.append(keys if isinstance(keys, str) else None)
+    return joined(reasons)
+
+
+def of_bucket(request: Request, facts: dict[str, Any], _status: int, headers: Any, _body: bytes) -> str | None:
+    """Returns why a page may not use the bucket, or `None` if it may. S3's own refusals say why."""
+    if is_readable(headers):
+        return None
+    return joined([cors(request.origin or "", facts["origins"])])
+
+
+def joined(reasons: list[str | None]) -> str | None:
+    """Returns reasons as one line that can stand in a header."""
+    text = "; ".join(reason for reason in reasons if reason)
+    return re.sub(r"[^\x20-\x7e]", "?", text)[:LENGTH_MAX] or None
+
+
+def code_of(body: bytes) -> str:
+    """Returns the code of an error, or ""."""
+    try:
+        return str(json.loads(body)["error"]["code"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def cors(origin: str, allowed: list[str]) -> str | None:
+    """Returns why CORS does not allow an origin, or `None` if it does."""
+    if origin in allowed:
+        return None
+    cure = f": start with make up ORIGIN={origin}" if origin.startswith("http") else ", and cannot be: serve the page"
+    return f"CORS: origin {origin} is not among the allowed ones ({', '.join(allowed)}){cure}"
+
+
+def of_credentials(request: Request, facts: dict[str, Any], code: str) -> str | None:
+    """Returns why the credentials were refused, by the kind that the route takes."""
+    kinds = schemes(request.method, request.path)
+    if "service" in kinds:
+        return of_service_token(request)
+    if "signature" in kinds or "stripe" in kinds:
+        return of_webhook(request, "stripe-signature" if "stripe" in kinds else "webhook-signature")
+    if "key" in kinds:
+        return of_key(request)
+    if "session" in kinds and code in ("UNAUTHENTICATED", "TOKEN_EXPIRED", "API_KEY_NOT_ACCEPTED"):
+        return of_session(request, facts)
+    if code == "ORIGIN_NOT_ALLOWED":
+        return (
+            f"the session came as a cookie, and then a write needs an Origin of the allowed ones "
+            f"({', '.join(facts['origins'])}); this one was {request.headers.get('origin', 'absent')}"
+        )
+    return None
+
+
+# ------------------------------------------------------------------------------------------------- session tokens
+
+
+def of_session(request: Request, facts: dict[str, Any]) -> str | None:
+    """Returns why a session token was refused."""
+    found = request.token()
+    if found is None:
+        return f"{CARRIERS}: make --silent token prints a token"
+    where, token = found
+    if not token:
+        return f"{where} is empty"
+    if token.startswith("sk_"):
+        return (
+            f"{where} has an API key; this route takes a session token, and the gateway below /api/v1/ takes API keys"
+        )
+    parts = token.split(".")
+    header, claims = (part_of(parts, place) for place in (0, 1))
+    if len(parts) != 3 or header is None or claims is None:
+        return f"{where} has no JWT: that is JSON, JSON and a signature in base64url, with dots between them"
+    return of_claims(claims, facts, header, token)
+
+
+def of_claims(claims: dict[str, Any], facts: dict[str, Any], header: dict[str, Any], token: str) -> str | None:
+    """Returns which claim of a token is wrong, the one to mend first before the others."""
+    issuer, trusted, now = claims.get("iss"), facts["issuer"], time.time()
+    if issuer is None:
+        return f"the token does not say who issued it (claim iss), this stack trusts {trusted}"
+    if issuer != trusted:
+        cure = f": start with make up CLERK_ISSUER={issuer}" if str(issuer).startswith("https://") else ""
+        if issuer == facts["own_issuer"]:
+            cure = ": take the token from the browser, or start with make up and no CLERK_ISSUER"
+        return f"the token was issued by {issuer}, this stack trusts {trusted}{cure}"
+    wrong = of_signature(header, facts, token)
+    if wrong:
+        return wrong
+    expires, begins = claims.get("exp"), claims.get("nbf", 0)
+    if not is_number(expires):
+        return "the token has no time at which it expires (claim exp)"
+    if now > expires + LEEWAY_S:
+        return f"the token expired {ago(now - expires)} ago: make --silent token prints a new one"
+    if not is_number(begins) or now < begins - LEEWAY_S:
+        return "the token is not valid yet (claim nbf): the clocks of its issuer and of this machine differ"
+    party, allowed = claims.get("azp"), facts["origins"]
+    if party not in allowed:
+        given = f"the token's azp {party} is" if party else "the token has no azp (the origin of its page), so it is"
+        cure = f": start with make up ORIGIN={party}" if str(party).startswith("http") else ""
+        return f"{given} not among the allowed origins ({', '.join(allowed)}){cure}"
+    if claims.get("sts") == "pending":
+        return "the session is pending (claim sts): the user has to finish signing in"
+    if not re.fullmatch(r"user_[A-Za-z0-9]+", str(claims.get("sub"))):
+        return f"the token's sub {claims.get('sub')} is not the id of a user, which is user_ and letters or digits"
+    return None
+
+
+def of_signature(header: dict[str, Any], facts: dict[str, Any], token: str) -> str | None:
+    """Returns what is wrong with a token's signature, or `None` if it is genuine."""
+    if header.get("alg") != "RS256":
+        return f"the token is signed with {header.get('alg')}; only RS256 is accepted"
+    signed, _, signature = token.rpartition(".")
+    if facts["jwks_url"]:
+        keys = keys_of(facts["jwks_url"])
+        if isinstance(keys, str):
+            return keys
+        named = [key for kid, key in keys if kid == header.get("kid")] or [key for _, key in keys]
+        if any(is_signed(key, signed, signature) for key in named):
+            return None
+        listed = ", ".join(kid for kid, _ in keys) or "none"
+        return (
+            f"the signature does not match any key of the JWKS at {facts['jwks_url']} (the token names the key "
+            f"{header.get('kid')}, there are {listed})"
+        )
+    key = serialization.load_pem_public_key(facts["public_key"].encode())
+    if is_signed(key, signed, signature):
+        return None
+    return "the signature does not match the key of this laptop's issuer: make --silent token prints a new token"
+
+
+def keys_of(url: str) -> list[tuple[str, Any]] | str:
+    """Returns the keys of an issuer, each with its id, or a sentence that says why they cannot be read."""
+    try:
+        return fetched(url, int(time.time() // KEYS_S))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        return (
+            f"the keys of the issuer cannot be read from {url} ({error}): make up CLERK_JWKS_URL= says where they are"
+        )
+
+
+@functools.lru_cache(maxsize=4)
+def fetched(url: str, _minute: int) -> list[tuple[str, Any]]:
+    """Fetches the keys of an issuer, each with its id, at most once in the time for which keys are kept."""
+    with urllib.request.urlopen(url, timeout=3) as answer:
+        listed = json.load(answer).get("keys", [])
+    return [(str(key.get("kid")), public_key(key)) for key in listed if key.get("kty") == "RSA"]
+
+
+def public_key(key: dict[str, str]) -> rsa.RSAPublicKey:
+    """Returns a key of a JWKS. Source: RFC 7518, section 6.3.1."""
+    modulus, exponent = (int.from_bytes(decoded(key[name]), "big") for name in ("n", "e"))
+    return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+
+
+def is_signed(key: Any, signed: str, signature: str) -> bool:
+    """Returns whether a key has signed a text."""
+    try:
+        key.verify(decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def part_of(parts: list[str], place: int) -> dict[str, Any] | None:
+    """Returns the object in a part of a JWT, or `None` if there is none."""
+    try:
+        found = json.loads(decoded(parts[place]))
+    except (IndexError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def decoded(text: str) -> bytes:
+    """Decodes base64url without padding."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error as error:
+        raise ValueError("not base64url") from error
+
+
+def is_number(value: Any) -> bool:
+    """Returns whether a claim is a number. JSON's true is not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def ago(seconds: float) -> str:
+    """Formats a time span for a person."""
+    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
+        count = int(seconds // size)
+        if count:
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "a moment"
+
+
+# --------------------------------------------------------------------------------------------- other credentials
+
+
+def of_service_token(request: Request) -> str | None:
+    """Returns why a service token was refused."""
+    value = request.headers.get("authorization")
+    own = "SERVICE_TOKEN of target/local/stack.env"
+    if value is None:
+        return f"no Authorization header: this route takes a service token, {own}"
+    if not value.lower().startswith("bearer "):
+        return "the Authorization header has to begin with Bearer"
+    if bearer(value).count(".") == 2:
+        return f"a session token came, and this route takes a service token: {own}"
+    if bearer(value).startswith("sk_"):
+        return f"an API key came, and this route takes a service token: {own}. The key belongs into the body"
+    return f"this service token is not one of the stack's: {own} is; {NEW_SECRETS}"
+
+
+def of_key(request: Request) -> str | None:
+    """Returns why no API key was found. What is wrong with a key, the answer says."""
+    value = request.headers.get("authorization")
+    if value is None and "x-api-key" not in request.headers:
+        return "no X-API-Key header, and no Authorization header with Bearer and an API key either"
+    if value is None:
+        return None if request.headers["x-api-key"].strip() else "the X-API-Key header is empty"
+    if not value.lower().startswith("bearer "):
+        return "the Authorization header has to begin with Bearer; or send the key as X-API-Key alone"
+    return "a session token came, and this route takes an API key" if bearer(value).count(".") == 2 else None
+
+
+def of_webhook(request: Request, header: str) -> str | None:
+    """Returns why a webhook was refused: without a signature, with an old one, or with a wrong one."""
+    names = [header] if header == "stripe-signature" else [header, "webhook-id", "webhook-timestamp"]
+    sent = {name: request.headers.get(name) or request.headers.get(name.replace("webhook-", "svix-")) for name in names}
+    absent = [name for name, value in sent.items() if not value]
+    if absent:
+        return f"no {' and no '.join(absent)} header: the sender signs its requests"
+    found = re.search(r"(?:^|,)\s*t=(\d+)", sent[header] or "") if header == "stripe-signature" else None
+    told = found[1] if found else sent.get("webhook-timestamp") or ""
+    if not told.isdigit():
+        return "the time of the signature cannot be read"
+    away = time.time() - int(told)
+    if abs(away) > SIGNED_S:
+        return (
+            f"the signature is {ago(abs(away))} {'old' if away > 0 else 'ahead of this clock'}; 5 minutes are allowed"
+        )
+    name = "STRIPE" if header == "stripe-signature" else "CLERK" if "clerk" in request.path else "GENERATOR"
+    return f"the signature does not match {name}_WEBHOOK_SECRET of target/local/stack.env; {NEW_SECRETS}"
+
+
+# --------------------------------------------------------------------------------------------------------- routes
+
+
+def schemes(method: str, path: str) -> set[str]:
+    """Returns which credentials a route takes, by their names in openapi.json. Empty for an unknown route."""
+    for pattern, operations in routes():
+        if pattern.fullmatch(path):
+            return operations.get(method.lower(), set())
+    return set()
+
+
+@functools.cache
+def routes() -> list[tuple[re.Pattern[str], dict[str, set[str]]]]:
+    """Reads every route of openapi.json, those without parameters first."""
+    paths = json.loads((ROOT / "openapi.json").read_text())["paths"]
+
+    def pattern(path: str) -> re.Pattern[str]:
+        parts = re.split(r"(\{\w+\})", path)
+        # `proxy` is the rest of a path; a key of the bucket contains slashes too.
+        whole = {"{proxy}": ".+", "{key}": ".+"}
+        return re.compile("".join(whole.get(p, "[^/]+") if p.startswith("{") else re.escape(p) for p in parts))
+
+    def taken(operation: dict[str, Any]) -> set[str]:
+        return {name for one in operation.get("security", []) for name in one}
+
+    return [
+        (pattern(path), {method: taken(one) for method, one in paths[path].items() if isinstance(one, dict)})
+        for path in sorted(paths, key=lambda path: (path.count("{"), path))
+    ]
