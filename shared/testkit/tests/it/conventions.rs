@@ -216,8 +216,9 @@ fn no_file_is_too_long() {
 fn the_table_of_file_types_agrees_with_the_code() {
     let page = std::fs::read_to_string(root().join("docs/reference/files.md")).unwrap();
     let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let words = |cell: &str| cell.split_whitespace().map(str::to_owned).collect::<BTreeSet<String>>();
     let shown: Vec<Vec<BTreeSet<String>>> =
-        rows.map(|row| row.replace('`', "").split('|').skip(1).take(4).map(words).collect::<Vec<_>>()).collect();
+        rows.map(|row| row.replace('`', "").split('|').skip(1).take(4).map(words).collect()).collect();
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let known: Vec<Vec<BTreeSet<String>>> = MediaType::names()
         .map(|name| {
