@@ -45,7 +45,7 @@ def places(name: str, code: str) -> Iterator[tuple[Path, str]]:
     yield TESTKIT / "Cargo.toml", rf"^{name} = "
     if f"Route::{pascal(name)}" in code:
         yield PERMISSIONS, rf'\(Route::{pascal(name)}, "{name}",'
-        yield ROLES, rf"^\| `{name}` \|"
+        yield ROLES, rf"^\| \[`{name}`\]"
         yield CALLERS, rf'^    \("{name}", "'
         yield CALLS, rf'^        "{name}" =>'
 
