@@ -110,7 +110,8 @@ def callers(words: str, roles: list[str]) -> str:
 
 
 def triggers(sources: Sources, logical: str, properties: Json) -> Iterator[str]:
-    """Yields what starts a function: routes, schedules, and sources of messages."""
+    """Yields what starts a function: routes, schedules, and sources of messages. Raises ValueError for a route that
+    openapi.json lacks."""
     for event in properties.get("Events", {}).values():
         body = event["Properties"]
         if event["Type"] == "Schedule":
@@ -121,6 +122,8 @@ def triggers(sources: Sources, logical: str, properties: Json) -> Iterator[str]:
             method, path = body["Method"], body["Path"]
             operations = sources.openapi["paths"].get(path.replace("+}", "}"), {})
             verb = next(iter(operations), "") if method in ("ANY", "any") else method.lower()
+            if verb not in operations:
+                raise ValueError(f"openapi.json lacks {method} {path} of template.yaml; `make reference` writes it.")
             yield f"`{method} {path}`: {operations[verb]['summary']}"
     for body in sources.core["Resources"].values():
         if body["Type"] == "AWS::Lambda::EventSourceMapping" and body["Properties"]["FunctionName"]["Ref"] == logical:
