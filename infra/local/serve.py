@@ -35,8 +35,8 @@ import upstream  # noqa: E402
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
 
-# Of what functions write, MiniStack prints only the lines of functions behind queues and streams. Here the lines of every
-# function are printed, each once, so that `make logs` also shows functions that answer requests.
+# Of what functions write, MiniStack prints only the lines of functions behind queues and streams. Here the lines of
+# every function are printed, each once, so that `make logs` also shows functions that answer requests.
 _emit = lambda_svc._emit_lambda_logs
 
 

@@ -72,7 +72,15 @@ def part(sources: Sources) -> str:
         if desk not in DESKS:
             raise ValueError(f"template.yaml: add {desk} to DESKS in infra/check/reference/functions.py.")
         by_desk[desk].append(described(sources, logical, body["Properties"]))
-    return "\n".join(f"## {DESKS[desk]}\n\n" + "\n".join(functions) for desk, functions in by_desk.items())
+    return "\n".join(
+        f"## {DESKS[desk]}\n\nLog group: `{log_group(sources.core, desk)}`.\n\n" + "\n".join(functions)
+        for desk, functions in by_desk.items()
+    )
+
+
+def log_group(core: Json, logical: str) -> str:
+    """Returns the name of a log group, with `<stack>` for the stack's name."""
+    return core["Resources"][logical]["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", "<stack>")
 
 
 def described(sources: Sources, logical: str, properties: Json) -> str:

@@ -176,7 +176,9 @@ mod tests {
             let problem = find(&ends, "s", name).unwrap_err();
             assert!(problem.contains(why), "{problem}");
         }
-        assert!(being_read(&queue("s-mail-dead")).starts_with("Somebody is reading the messages of s-mail-dead: about 1."));
+        assert!(
+            being_read(&queue("s-mail-dead")).starts_with("Somebody is reading the messages of s-mail-dead: about 1.")
+        );
     }
 
     #[test]
