@@ -49,8 +49,10 @@ impl InvitationTokens {
         InvitationToken(format!("{named}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
     }
 
-    /// Returns the invitation a token is for, or `None` if any character differs from the token we would derive.
+    /// Returns the invitation a token is for, or `None` if any character differs from the token we would derive. Spaces
+    /// around the token are dropped, because tokens are pasted.
     pub fn read(&self, text: &str) -> Option<(OrgId, InvitationId)> {
+        let text = pasted(text);
         let mut parts = text.split('.');
         let (id, org) = (InvitationId::parse(parts.next()?)?, OrgId::parse(parts.next()?)?);
         let own = self.derive(org, id);

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use consigne_core::Fault;
 use consigne_runtime::http::{self, Operation};
-use consigne_runtime::{BatchFunction, HttpFunction, ScheduleFunction, Start, Wire, Wiring, batch, schedule};
+use consigne_runtime::{BatchFunction, HttpFunction, ScheduleFunction, Start, Wire, Wiring, batch, clock, schedule};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -243,6 +243,26 @@ async fn a_message_id_used_for_another_report_is_refused() {
 }
 
 #[tokio::test]
+async fn a_message_id_stays_bound_to_its_body_after_the_job_has_ended() {
+    let world = uploaded();
+    let report = async |case: &str, id: &str, fields: Value| {
+        let answer = signed(&world, "webhook-image-completion", case, id, &fields).await;
+        (answer["status"].clone(), answer["body"]["error"]["code"].clone())
+    };
+    let (done, mismatch) = ((json!(200), Value::Null), (json!(422), json!("IDEMPOTENCY_MISMATCH")));
+    assert_eq!(report("failed", "msg_1", json!({})).await, done);
+    assert_eq!(report("failed", "msg_1", json!({})).await, done, "a repetition");
+    // The id was used for a report that ended the job, and then for one that came too late.
+    for id in ["msg_1", "msg_2"] {
+        assert_eq!(report("failed", "msg_2", json!({})).await, done);
+        assert_eq!(report("failed", id, json!({ "error": { "code": "X", "message": "x" } })).await, mismatch, "{id}");
+        assert_eq!(report("failed", id, json!({ "status": "processing" })).await, mismatch, "{id}");
+        assert_eq!(report("completed", id, json!({})).await, mismatch, "{id}");
+    }
+    assert_eq!(report("completed", "msg_3", json!({})).await, done);
+}
+
+#[tokio::test]
 async fn a_report_that_fails_changes_nothing_and_its_retry_is_accepted() {
     let world = uploaded();
     let event = || functions::signed_by_generator(payload::event("webhook-image-completion", "completed", ""), "msg_1");

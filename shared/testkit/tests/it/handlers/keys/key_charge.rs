@@ -56,6 +56,16 @@ async fn a_charge_debits_the_wallet_counts_the_call_and_writes_a_receipt() {
 }
 
 #[tokio::test]
+async fn a_charge_without_an_address_keeps_the_last_one() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    verified(&world, &text, "charge", &json!({})).await;
+    verified(&world, &text, "probe", &json!({ "service": "pdf" })).await;
+    let key = key_in(&world);
+    assert_eq!((key.daily_used(clock::now()), key.last_used.unwrap().1.as_deref()), (2, Some("198.51.100.7")));
+}
+
+#[tokio::test]
 async fn a_cost_overrides_the_services_price_and_remaining_quotas_are_optional() {
     let world = acme();
     let text = put_production(&world, |key| key.daily_quota = Some(10));
