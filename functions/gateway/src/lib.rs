@@ -60,7 +60,7 @@ impl<A: Needs> HttpFunction for Function<A> {
     /// it failed.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let text = request.credentials().api_key()?;
-        let text = text.as_ref();
+        let text: &str = &text;
         let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
         request.log.field("service", service.name);
         let Some(facts) = self.finder.find(&self.keys, text, request.now).await? else {

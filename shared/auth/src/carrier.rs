@@ -40,7 +40,7 @@ impl<'a> Credentials<'a> {
     /// # Errors
     /// `UNAUTHENTICATED` if there is none or it cannot be read, `API_KEY_NOT_ACCEPTED` if it is an API key.
     pub fn find(&self) -> Result<(Carrier, Vec<&'a str>), Fault> {
-        let (carrier, mut tokens) = if self.headers.contains_key(AUTHORIZATION) {
+        let (carrier, mut tokens): (Carrier, Vec<&str>) = if self.headers.contains_key(AUTHORIZATION) {
             (Carrier::Header, self.single(AUTHORIZATION.as_str()).map(without_scheme).into_iter().collect())
         } else if self.headers.contains_key("x-clerk-auth-token") {
             (Carrier::Header, self.single("x-clerk-auth-token").into_iter().collect())

@@ -87,7 +87,10 @@ impl SessionVerifier {
     /// Returns whether a token, which is not verified, names our issuer.
     fn names_our_issuer(&self, token: &str) -> bool {
         let payload = token.split('.').nth(1).filter(|_| token.len() <= TOKEN_MAX);
-        payload.and_then(decode).map(Claims).is_some_and(|claims| claims.text("iss") == Some(&self.policy.issuer))
+        payload
+            .and_then(decode)
+            .map(Claims)
+            .is_some_and(|claims| claims.text("iss") == Some(self.policy.issuer.as_str()))
     }
 
     /// Checks the algorithm and the signature, and only then reads the claims.

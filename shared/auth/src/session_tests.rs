@@ -162,7 +162,7 @@ async fn of_several_session_cookies_the_valid_one_of_our_issuer_counts() {
     let expired = token_with(&json!({"exp": NOW - 60}));
     let other_party = token_with(&json!({"azp": "https://other.example"}));
     let forged = format!("{}x", token_with(&json!({"sub": "user_eve1"})));
-    for bad in [&foreign, &expired, &other_party, &forged, "not-a-token", "a.b.c", "", "été"] {
+    for bad in [foreign.as_str(), &expired, &other_party, &forged, "not-a-token", "a.b.c", "", "été"] {
         for cookies in [
             format!("__session={bad}; __session_Ab12={ours}"),
             format!("__session_Ab12={ours}; __session={bad}"),

@@ -110,7 +110,9 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
     // The answer to HEAD has no body, whatever its status.
     if method == "HEAD" {
         for response in responses.as_object_mut().into_iter().flat_map(|responses| responses.values_mut()) {
-            response.as_object_mut().map(|response| response.remove("content"));
+            if let Some(response) = response.as_object_mut() {
+                response.remove("content");
+            }
         }
     }
     let mut described = json!({
