@@ -24,7 +24,7 @@ impl Suspension {
         loop {
             let listed = table.search_audit(Some(org), &search, &page).await?;
             if let Some(entry) = listed.items.first() {
-                return Ok(Some(Self::told(entry)));
+                return Ok(Some(Self::from_entry(entry)));
             }
             if listed.next.is_none() {
                 return Ok(None);
@@ -33,7 +33,7 @@ impl Suspension {
         }
     }
 
-    fn told(entry: &AuditEntry) -> Self {
+    fn from_entry(entry: &AuditEntry) -> Self {
         let reason = ["reason", "cause"].iter().find_map(|name| entry.details[name].as_str());
         let reason = match reason {
             Some("last_owner_gone") => "its last owner's account was closed",
@@ -64,16 +64,23 @@ mod tests {
     #[test]
     fn operators_and_functions_say_why() {
         let now = Timestamp::from_secs(0);
-        let told = |actor, details| {
+        let suspension = |actor, details| {
             let origin = Origin { actor, ip: None, user_agent: None };
             let org = OrgId::mint(now);
-            Suspension::told(&AuditEntry::new(org, AuditAction::OrgSuspended, org.to_string(), &origin, now, details))
+            Suspension::from_entry(&AuditEntry::new(
+                org,
+                AuditAction::OrgSuspended,
+                org.to_string(),
+                &origin,
+                now,
+                details,
+            ))
         };
-        let by_hand = told(Actor::Operator("zoë".to_owned()), json!({ "reason": "未払い" }));
+        let by_hand = suspension(Actor::Operator("zoë".to_owned()), json!({ "reason": "未払い" }));
         let since = "1970-01-01T00:00:00Z".to_owned();
         assert_eq!(by_hand, Suspension { since, reason: "未払い".to_owned(), by: "operator:zoë".to_owned() });
-        let closed = told(Actor::Service("account-close".to_owned()), json!({ "cause": "last_owner_gone" }));
+        let closed = suspension(Actor::Service("account-close".to_owned()), json!({ "cause": "last_owner_gone" }));
         assert_eq!(closed.reason, "its last owner's account was closed");
-        assert_eq!(told(Actor::Service("x".to_owned()), json!({})).reason, "");
+        assert_eq!(suspension(Actor::Service("x".to_owned()), json!({})).reason, "");
     }
 }
