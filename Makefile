@@ -106,8 +106,8 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 	@$(MAKE) build
 	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
 
-logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1)
-	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors)
+logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1, ONCE=1 ends)
+	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors) $(if $(ONCE),--once)
 
 bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
