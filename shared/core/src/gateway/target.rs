@@ -26,8 +26,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'@');
 
 /// Characters to escape in a query that was sent with them: those which a query must not contain and HTTP clients refuse
-/// to send. Escapes stay as they are. Source: RFC 3986,
-/// section 3.4.
+/// to send. Escapes stay as they are. Source: RFC 3986, section 3.4.
 const QUERY: &AsciiSet =
     &CONTROLS.add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
@@ -195,7 +194,8 @@ mod tests {
             let target = called("x", &query);
             prop_assert_eq!(target.is_some(), !query.contains([' ', '#']));
             if let Some(target) = target {
-                prop_assert!(!target.contains(|c: char| "\"<>\\^`{|}".contains(c) || !c.is_ascii_graphic()));
+                let unfit = |c: char| "\"<>\\^`{|}".contains(c) || !c.is_ascii_graphic();
+                prop_assert!(!target.contains(unfit));
                 let sent = target.strip_prefix("/v1/pdf/x").unwrap().trim_start_matches('?');
                 let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
                 prop_assert_eq!(decode(sent), decode(query.trim_start_matches('?')));
