@@ -60,6 +60,7 @@ impl<A: Needs> HttpFunction for Function<A> {
     /// it failed.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let text = request.credentials().api_key()?;
+        let text: &str = &text;
         let (service, scope) = asked_of(request.parameter("service"), request.method().as_str())?;
         request.log.field("service", service.name);
         let Some(facts) = self.finder.find(&self.keys, text, request.now).await? else {
@@ -83,7 +84,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         let how = verdict.end(hold.amount, millis(took));
         let ended = self.end(&call, &hold, how, &verdict, took, request).await;
         let remaining = wallet.ok().flatten().and_then(|wallet| remaining(&wallet, &hold, ended.as_ref()));
-        answer(verdict, remaining)
+        answer(verdict, remaining, request.method().as_str() == "HEAD")
     }
 
     fn operations() -> Vec<Operation> {
@@ -227,12 +228,15 @@ impl<A: Needs> Function<A> {
     }
 }
 
-/// Builds the answer to the caller, with the credits that are left if they are known.
-fn answer(verdict: Verdict, remaining: Option<i64>) -> Result<Answer, Fault> {
+/// Builds the answer to the caller, with the credits that are left if they are known. The answer to a HEAD request
+/// (`head`) has no body, so its length is the one that the service states.
+fn answer(verdict: Verdict, remaining: Option<i64>, head: bool) -> Result<Answer, Fault> {
     const REMAINING: &str = "x-credits-remaining";
     match (verdict.answer, remaining) {
         (Ok(answered), remaining) => {
+            let length = answered.stated_length().filter(|_| head);
             let answer = Answer::relayed(answered.status, returned(&answered.headers), answered.body);
+            let answer = length.into_iter().fold(answer, |answer, length| answer.header("content-length", length));
             Ok(remaining.into_iter().fold(answer, |answer, credits| answer.header(REMAINING, credits)))
         }
         (Err(fault), Some(credits)) => Err(fault.header(REMAINING, credits)),

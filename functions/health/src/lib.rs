@@ -49,6 +49,10 @@ impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        vec![Operation::new::<Health>("GET /api/health", "Check the health of the stack").in_envelope().for_anyone()]
+        let operation = |route, summary| Operation::new::<Health>(route, summary).in_envelope().for_anyone();
+        vec![
+            operation("GET /api/health", "Check the health of the stack"),
+            operation("HEAD /api/health", "Check the health of the stack, answered without a body"),
+        ]
     }
 }

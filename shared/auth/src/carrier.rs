@@ -1,5 +1,10 @@
 //! Finds the credential in a request's headers.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use consigne_core::text::pasted;
 use consigne_core::{Code, Fault};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
@@ -26,43 +31,55 @@ pub enum Carrier {
 
 impl<'a> Credentials<'a> {
     /// Finds the credential. The first carrier present is used: `Authorization: Bearer t`, `Authorization: t`,
-    /// `X-Clerk-Auth-Token`, cookie `__session`, cookie `__session_<suffix>`. If its value is bad, the next ones are
-    /// not tried, so that nobody can replace a stronger credential by a weaker one.
+    /// `X-Clerk-Auth-Token`, then cookies. If its value is bad, the next ones are not tried, so that nobody can replace
+    /// a stronger credential by a weaker one.
+    ///
+    /// A header carries one token. Of cookies all candidates are returned, because applications of other issuers on the
+    /// same host set cookies with the same names: first `__session`, then every `__session_<suffix>`.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if there is none or it cannot be read, `API_KEY_NOT_ACCEPTED` if it is an API key.
-    pub fn find(&self) -> Result<(Carrier, &'a str), Fault> {
-        let (carrier, token) = if self.headers.contains_key(AUTHORIZATION) {
-            (Carrier::Header, self.single(AUTHORIZATION.as_str()).map(without_scheme))
+    pub fn find(&self) -> Result<(Carrier, Vec<&'a str>), Fault> {
+        let (carrier, mut tokens): (Carrier, Vec<&str>) = if self.headers.contains_key(AUTHORIZATION) {
+            (Carrier::Header, self.single(AUTHORIZATION.as_str()).map(without_scheme).into_iter().collect())
         } else if self.headers.contains_key("x-clerk-auth-token") {
-            (Carrier::Header, self.single("x-clerk-auth-token"))
+            (Carrier::Header, self.single("x-clerk-auth-token").into_iter().collect())
         } else {
-            (Carrier::Cookie, self.session_cookie())
+            (Carrier::Cookie, self.session_cookies())
         };
-        match token {
-            // Recognised only to give a helpful refusal.
-            Some(key) if looks_like_key(key) => {
-                Err(Fault::new(Code::ApiKeyNotAccepted, "This route takes a session token, not an API key")
-                    .header("www-authenticate", "Bearer"))
-            }
-            Some(token) if !token.is_empty() => Ok((carrier, token)),
-            _ => Err(unauthenticated("Sign in first")),
+        tokens.retain(|token| !token.is_empty());
+        let some = !tokens.is_empty();
+        // Recognised only to give a helpful refusal.
+        tokens.retain(|token| !looks_like_key(token) && !holds_key(token));
+        if some && tokens.is_empty() {
+            return Err(Fault::new(Code::ApiKeyNotAccepted, "This route takes a session token, not an API key")
+                .header("www-authenticate", "Bearer"));
         }
+        if tokens.is_empty() { Err(unauthenticated("Sign in first")) } else { Ok((carrier, tokens)) }
     }
 
-    /// Returns the token of `Authorization: Bearer <token>`, the only carrier of service tokens.
-    pub(crate) fn bearer(&self) -> Option<&'a str> {
-        let (scheme, token) = self.single(AUTHORIZATION.as_str())?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+    /// Returns the token of `Authorization: Bearer <token>` or `Authorization: Basic <base64 of token:>`, as `curl -u
+    /// token:` sends it. Service tokens have no other carrier.
+    pub(crate) fn bearer(&self) -> Option<Cow<'a, str>> {
+        let value = self.single(AUTHORIZATION.as_str())?;
+        let (scheme, token) = value.split_once(' ')?;
+        let token = if scheme.eq_ignore_ascii_case("bearer") {
+            Cow::Borrowed(pasted(token))
+        } else {
+            Cow::Owned(basic_user(value)?)
+        };
+        (!token.is_empty()).then_some(token)
     }
 
-    /// Returns the API key of a call through the gateway: `Authorization: Bearer <key>`, or `X-API-Key: <key>`. The
-    /// first carrier present is used; if its value is bad, the next one is not tried.
+    /// Returns the API key of a call through the gateway: `Authorization: Bearer <key>`, `Authorization: Basic <base64
+    /// of key:>`, as `curl -u key:` sends it, or `X-API-Key: <key>`. The first carrier present is used; if its value is
+    /// bad, the next one is not tried.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if there is none or it cannot be read.
-    pub fn api_key(&self) -> Result<&'a str, Fault> {
-        let key = if self.headers.contains_key(AUTHORIZATION) { self.bearer() } else { self.single("x-api-key") };
+    pub fn api_key(&self) -> Result<Cow<'a, str>, Fault> {
+        let by_header = || self.single("x-api-key").map(Cow::Borrowed);
+        let key = if self.headers.contains_key(AUTHORIZATION) { self.bearer() } else { by_header() };
         key.filter(|key| !key.is_empty())
             .ok_or_else(|| unauthenticated("Send an API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`"))
     }
@@ -86,28 +103,45 @@ impl<'a> Credentials<'a> {
         ))
     }
 
-    /// Returns the trimmed value of a header that occurs exactly once.
+    /// Returns the value of a header that occurs exactly once, without what pasting may have added around it.
     fn single(&self, name: &str) -> Option<&'a str> {
         let mut values = self.headers.get_all(name).iter();
         let (first, more) = (values.next()?, values.next());
-        if more.is_some() { None } else { first.to_str().ok().map(str::trim) }
+        if more.is_some() { None } else { std::str::from_utf8(first.as_bytes()).ok().map(pasted) }
     }
 
-    fn session_cookie(&self) -> Option<&'a str> {
-        let cookies = || {
-            let headers = self.headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-            headers.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='))
-        };
-        let exact = cookies().find(|(name, _)| *name == "__session");
-        exact.or_else(|| cookies().find(|(name, _)| name.starts_with("__session_"))).map(|(_, value)| value)
+    /// Returns the values of all session cookies. Cookies are read one by one, so that one that is not plain text does
+    /// not hide the others.
+    fn session_cookies(&self) -> Vec<&'a str> {
+        let pairs = self.headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        let cookies: Vec<(&str, &str)> =
+            pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('=')).collect();
+        let exact = cookies.iter().filter(|(name, _)| *name == "__session");
+        let suffixed = cookies.iter().filter(|(name, _)| name.starts_with("__session_"));
+        exact.chain(suffixed).map(|(_, value)| value.trim().trim_matches('"')).collect()
     }
+}
+
+/// Returns the user name of `Authorization: Basic <base64 of user:password>`, where the password must be empty.
+/// Source: RFC 7617, section 2.
+fn basic_user(value: &str) -> Option<String> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok())??;
+    let text = String::from_utf8(decoded).ok()?;
+    let user = pasted(text.strip_suffix(':').unwrap_or(&text));
+    (!user.is_empty() && !user.contains(':')).then(|| user.to_owned())
+}
+
+/// Returns whether an `Authorization` value is Basic with an API key.
+fn holds_key(value: &str) -> bool {
+    basic_user(value).is_some_and(|user| looks_like_key(&user))
 }
 
 /// Removes `Bearer`, in any case, from an `Authorization` value. A bare token has no scheme. Source: RFC 9110, section
 /// 11.4.
 fn without_scheme(value: &str) -> &str {
     match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => pasted(token),
         _ => value,
     }
 }
@@ -133,7 +167,7 @@ mod tests {
     fn find(pairs: &[(&str, &str)]) -> Result<String, Code> {
         let headers = headers(pairs);
         let credentials = Credentials { headers: &headers, writes: false };
-        credentials.find().map(|(_, token)| token.to_owned()).map_err(|fault| fault.code)
+        credentials.find().map(|(_, tokens)| tokens.join(" ")).map_err(|fault| fault.code)
     }
 
     #[test]
@@ -145,9 +179,29 @@ mod tests {
             ("x-clerk-auth-token", "t"),
             ("cookie", "a=b; __session=t; c=d"),
             ("cookie", "__session_Ab12=t"),
-            ("cookie", "__session_Ab12=other; __session=t"),
+            ("cookie", "thème=été; __session=t"),
+            ("cookie", "__session=t; a"),
+            ("cookie", "__session=\"t\""),
+            ("cookie", "__session=; __session_Ab12=t"),
+            ("cookie", "__session=sk_live_x; __session_Ab12=t"),
         ] {
             assert_eq!(find(&[carrier]), Ok("t".to_owned()), "{carrier:?}");
+        }
+    }
+
+    #[test]
+    fn all_session_cookies_are_candidates_the_one_without_suffix_first() {
+        let cookies = ("cookie", "__session_Ab12=u; __session=t; __sessions=x; __session_Cd34=v");
+        assert_eq!(find(&[cookies]), Ok("t u v".to_owned()));
+        assert_eq!(find(&[("cookie", "__session=t"), ("cookie", "__session_Ab12=u")]), Ok("t u".to_owned()));
+    }
+
+    #[test]
+    fn a_cookie_of_any_bytes_hides_no_other() {
+        for bytes in [&b"a=\xe9\xff; __session=t"[..], b"__session=t; \xff=\xff", b"__session_X=\xff; __session=t"] {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(bytes).unwrap())]);
+            let found = Credentials { headers: &headers, writes: false }.find().unwrap();
+            assert_eq!(found, (Carrier::Cookie, vec!["t"]), "{bytes:?}");
         }
     }
 
@@ -165,19 +219,29 @@ mod tests {
     fn an_api_key_is_refused_with_its_own_code() {
         assert_eq!(find(&[("authorization", "Bearer sk_live_x")]), Err(Code::ApiKeyNotAccepted));
         assert_eq!(find(&[("x-clerk-auth-token", "sk_test_x")]), Err(Code::ApiKeyNotAccepted));
+        assert_eq!(find(&[("cookie", "__session=sk_test_x")]), Err(Code::ApiKeyNotAccepted));
+        let basic = format!("Basic {}", STANDARD.encode("sk_test_x:"));
+        assert_eq!(find(&[("authorization", &basic)]), Err(Code::ApiKeyNotAccepted));
     }
 
     #[test]
     fn an_api_key_is_read_from_the_first_of_two_headers() {
         let key = |pairs: &[(&str, &str)]| {
             let headers = headers(pairs);
-            Credentials { headers: &headers, writes: true }.api_key().map(str::to_owned).map_err(|fault| fault.code)
+            Credentials { headers: &headers, writes: true }.api_key().map(Cow::into_owned).map_err(|fault| fault.code)
         };
         for pairs in [
             &[("authorization", "Bearer k")][..],
             &[("authorization", "bearer  k ")],
             &[("x-api-key", "k")],
             &[("x-api-key", " k ")],
+            &[("x-api-key", "\u{a0}k\u{200b}")],
+            &[("authorization", "Bearer \u{feff}k")],
+            // `k:`, `k`, ` k ` and `k :`.
+            &[("authorization", "Basic azo=")],
+            &[("authorization", "basic  aw==")],
+            &[("authorization", "Basic IGsg")],
+            &[("authorization", "Basic ayA6"), ("x-api-key", "other")],
             &[("authorization", "Bearer k"), ("x-api-key", "other")],
         ] {
             assert_eq!(key(pairs), Ok("k".to_owned()), "{pairs:?}");
@@ -187,6 +251,11 @@ mod tests {
             &[("authorization", "k")],
             &[("authorization", "Basic k")],
             &[("authorization", "Bearer ")],
+            // `k:password`, `:k`, `:` and what is not base64.
+            &[("authorization", "Basic azpwYXNzd29yZA==")],
+            &[("authorization", "Basic Oms=")],
+            &[("authorization", "Basic Og==")],
+            &[("authorization", "Basic {}")],
             &[("authorization", ""), ("x-api-key", "k")],
             &[("authorization", "Basic x"), ("x-api-key", "k")],
             &[("x-api-key", "")],

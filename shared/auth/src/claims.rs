@@ -1,7 +1,7 @@
 //! Reads the claims of a session token, in both versions that Clerk writes.
 //!
 //! Version 1 carries what the session's customisation adds (`public_metadata`, `email`, ...). Version 2 (`"v": 2`) adds
-//! compact claims: `pla` and `fea` (plan and features, each with a scope), `o` (organisation), `sts`, `act`. Source:
+//! compact claims: `pla` and `fea` (plans and features, each with a scope), `o` (organisation), `sts`, `act`. Source:
 //! Clerk documentation, "Session tokens".
 
 use std::collections::BTreeSet;
@@ -32,7 +32,8 @@ impl Claims {
         let flag = |name| self.0.get(name).and_then(Value::as_bool).unwrap_or(false);
         let metadata = self.0.get("public_metadata").and_then(Value::as_object);
         let listed = |name| metadata.and_then(|metadata| metadata.get(name)).and_then(Value::as_str);
-        let plan = self.text("pla").and_then(by_scope).or_else(|| listed("subscription"));
+        let subscription = || listed("subscription").map(Plan::from_name);
+        let plan = self.text("pla").and_then(largest_plan).or_else(subscription);
         Some(User {
             id: UserId::parse(self.text("sub")?)?,
             session: owned("sid"),
@@ -46,7 +47,7 @@ impl Claims {
             phone_number: owned("phone_number"),
             phone_verified: flag("phone_verified"),
             locale: owned("locale"),
-            plan: plan.map_or(Plan::Free, Plan::from_name),
+            plan: plan.unwrap_or(Plan::Free),
             role: listed("role").map_or(Role::User, Role::from_name),
             features: self.features(metadata),
             organisation: self.organisation(),
@@ -69,12 +70,11 @@ impl Claims {
     }
 }
 
-/// Returns the plan in `u:pro` or `o:team,u:pro`. The user's own plan goes before their organisation's.
-fn by_scope(pla: &str) -> Option<&str> {
-    let scoped = |scope| {
-        pla.split(',').filter_map(|item| item.trim().split_once(':')).find(|(s, _)| *s == scope).map(|(_, name)| name)
-    };
-    scoped("u").or_else(|| scoped("o"))
+/// Returns the largest known plan in `u:pro` or `ou:pro,o:team`, or `None` if none is known. The scope is a set of
+/// letters: `u` for the user's own plans, `o` for those of the active organisation.
+fn largest_plan(pla: &str) -> Option<Plan> {
+    let scoped = pla.split(',').filter_map(|item| item.trim().split_once(':'));
+    scoped.filter(|(scope, _)| scope.contains(['u', 'o'])).filter_map(|(_, name)| Plan::find(name)).max()
 }
 
 #[cfg(test)]
@@ -102,12 +102,22 @@ mod tests {
     }
 
     #[test]
-    fn version_2_claims_name_the_users_own_plan_first() {
+    fn the_largest_known_plan_of_version_2_claims_counts() {
         for (pla, plan) in [
             ("u:pro", Plan::Pro),
-            ("o:premium,u:basic", Plan::Basic),
             ("o:premium", Plan::Premium),
+            ("ou:pro", Plan::Pro),
+            ("uo:pro", Plan::Pro),
+            ("u:basic,u:pro", Plan::Pro),
+            ("u:pro, u:basic", Plan::Pro),
+            ("u:free,o:premium", Plan::Premium),
+            ("o:premium,u:basic", Plan::Premium),
+            ("o:team,ou:basic,u:pro-2020", Plan::Basic),
             ("pro", Plan::Free),
+            (":pro", Plan::Free),
+            ("x:pro", Plan::Free),
+            ("u:PRO", Plan::Free),
+            ("", Plan::Free),
         ] {
             let user = user(json!({"v": 2, "sub": "user_ann1", "pla": pla, "fea": "u:beta,o:team-view"})).unwrap();
             assert_eq!(user.plan, plan, "{pla}");
@@ -119,6 +129,21 @@ mod tests {
         let user = user.unwrap();
         assert_eq!(user.organisation.map(|o| o.id).as_deref(), Some("org_1"));
         assert_eq!((user.actor.as_deref(), user.role), (Some("user_s"), Role::User));
+    }
+
+    #[test]
+    fn an_unknown_plan_does_not_hide_the_subscription_in_the_metadata() {
+        for (pla, plan) in [
+            (json!("o:team"), Plan::Pro),
+            (json!("o:team,u:free_user"), Plan::Pro),
+            (json!(""), Plan::Pro),
+            (json!(7), Plan::Pro),
+            (json!("o:team,u:basic"), Plan::Basic),
+            (json!("u:premium"), Plan::Premium),
+        ] {
+            let claims = json!({"sub": "user_ann1", "pla": pla, "public_metadata": {"subscription": "pro"}});
+            assert_eq!(user(claims).unwrap().plan, plan, "{pla}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consigne_core::text::pasted;
 use consigne_core::{InvitationId, OrgId};
 use hmac::Mac as _;
 use subtle::ConstantTimeEq;
@@ -49,8 +50,10 @@ impl InvitationTokens {
         InvitationToken(format!("{named}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())))
     }
 
-    /// Returns the invitation a token is for, or `None` if any character differs from the token we would derive.
+    /// Returns the invitation a token is for, or `None` if any character differs from the token we would derive. Spaces
+    /// around the token are dropped, because tokens are pasted.
     pub fn read(&self, text: &str) -> Option<(OrgId, InvitationId)> {
+        let text = pasted(text);
         let mut parts = text.split('.');
         let (id, org) = (InvitationId::parse(parts.next()?)?, OrgId::parse(parts.next()?)?);
         let own = self.derive(org, id);
@@ -83,6 +86,7 @@ mod tests {
         let token = ours().derive(org, id);
         assert_eq!(token, ours().derive(org, id));
         assert_eq!(ours().read(token.expose()), Some((org, id)));
+        assert_eq!(ours().read(&format!(" {}\n", token.expose())), Some((org, id)), "as it was pasted");
         assert!(token.expose().starts_with("inv_") && token.expose().len() == 30 + 1 + 30 + 1 + 43);
         assert!(token.expose().bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "fit for a URL");
         assert_eq!(format!("{token:?} {:?}", ours()), "InvitationToken(..) InvitationTokens { secret: Secret(..) }");
@@ -108,7 +112,7 @@ mod tests {
                 assert_eq!(ours().read(&altered).is_some(), same, "{at} {other}");
             }
         }
-        for bad in ["", ".", "..", "inv_", &format!("{}=", token.expose()), &format!(" {}", token.expose()), "é.é.é"]
+        for bad in ["", ".", "..", "inv_", &format!("{}=", token.expose()), &format!("x {}", token.expose()), "é.é.é"]
         {
             assert_eq!(ours().read(bad), None, "{bad}");
         }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use consigne_core::keys::{KeyFacts, KeyMode, Pointer};
 use consigne_core::ports::{FindKey, Repoint};
-use consigne_core::text::hex;
+use consigne_core::text::{hex, pasted};
 use consigne_core::{Fault, Timestamp};
 
 use crate::{KeyPrefix, KeyText, LegacyText, Peppers, Refreshed};
@@ -144,8 +144,10 @@ impl KeyFinder {
         self.look_up(keys, &text.pointers(&newer), now).await
     }
 
-    /// Parses a text as a key of this installation, or of an older one while those are accepted. Looks nothing up.
+    /// Parses a text as a key of this installation, or of an older one while those are accepted. Spaces around it are
+    /// dropped, because keys are pasted. Looks nothing up.
     fn candidate<'a>(&self, text: &'a str, now: Timestamp) -> Option<Candidate<'a>> {
+        let text = pasted(text);
         let legacy =
             || LegacyText::parse(&self.prefix, text).filter(|_| self.legacy_until.is_some_and(|end| now < end));
         KeyText::parse(&self.prefix, text).map(Candidate::Own).or_else(|| legacy().map(Candidate::Legacy))

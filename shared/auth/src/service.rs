@@ -86,23 +86,26 @@ impl ServiceTokens {
 }
 
 impl Refreshed<ServiceTokens> {
-    /// Returns the name of the service that is calling, from `Authorization: Bearer <token>`.
+    /// Returns the name of the service that is calling, from its token in `Authorization`: `Bearer <token>`, or `Basic
+    /// <base64 of token:>`.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if there is no token or no service has it.
     pub async fn service(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<String, Fault> {
         let refused = || unauthenticated("The service token is not valid");
         let token = credentials.bearer().ok_or_else(refused)?;
-        if let Some(name) = self.get(now).await.service_of(token) {
+        if let Some(name) = self.get(now).await.service_of(&token) {
             return Ok(name.to_owned());
         }
         // The token may have been added after this execution environment started.
-        self.refresh(now).await.service_of(token).map(str::to_owned).ok_or_else(refused)
+        self.refresh(now).await.service_of(&token).map(str::to_owned).ok_or_else(refused)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
@@ -124,6 +127,9 @@ mod tests {
         assert_eq!(ask(&tokens, &format!("Bearer {A}")).await.as_deref(), Some("pdf"));
         assert_eq!(ask(&tokens, &format!("bearer {B}")).await.as_deref(), Some("pdf"));
         assert_eq!(ask(&tokens, &format!("Bearer {C}")).await.as_deref(), Some("ai"));
+        let basic = |user: &str| format!("Basic {}", STANDARD.encode(user));
+        assert_eq!(ask(&tokens, &basic(&format!("{C}:"))).await.as_deref(), Some("ai"));
+        assert_eq!(ask(&tokens, &basic(&format!("{C}:{C}"))).await, None);
         for bad in ["", "Bearer", A, &format!("Bearer {A}x"), &format!("Basic {A}")] {
             assert_eq!(ask(&tokens, bad).await, None, "{bad}");
         }

@@ -53,11 +53,44 @@ impl SessionVerifier {
     /// `API_KEY_NOT_ACCEPTED` for an API key. `ORIGIN_NOT_ALLOWED` for a write by cookie from another site.
     /// `UNAVAILABLE` if the issuer's keys cannot be fetched.
     pub async fn user(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<User, Fault> {
-        let (carrier, token) = credentials.find()?;
-        let claims = self.genuine_claims(token, now).await?;
-        let user = self.accept(&claims, now)?;
+        let (carrier, tokens) = credentials.find()?;
+        let user = match tokens.as_slice() {
+            [token] => self.user_of(token, now).await?,
+            several => self.user_of_one(several, now).await?,
+        };
         credentials.check_origin(carrier, &self.policy.authorized_parties)?;
         Ok(user)
+    }
+
+    async fn user_of(&self, token: &str, now: Timestamp) -> Result<User, Fault> {
+        let claims = self.genuine_claims(token, now).await?;
+        self.accept(&claims, now)
+    }
+
+    /// Returns the user of the first valid token. Only tokens that name our issuer are verified, so that cookies of
+    /// other applications cause no look-up of keys.
+    ///
+    /// # Errors
+    /// `TOKEN_EXPIRED` if one is valid but for its time, else the refusal of the first token.
+    async fn user_of_one(&self, tokens: &[&str], now: Timestamp) -> Result<User, Fault> {
+        let mut refusal = None;
+        for token in tokens.iter().filter(|token| self.names_our_issuer(token)) {
+            match self.user_of(token, now).await {
+                Ok(user) => return Ok(user),
+                Err(fault) if refusal.is_none() || fault.code == Code::TokenExpired => refusal = Some(fault),
+                Err(_) => {}
+            }
+        }
+        Err(refusal.unwrap_or_else(|| unauthenticated("The session token is not valid")))
+    }
+
+    /// Returns whether a token, which is not verified, names our issuer.
+    fn names_our_issuer(&self, token: &str) -> bool {
+        let payload = token.split('.').nth(1).filter(|_| token.len() <= TOKEN_MAX);
+        payload
+            .and_then(decode)
+            .map(Claims)
+            .is_some_and(|claims| claims.text("iss") == Some(self.policy.issuer.as_str()))
     }
 
     /// Checks the algorithm and the signature, and only then reads the claims.

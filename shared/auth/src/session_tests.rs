@@ -146,3 +146,39 @@ proptest! {
         prop_assert!(decodes_alike || runtime.block_on(verify(&altered)).is_err());
     }
 }
+
+/// Returns the user of a request with these cookies.
+async fn verify_cookies(cookies: &str) -> Result<User, Code> {
+    let mut headers = HeaderMap::new();
+    headers.insert("cookie", HeaderValue::from_str(cookies).unwrap());
+    let now = Timestamp::from_millis(NOW * 1000);
+    verifier().user(Credentials { headers: &headers, writes: false }, now).await.map_err(|fault| fault.code)
+}
+
+#[tokio::test]
+async fn of_several_session_cookies_the_valid_one_of_our_issuer_counts() {
+    let ours = token_with(&json!({}));
+    let foreign = token_with(&json!({"iss": "https://other.example", "sub": "user_bob1"}));
+    let expired = token_with(&json!({"exp": NOW - 60}));
+    let other_party = token_with(&json!({"azp": "https://other.example"}));
+    let forged = format!("{}x", token_with(&json!({"sub": "user_eve1"})));
+    for bad in [foreign.as_str(), &expired, &other_party, &forged, "not-a-token", "a.b.c", "", "été"] {
+        for cookies in [
+            format!("__session={bad}; __session_Ab12={ours}"),
+            format!("__session_Ab12={ours}; __session={bad}"),
+            format!("__session={ours}; __session_Ab12={bad}"),
+            format!("__session_Ab12={bad}; x=é; __session_Cd34={ours}"),
+        ] {
+            let user = verify_cookies(&cookies).await;
+            assert_eq!(user.map(|user| user.id.to_string()), Ok("user_ann1".to_owned()), "{bad}");
+        }
+    }
+    for (cookies, want) in [
+        (format!("__session={foreign}; __session_Ab12={expired}"), Code::TokenExpired),
+        (format!("__session={forged}; __session_Ab12={expired}"), Code::TokenExpired),
+        (format!("__session={foreign}; __session_Ab12={forged}"), Code::Unauthenticated),
+        (format!("__session={foreign}; __session_Ab12=x"), Code::Unauthenticated),
+    ] {
+        assert_eq!(verify_cookies(&cookies).await.err(), Some(want), "{cookies}");
+    }
+}

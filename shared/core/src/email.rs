@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::Fault;
+use crate::text::pasted;
 
 /// Longest address, in bytes. Source: RFC 5321, section 4.5.3.1.3, without the angle brackets around it.
 const ADDRESS_MAX: usize = 254;
@@ -27,9 +28,9 @@ impl EmailAddress {
     /// Parses an address of the common form `local@domain.tld`, without quotes, comments, routes or spaces.
     ///
     /// The part before the `@` must be ASCII, because SES accepts nothing else. The domain may be international. It is
-    /// kept as written and not converted to ASCII.
+    /// kept as written and not converted to ASCII. Spaces around the address are dropped.
     pub fn parse(text: &str) -> Option<Self> {
-        let address: String = text.nfc().flat_map(char::to_lowercase).nfc().collect();
+        let address: String = pasted(text).nfc().flat_map(char::to_lowercase).nfc().collect();
         let (local, domain) = address.split_once('@')?;
         let fits = address.len() <= ADDRESS_MAX && local.len() <= LOCAL_MAX;
         (fits && local.split('.').all(is_word) && is_domain(domain)).then_some(Self(address))
@@ -89,6 +90,8 @@ mod tests {
     fn an_address_has_one_spelling() {
         for (written, kept) in [
             ("ann@example.com", "ann@example.com"),
+            (" ann@example.com\r\n", "ann@example.com"),
+            ("\u{feff}\u{a0}ann@example.com\u{200b}", "ann@example.com"),
             ("Ann.O'Hara@EXAMPLE.Com", "ann.o'hara@example.com"),
             ("ann+consigne@example.com", "ann+consigne@example.com"),
             ("ann@mail.example.co.uk", "ann@mail.example.co.uk"),
@@ -123,8 +126,8 @@ mod tests {
             ".ann@example.com",
             "ann.@example.com",
             "a..b@example.com",
-            " ann@example.com",
-            "ann@example.com ",
+            "an n@example.com",
+            "ann@ example.com",
             "ann @example.com",
             "ann@exa mple.com",
             "ann@example.com\r\nBcc: x@y.zz",

@@ -123,7 +123,12 @@ impl Plan {
 
     /// Finds a plan by its name. An unknown name is the free plan, so that a typo in a dashboard never allows more.
     pub fn from_name(name: &str) -> Self {
-        Self::ALL.into_iter().find(|plan| plan.allowances().name == name).unwrap_or(Self::Free)
+        Self::find(name).unwrap_or(Self::Free)
+    }
+
+    /// Finds a plan by its name, or returns `None` if there is no such plan.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|plan| plan.allowances().name == name)
     }
 
     /// Returns the plan's name.

@@ -7,6 +7,12 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::Fault;
 
+/// Returns a pasted text without what copying may add around it: white space of any kind, and invisible characters such
+/// as the zero-width space and the byte order mark.
+pub fn pasted(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+}
+
 /// Checks a short text: NFC, trimmed, one line, 1 to `max` characters. Direction marks are dropped.
 ///
 /// # Errors

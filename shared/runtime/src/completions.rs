@@ -6,7 +6,7 @@ use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::audit::Actor;
 use consigne_core::files::Kind;
 use consigne_core::jobs::{ClaimedFile, Report, TextFacts};
-use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, RecordWebhook, WriteAudit};
 use consigne_core::webhooks::Source;
 use consigne_core::{Code, Fault};
 use consigne_usecases::jobs::{Sender, apply_report};
@@ -123,7 +123,7 @@ impl<A: Adapters, B: Reports> Named for Function<A, B> {
 
 impl<A, B> HttpFunction for Function<A, B>
 where
-    A: Adapters<Table: GetJob + GetFile + ApplyJobStep + WriteAudit, Bucket: ReadHead>,
+    A: Adapters<Table: GetJob + GetFile + ApplyJobStep + RecordWebhook + WriteAudit, Bucket: ReadHead>,
     B: Reports,
 {
     /// Checks the completion's signature, reads its body, and applies the report to the job.

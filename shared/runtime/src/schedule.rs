@@ -29,7 +29,8 @@ pub trait ScheduleFunction: Named {
 /// A tick of the schedule.
 #[derive(Debug)]
 pub struct Tick {
-    /// The time of the tick: the event's own `time`, so that a late or repeated tick does the same work.
+    /// The time of the tick: the event's own `time`, so that a late or repeated tick does the same work. A `time` ahead
+    /// counts as the current time, because nothing may be revoked or deleted before it is due.
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
@@ -40,6 +41,13 @@ pub struct Tick {
 pub struct Scheduled {
     #[serde(default)]
     time: Option<String>,
+}
+
+impl Scheduled {
+    /// Returns the event's `time`, if it has a valid one.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.time.as_deref().and_then(Timestamp::parse)
+    }
 }
 
 /// Runs a function behind a schedule.
@@ -68,8 +76,20 @@ pub async fn process<F: ScheduleFunction>(
     event: &Scheduled,
     deadline: SystemTime,
 ) -> Result<Value, Fault> {
-    let clock = clock::now();
-    let now = event.time.as_deref().and_then(Timestamp::parse).unwrap_or(clock);
+    process_at(function, event, deadline, clock::now()).await
+}
+
+/// Like [`process`], with a current time of the caller's choice, for simulations.
+///
+/// # Errors
+/// Those of [`process`].
+pub async fn process_at<F: ScheduleFunction>(
+    function: &F,
+    event: &Scheduled,
+    deadline: SystemTime,
+    clock: Timestamp,
+) -> Result<Value, Fault> {
+    let now = event.time().map_or(clock, |time| time.min(clock));
     let tick = Tick { now, log: RequestLog::default() };
     let invocation = Invocation::begin(F::NAME, deadline, clock);
     let verdict = invocation.run(function.handle(&tick)).await;
@@ -78,4 +98,43 @@ pub async fn process<F: ScheduleFunction>(
     let sentence = if verdict.is_ok() { "A tick was processed" } else { "A tick failed" };
     invocation.finish(sentence, verdict.as_ref().err(), fields, &tick.log, clock);
     verdict
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Returns the time of its tick.
+    struct Echo;
+
+    impl Named for Echo {
+        const NAME: &'static str = "echo";
+    }
+
+    impl ScheduleFunction for Echo {
+        async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+            Ok(tick.now.to_string().into())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tick_is_never_ahead_of_the_clock() {
+        let clock = Timestamp::parse("2026-11-21T10:30:00Z").unwrap();
+        for (event, want) in [
+            (json!({ "time": "2026-11-20T10:30:00Z" }), "2026-11-20T10:30:00Z"),
+            (json!({ "time": "2026-11-21T10:30:00Z" }), "2026-11-21T10:30:00Z"),
+            (json!({ "time": "2026-11-21T10:30:01Z" }), "2026-11-21T10:30:00Z"),
+            (json!({ "time": "2027-01-01T00:00:00Z" }), "2026-11-21T10:30:00Z"),
+            (json!({ "time": "tomorrow" }), "2026-11-21T10:30:00Z"),
+            (json!({}), "2026-11-21T10:30:00Z"),
+        ] {
+            let scheduled = serde_json::from_value(event.clone()).unwrap();
+            let deadline = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365_000);
+            assert_eq!(process_at(&Echo, &scheduled, deadline, clock).await.unwrap(), want, "{event}");
+        }
+    }
 }

@@ -107,6 +107,14 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
             "description": codes.join(", "), "content": { "application/json": { "schema": error_schema(&codes) } },
         });
     }
+    // The answer to HEAD has no body, whatever its status.
+    if method == "HEAD" {
+        for response in responses.as_object_mut().into_iter().flat_map(|responses| responses.values_mut()) {
+            if let Some(response) = response.as_object_mut() {
+                response.remove("content");
+            }
+        }
+    }
     let mut described = json!({
         "summary": operation.summary,
         "operationId": operation_id(&operation.route.replacen("ANY", method, 1)),

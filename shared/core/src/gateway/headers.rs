@@ -20,35 +20,140 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Request headers that upstreams do not get: credentials and addresses of the caller, headers that proxies added, and
-/// headers that the request to the upstream sets itself.
-const NOT_FORWARDED: [&str; 22] = [
+/// Request headers that upstreams do not get: credentials of the caller, headers that proxies add, and headers that the
+/// request to the upstream sets itself.
+const NOT_FORWARDED: &[&str] = &[
+    "alt-used",
     "authorization",
-    "cdn-loop",
-    "cf-connecting-ip",
-    "client-ip",
     "content-length",
     "cookie",
+    "cookie2",
+    "early-data",
     "expect",
-    "fastly-client-ip",
     "forwarded",
-    "host",
-    "true-client-ip",
+    "http2-settings",
+    "max-forwards",
+    "surrogate-capability",
+    "surrogate-control",
     "via",
     "x-api-key",
     "x-clerk-auth-token",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-forwarded",
-    // These would override the method whose scope was checked.
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-real-ip",
-    "x-rewrite-url",
+    "x-email",
+    "x-groups",
+    "x-iinfo",
+    "x-roles",
+    "x-sendfile",
+    "x-user",
+    "x-username",
 ];
-/// Prefixes of further request headers that upstreams do not get.
-const NOT_FORWARDED_FAMILIES: [&str; 5] = ["x-amz-", "x-amzn-", "x-consigne-", "x-forwarded-", "x-original-"];
+/// Prefixes of further request headers that upstreams do not get: the names with which proxies, CDNs, clouds and
+/// single-sign-on gateways report who is calling, from where, and how.
+const NOT_FORWARDED_FAMILIES: &[&str] = &[
+    "akamai-",
+    "cdn-",
+    "cf-",
+    "client-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "front-end-",
+    "incap-",
+    "l5d-",
+    "oidc-",
+    "proxy-",
+    "remote-",
+    "rndr-",
+    "ssl-",
+    "tls-",
+    "true-client-",
+    "wl-proxy-",
+    "x-accel-",
+    "x-akamai-",
+    "x-amz-",
+    "x-amzn-",
+    "x-anonymous-",
+    "x-appengine-",
+    "x-appgw-",
+    "x-arr-",
+    "x-auth-request-",
+    "x-authelia-",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-azure-",
+    "x-bluecoat-",
+    "x-cdn-",
+    "x-cloud-",
+    "x-cluster-",
+    "x-consigne-",
+    "x-consumer-",
+    "x-credential-",
+    "x-edge-",
+    "x-envoy-",
+    "x-fastly-",
+    "x-fd-",
+    "x-forward",
+    "x-gfe-",
+    "x-goog-",
+    "x-google-",
+    "x-haproxy-",
+    "x-heroku-",
+    "x-internal-",
+    "x-istio-",
+    "x-jwt-",
+    "x-kong-",
+    "x-middleware-",
+    "x-ms-",
+    "x-netlify-",
+    "x-nf-",
+    "x-nginx-",
+    "x-oauth-",
+    "x-oidc-",
+    "x-original-",
+    "x-pomerium-",
+    "x-proxy",
+    "x-railway-",
+    "x-real-",
+    "x-remote-",
+    "x-rewrite-",
+    "x-script-",
+    "x-ssl-",
+    "x-tls-",
+    "x-traefik-",
+    "x-trusted-",
+    "x-tyk-",
+    "x-vercel-",
+    "x-webauth-",
+];
+/// Words between hyphens that mark a header of any other proxy: the address or the host of a call, its protocol, the
+/// caller's certificate, or a method or path instead of those whose scope was checked.
+const NOT_FORWARDED_WORDS: &[&str] = &[
+    "addr",
+    "cert",
+    "clientaddr",
+    "clientcert",
+    "clientip",
+    "connectingip",
+    "forwarded",
+    "host",
+    "hostname",
+    "https",
+    "ip",
+    "ipaddress",
+    "method",
+    "originip",
+    "override",
+    "peerip",
+    "port",
+    "proto",
+    "protocol",
+    "realip",
+    "remoteip",
+    "scheme",
+    "socketip",
+    "sourceip",
+    "subrequest",
+    "userip",
+];
 
 /// Response headers that callers do not get: those that would apply to our whole origin, and those that we set
 /// ourselves.
@@ -69,8 +174,9 @@ const NOT_RETURNED_FAMILIES: [&str; 3] = ["access-control-", "x-amz", "x-consign
 
 /// Returns the request headers that the upstream gets. A header that contains the key is left out.
 pub fn forwarded(headers: &[(&str, &str)], key: &str) -> Vec<(String, String)> {
-    let mut kept = passing(headers, &NOT_FORWARDED, &NOT_FORWARDED_FAMILIES);
-    kept.retain(|(name, value)| !value.contains(key) && !name.contains(key));
+    let mut kept = passing(headers, NOT_FORWARDED, NOT_FORWARDED_FAMILIES);
+    let marked = |name: &str| plain(name).split('-').any(|word| NOT_FORWARDED_WORDS.contains(&word));
+    kept.retain(|(name, value)| !marked(name) && !value.contains(key) && !name.contains(key));
     kept
 }
 
@@ -154,6 +260,116 @@ mod tests {
         ];
         let kept = names(forwarded(&call, KEY));
         assert_eq!(kept, ["accept", "content-type", "idempotency-key", "x-trace"]);
+    }
+
+    #[test]
+    fn no_header_of_a_proxy_is_forwarded() {
+        for name in [
+            "akamai-origin-hop",
+            "ali-cdn-real-ip",
+            "cdn-loop",
+            "cf-connecting-ip",
+            "cf-ipcountry",
+            "cf-ray",
+            "client-ip",
+            "cloudfront-viewer-address",
+            "do-connecting-ip",
+            "fastly-client-ip",
+            "fastly-ssl",
+            "fly-client-ip",
+            "fly-forwarded-port",
+            "front-end-https",
+            "http2-settings",
+            "oidc-claim-sub",
+            "proxy-client-ip",
+            "remote-user",
+            "ssl-client-cert",
+            "true-client-ip",
+            "wl-proxy-client-ip",
+            "x-accel-redirect",
+            "x-amz-cf-id",
+            "x-amzn-trace-id",
+            "x-appengine-user-ip",
+            "x-arr-clientcert",
+            "x-auth-request-email",
+            "x-azure-clientip",
+            "x-azure-socketip",
+            "x-client-cert",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "x-consumer-username",
+            "x-coming-from-host",
+            "x-envoy-external-address",
+            "x-envoy-original-path",
+            "x-forwarded-client-cert",
+            "x-forwardedfor",
+            "x-forwarded-user",
+            "x-goog-authenticated-user-email",
+            "x-goog-iap-jwt-assertion",
+            "x-host",
+            "x-http-host-override",
+            "x-http-method",
+            "x-ip",
+            "x-middleware-subrequest",
+            "x-ms-client-principal",
+            "x-nf-client-connection-ip",
+            "x-original-host",
+            "x-originating-ip",
+            "x-proxyuser-ip",
+            "x-real-ip",
+            "x-remote-addr",
+            "x-remote-ip",
+            "x-remote-user",
+            "x-scheme",
+            "x-server-port",
+            "x-ssl-client-dn",
+            "x-url-scheme",
+            "x-vercel-forwarded-for",
+            "x-webauth-user",
+        ] {
+            for spelt in [name.to_owned(), name.to_ascii_uppercase(), name.replace('-', "_")] {
+                assert_eq!(forwarded(&[(spelt.as_str(), "1")], KEY), vec![], "{spelt}");
+            }
+        }
+    }
+
+    #[test]
+    fn headers_about_the_content_and_those_of_an_application_are_forwarded() {
+        let names = [
+            "accept",
+            "accept-encoding",
+            "accept-language",
+            "anthropic-version",
+            "baggage",
+            "content-encoding",
+            "content-type",
+            "digest",
+            "idempotency-key",
+            "if-match",
+            "if-none-match",
+            "last-event-id",
+            "mcp-session-id",
+            "origin",
+            "prefer",
+            "range",
+            "referer",
+            "sec-fetch-mode",
+            "traceparent",
+            "tracestate",
+            "user-agent",
+            "x-b3-traceid",
+            "x-callback-url",
+            "x-client-version",
+            "x-correlation-id",
+            "x-dpi",
+            "x-request-id",
+            "x-requested-with",
+            "x-trace",
+            "x-user-id",
+            "x-zip-code",
+        ];
+        let sent = names.map(|name| (name, "1"));
+        assert_eq!(super::tests::names(forwarded(&sent, KEY)), names);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The path and query for an upstream. They stay below the upstream's base path, whatever the caller sends.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::Upstream;
 use crate::Fault;
@@ -24,6 +24,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'=')
     .remove(b':')
     .remove(b'@');
+
+/// Characters to escape in a query that was sent with them: those which a query must not contain and HTTP clients refuse
+/// to send. Escapes stay as they are. Source: RFC 3986, section 3.4.
+const QUERY: &AsciiSet =
+    &CONTROLS.add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
 
 /// Returns the path and query with which an upstream is called. `rest` is the decoded path after the service's name,
 /// and `query` is the query as sent. The result does not contain the key.
@@ -75,7 +80,7 @@ fn without_key(query: &str, key: &str) -> Result<String, Fault> {
         }
     };
     let kept: Vec<&str> = query.split('&').filter(|pair| !holds(pair)).collect();
-    Ok(kept.join("&"))
+    Ok(utf8_percent_encode(&kept.join("&"), QUERY).to_string())
 }
 
 fn bad_path() -> Fault {
@@ -168,12 +173,35 @@ mod tests {
         ] {
             assert_eq!(called("x", query), Some(format!("/v1/pdf/x{want}")), "{query}");
         }
+        for (query, want) in [
+            ("a=<b>&c=\"d\"", "?a=%3Cb%3E&c=%22d%22"),
+            ("q={\"a\":[1]}", "?q=%7B%22a%22:[1]%7D"),
+            ("a=\\^`|", "?a=%5C%5E%60%7C"),
+            ("a=%3C%zz%", "?a=%3C%zz%"),
+            ("a=!$'()*+,/:;=?@[]~", "?a=!$'()*+,/:;=?@[]~"),
+            ("<k>=sk_live_x7Qa&<a>", "?%3Ca%3E"),
+        ] {
+            assert_eq!(called("x", query), Some(format!("/v1/pdf/x{want}")), "{query}");
+        }
         for query in ["a=é", "a b", "a#b", "a\nb"] {
             assert_eq!(called("x", query), None, "{query:?}");
         }
     }
 
     proptest! {
+        #[test]
+        fn every_accepted_query_can_be_sent(query in "[!-~][ -~]{0,40}") {
+            let target = called("x", &query);
+            prop_assert_eq!(target.is_some(), !query.contains([' ', '#']));
+            if let Some(target) = target {
+                let unfit = |c: char| "\"<>\\^`{|}".contains(c) || !c.is_ascii_graphic();
+                prop_assert!(!target.contains(unfit));
+                let sent = target.strip_prefix("/v1/pdf/x").unwrap().trim_start_matches('?');
+                let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+                prop_assert_eq!(decode(sent), decode(query.trim_start_matches('?')));
+            }
+        }
+
         #[test]
         fn every_target_stays_below_the_base_however_it_is_resolved(rest in "[a./;%\\\\?#: é\u{0}-]{0,12}") {
             if let Some(path) = called(&rest, "") {

@@ -35,6 +35,15 @@ pub struct Answered {
     pub body: Vec<u8>,
 }
 
+impl Answered {
+    /// Returns the `Content-Length` that the upstream states, in bytes, if there is exactly one.
+    pub fn stated_length(&self) -> Option<u64> {
+        let mut stated = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let (first, more) = (stated.next()?, stated.next());
+        first.1.trim().parse().ok().filter(|_| more.is_none())
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {

@@ -120,7 +120,7 @@ pub struct ApiKey {
     pub migrated_at: Option<Timestamp>,
     /// Who revoked it, when, and why.
     pub revoked: Option<(Actor, Timestamp, String)>,
-    /// When it was last charged, and from which address.
+    /// When it was last charged, and the last address that was reported with a charge.
     pub last_used: Option<(Timestamp, Option<String>)>,
     /// Charged calls by period, `2026-11-21` and `2026-11`. Entries of past periods are ignored.
     pub used: BTreeMap<String, u64>,
@@ -155,12 +155,13 @@ impl ApiKey {
         self.migrated_at.is_some() && self.generation == 1 && self.status.is_live()
     }
 
-    /// Counts one charged call.
+    /// Counts one charged call. Without `ip` the last address that is known is kept.
     pub fn count_call(&mut self, ip: Option<&str>, now: Timestamp) {
         for period in [Day::of(now).to_string(), Month::of(now).to_string()] {
             *self.used.entry(period).or_default() += 1;
         }
-        self.last_used = Some((now, ip.map(str::to_owned)));
+        let known = self.last_used.take().and_then(|(_, ip)| ip);
+        self.last_used = Some((now, ip.map(str::to_owned).or(known)));
     }
 }
 

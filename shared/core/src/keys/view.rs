@@ -37,7 +37,7 @@ pub struct KeyView {
     pub monthly_used: u64,
     /// When it was last charged.
     pub last_used_at: Option<String>,
-    /// Address from which it was last charged.
+    /// Last address reported with a charge.
     pub last_used_ip: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<String>,

@@ -3,6 +3,7 @@
 use super::{Listed, PageAsk, PortFuture};
 use crate::UserId;
 use crate::audit::AuditEntry;
+use crate::idempotency::WriteOutcome;
 use crate::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use crate::webhooks::Received;
 
@@ -32,6 +33,14 @@ pub trait ListJobs {
 pub trait ApplyJobStep {
     /// Applies the step, and records the webhook that requested it, if there is one.
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl PortFuture<StepOutcome>;
+}
+
+/// Records a received webhook that changes nothing, so that its id cannot be used for another body later.
+/// `dynamodb:PutItem`.
+pub trait RecordWebhook {
+    /// Records the webhook. Returns `Replayed` if it was received before, and `KeyReused` if its id was received before
+    /// with another body.
+    fn record_webhook(&self, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Deletes the record of a job whose owner's account is closed. `dynamodb:DeleteItem`.

@@ -85,8 +85,10 @@ impl Answer {
         self
     }
 
-    /// Converts the answer to what API Gateway expects, with the headers of every answer.
-    pub(super) fn into_response(self, request_id: &str) -> ApiGatewayV2httpResponse {
+    /// Converts the answer to what API Gateway expects, with the headers of every answer. The answer to a HEAD request
+    /// (`head`) has no body. Its `Content-Length` is the handler's, for a relayed answer, or else that of the body it
+    /// would have. Source: RFC 9110, section 9.3.2.
+    pub(super) fn into_response(self, request_id: &str, head: bool) -> ApiGatewayV2httpResponse {
         let mut headers = HeaderMap::new();
         let mut put = |name: &str, value: &str| {
             if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
@@ -98,7 +100,7 @@ impl Answer {
             }
         };
         let relayed = matches!(self.body, Body::Relayed(..));
-        let body = match self.body {
+        let mut body = match self.body {
             Body::Empty => String::new(),
             Body::Json(body) => {
                 put("content-type", "application/json; charset=utf-8");
@@ -119,6 +121,12 @@ impl Answer {
         put("cache-control", "no-store");
         put("x-content-type-options", "nosniff");
         put("x-request-id", request_id);
+        if head {
+            if !relayed {
+                put("content-length", &body.len().to_string());
+            }
+            body.clear();
+        }
         for (name, value) in &self.headers {
             put(name, value);
         }
@@ -126,7 +134,7 @@ impl Answer {
         response.status_code = i64::from(self.status);
         response.headers = headers;
         response.body = Some(encodings::Body::Text(body));
-        response.is_base64_encoded = relayed;
+        response.is_base64_encoded = relayed && !head;
         response
     }
 }
@@ -148,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_page_is_html_and_loads_nothing() {
-        let page = Answer::html(200, "<!DOCTYPE html>".to_owned()).into_response("r");
+        let page = Answer::html(200, "<!DOCTYPE html>".to_owned()).into_response("r", false);
         let header = |name: &str| page.headers[name].to_str().unwrap();
         assert_eq!(header("content-type"), "text/html; charset=utf-8");
         assert!(header("content-security-policy").starts_with("default-src 'none';"));
@@ -157,12 +165,29 @@ mod tests {
     }
 
     #[test]
+    fn the_answer_to_head_has_the_headers_of_get_and_no_body() {
+        let answer = || Answer::plain(200, &json!({ "name": "été" })).header("x-a", 1);
+        let (get, head) = (answer().into_response("r", false), answer().into_response("r", true));
+        let Some(encodings::Body::Text(body)) = &get.body else { panic!("an answer is text") };
+        let mut headers = head.headers.clone();
+        assert_eq!(headers.remove("content-length").unwrap(), body.len().to_string().as_str());
+        assert_eq!((head.status_code, &headers), (get.status_code, &get.headers));
+        assert_eq!((head.body, head.is_base64_encoded), (Some(encodings::Body::Text(String::new())), false));
+
+        let relayed = Answer::relayed(200, Vec::new(), Vec::new()).header("content-length", 17);
+        let relayed = relayed.into_response("r", true);
+        assert_eq!((relayed.headers["content-length"].to_str().unwrap(), relayed.is_base64_encoded), ("17", false));
+        let unknown = Answer::relayed(200, Vec::new(), Vec::new()).into_response("r", true);
+        assert!(!unknown.headers.contains_key("content-length"));
+    }
+
+    #[test]
     fn a_relayed_answer_keeps_its_bytes_and_gets_the_common_headers() {
         let theirs =
             [("content-type", "application/pdf"), ("link", "<a>"), ("link", "<b>"), ("bad name", "x"), ("x", "é")];
         let theirs = theirs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let relayed = Answer::relayed(201, theirs, vec![0, 255, b'a']).header("x-credits-remaining", -1);
-        let relayed = relayed.into_response("r");
+        let relayed = relayed.into_response("r", false);
         assert_eq!((relayed.status_code, relayed.is_base64_encoded), (201, true));
         assert_eq!(relayed.body, Some(encodings::Body::Text("AP9h".to_owned())));
         let names =
@@ -170,7 +195,7 @@ mod tests {
         let values = names.map(|name| relayed.headers[name].to_str().unwrap());
         assert_eq!(values, ["application/pdf", "<a>, <b>", "no-store", "nosniff", "r", "-1"]);
         assert!(!relayed.headers.contains_key("bad name"));
-        let json = Answer::plain(200, &1).into_response("r");
+        let json = Answer::plain(200, &1).into_response("r", false);
         assert!(!json.is_base64_encoded);
     }
 

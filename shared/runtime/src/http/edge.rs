@@ -78,7 +78,7 @@ pub async fn respond_behind<F: HttpFunction>(
     fields.insert("http.status".to_owned(), answer.status.into());
     let message = format!("{} answered {}", request.route(), answer.status);
     invocation.finish(&message, fault.as_ref(), fields, &request.log, now);
-    answer.into_response(&request.id)
+    answer.into_response(&request.id, request.method() == Method::HEAD)
 }
 
 /// Returns whether a browser asks if it may send a cross-origin request.

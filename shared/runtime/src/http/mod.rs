@@ -3,6 +3,7 @@
 mod answer;
 mod cdn;
 mod edge;
+mod json_body;
 mod paging;
 mod request;
 mod schema;

@@ -15,10 +15,11 @@ use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::cdn::{CallerAddress, Cdn};
+use super::json_body;
 use crate::log::RequestLog;
 
 /// Largest JSON body, in bytes. Media never pass through a function, so other bodies are small.
@@ -69,8 +70,11 @@ impl Request {
     pub(super) fn from_event_behind(cdn: &Cdn, event: ApiGatewayV2httpRequest, now: Timestamp) -> Self {
         let mut headers = event.headers;
         // API Gateway takes cookies out of the headers and lists them separately.
-        let cookies = event.cookies.filter(|cookies| !cookies.is_empty()).map(|cookies| cookies.join("; "));
-        if let Some(Ok(cookies)) = cookies.map(|cookies| HeaderValue::from_str(&cookies)) {
+        // One that cannot be part of a header is left out, so that it does not take the others with it.
+        let mut cookies = event.cookies.unwrap_or_default();
+        cookies.retain(|cookie| HeaderValue::from_str(cookie).is_ok());
+        if let Some(cookies) = (!cookies.is_empty()).then(|| HeaderValue::from_str(&cookies.join("; ")).ok()).flatten()
+        {
             headers.insert(COOKIE, cookies);
         }
         let body = match (event.body, event.is_base64_encoded) {
@@ -297,7 +301,8 @@ impl Request {
         Ok(first.map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty()))
     }
 
-    /// Parses the body as JSON.
+    /// Parses the body as JSON. A byte order mark before it is skipped, and an integer may be written as `500.0` or
+    /// `5e2`, as some languages print numbers.
     ///
     /// # Errors
     /// `UNSUPPORTED_MEDIA_TYPE` if `Content-Type` is not `application/json`. `BODY_TOO_LARGE` above [`BODY_MAX`].
@@ -311,23 +316,7 @@ impl Request {
                 "body must be sent with Content-Type: application/json",
             ));
         }
-        let bytes = self.bytes()?;
-        let mut json = serde_json::Deserializer::from_slice(bytes);
-        let read = serde_path_to_error::deserialize(&mut json);
-        // serde also accepts an array with the values of an object's fields.
-        let object = bytes.trim_ascii_start().starts_with(b"{");
-        match read {
-            Ok(value) if object && json.end().is_ok() => return Ok(value),
-            _ => {}
-        }
-        // Checks first whether the body is JSON at all, because serde reports some values of a wrong type as wrong
-        // syntax.
-        let whole: Result<IgnoredAny, _> = serde_json::from_slice(bytes);
-        whole.map_err(|error| syntax_fault(&error))?;
-        match read {
-            Err(error) if object => Err(shape_fault(&error)),
-            _ => Err(Fault::new(Code::InvalidRequest, "body must be a JSON object")),
-        }
+        json_body::read(self.bytes()?)
     }
 
     /// Reads `Idempotency-Key`, if there is one, and binds it to the request, as [`Self::bind_key`] does.
@@ -357,32 +346,6 @@ impl Request {
         let fingerprint = URL_SAFE_NO_PAD.encode(hash.finalize());
         Ok(IdempotencyKey { key: key.to_owned(), fingerprint })
     }
-}
-
-fn syntax_fault(error: &serde_json::Error) -> Fault {
-    let (line, column) = (error.line(), error.column());
-    Fault::new(Code::InvalidRequest, format!("body is not valid JSON at line {line}, column {column}"))
-        .detail("line", line)
-        .detail("column", column)
-}
-
-/// Returns the 400 that names the invalid field. For a missing or unknown field the name is only in serde's sentence,
-/// in backquotes.
-fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
-    let sentence = error.inner().to_string();
-    let sentence = sentence.split(" at line ").next().unwrap_or_default();
-    let path = error.path().to_string();
-    for problem in ["missing field", "unknown field", "duplicate field"] {
-        if let Some(name) = sentence.strip_prefix(problem).and_then(|rest| rest.split('`').nth(1)) {
-            let parent = path.trim_end_matches(name).trim_end_matches('.');
-            let field = if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
-            return Fault::field(&field, format!("{problem} {field}"));
-        }
-    }
-    if path == "." {
-        return Fault::new(Code::InvalidRequest, format!("body has the wrong shape: {sentence}"));
-    }
-    Fault::field(&path, format!("{path}: {sentence}"))
 }
 
 #[cfg(test)]

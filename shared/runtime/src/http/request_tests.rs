@@ -42,6 +42,7 @@ fn field_at_fault(body: &str) -> String {
 #[test]
 fn the_field_at_fault_is_named() {
     assert!(parse(r#"{"filename": "a", "size": 1, "inner": {"n": 2}}"#).is_ok());
+    assert!(parse("\u{feff}{\"filename\": \"a\", \"size\": 500.0, \"inner\": {\"n\": 2e0}}").is_ok());
     assert_eq!(field_at_fault(r#"{"filename": "a"}"#), "size");
     assert_eq!(field_at_fault(r#"{"filename": "a", "size": -1}"#), "size");
     assert_eq!(field_at_fault(r#"{"filename": "a", "size": 1.5}"#), "size");
@@ -119,6 +120,12 @@ fn cookies_come_from_their_own_list_or_from_the_header() {
     });
     let request = Request::from_event(serde_json::from_value(event).unwrap(), Timestamp::from_secs(0));
     assert_eq!(request.header("cookie"), Some("a=1; __session=t"));
+    let event = json!({
+        "rawPath": "/", "headers": {}, "cookies": ["a=\u{1}", "b=é", "__session=t"],
+        "requestContext": {"http": {"method": "GET"}},
+    });
+    let request = Request::from_event(serde_json::from_value(event).unwrap(), Timestamp::from_secs(0));
+    assert_eq!(request.credentials().find().unwrap().1, ["t"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
     CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, PostponeClosing,
-    Succession, UpdateContact,
+    RecordWebhook, Succession, UpdateContact,
 };
 use consigne_core::profiles::{Closing, ContactUpdate, Profile, Sighting};
 use consigne_core::webhooks::{REMEMBERED, Received};
@@ -44,6 +44,17 @@ impl State {
     /// Records a webhook.
     pub(super) fn remember(&mut self, received: &Received) {
         self.webhooks.insert((received.source, received.id.clone()), received.clone());
+    }
+}
+
+impl RecordWebhook for World {
+    async fn record_webhook(&self, received: &Received) -> Result<WriteOutcome, Fault> {
+        self.effect(|state| {
+            state.came_before(received).unwrap_or_else(|| {
+                state.remember(received);
+                WriteOutcome::Applied
+            })
+        })
     }
 }
 

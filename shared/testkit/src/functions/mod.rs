@@ -142,6 +142,9 @@ fn shown(mut answer: Value) -> Value {
     let text = text.expect("the body is text");
     let body = if is_page {
         text.into()
+    } else if text.is_empty() && headers.contains_key("content-length") {
+        // The answer to HEAD.
+        Value::Null
     } else if relayed {
         // A relayed body may be anything, not only JSON.
         let bytes = STANDARD.decode(&text).expect("the body is base64");

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use consigne_core::Fault;
 use consigne_runtime::http::{self, Operation};
-use consigne_runtime::{BatchFunction, HttpFunction, ScheduleFunction, Start, Wire, Wiring, batch, schedule};
+use consigne_runtime::{BatchFunction, HttpFunction, ScheduleFunction, Start, Wire, Wiring, batch, clock, schedule};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -94,9 +94,12 @@ impl<F: ScheduleFunction + Wire<Fakes>> Registered<Schedule> for F {
     fn entry() -> Entry {
         let run = |start: &Start<Fakes>, event, until| -> Running {
             let wiring = F::wire(start);
-            Box::pin(
-                async move { schedule::process(&wired(wiring).await, &read(event, "a scheduled event"), until).await },
-            )
+            Box::pin(async move {
+                let event: schedule::Scheduled = read(event, "a scheduled event");
+                // Tests move time by the event's.
+                let clock = event.time().unwrap_or_else(clock::now);
+                schedule::process_at(&wired(wiring).await, &event, until, clock).await
+            })
         };
         Entry { name: F::NAME, operations: Vec::new, wire: |start| drop(F::wire(start)), run }
     }

@@ -2,8 +2,9 @@
 
 use consigne_core::audit::{AuditAction, AuditEntry, Origin};
 use consigne_core::files::Kind;
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::jobs::{Job, JobId, JobStatus, Report, StepOutcome, job_not_found};
-use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, WriteAudit};
+use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, ReadHead, RecordWebhook, WriteAudit};
 use consigne_core::webhooks::{Received, content_mismatch};
 use consigne_core::{Code, Fault, Timestamp};
 use serde_json::json;
@@ -39,7 +40,7 @@ pub async fn apply_report<F, O>(
     sender: &Sender<'_>,
 ) -> Result<JobStatus, Fault>
 where
-    F: GetJob + GetFile + ApplyJobStep + WriteAudit,
+    F: GetJob + GetFile + ApplyJobStep + RecordWebhook + WriteAudit,
     O: ReadHead,
 {
     let id = JobId::parse(id).ok_or_else(job_not_found)?;
@@ -50,11 +51,17 @@ where
             Report::Begun => job.begun(sender.now),
             Report::Completed { list, files, text } => {
                 let accepted = accept(jobs, objects, &job, (list, files), text.clone(), sender.now).await;
+                if accepted.as_ref().is_err_and(|fault| fault.code == Code::Conflict) {
+                    record(jobs, sender).await?;
+                }
                 audit_mismatch(jobs, &job, accepted, sender).await?
             }
             Report::Failed { code, message } => job.report_failure(code, message, sender.now),
         };
-        let Some(step) = step else { return Ok(job.status) };
+        let Some(step) = step else {
+            record(jobs, sender).await?;
+            return Ok(job.status);
+        };
         match jobs.apply_job_step(&step, Some(sender.received)).await? {
             StepOutcome::Applied => return Ok(step.job.status),
             StepOutcome::KeyReused => return Err(content_mismatch()),
@@ -62,6 +69,17 @@ where
             StepOutcome::Replayed => return current_status(jobs, &id).await,
             StepOutcome::Conflict => retry.wait().await?,
         }
+    }
+}
+
+/// Records a message that changes nothing. So its id is bound to its body, as that of a message that changes the job is.
+///
+/// # Errors
+/// `IDEMPOTENCY_MISMATCH` if the message's id was used for a different message.
+async fn record(webhooks: &impl RecordWebhook, sender: &Sender<'_>) -> Result<(), Fault> {
+    match webhooks.record_webhook(sender.received).await? {
+        WriteOutcome::KeyReused => Err(content_mismatch()),
+        WriteOutcome::Applied | WriteOutcome::Replayed(_) | WriteOutcome::Conflict => Ok(()),
     }
 }
 

@@ -265,12 +265,10 @@ fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
         condition.push_str(" AND spender = :spender");
         update = update.expression_attribute_values(":spender", text(spender.as_str()));
     }
-    match debit.ip {
-        Some(ip) => {
-            counting.push_str(", last_used_ip = :ip");
-            update = update.expression_attribute_values(":ip", text(ip));
-        }
-        None => counting.push_str(" REMOVE last_used_ip"),
+    // A service may not report the address. The last one that is known is then kept.
+    if let Some(ip) = debit.ip {
+        counting.push_str(", last_used_ip = :ip");
+        update = update.expression_attribute_values(":ip", text(ip));
     }
     update.update_expression(counting).condition_expression(condition)
 }

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::Fault;
 use consigne_core::idempotency::WriteOutcome;
+use consigne_core::ports::RecordWebhook;
 use consigne_core::webhooks::{REMEMBERED, Received};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +18,12 @@ use crate::table::item::{Item, key, text};
 fn webhook_key(received: &Received) -> Item {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(received.id.as_str()));
     key(format!("WEBHOOK#{}#{hash}", received.source.name()), "WEBHOOK")
+}
+
+impl RecordWebhook for Table {
+    async fn record_webhook(&self, received: &Received) -> Result<WriteOutcome, Fault> {
+        self.transact_webhook(received, Vec::new()).await
+    }
 }
 
 impl Table {

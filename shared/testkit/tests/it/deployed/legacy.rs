@@ -6,6 +6,8 @@ use aws_lc_rs::cipher::{AES_256, EncryptionContext, PaddedBlockEncryptingKey, Un
 use aws_lc_rs::iv::FixedLength;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use consigne_core::migrations::Stage;
+use consigne_core::ports::{GetMigration, ListMigrations, MigrationFilter, PageAsk, StepMigration};
 use consigne_runtime::clock;
 use consigne_testkit::payload::root;
 use consigne_testkit::schemas::faults;
@@ -256,10 +258,26 @@ async fn owners_see_their_keys(stack: &Stack, held: &[Held]) {
     }
 }
 
-/// Runs `migration-deadline` at a time some days ahead. Returns `[announced, reminded, ended, revoked]`.
-async fn deadline(stack: &Stack, days: u32) -> Value {
+/// Lets a migration look as if its stage had begun some days earlier. The clock of a deployed function cannot be moved.
+async fn age(stack: &Stack, days: u16) {
+    let table = stack.table();
+    let page = PageAsk { limit: 100, after: None };
+    for listed in table.list_migrations(MigrationFilter::Open, &page).await.unwrap().items {
+        let migration = table.get_migration(&listed.id).await.unwrap().unwrap();
+        let stage = match migration.stage {
+            Stage::Announced(day) => Stage::Announced(day.minus(days)),
+            Stage::Reminded(day) => Stage::Reminded(day.minus(days)),
+            stage @ (Stage::Carried | Stage::Ended { .. }) => stage,
+        };
+        assert!(table.step_migration(&migration.step(stage, None)).await.unwrap().is_committed());
+    }
+}
+
+/// Runs `migration-deadline` with a time a year ahead, which must count as the current time. Returns `[announced,
+/// reminded, ended, revoked]`.
+async fn deadline(stack: &Stack) -> Value {
     let mut tick = consigne_testkit::payload::event("migration-deadline", "tick", "");
-    tick["time"] = clock::now().plus(Duration::from_hours(24) * days).to_string().into();
+    tick["time"] = clock::now().plus(Duration::from_hours(24) * 365).to_string().into();
     let answer = stack.invoke("migration-deadline", &tick).await;
     let done = answer.json();
     assert!(done["revoked"].is_u64(), "{done}");
@@ -269,14 +287,20 @@ async fn deadline(stack: &Stack, days: u32) -> Value {
 /// Runs a month of deadlines: reminders after 23 days, and after 30 days the end of the keys that were not replaced.
 async fn a_month_on(stack: &Stack, held: &[Held]) {
     let nothing = json!([0, 0, 0, 0]);
-    let due = consigne_testkit::stack::until(async || {
-        let done = deadline(stack, 23).await;
-        (done != nothing).then_some(done)
-    });
-    assert_eq!(due.await, Some(json!([0, 6, 0, 0])));
-    for days in [23, 29] {
-        assert_eq!(deadline(stack, days).await, nothing, "after {days} days");
-    }
+    let next = async || {
+        let done = consigne_testkit::stack::until(async || {
+            let done = deadline(stack).await;
+            (done != nothing).then_some(done)
+        });
+        done.await
+    };
+    age(stack, 22).await;
+    assert_eq!(deadline(stack).await, nothing, "after 22 days");
+    age(stack, 1).await;
+    assert_eq!(next().await, Some(json!([0, 6, 0, 0])));
+    assert_eq!(deadline(stack).await, nothing, "after 23 days");
+    age(stack, 6).await;
+    assert_eq!(deadline(stack).await, nothing, "after 29 days");
     let (well, said) = LEGACY_STACK.consigne(&["migration", "status"], "").await;
     assert!(well, "{said}");
     for want in [
@@ -286,8 +310,9 @@ async fn a_month_on(stack: &Stack, held: &[Held]) {
     ] {
         assert!(said.contains(want), "{said}");
     }
-    assert_eq!(deadline(stack, 30).await, json!([0, 0, 6, 27]));
-    assert_eq!(deadline(stack, 31).await, nothing);
+    age(stack, 1).await;
+    assert_eq!(next().await, Some(json!([0, 0, 6, 27])));
+    assert_eq!(deadline(stack).await, nothing);
     let mut codes = std::collections::BTreeMap::new();
     for key in held {
         let (data, _) = verify(stack, &key.text, 0).await;

@@ -60,7 +60,7 @@ async fn unknown_routes_are_404_and_wrong_methods_405_with_allow() {
         ("GET", "/api/files/uploads", "POST"),
         ("PUT", "/api/secure/files/download/a/b", "GET"),
         ("PATCH", "/api/files/delete", "DELETE"),
-        ("DELETE", "/api/health", "GET"),
+        ("DELETE", "/api/health", "GET, HEAD"),
     ] {
         let response = stack.call(method, path, &[], b"").await;
         assert_refused(&response, 405, "METHOD_NOT_ALLOWED");

@@ -51,6 +51,7 @@ impl<T> Charges for T where
 on_both!(
     consigne_testkit::stack::Stack::table,
     a_charge_writes_key_wallet_and_receipt_together,
+    a_charge_without_an_address_keeps_the_last_one,
     three_hundred_concurrent_calls_spend_exactly_a_hundred_credits,
     of_a_thousand_concurrent_calls_one_gets_the_last_credit,
     a_request_is_charged_once_however_late_its_retry,
@@ -123,6 +124,18 @@ async fn a_charge_writes_key_wallet_and_receipt_together(store: &impl Charges) {
     assert_eq!((snapshot.key.daily_used(at), snapshot.key.monthly_used(at)), (1, 1));
     assert_eq!((snapshot.wallet.balance, snapshot.suspended), (7, false));
     assert_eq!(snapshot.key.last_used, Some((at, None)));
+}
+
+async fn a_charge_without_an_address_keeps_the_last_one(store: &impl Charges) {
+    let fixture = fixture(store, 10, |key| key).await;
+    for (ip, want) in [(Some("198.51.100.7"), "198.51.100.7"), (None, "198.51.100.7"), (Some("::1"), "::1")] {
+        let at = now();
+        let mut charge = accounts::charge(&fixture.facts, 1, None, at);
+        charge.receipt.call.ip = ip.map(str::to_owned);
+        assert_eq!(store.charge_key(&charge).await.unwrap(), ChargeOutcome::Charged);
+        let key = store.get_key(fixture.org, fixture.key.id).await.unwrap().unwrap();
+        assert_eq!(key.last_used, Some((at, Some(want.to_owned()))), "{ip:?}");
+    }
 }
 
 async fn three_hundred_concurrent_calls_spend_exactly_a_hundred_credits(store: &impl Charges) {

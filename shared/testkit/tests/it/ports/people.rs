@@ -8,8 +8,8 @@ use consigne_core::members::{RoleStep, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
     ChangeRole, CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, FindClosings, FindDue, GetMember,
-    GetOrg, GetProfile, GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, Succession, SuspendOrg,
-    UpdateContact,
+    GetOrg, GetProfile, GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, RecordWebhook, Succession,
+    SuspendOrg, UpdateContact,
 };
 use consigne_core::profiles::{Closing, Contact, ContactUpdate, Language, Profile, Sighting};
 use consigne_core::webhooks::{Received, Source, WebhookId};
@@ -24,6 +24,7 @@ use super::{eventually, now, on_both};
 pub trait People:
     GetProfile
     + UpdateContact
+    + RecordWebhook
     + CloseAccount
     + PostponeClosing
     + EndClosing
@@ -45,6 +46,7 @@ pub trait People:
 impl<T> People for T where
     T: GetProfile
         + UpdateContact
+        + RecordWebhook
         + CloseAccount
         + PostponeClosing
         + EndClosing
@@ -71,6 +73,7 @@ on_both!(
     token_claims_and_reports_are_stored_independently,
     a_webhook_is_applied_once_and_recorded_for_five_days,
     each_sender_has_its_own_webhook_ids,
+    a_webhook_that_changes_nothing_is_recorded_too,
     a_closed_account_stays_closed,
     of_ten_concurrent_closings_one_succeeds,
     a_closing_is_due_until_it_ends,
@@ -193,6 +196,17 @@ async fn each_sender_has_its_own_webhook_ids(people: &impl People) {
         people.update_contact(&telling(&user, "2@example.com", later), &generators).await.unwrap(),
         WriteOutcome::Applied
     );
+}
+
+async fn a_webhook_that_changes_nothing_is_recorded_too(people: &impl People) {
+    let at = now();
+    let webhook = received(at);
+    let other = Received { fingerprint: "f2".to_owned(), ..webhook.clone() };
+    assert_eq!(people.record_webhook(&webhook).await.unwrap(), WriteOutcome::Applied);
+    assert_eq!(people.record_webhook(&webhook).await.unwrap(), WriteOutcome::Replayed(webhook.result.clone()));
+    assert_eq!(people.record_webhook(&other).await.unwrap(), WriteOutcome::KeyReused);
+    let update = telling(&UserId::parse(&fresh_user()).unwrap(), "ann@example.com", at);
+    assert_eq!(people.update_contact(&update, &other).await.unwrap(), WriteOutcome::KeyReused);
 }
 
 async fn a_closed_account_stays_closed(people: &impl People) {

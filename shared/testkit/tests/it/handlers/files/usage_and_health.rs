@@ -2,7 +2,7 @@
 
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::handlers::{call, call_as, pending, pending_at, ready, world_with};
 
@@ -48,6 +48,18 @@ async fn a_new_user_has_no_usage() {
     let answer = call_as(&World::default(), "usage", "ask", "user_new1", "free").await;
     assert_eq!((&answer["body"]["totalFiles"], &answer["body"]["percent"]), (&json!(0), &json!(0.0)));
     assert_eq!(answer["body"]["limit"], 1_u64 << 30);
+}
+
+#[tokio::test]
+async fn head_on_health_is_answered_as_get_without_a_body() {
+    let world = World::default();
+    let mut event = payload::event("health", "ask", "");
+    event["requestContext"]["http"]["method"] = "HEAD".into();
+    event["routeKey"] = "HEAD /api/health".into();
+    let head = functions::call(&world, "health", event).await;
+    assert_eq!((&head["status"], &head["body"]), (&json!(200), &Value::Null));
+    let length: usize = head["headers"]["content-length"].as_str().unwrap().parse().unwrap();
+    assert!(length > 50, "{head}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
+use crate::handlers::jobs::completions::besides_webhooks;
 use crate::handlers::jobs::requests::{
     BOOK_KEY, add_job, granted, job, job_events, job_in, output, signed, taken, world_of,
 };
@@ -121,10 +122,10 @@ async fn a_delivery_that_differs_from_the_accepted_one_is_a_conflict() {
     let own = ready(&pending_at("user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTZ-photo.png"));
     beside(&world, &own);
     assert_eq!(claim(&world, &json!([picture(KEY)])).await["body"]["status"], "processing");
-    let before = world.state();
+    let before = besides_webhooks(&world);
     let refused = claim(&world, &json!([picture(own.key.as_str())])).await;
     assert_eq!(refusal(&refused), (409, "CONFLICT"));
-    assert_eq!(world.state(), before);
+    assert_eq!(besides_webhooks(&world), before);
     // An incorrect report still gets another answer than a correct one.
     let forged = claim(&world, &json!([picture("user_ann12/images/01M7YREWKH7VM7Z3Z2KWSH2FTZ-photo.png")])).await;
     assert_eq!(
@@ -240,6 +241,26 @@ async fn a_message_id_used_for_another_report_is_refused() {
     assert_eq!((refusal(&refused), world.state()), ((422, "IDEMPOTENCY_MISMATCH"), before));
     assert_eq!(signed(&world, "webhook-image-completion", "failed", "msg_2", &of_other).await["status"], 200);
     assert_eq!((job_events(&world).len(), taken(&world)), (2, 0));
+}
+
+#[tokio::test]
+async fn a_message_id_stays_bound_to_its_body_after_the_job_has_ended() {
+    let world = uploaded();
+    let report = async |case: &str, id: &str, fields: Value| {
+        let answer = signed(&world, "webhook-image-completion", case, id, &fields).await;
+        (answer["status"].clone(), answer["body"]["error"]["code"].clone())
+    };
+    let (done, mismatch) = ((json!(200), Value::Null), (json!(422), json!("IDEMPOTENCY_MISMATCH")));
+    assert_eq!(report("failed", "msg_1", json!({})).await, done);
+    assert_eq!(report("failed", "msg_1", json!({})).await, done, "a repetition");
+    // The id was used for a report that ended the job, and then for one that came too late.
+    for id in ["msg_1", "msg_2"] {
+        assert_eq!(report("failed", "msg_2", json!({})).await, done);
+        assert_eq!(report("failed", id, json!({ "error": { "code": "X", "message": "x" } })).await, mismatch, "{id}");
+        assert_eq!(report("failed", id, json!({ "status": "processing" })).await, mismatch, "{id}");
+        assert_eq!(report("completed", id, json!({})).await, mismatch, "{id}");
+    }
+    assert_eq!(report("completed", "msg_3", json!({})).await, done);
 }
 
 #[tokio::test]

@@ -228,6 +228,51 @@ async fn a_call_with_an_idempotency_key_is_made_once() {
     assert_eq!(world.state(), before);
 }
 
+#[tokio::test]
+async fn head_is_answered_with_the_services_length_and_no_body() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    answers(&world, 200, &[("Content-Type", "text/plain"), ("Content-Length", "17")], b"");
+    let mut event = sent("read", &text);
+    event["requestContext"]["http"]["method"] = "HEAD".into();
+    let head = functions::call(&world, "gateway", event).await;
+    let headers = json!({ "content-length": "17", "x-credits-remaining": "999" });
+    assert_eq!(head, json!({ "status": 200, "headers": headers, "body": null }));
+    assert_eq!(calls(&world)[0].method, "HEAD");
+    // An answer of our own, such as a refusal, has the length of its body.
+    let mut event = sent("read", "sk_live_unknown");
+    event["requestContext"]["http"]["method"] = "HEAD".into();
+    let refused = functions::call(&world, "gateway", event).await;
+    assert_eq!((&refused["status"], &refused["body"]), (&json!(401), &Value::Null));
+    assert_ne!(refused["headers"]["content-length"], "0");
+}
+
+#[tokio::test]
+async fn raw_characters_of_a_query_are_escaped_for_the_service() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    let mut event = sent("read", &text);
+    event["rawQueryString"] = "a=<b>&c=\"d\"&e=%3C".into();
+    assert_eq!(functions::call(&world, "gateway", event).await["status"], 200);
+    assert!(calls(&world)[0].target.ends_with("?a=%3Cb%3E&c=%22d%22&e=%3C"), "{}", calls(&world)[0].target);
+}
+
+#[tokio::test]
+async fn a_key_is_taken_with_spaces_around_it_and_from_basic_credentials() {
+    use base64::Engine as _;
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    let basic = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{text}:")));
+    for (name, value) in [("authorization", basic), ("x-api-key", format!("\u{a0}{text} "))] {
+        let mut event = sent("read", &text);
+        let headers = event["headers"].as_object_mut().unwrap();
+        headers.remove("authorization");
+        headers.remove("x-api-key");
+        headers.insert(name.to_owned(), value.into());
+        assert_eq!(functions::call(&world, "gateway", event).await["status"], 200, "{name}");
+    }
+}
+
 /// What differs in a request.
 type Change = fn(&mut Value);
 

@@ -56,6 +56,27 @@ async fn a_charge_debits_the_wallet_counts_the_call_and_writes_a_receipt() {
 }
 
 #[tokio::test]
+async fn a_charge_without_an_address_keeps_the_last_one() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    verified(&world, &text, "charge", &json!({})).await;
+    verified(&world, &text, "probe", &json!({ "service": "pdf" })).await;
+    let key = key_in(&world);
+    assert_eq!((key.daily_used(clock::now()), key.last_used.unwrap().1.as_deref()), (2, Some("198.51.100.7")));
+}
+
+#[tokio::test]
+async fn a_pasted_key_and_a_cost_with_a_point_are_taken() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    for pasted in [format!(" {text}"), format!("{text}\r\n"), format!("\u{feff}{text}\u{a0}")] {
+        let checked = verified(&world, &text, "probe", &json!({ "key": pasted, "cost": 2.0 })).await;
+        assert_eq!(checked["code"], "VALID", "{pasted:?}");
+    }
+    assert_eq!(wallet_of(&world), [994, 6]);
+}
+
+#[tokio::test]
 async fn a_cost_overrides_the_services_price_and_remaining_quotas_are_optional() {
     let world = acme();
     let text = put_production(&world, |key| key.daily_quota = Some(10));
