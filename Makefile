@@ -111,7 +111,7 @@ logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERR
 
 bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
-	@cargo build --quiet $(if $(DEV),,--release) --workspace --bin bench
+	@cargo build --quiet $(if $(DEV),,--release) --workspace --exclude consigne --bin bench
 	@target/$(if $(DEV),debug,release)/bench \
 	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev) \
 	  $(addprefix --function ,$(OF))
