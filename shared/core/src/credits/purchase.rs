@@ -2,8 +2,8 @@
 //!
 //! Everything known of a payment is in one record under the payment's id, because a refund names only that id. The
 //! provider reports refunds and disputes late, twice and in any order. So reports are merged in a way that does not depend
-//! on their order, and the number of credits to claw back is computed from the record. A refund reported before its purchase is recorded too, and
-//! counts once the purchase arrives.
+//! on their order, and the number of credits to claw back is computed from the record. A refund reported before its
+//! purchase is recorded too, and counts once the purchase arrives.
 
 use std::collections::BTreeMap;
 
