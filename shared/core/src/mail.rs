@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn a_persons_address_may_have_an_international_domain() {
         let sendable = |text| Address::of_person(text).map(|address| address.as_str().to_owned());
-        assert_eq!(sendable("ann@été.example").as_deref(), Some("ann@xn--t-9caa.example"));
+        assert_eq!(sendable("ann@été.example").as_deref(), Some("ann@xn--t-9fab.example"));
         assert_eq!(sendable("Ann@example.com").as_deref(), Some("Ann@example.com"));
         assert_eq!([sendable("élise@example.com"), sendable("=?utf-8?q?ann?=@example.com")], [None, None]);
     }

@@ -212,8 +212,8 @@ async fn addresses_are_normalised_and_plus_parts_are_kept() {
     let world = acme();
     for (written, stored) in [
         ("BOB+Work@Example.COM", "bob+work@example.com"),
-        ("bob@\u{c9}t\u{e9}.example", "bob@xn--t-9caa.example"),
-        ("eve@E\u{301}te\u{301}.example", "eve@xn--t-9caa.example"),
+        ("bob@\u{c9}t\u{e9}.example", "bob@xn--t-9fab.example"),
+        ("eve@E\u{301}te\u{301}.example", "eve@xn--t-9fab.example"),
     ] {
         assert_eq!(invite(&world, "user_ann1", written, "billing").await["body"]["data"]["email"], stored, "{written}");
     }
