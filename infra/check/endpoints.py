@@ -29,7 +29,8 @@ def problems(root: Path, template: dict[str, Any], openapi: dict[str, Any]) -> I
             yield f"events/{name} lacks a payload; add events/{name}/<case>.json."
         for file, words in places(name, (folder / "src/lib.rs").read_text()):
             if not re.search(words, (root / file).read_text(), re.MULTILINE):
-                yield f"{file} lacks {name}."
+                generated = "; `make reference` writes it" if file == ROLES else ""
+                yield f"{file} lacks {name}{generated}."
         for method, path in ROUTE.findall((folder / "src/lib.rs").read_text()):
             described = openapi["paths"].get(path.replace("+}", "}"), {})
             if method.lower() not in described and not (method == "ANY" and described):
@@ -45,7 +46,7 @@ def places(name: str, code: str) -> Iterator[tuple[Path, str]]:
     yield TESTKIT / "Cargo.toml", rf"^{name} = "
     if f"Route::{pascal(name)}" in code:
         yield PERMISSIONS, rf'\(Route::{pascal(name)}, "{name}",'
-        yield ROLES, rf"^\| `{name}` \|"
+        yield ROLES, rf"^\| \[`{name}`\]\("
         yield CALLERS, rf'^    \("{name}", "'
         yield CALLS, rf'^        "{name}" =>'
 

@@ -132,10 +132,11 @@ class Front:
         await self.app(inner, receive, Explained(send, functools.partial(why.of_api, request, facts), request).send)
 
     async def aws(self, scope: Scope, receive: Any, send: Send) -> None:
-        """Hands a request to AWS. A page's request to a bucket that CORS refuses is explained."""
-        request = why.Request(scope["method"], scope["path"], scope["headers"], "")
+        """Hands a request to AWS. To a bucket, a page's request that CORS refuses is explained, and a signed URL's."""
+        query = scope.get("query_string", b"")
+        request = why.Request(scope["method"], scope["path"], scope["headers"], "", query)
         bucket = scope["path"].lstrip("/").partition("/")[0]
-        facts = None if request.origin is None else self.owner_of(bucket)
+        facts = self.owner_of(bucket) if request.origin is not None or request.signed_headers else None
         if facts is not None:
             send = Explained(send, functools.partial(why.of_bucket, request, facts), request).send
         await self.app(scope, receive, send)

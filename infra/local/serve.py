@@ -11,6 +11,7 @@ import json
 import os
 import resource
 import socketserver
+import sys
 import threading
 from pathlib import Path
 
@@ -26,13 +27,28 @@ import strict  # noqa: E402
 import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
-from ministack.services import eventbridge, s3  # noqa: E402
+from ministack.services import eventbridge, lambda_svc, s3  # noqa: E402
 
 import upstream  # noqa: E402
 
 # After each call MiniStack waits for log lines. Our functions write theirs before the answer, so a short wait will do.
 _drain = lambda_runtime.Worker._drain_stderr_bounded
 lambda_runtime.Worker._drain_stderr_bounded = functools.partialmethod(_drain, first_line_wait=0.004, idle_confirm=0.001)
+
+# Of what functions write, MiniStack prints only the lines of functions behind queues and streams. Here the lines of
+# every function are printed, each once, so that `make logs` also shows functions that answer requests.
+_emit = lambda_svc._emit_lambda_logs
+
+
+def _print_and_emit(function, request_id, text, *rest, **named):
+    if text:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+    return _emit(function, request_id, text, *rest, **named)
+
+
+lambda_svc._emit_lambda_logs = _print_and_emit
+lambda_svc.logger.addFilter(lambda record: "output" not in str(record.msg))
 
 # Open files that the server may have. Each running function takes four; macOS allows 256 by default.
 OPEN_FILES = 8192

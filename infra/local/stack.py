@@ -1,6 +1,7 @@
 """The laptop's stack: `stack.py up|down|status|url|deploy|watch`. People run `make`, which calls it."""
 
 import argparse
+import functools
 import os
 import platform
 import shlex
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import front
+import settings
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -23,8 +25,6 @@ sys.path.append(str(ROOT / "infra/deploy"))
 import samconfig  # noqa: E402  (the line above sets its path)
 
 ISSUER = "https://issuer.consigne.example"
-# Where Next.js and Vite serve an application in development.
-ORIGINS = ["http://localhost:3000", "http://localhost:5173"]
 KEY_ID = "laptop-1"
 MAIL_FROM = "Consigne <no-reply@consigne.example>"
 
@@ -63,11 +63,11 @@ class Laptop:
         self.says_next = arguments.next
         self.overrides = dict(item.split("=", 1) for item in arguments.parameter)
         self.server = Server(self.home)
-        own = [origin.strip().rstrip("/") for origin in os.environ.get("ORIGIN", "").split(",") if origin.strip()]
-        # The first one is where mails and checkouts lead to.
-        self.origins = [*own, *(origin for origin in ORIGINS if origin not in own)]
-        self.clerk_issuer = os.environ.get("CLERK_ISSUER", "").rstrip("/")
-        self.clerk_jwks_url = os.environ.get("CLERK_JWKS_URL") or f"{self.clerk_issuer}/.well-known/jwks.json"
+
+    @functools.cached_property
+    def chosen(self) -> settings.Settings:
+        """What the environment says. Read by a deployment only, so that `make down` works whatever it says."""
+        return settings.read()
 
     def up(self) -> None:
         """Starts the server unless it is running, and deploys."""
@@ -85,7 +85,7 @@ class Laptop:
         print(f"  the API     {self.public_url()}  (the same after every make up)")
         print(f"  its mails   {self.server.api_address}/_local/mail")
         print(f"  AWS         {self.server.address}")
-        if self.says_next and self.clerk_issuer:
+        if self.says_next and self.chosen.clerk_issuer:
             print("Next: call it with a session token of your application; make logs says why one is refused.")
         elif self.says_next:
             print("Next: make demo shows every part of it; TOKEN=$(make --silent token FOR=user_me) signs you in.")
@@ -126,8 +126,10 @@ class Laptop:
         self.tell_upstream(deployment)
         self.write_env(deployment, parameters["ClerkIssuer"])
         took = time.monotonic() - began
-        if self.clerk_issuer:
-            print(f"Session tokens must be those of {self.clerk_issuer}; tokens made on this laptop are refused.")
+        if self.chosen.clerk_issuer:
+            print(
+                f"Session tokens must be those of {self.chosen.clerk_issuer}; tokens made on this laptop are refused."
+            )
         print(f"Deployed in {took:.1f} s. Addresses and secrets for tools: {shown(self.env_file)}")
 
     def tell_upstream(self, deployment: Deployment) -> None:
@@ -210,12 +212,16 @@ class Laptop:
             "ClerkJwtKey": public.decode().strip().replace("\n", "\\n"),
             "ClerkJwksUrl": "",
         }
-        if self.clerk_issuer:
-            issuer = {"ClerkIssuer": self.clerk_issuer, "ClerkJwtKey": "", "ClerkJwksUrl": self.clerk_jwks_url}
+        if self.chosen.clerk_issuer:
+            issuer = {
+                "ClerkIssuer": self.chosen.clerk_issuer,
+                "ClerkJwtKey": "",
+                "ClerkJwksUrl": self.chosen.clerk_jwks_url,
+            }
         return issuer | {
-            "AuthorizedParties": ",".join(self.origins),
+            "AuthorizedParties": ",".join(self.chosen.origins),
             "MailFrom": MAIL_FROM,
-            "ApplicationUrl": self.origins[0],
+            "ApplicationUrl": self.chosen.origins[0],
             "StripeUrl": self.server.stripe_address,
             "TextModelUrl": f"{self.server.model_address}/v1",
             "TextModel": "stand-in",
@@ -266,7 +272,7 @@ class Laptop:
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,
             "JWT_ISSUER": ISSUER,
-            "JWT_AZP": self.origins[0],
+            "JWT_AZP": self.chosen.origins[0],
             # Another than JWT_ISSUER if the stack takes the tokens of a Clerk application: then none can be made here.
             "TRUSTED_ISSUER": trusted,
         }

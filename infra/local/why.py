@@ -11,6 +11,7 @@ import functools
 import json
 import re
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,8 +37,11 @@ CARRIERS = "no Authorization header, and no X-Clerk-Auth-Token header or __sessi
 class Request:
     """What of a request decides whether it is refused."""
 
-    def __init__(self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], own_address: str):
+    def __init__(
+        self, method: str, path: str, headers: Iterable[tuple[bytes, bytes]], own_address: str, query: bytes = b""
+    ):
         self.method, self.path, self.own_address = method, path, own_address
+        self.query = urllib.parse.parse_qs(query.decode("latin-1"))
         self.headers: dict[str, str] = {}
         for name, value in headers:
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -49,6 +53,11 @@ class Request:
         """The origin of the page that sent the request, or `None` without one and for our own pages."""
         origin = self.headers.get("origin")
         return None if origin == self.own_address else origin
+
+    @property
+    def signed_headers(self) -> list[str]:
+        """The names of the headers that a signed URL was signed with. Empty for any other URL."""
+        return [name for value in self.query.get("X-Amz-SignedHeaders", []) for name in value.split(";")]
 
     def token(self) -> tuple[str, str] | None:
         """Returns the session token and what carries it, as the API finds it."""
@@ -73,7 +82,9 @@ def is_refused(request: Request, status: int, headers: Iterable[tuple[bytes, byt
 
     503 is the answer to every token while the keys of its issuer cannot be fetched.
     """
-    return status in (401, 403, 503) or (request.origin is not None and not is_readable(headers))
+    if status in (401, 403, 503):
+        return True
+    return request.origin is not None and (not is_readable(headers) or preflight(request, headers) is not None)
 
 
 def is_readable(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -86,6 +97,7 @@ def of_api(request: Request, facts: dict[str, Any], status: int, headers: Any, b
     reasons = []
     if request.origin is not None and not is_readable(headers):
         reasons.append(cors(request.origin, facts["origins"]))
+    reasons.append(preflight(request, headers))
     if status in (401, 403) and request.method != "OPTIONS":
         reasons.append(of_credentials(request, facts, code_of(body)))
     if status == 503 and facts["jwks_url"] and "session" in schemes(request.method, request.path):
@@ -94,11 +106,55 @@ def of_api(request: Request, facts: dict[str, Any], status: int, headers: Any, b
     return joined(reasons)
 
 
-def of_bucket(request: Request, facts: dict[str, Any], _status: int, headers: Any, _body: bytes) -> str | None:
-    """Returns why a page may not use the bucket, or `None` if it may. S3's own refusals say why."""
-    if is_readable(headers):
+def of_bucket(request: Request, facts: dict[str, Any], _status: int, headers: Any, body: bytes) -> str | None:
+    """Returns why a page may not use the bucket, and what a signed URL lacks. S3's other refusals say why."""
+    reasons = []
+    if request.origin is not None and not is_readable(headers):
+        reasons.append(cors(request.origin, facts["origins"]) or of_preflight(request))
+    if b"<Code>SignatureDoesNotMatch</Code>" in body:
+        reasons.append(of_signed_url(request))
+    return joined(reasons)
+
+
+def of_preflight(request: Request) -> str | None:
+    """Returns why the bucket refused a preflight from an allowed origin. S3 does not say which of the two it was."""
+    if request.method != "OPTIONS":
         return None
-    return joined([cors(request.origin or "", facts["origins"])])
+    method = request.headers.get("access-control-request-method", "absent")
+    names = request.headers.get("access-control-request-headers", "none")
+    return (
+        f"CORS: the bucket does not allow the method {method} with the headers {names}: "
+        "send the `method` and the `headers` of the grant, and no Authorization"
+    )
+
+
+def of_signed_url(request: Request) -> str | None:
+    """Returns which headers of a signed URL the request lacks, or which may have another value than was signed."""
+    signed = [name for name in request.signed_headers if name != "host"]
+    absent = [name for name in signed if name not in request.headers]
+    if not signed:
+        return "the URL was altered, or used with another method than the one it was signed for"
+    cure = "send the `headers` of the grant as they are, and as many bytes as its `size`"
+    if absent:
+        return f"the URL was signed with headers that the request lacks ({', '.join(absent)}): {cure}"
+    return f"the URL was altered, or a header that was signed has another value ({', '.join(signed)}): {cure}"
+
+
+def preflight(request: Request, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Returns which header or method the answer to a preflight does not allow, or `None` if it allows them."""
+    if request.method != "OPTIONS":
+        return None
+    answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    for kind, asked in (("headers", "access-control-request-headers"), ("methods", "access-control-request-method")):
+        allowed = answered.get(f"access-control-allow-{kind}")
+        if allowed is None or allowed == "*":
+            continue
+        known = {one.strip().lower() for one in allowed.split(",")}
+        wanted = [one.strip() for one in request.headers.get(asked, "").split(",") if one.strip()]
+        refused = [one for one in wanted if one.lower() not in known]
+        if refused:
+            return f"CORS: the {kind} {', '.join(refused)} are not among the allowed ones ({allowed})"
+    return None
 
 
 def joined(reasons: list[str | None]) -> str | None:

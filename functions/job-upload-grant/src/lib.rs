@@ -26,9 +26,10 @@ const REPEATED: (&str, &str) = ("message", "id");
 /// Request to upload an output file of a job.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct OutputRequest {
-    /// File name without a path; at most 255 bytes.
+    /// File name without a path; at most 255 characters.
     pub filename: String,
-    /// Media type. It must match the extension of the file name and the job's kind.
+    /// Media type. It must match the extension of the file name and the job's kind. If it is empty or
+    /// `application/octet-stream`, the extension decides.
     pub content_type: String,
     /// Exact size in bytes, at least 1.
     pub size: u64,

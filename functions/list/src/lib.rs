@@ -45,10 +45,15 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
         let limit = limit(request)?;
         let after = request.query("cursor")?.map(|cursor| self.open(&user, filter, &cursor)).transpose()?;
 
-        let (page, total) = tokio::try_join!(
+        let (page, counted) = tokio::try_join!(
             self.files.list_files(&user.id, filter, limit, after.as_ref()),
-            self.total(&user, filter)
+            self.counted(&user, filter)
         )?;
+        let total = match (&after, &page.next) {
+            // The page is the whole list.
+            (None, None) => page.files.len() as u64,
+            _ => counted.saturating_sub(self.still_counted(&user, filter).await?),
+        };
         request.log.field("files.listed", page.files.len());
         let next_cursor = page.next.map(|next| self.seal(&user, filter, &next));
         if secure {
@@ -78,11 +83,19 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
 impl<A: Adapters<Table: ListFiles + GetUsage>> Function<A> {
     /// Counts the files that match the filter. The ledger holds the number of READY files; the others are few enough to
     /// count.
-    async fn total(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
+    async fn counted(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
         if filter.status == Status::Ready {
             return Ok(self.files.get_usage(&user.id).await?.files(filter.kind));
         }
         self.files.count_files(&user.id, filter).await
+    }
+
+    /// Counts the files that the ledger counts and the list does not show: those whose bytes are being removed.
+    async fn still_counted(&self, user: &User, filter: Filter) -> Result<u64, Fault> {
+        if filter.status == Status::Ready {
+            return self.files.count_deleting(&user.id, filter.kind).await;
+        }
+        Ok(0)
     }
 }
 

@@ -81,7 +81,7 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let refusals = [Code::NotFound, Code::NotReady, Code::FileInfected];
+        let refusals = [Code::NotFound, Code::NotReady, Code::FileRejected, Code::FileInfected];
         vec![
             Operation::new::<Ticket>("POST /api/files/presigned-url", "Create a signed URL that reads a file")
                 .takes::<TicketRequest>()

@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UploadRequest {
-    /// File name as the user knows it, without a path; at most 255 bytes.
+    /// File name as the user knows it, without a path; at most 255 characters.
     pub filename: String,
-    /// Media type. It must match the extension of the file name.
+    /// Media type. It must match the extension of the file name. If it is empty or `application/octet-stream`, the
+    /// extension decides.
     pub content_type: String,
     /// Exact size in bytes, at least 1.
     pub size: u64,

@@ -72,7 +72,15 @@ def part(sources: Sources) -> str:
         if desk not in DESKS:
             raise ValueError(f"template.yaml: add {desk} to DESKS in infra/check/reference/functions.py.")
         by_desk[desk].append(described(sources, logical, body["Properties"]))
-    return "\n".join(f"## {DESKS[desk]}\n\n" + "\n".join(functions) for desk, functions in by_desk.items())
+    return "\n".join(
+        f"## {DESKS[desk]}\n\nLog group: `{log_group(sources.core, desk)}`.\n\n" + "\n".join(functions)
+        for desk, functions in by_desk.items()
+    )
+
+
+def log_group(core: Json, logical: str) -> str:
+    """Returns the name of a log group, with `<stack>` for the stack's name."""
+    return core["Resources"][logical]["Properties"]["LogGroupName"]["Fn::Sub"].replace("${AWS::StackName}", "<stack>")
 
 
 def described(sources: Sources, logical: str, properties: Json) -> str:
@@ -110,7 +118,8 @@ def callers(words: str, roles: list[str]) -> str:
 
 
 def triggers(sources: Sources, logical: str, properties: Json) -> Iterator[str]:
-    """Yields what starts a function: routes, schedules, and sources of messages."""
+    """Yields what starts a function: routes, schedules, and sources of messages. Raises ValueError for a route that
+    openapi.json lacks."""
     for event in properties.get("Events", {}).values():
         body = event["Properties"]
         if event["Type"] == "Schedule":
@@ -121,6 +130,8 @@ def triggers(sources: Sources, logical: str, properties: Json) -> Iterator[str]:
             method, path = body["Method"], body["Path"]
             operations = sources.openapi["paths"].get(path.replace("+}", "}"), {})
             verb = next(iter(operations), "") if method in ("ANY", "any") else method.lower()
+            if verb not in operations:
+                raise ValueError(f"openapi.json lacks {method} {path} of template.yaml; `make reference` writes it.")
             yield f"`{method} {path}`: {operations[verb]['summary']}"
     for body in sources.core["Resources"].values():
         if body["Type"] == "AWS::Lambda::EventSourceMapping" and body["Properties"]["FunctionName"]["Ref"] == logical:

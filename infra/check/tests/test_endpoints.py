@@ -23,7 +23,7 @@ WHOLE = {
     "shared/testkit/Cargo.toml": 'org-ping = { path = "../../functions/org-ping" }\n',
     "shared/testkit/tests/it/handlers/people/orgs.rs": 'answer(&world, "org-ping", event)\n',
     str(endpoints.PERMISSIONS): '    (Route::OrgPing, "org-ping", &[Owner]),\n',
-    str(endpoints.ROLES): "| `org-ping` | yes |\n",
+    str(endpoints.ROLES): "| [`org-ping`](functions.md#org-ping) | yes |\n",
     str(endpoints.CALLERS): '    ("org-ping", "ask"),\n',
     str(endpoints.CALLS): '        "org-ping" => ("GET", fixture.path("/ping"), None),\n',
 }

@@ -203,6 +203,33 @@ class Cors(unittest.TestCase):
         )
         self.assertIn("CORS: origin http://localhost:8080", why.of_bucket(asked, FACTS, 403, [], b"") or "")
 
+    def test_a_header_that_is_not_allowed_is_named(self) -> None:
+        asked = request(
+            "OPTIONS",
+            origin=ORIGINS[0],
+            access_control_request_method="POST",
+            access_control_request_headers="content-type,x-mine",
+        )
+        allowed = [
+            (b"Access-Control-Allow-Origin", ORIGINS[0].encode()),
+            (b"Access-Control-Allow-Methods", b"GET,POST"),
+            (b"Access-Control-Allow-Headers", b"authorization,content-type"),
+        ]
+        told = "CORS: the headers x-mine are not among the allowed ones (authorization,content-type)"
+        self.assertTrue(why.is_refused(asked, 204, allowed))
+        self.assertEqual(why.of_api(asked, FACTS, 204, allowed, b""), told)
+        self.assertFalse(why.is_refused(request("OPTIONS", origin=ORIGINS[0]), 204, allowed))
+
+    def test_a_preflight_that_the_bucket_refuses_is_repeated(self) -> None:
+        asked = request(
+            "OPTIONS",
+            origin=ORIGINS[0],
+            access_control_request_method="PUT",
+            access_control_request_headers="authorization",
+        )
+        told = why.of_bucket(asked, FACTS, 403, [], b"<Code>AccessForbidden</Code>") or ""
+        self.assertIn("the method PUT with the headers authorization", told)
+
     def test_allowed_origins_our_own_pages_and_programs_get_no_reason(self) -> None:
         allowed = [(b"Access-Control-Allow-Origin", ORIGINS[0].encode())]
         self.assertFalse(why.is_refused(request(origin=ORIGINS[0]), 200, allowed))
@@ -213,6 +240,32 @@ class Cors(unittest.TestCase):
     def test_a_refused_token_is_told_beside_it(self) -> None:
         reason = why.of_api(request(origin="http://localhost:8080"), FACTS, 401, [], REFUSED) or ""
         self.assertRegex(reason, r"^CORS: .*; no Authorization header")
+
+
+class SignedUrls(unittest.TestCase):
+    def why(self, body: bytes = b"<Error><Code>SignatureDoesNotMatch</Code></Error>", **headers: str) -> str | None:
+        pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        query = b"X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bif-none-match&X-Amz-Signature=1"
+        return why.of_bucket(why.Request("PUT", "/bucket/a", pairs, "", query), FACTS, 403, [], body)
+
+    def test_headers_that_the_request_lacks_are_named(self) -> None:
+        self.assertEqual(
+            self.why(content_length="3", content_type="image/png"),
+            "the URL was signed with headers that the request lacks (if-none-match): send the `headers` of the grant "
+            "as they are, and as many bytes as its `size`",
+        )
+
+    def test_another_value_is_named_with_what_was_signed(self) -> None:
+        told = self.why(content_length="3", content_type="image/jpeg", if_none_match="*") or ""
+        self.assertIn("another value (content-length, content-type, if-none-match)", told)
+
+    def test_a_ticket_was_signed_with_no_header_to_send(self) -> None:
+        asked = why.Request("GET", "/bucket/a", [], "", b"X-Amz-SignedHeaders=host")
+        told = why.of_bucket(asked, FACTS, 403, [], b"<Code>SignatureDoesNotMatch</Code>") or ""
+        self.assertEqual(told, "the URL was altered, or used with another method than the one it was signed for")
+
+    def test_what_s3_says_itself_is_not_repeated(self) -> None:
+        self.assertIsNone(self.why(b"<Error><Code>PreconditionFailed</Code></Error>"))
 
 
 if __name__ == "__main__":

@@ -110,6 +110,9 @@ codes! {
     /// The file has been uploaded but not checked yet.
     NotReady = "NOT_READY" 409
         => "Repeat the request after `Retry-After`.",
+    /// The file was rejected after its upload, because it is not what was declared. `details.reason` says what it is.
+    FileRejected = "FILE_REJECTED" 409
+        => "Upload it again under its own type; this file stays rejected.",
     /// Something changed in the meantime, or its state does not allow the request.
     Conflict = "CONFLICT" 409
         => "Read it again, then decide whether the request still makes sense.",

@@ -89,7 +89,7 @@ impl Sender {
             return Some(Self { name: None, address: Address::parse(text.trim())? });
         };
         let name = name.trim();
-        let shown = !name.contains(text::is_unfit) && !name.contains(['<', '>', '"']);
+        let shown = !text::has_unfit(name) && !name.contains(['<', '>', '"']);
         let name = (!name.is_empty()).then(|| name.to_owned());
         shown.then_some(Self { name, address: Address::parse(address)? })
     }

@@ -7,16 +7,16 @@ use unicode_normalization::char::is_combining_mark;
 
 use crate::Fault;
 
-/// Checks a short text: NFC, trimmed, one line, 1 to `max` characters.
+/// Checks a short text: NFC, trimmed, one line, 1 to `max` characters. Direction marks are dropped.
 ///
 /// # Errors
 /// `INVALID_REQUEST` naming the field if it is empty, too long, or contains a character that is not safe to display.
 pub fn label(field: &str, text: &str, max: usize) -> Result<String, Fault> {
-    let text: String = text.trim().nfc().collect();
+    let text: String = without_marks(text).trim().nfc().collect();
     if text.is_empty() || text.chars().count() > max {
         return Err(Fault::field(field, format!("{field} must have 1 to {max} characters")).detail("limit", max));
     }
-    if text.contains(is_unfit) {
+    if has_unfit(&text) {
         return Err(Fault::field(field, format!("{field} must not contain control or invisible characters")));
     }
     Ok(text)
@@ -39,7 +39,9 @@ pub fn prose(field: &str, text: &str, max: usize) -> Result<String, Fault> {
 
 /// Cuts an untrusted text to `max` characters and removes characters that are not safe to display.
 pub fn cut(text: &str, max: usize) -> String {
-    text.chars().filter(|c| !is_unfit(*c)).take(max).collect::<String>().trim().to_owned()
+    let fit = |text: &str| fitness(text).filter(|(_, fit)| *fit).map(|(c, _)| c).take(max).collect::<String>();
+    // The first time may have cut a flag in two, whose rest is no flag.
+    fit(&fit(text)).trim().to_owned()
 }
 
 /// Writes bytes as lower-case hexadecimal digits.
@@ -80,6 +82,43 @@ pub fn slug(text: &str, max: usize) -> String {
     slug
 }
 
+/// Removes the marks that tell a renderer the direction of the text around them (left-to-right, right-to-left, Arabic
+/// letter). Systems add them when a name is copied, and no name reads differently without them.
+pub fn without_marks(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}')).collect()
+}
+
+/// Returns whether a text contains a character that is unsafe in a name. Flags such as England's are not.
+pub fn has_unfit(text: &str) -> bool {
+    fitness(text).any(|(_, fit)| !fit)
+}
+
+/// Returns the characters of a text, each with whether it is safe in a name where it stands.
+///
+/// Tags are invisible and could hide a message. They are safe only in a flag: a black flag, three to six letters and
+/// digits that name a part of a country, and an end. Source: Unicode Technical Standard 51, section 2.10.
+pub fn fitness(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut tags = 0;
+    text.char_indices().map(move |(at, c)| {
+        if tags > 0 {
+            tags -= 1;
+            return (c, true);
+        }
+        if c == '\u{1F3F4}' {
+            tags = flag_tags(&text[at + c.len_utf8()..]);
+        }
+        (c, !is_unfit(c))
+    })
+}
+
+/// Returns the number of tags with which a flag begins and ends, or zero if they are no flag.
+fn flag_tags(text: &str) -> usize {
+    let is_tag = |c: &char| matches!(c, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}');
+    let letters = text.chars().take(7).take_while(is_tag).count();
+    let ends = text.chars().nth(letters) == Some('\u{E007F}');
+    if ends && (3..=6).contains(&letters) { letters + 1 } else { 0 }
+}
+
 /// Returns whether a character is unsafe in a name, because it controls, hides or reorders the text around it.
 ///
 /// Zero-width joiners are allowed, because emoji and several scripts need them.
@@ -108,6 +147,18 @@ mod tests {
         for bad in ["", "   ", "a\nb", "a\u{202E}b", "123456789012345678901"] {
             assert_eq!(label("name", bad, 20).err().map(|fault| fault.details["field"].clone()), Some("name".into()));
         }
+    }
+
+    #[test]
+    fn a_label_may_have_flags_and_loses_direction_marks() {
+        let scotland = "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
+        assert_eq!(label("name", scotland, 20).ok().as_deref(), Some(scotland));
+        assert_eq!(label("name", "\u{200F}שלום\u{200E} ", 20).ok().as_deref(), Some("שלום"));
+        for bad in ["a\u{E0067}\u{E0062}\u{E0073}\u{E007F}", "🏴\u{E0067}\u{E0062}\u{E0073}", "a\u{200B}b"] {
+            assert!(label("name", bad, 20).is_err(), "{}", bad.escape_unicode());
+        }
+        assert_eq!(cut(&format!("{scotland}\u{E0067}"), 20), scotland);
+        assert_eq!(cut(scotland, 4), "🏴");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Checks uploads that have arrived, by an event of S3 or as `sweep` finds them, and finishes deletions.
 
-use consigne_core::files::{Arrival, File, Finding, HEAD_BYTES, Pinned, Removal, Transition, inspect};
+use consigne_core::files::{Arrival, File, Finding, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, inspect};
 use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
 use consigne_core::{Fault, Timestamp};
 
@@ -61,10 +61,10 @@ pub async fn check_arrival(
         ArrivalSource::Event { version, sequencer } => (version, sequencer),
         ArrivalSource::Look => (None, ""),
     };
-    let Some(head) = objects.read_head(file.key.as_str(), version, HEAD_BYTES).await? else {
+    let Some(head) = objects.read_head(file.key.as_str(), version, SAMPLE_BYTES).await? else {
         return apply(file.remove(Removal::Expired, now), Checked::Gone).await;
     };
-    let finding = inspect(&head.bytes, file.media);
+    let finding = inspect(Sample { bytes: &head.bytes, size: head.size }, file.media);
     let pinned = Pinned { version: head.version, etag: head.etag, sequencer: sequencer.to_owned() };
     match finding {
         Finding::Genuine(dimensions) => {

@@ -49,6 +49,9 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
             return Ok(Report::new(list(&dead_ends, &stack), facts(&dead_ends, &stack)));
         };
         let (dead, source) = find(&dead_ends, &stack, wanted)?;
+        if dead.waiting == 0 && dead.in_flight > 0 {
+            return Err(being_read(dead));
+        }
         if dead.waiting == 0 {
             let text = format!("{} is empty; there is nothing to send back.", dead.name);
             return Ok(Report::done(text, json!({ "queue": source.name, "dead_letter_queue": dead.name, "moved": 0 })));
@@ -70,6 +73,14 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
 /// Returns a queue's name without the stack's.
 pub(crate) fn short(queue: &Queue, stack: &str) -> String {
     queue.name.strip_prefix(&format!("{stack}-")).unwrap_or(&queue.name).to_owned()
+}
+
+/// Says that messages cannot be sent back yet, because somebody has received them and not yet deleted them.
+fn being_read(dead: &Queue) -> String {
+    format!(
+        "Somebody is reading the messages of {}: about {}. Run this again once their visibility timeout has passed.",
+        dead.name, dead.in_flight
+    )
 }
 
 /// Returns a line for each queue from which messages go nowhere by themselves.
@@ -101,17 +112,22 @@ fn facts(dead_ends: &[DeadEnd], stack: &str) -> Value {
 }
 
 /// Finds a dead-letter queue and the queue that leads to it, by the name of either, with or without the stack's prefix.
+/// A dead-letter queue to which no queue leads is also found without `-dead`, to say that.
 fn find<'a>(dead_ends: &'a [DeadEnd], stack: &str, wanted: &str) -> Result<(&'a Queue, &'a Queue), String> {
     let full = format!("{stack}-{wanted}");
     let is = |queue: &Queue| queue.name == wanted || queue.name == full;
-    let found = dead_ends.iter().find(|end| is(&end.queue) || end.sources.iter().any(is));
+    let is_dead = |queue: &Queue| is(queue) || queue.name == format!("{full}-dead");
+    let found = dead_ends.iter().find(|end| is_dead(&end.queue) || end.sources.iter().any(is));
     let end = found.ok_or_else(|| {
         format!("{wanted} is not a dead-letter queue of the stack {stack}. `consigne redrive` lists them.")
     })?;
     match end.sources.iter().find(|source| is(source)).or(end.sources.first()) {
         Some(source) if is(source) || end.sources.len() == 1 => Ok((&end.queue, source)),
         Some(_) => Err(format!("Several queues lead to {wanted}; name the one to send back to.")),
-        None => Err(format!("No queue leads to {wanted}, so its messages cannot be sent back; {HAND}.")),
+        None => {
+            let name = short(&end.queue, stack);
+            Err(format!("No queue leads to {name}, so its messages cannot be sent back; {HAND}."))
+        }
     }
 }
 
@@ -129,6 +145,7 @@ mod tests {
             DeadEnd { queue: queue("s-mail-dead"), sources: vec![queue("s-mail"), queue("s-bounces")] },
             DeadEnd { queue: queue("s-object-events-dead"), sources: vec![queue("s-object-events")] },
             DeadEnd { queue: queue("s-parked-events"), sources: vec![] },
+            DeadEnd { queue: queue("s-schedules-dead"), sources: vec![] },
         ]
     }
 
@@ -152,12 +169,16 @@ mod tests {
         let ends = dead_ends();
         for (name, why) in [
             ("mail-dead", "Several queues"),
-            ("parked-events", "No queue leads"),
+            ("parked-events", "No queue leads to parked-events,"),
+            ("schedules", "No queue leads to schedules-dead,"),
             ("other", "is not a dead-letter queue"),
         ] {
             let problem = find(&ends, "s", name).unwrap_err();
             assert!(problem.contains(why), "{problem}");
         }
+        assert!(
+            being_read(&queue("s-mail-dead")).starts_with("Somebody is reading the messages of s-mail-dead: about 1.")
+        );
     }
 
     #[test]

@@ -25,11 +25,11 @@ pub struct FileFacts {
     pub content_type: String,
     /// Size in bytes: the measured size of a file that was kept, else the granted size.
     pub size: u64,
-    /// Measured width in pixels; images only.
+    /// Measured width in pixels, as a browser shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub width: Option<u32>,
-    /// Measured height in pixels; images only.
+    /// Measured height in pixels, as a browser shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub height: Option<u32>,

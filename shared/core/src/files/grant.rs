@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::media::is_undecided;
 use super::{File, FileName, Kind, LedgerState, MediaType, ObjectKey, Status, Window, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
@@ -25,9 +26,9 @@ impl GrantRequest {
     /// Parses the fields of a request.
     ///
     /// # Errors
-    /// `INVALID_FILENAME` as in [`FileName::parse`]; `UNSUPPORTED_FILE_TYPE` if the type is unsupported, contradicts
-    /// the extension, or cannot be of the requested kind; `INVALID_REQUEST` naming `size` if it is 0, or `sha256` if it
-    /// is malformed.
+    /// `INVALID_FILENAME` as in [`FileName::parse`]; `UNSUPPORTED_FILE_TYPE` if neither the declared type nor the
+    /// extension names a supported type, or if the type contradicts the extension or cannot be of the requested kind;
+    /// `INVALID_REQUEST` naming `size` if it is 0, or `sha256` if it is malformed.
     pub fn parse(
         filename: &str,
         content_type: &str,
@@ -36,7 +37,7 @@ impl GrantRequest {
         kind: Option<Kind>,
     ) -> Result<Self, Fault> {
         let name = FileName::parse(filename)?;
-        let media = MediaType::from_name(content_type).ok_or_else(|| unsupported_type(content_type))?;
+        let media = MediaType::of_file(content_type, &name).ok_or_else(|| unsupported_type(content_type))?;
         if let Some(extension) = name.extension()
             && !media.takes_extension(extension)
         {
@@ -101,10 +102,10 @@ impl GrantRequest {
 }
 
 fn unsupported_type(content_type: &str) -> Fault {
-    let message = if content_type.trim().is_empty() {
-        "contentType must not be empty; `supported` lists the supported types".to_owned()
+    let message = if is_undecided(content_type) {
+        "contentType names no type, and filename has no extension of one; `supported` lists the supported types"
     } else {
-        "contentType is not supported; `supported` lists the supported types".to_owned()
+        "contentType is not supported; `supported` lists the supported types"
     };
     Fault::new(Code::UnsupportedFileType, message)
         .detail("field", "contentType")
@@ -219,6 +220,30 @@ mod tests {
         assert_eq!(parse("photo", "image/jpeg", None), Ok(Kind::Image));
         assert_eq!(parse("a.exe", "image/png", None), Err(Code::UnsupportedFileType));
         assert_eq!(parse("a.png", "application/x-msdownload", None), Err(Code::UnsupportedFileType));
+        assert_eq!(parse("a.jpg", "image/png", None), Err(Code::UnsupportedFileType));
+        assert_eq!(parse("a.png ", "image/png", None), Ok(Kind::Image));
+    }
+
+    #[test]
+    fn a_dot_in_a_sentence_is_not_an_extension() {
+        for name in ["v1.2 release notes", "Meeting 10.30", "Version 2.0", "at 5.30pm", "J.R.R. Tolkien", "v1.2b"] {
+            assert_eq!(parse(name, "text/plain", None), Ok(Kind::Blog), "{name}");
+        }
+        // Windows ignores dots and spaces at the end of a name.
+        for name in ["v1.2 release.exe", "photo.jpg.exe", "a.exe.", "a.exe . .", "Answers.DOCX"] {
+            assert_eq!(parse(name, "text/plain", None), Err(Code::UnsupportedFileType), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_says_nothing_is_taken_from_the_name() {
+        let media = |filename, declared| {
+            GrantRequest::parse(filename, declared, 1, None, None).map(|request| request.media.name)
+        };
+        assert_eq!(media("IMG_0001.HEIC", "").ok(), Some("image/heic"));
+        assert_eq!(media("photo.jfif", "application/octet-stream").ok(), Some("image/jpeg"));
+        let fault = media("photo", "application/octet-stream").unwrap_err();
+        assert_eq!((fault.code, &fault.details["field"]), (Code::UnsupportedFileType, &"contentType".into()));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::FileName;
+
 /// What a file is for. The kind decides the folder of the key and the size limit of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -52,19 +54,21 @@ impl Kind {
 /// How the bytes of a type are recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// By a magic number, under the type's name or one of its other names.
-    Magic,
+    /// By parsing the header of its container.
+    Container,
     /// As UTF-8 without NUL.
     Text,
-    /// As UTF-8 without NUL, with an `<svg` element near its start.
+    /// As XML whose root element is `svg`.
     Svg,
 }
 
 /// A supported media type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
-    /// The name, as callers declare it and as downloads have it in `Content-Type`.
+    /// The name, as downloads have it in `Content-Type`.
     pub name: &'static str,
+    /// Further names under which callers declare it: older ones, and those of close relatives.
+    pub aliases: &'static [&'static str],
     /// File name extensions that agree with it, in lower case. A name without an extension gets the first.
     pub extensions: &'static [&'static str],
     /// Kinds it may be stored as. The first is the default.
@@ -72,54 +76,155 @@ pub struct MediaType {
     /// Whether a browser that opens it could run a script in it. Such files are only served as attachments.
     pub script_capable: bool,
     pub(super) shape: Shape,
-    /// Other names that the detector has for the same format.
-    pub(super) also_known_as: &'static [&'static str],
 }
 
-/// Declares a binary type that cannot run scripts, the usual case.
-const fn binary(
-    name: &'static str,
-    extensions: &'static [&'static str],
-    kinds: &'static [Kind],
-    also_known_as: &'static [&'static str],
-) -> MediaType {
-    MediaType { name, extensions, kinds, script_capable: false, shape: Shape::Magic, also_known_as }
-}
-
-/// Declares a text type.
-const fn text(
-    name: &'static str,
-    extensions: &'static [&'static str],
-    script_capable: bool,
-    shape: Shape,
-    kinds: &'static [Kind],
-) -> MediaType {
-    MediaType { name, extensions, kinds, script_capable, shape, also_known_as: &[] }
-}
+const IMAGE: &[Kind] = &[Kind::Image];
+const VIDEO: &[Kind] = &[Kind::Video];
+/// Texts of a page or more, which are articles unless the caller says otherwise.
+const TEXT: &[Kind] = &[Kind::Blog, Kind::Book];
 
 static MEDIA_TYPES: &[MediaType] = &[
-    binary("image/png", &["png"], &[Kind::Image], &[]),
-    binary("image/jpeg", &["jpg", "jpeg"], &[Kind::Image], &[]),
-    binary("image/gif", &["gif"], &[Kind::Image], &[]),
-    binary("image/webp", &["webp"], &[Kind::Image], &[]),
-    binary("image/avif", &["avif"], &[Kind::Image], &[]),
-    binary("image/heic", &["heic", "heif"], &[Kind::Image], &["image/heif"]),
-    text("image/svg+xml", &["svg"], true, Shape::Svg, &[Kind::Image]),
-    binary("video/mp4", &["mp4", "m4v"], &[Kind::Video], &["video/x-m4v"]),
-    binary("video/webm", &["webm"], &[Kind::Video], &[]),
-    binary("video/quicktime", &["mov"], &[Kind::Video], &[]),
-    binary("application/pdf", &["pdf"], &[Kind::Book, Kind::Blog], &[]),
-    binary("application/epub+zip", &["epub"], &[Kind::Book], &[]),
-    text("text/markdown", &["md", "markdown"], false, Shape::Text, &[Kind::Blog, Kind::Book]),
-    text("text/plain", &["txt"], false, Shape::Text, &[Kind::Blog, Kind::Book]),
-    text("text/html", &["html", "htm"], true, Shape::Text, &[Kind::Blog, Kind::Book]),
+    MediaType {
+        name: "image/png",
+        aliases: &["image/x-png", "image/apng", "image/vnd.mozilla.apng"],
+        extensions: &["png", "apng"],
+        kinds: IMAGE,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "image/jpeg",
+        aliases: &["image/jpg", "image/pjpeg"],
+        extensions: &["jpg", "jpeg", "jfif", "jpe", "jif", "pjpeg", "pjp"],
+        kinds: IMAGE,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "image/gif",
+        aliases: &[],
+        extensions: &["gif"],
+        kinds: IMAGE,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "image/webp",
+        aliases: &["image/x-webp"],
+        extensions: &["webp"],
+        kinds: IMAGE,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "image/avif",
+        aliases: &["image/avif-sequence"],
+        extensions: &["avif", "avifs"],
+        kinds: IMAGE,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "image/heic",
+        aliases: &["image/heif", "image/heic-sequence", "image/heif-sequence"],
+        extensions: &["heic", "heif", "hif", "heics", "heifs"],
+        kinds: IMAGE,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "image/svg+xml",
+        aliases: &["image/svg"],
+        extensions: &["svg"],
+        kinds: IMAGE,
+        script_capable: true,
+        shape: Shape::Svg,
+    },
+    MediaType {
+        name: "video/mp4",
+        aliases: &["video/x-m4v", "video/3gpp", "video/3gpp2"],
+        extensions: &["mp4", "m4v", "3gp", "3g2"],
+        kinds: VIDEO,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "video/webm",
+        aliases: &[],
+        extensions: &["webm"],
+        kinds: VIDEO,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "video/quicktime",
+        aliases: &[],
+        extensions: &["mov", "qt"],
+        kinds: VIDEO,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "application/pdf",
+        aliases: &["application/x-pdf"],
+        extensions: &["pdf"],
+        kinds: &[Kind::Book, Kind::Blog],
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "application/epub+zip",
+        aliases: &["application/epub"],
+        extensions: &["epub"],
+        kinds: &[Kind::Book],
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "text/markdown",
+        aliases: &["text/x-markdown"],
+        extensions: &["md", "markdown"],
+        kinds: TEXT,
+        script_capable: false,
+        shape: Shape::Text,
+    },
+    MediaType {
+        name: "text/plain",
+        aliases: &[],
+        extensions: &["txt", "text"],
+        kinds: TEXT,
+        script_capable: false,
+        shape: Shape::Text,
+    },
+    MediaType {
+        name: "text/html",
+        aliases: &[],
+        extensions: &["html", "htm"],
+        kinds: TEXT,
+        script_capable: true,
+        shape: Shape::Text,
+    },
 ];
 
+/// What callers declare when they do not know the type: browsers send nothing, other programs a name for any bytes.
+const UNDECIDED: &[&str] = &["", "application/octet-stream", "binary/octet-stream"];
+
 impl MediaType {
-    /// Finds a type by its declared name. Case and parameters such as `; charset=utf-8` are ignored.
+    /// Finds a type by its name or one of its aliases. Case and parameters such as `; charset=utf-8` are ignored.
     pub fn from_name(declared: &str) -> Option<&'static Self> {
-        let essence = declared.split(';').next().unwrap_or_default().trim();
-        MEDIA_TYPES.iter().find(|media| media.name.eq_ignore_ascii_case(essence))
+        let essence = essence(declared);
+        let is_named = |name: &&str| name.eq_ignore_ascii_case(essence);
+        MEDIA_TYPES.iter().find(|media| is_named(&media.name) || media.aliases.iter().any(is_named))
+    }
+
+    /// Finds the type of a file by its declared type. If that says nothing, the extension of its name decides.
+    pub fn of_file(declared: &str, name: &FileName) -> Option<&'static Self> {
+        if is_undecided(declared) { Self::from_extension(name.extension()?) } else { Self::from_name(declared) }
+    }
+
+    /// Finds the type to which a file name's extension belongs (without dot, any case).
+    pub fn from_extension(extension: &str) -> Option<&'static Self> {
+        MEDIA_TYPES.iter().find(|media| media.takes_extension(extension))
     }
 
     /// Returns every supported type.
@@ -138,6 +243,16 @@ impl MediaType {
     }
 }
 
+/// Returns whether a declared type says nothing about the file.
+pub(super) fn is_undecided(declared: &str) -> bool {
+    UNDECIDED.iter().any(|name| name.eq_ignore_ascii_case(essence(declared)))
+}
+
+/// Returns a declared type without its parameters.
+fn essence(declared: &str) -> &str {
+    declared.split(';').next().unwrap_or_default().trim()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,8 +267,41 @@ mod tests {
     }
 
     #[test]
+    fn other_names_of_a_type_are_known() {
+        for (declared, name) in [
+            ("image/jpg", "image/jpeg"),
+            ("image/heif", "image/heic"),
+            ("video/x-m4v", "video/mp4"),
+            ("video/3gpp", "video/mp4"),
+            ("text/x-markdown", "text/markdown"),
+        ] {
+            assert_eq!(MediaType::from_name(declared).map(|media| media.name), Some(name), "{declared}");
+        }
+    }
+
+    #[test]
+    fn a_name_decides_where_the_declared_type_says_nothing() {
+        for (declared, filename, name) in [
+            ("", "IMG_0001.HEIC", Some("image/heic")),
+            ("application/octet-stream", "photo.jfif", Some("image/jpeg")),
+            (" Application/Octet-Stream; x=1", "photo.jpe", Some("image/jpeg")),
+            ("", "a.hif", Some("image/heic")),
+            ("", "a.m4v", Some("video/mp4")),
+            ("", "a.md", Some("text/markdown")),
+            ("", "a", None),
+            ("", "a.exe", None),
+            ("image/gif", "a.png", Some("image/gif")),
+            ("image/bmp", "a.png", None),
+        ] {
+            let found = MediaType::of_file(declared, &FileName::parse(filename).unwrap());
+            assert_eq!(found.map(|media| media.name), name, "{declared:?} {filename}");
+        }
+    }
+
+    #[test]
     fn names_and_extensions_are_used_once() {
-        let mut names: Vec<_> = MediaType::names().collect();
+        let aliases = MEDIA_TYPES.iter().flat_map(|media| media.aliases.iter().copied());
+        let mut names: Vec<_> = MediaType::names().chain(aliases).collect();
         let mut extensions: Vec<_> = MEDIA_TYPES.iter().flat_map(|media| media.extensions).collect();
         let counts = (names.len(), extensions.len());
         names.sort_unstable();

@@ -1,8 +1,9 @@
 //! Files: their records, keys, names and types, the storage ledger, and the steps of a file from grant to deletion.
 
+mod content;
+mod extensions;
 mod fullness;
 mod grant;
-mod inspect;
 mod key;
 mod media;
 mod name;
@@ -12,9 +13,9 @@ mod usage;
 mod view;
 mod window;
 
+pub use content::{Dimensions, Finding, SAMPLE_BYTES, Sample, inspect};
 pub use fullness::NOTICE_PERCENT;
 pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, still_usable};
-pub use inspect::{Dimensions, Finding, HEAD_BYTES, inspect};
 pub use key::ObjectKey;
 pub use media::{Kind, MediaType};
 pub use name::FileName;

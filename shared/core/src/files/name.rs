@@ -2,9 +2,11 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::MediaType;
+use super::extensions::is_foreign;
 use crate::{Code, Fault, text};
 
-/// The longest display name, in UTF-8 bytes: the limit of common file systems.
+/// The longest display name, in characters: the limit of common file systems.
 const NAME_MAX: usize = 255;
 /// The longest name in a key without its extension, in bytes.
 const STEM_MAX: usize = 80;
@@ -14,30 +16,32 @@ const STEM_MAX: usize = 80;
 pub struct FileName(String);
 
 impl FileName {
-    /// Parses a name as a caller wrote it.
+    /// Parses a name as a caller wrote it. Space around it is trimmed, and left-to-right and right-to-left marks are
+    /// dropped.
     ///
     /// # Errors
-    /// `INVALID_FILENAME` if it is empty, `.` or `..`, is longer than 255 bytes, or contains `/`, `\`, a control
+    /// `INVALID_FILENAME` if it is empty, `.` or `..`, is longer than 255 characters, or contains `/`, `\`, a control
     /// character, or an invisible character that can disguise the name (bidirectional overrides, zero-width characters,
     /// line separators).
     pub fn parse(text: &str) -> Result<Self, Fault> {
-        let name: String = text.nfc().collect();
-        if name.trim().is_empty() {
+        let name: String = text::without_marks(text).nfc().collect();
+        let name = name.trim();
+        if name.is_empty() {
             return Err(invalid("filename must not be empty"));
         }
         if name == "." || name == ".." {
             return Err(invalid("filename must not be a directory (. or ..)"));
         }
-        if name.len() > NAME_MAX {
-            return Err(invalid("filename must be at most 255 bytes").detail("limit", NAME_MAX));
+        if name.chars().count() > NAME_MAX {
+            return Err(invalid("filename must be at most 255 characters").detail("limit", NAME_MAX));
         }
         if name.contains(['/', '\\']) {
             return Err(invalid("filename must not contain a path; send the last part only"));
         }
-        if name.contains(text::is_unfit) {
+        if text::has_unfit(name) {
             return Err(invalid("filename must not contain control or invisible characters"));
         }
-        Ok(Self(name))
+        Ok(Self(name.to_owned()))
     }
 
     /// Restores a stored name without checking it again.
@@ -50,10 +54,19 @@ impl FileName {
         &self.0
     }
 
-    /// Returns the text after the last dot, if there is text before and after it.
+    /// Returns the extension: the text after the last dot, if it names a format, supported or not.
+    ///
+    /// Dots and spaces at the end do not count, because Windows removes them.
     pub fn extension(&self) -> Option<&str> {
-        let (stem, extension) = self.0.rsplit_once('.')?;
-        (!stem.is_empty() && !extension.is_empty()).then_some(extension)
+        self.split().1
+    }
+
+    /// Splits the name into its stem and its extension.
+    fn split(&self) -> (&str, Option<&str>) {
+        match self.0.trim_end_matches(['.', ' ']).rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() && names_a_format(extension) => (stem, Some(extension)),
+            _ => (&self.0, None),
+        }
     }
 
     /// Converts the name to the alphabet of object keys, `a-z 0-9 . _ -`, with the given extension.
@@ -61,15 +74,16 @@ impl FileName {
     /// Accents are dropped (`été` becomes `ete`) and characters without an ASCII counterpart become hyphens. If nothing
     /// is left, the name is `file`.
     pub(super) fn slug(&self, extension: &str) -> String {
-        let stem = match self.extension() {
-            Some(known) => &self.0[..self.0.len() - known.len() - 1],
-            None => &self.0,
-        };
-        let slug = text::slug(stem, STEM_MAX);
+        let slug = text::slug(self.split().0, STEM_MAX);
         let stem = slug.trim_matches(|c| c == '-' || c == '.');
         let stem = if stem.is_empty() { "file" } else { stem };
         format!("{stem}.{extension}")
     }
+}
+
+/// Returns whether an extension belongs to a format that is known here, whether or not it can be uploaded.
+fn names_a_format(extension: &str) -> bool {
+    MediaType::from_extension(extension).is_some() || is_foreign(extension)
 }
 
 fn invalid(message: &'static str) -> Fault {
@@ -102,6 +116,44 @@ mod tests {
     fn a_display_name_is_normalised_and_otherwise_kept() {
         let name = FileName::parse("e\u{301}te\u{301} 👩\u{200D}🚀.png").map(|name| name.0);
         assert_eq!(name.ok().as_deref(), Some("été 👩\u{200D}🚀.png"));
+    }
+
+    #[test]
+    fn a_name_is_trimmed_and_loses_its_direction_marks() {
+        let parse = |name: &str| FileName::parse(name).map(|name| name.0).ok();
+        assert_eq!(parse("photo.png ").as_deref(), Some("photo.png"));
+        assert_eq!(parse("\u{3000}photo.png\r\n").as_deref(), Some("photo.png"));
+        assert_eq!(parse("\u{200F}תמונה\u{200E}.png").as_deref(), Some("תמונה.png"));
+        assert_eq!(parse("\u{200E} . \u{200F}"), None);
+    }
+
+    #[test]
+    fn the_length_of_a_name_is_counted_in_characters() {
+        assert!(FileName::parse(&"写".repeat(90)).is_ok());
+        assert!(FileName::parse(&format!("{}.png", "写".repeat(251))).is_ok());
+        assert!(FileName::parse(&"写".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn flags_of_parts_of_a_country_are_taken() {
+        let england = "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}";
+        assert_eq!(FileName::parse(england).map(|name| name.0).ok().as_deref(), Some(england));
+        // A hidden message, and a flag that does not end.
+        for bad in ["a\u{E0068}\u{E0069}\u{E007F}.png", "🏴\u{E0067}\u{E0062}.png", "\u{E007F}"] {
+            assert!(FileName::parse(bad).is_err(), "{}", bad.escape_unicode());
+        }
+    }
+
+    #[test]
+    fn an_extension_names_a_format() {
+        let extension = |name: &str| FileName::parse(name).unwrap().extension().map(str::to_owned);
+        assert_eq!(extension("photo.final.PNG").as_deref(), Some("PNG"));
+        assert_eq!(extension("setup.exe").as_deref(), Some("exe"));
+        assert_eq!(extension("setup.exe. .").as_deref(), Some("exe"));
+        for name in ["photo.final", "v1.2 release notes", "Meeting 10.30", ".png", "photo.", "photo"] {
+            assert_eq!(extension(name), None, "{name}");
+        }
+        assert_eq!(slug("v1.2 release notes"), "v1.2-release-notes.png");
     }
 
     #[test]

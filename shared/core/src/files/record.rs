@@ -129,7 +129,7 @@ pub struct File {
     pub changed_at: Timestamp,
     /// The object version, once it has arrived.
     pub pinned: Option<Pinned>,
-    /// Measured dimensions of an image.
+    /// Measured dimensions of an image or a video.
     pub dimensions: Option<Dimensions>,
     /// Why it was rejected, as a sentence.
     pub rejected_reason: Option<String>,
@@ -186,8 +186,8 @@ impl File {
     /// Returns what a ticket is signed for.
     ///
     /// # Errors
-    /// `NOT_READY` while the file has not arrived or is being checked; `FILE_INFECTED` if it contains malware;
-    /// `NOT_FOUND` if it was rejected or deleted.
+    /// `NOT_READY` while the file has not arrived or is being checked; `FILE_REJECTED` with the reason if it was rejected;
+    /// `FILE_INFECTED` if it contains malware; `NOT_FOUND` if it was deleted.
     pub fn readable(&self) -> Result<Readable, Fault> {
         match (self.status, &self.pinned) {
             (Status::Ready, Some(Pinned { version, .. })) => Ok(Readable {
@@ -202,8 +202,17 @@ impl File {
                     .retry_after(Duration::from_secs(1)))
             }
             (Status::Infected, _) => Err(Fault::new(Code::FileInfected, "file contains malware and cannot be read")),
-            (Status::Ready | Status::Rejected | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
+            (Status::Rejected, _) => Err(self.rejected()),
+            (Status::Ready | Status::Deleting | Status::Deleted, _) => Err(Fault::not_found("File")),
         }
+    }
+
+    /// Returns the 409 of a rejected file, with the reason that its metadata shows.
+    fn rejected(&self) -> Fault {
+        let reason = self.rejected_reason.as_deref().unwrap_or("other content than declared");
+        Fault::new(Code::FileRejected, format!("file was rejected: {reason}"))
+            .detail("status", self.status.name())
+            .detail("reason", reason)
     }
 
     /// Returns the record of a file that its owner deletes: marked, with its object still to be removed.
@@ -252,9 +261,31 @@ mod tests {
     }
 
     #[test]
+    fn a_rejected_file_says_why_it_cannot_be_read() {
+        let rejected = pending().reject("declared video/mp4, found text", Timestamp::from_secs(1_001)).file;
+        let fault = rejected.readable().unwrap_err();
+        assert_eq!((fault.code, fault.code.status()), (Code::FileRejected, 409));
+        assert_eq!(fault.details["reason"], "declared video/mp4, found text");
+        assert!(fault.headers.is_empty(), "a retry does not help");
+    }
+
+    #[test]
+    fn a_file_that_is_being_checked_says_when_to_ask_again() {
+        let fault = pending().readable().unwrap_err();
+        assert_eq!((fault.code, fault.code.status()), (Code::NotReady, 409));
+        assert_eq!(fault.headers, [("retry-after", "1".to_owned())]);
+    }
+
+    #[test]
     fn an_open_grant_is_due_once_its_upload_can_no_longer_be_under_way() {
+        let (now, file) = (Timestamp::from_secs(1_000), pending());
+        assert_eq!(file.due_at(), Some(now.plus(Duration::from_secs(15 * 60 + 21_475))));
+        assert_eq!(file.deleting(now).due_at(), Some(now.plus(SWEEP_MARGIN)));
+    }
+
+    fn pending() -> File {
         let now = Timestamp::from_secs(1_000);
-        let file = File {
+        File {
             key: ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap(),
             name: FileName::parse("film.mp4").unwrap(),
             media: MediaType::from_name("video/mp4").unwrap(),
@@ -270,8 +301,6 @@ mod tests {
             rejected_reason: None,
             job: None,
             revision: 1,
-        };
-        assert_eq!(file.due_at(), Some(now.plus(Duration::from_secs(15 * 60 + 21_475))));
-        assert_eq!(file.deleting(now).due_at(), Some(now.plus(SWEEP_MARGIN)));
+        }
     }
 }

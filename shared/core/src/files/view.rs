@@ -24,9 +24,9 @@ pub struct FileView {
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.
     pub status: String,
-    /// Width in pixels; images only.
+    /// Width in pixels of an image or a video, as a browser shows it; null if it could not be measured.
     pub width: Option<u32>,
-    /// Height in pixels; images only.
+    /// Height in pixels of an image or a video, as a browser shows it; null if it could not be measured.
     pub height: Option<u32>,
     /// When the status last changed.
     pub last_modified: String,
@@ -47,7 +47,8 @@ pub struct SecureFileView {
     pub last_modified: String,
     /// Media type.
     pub content_type: String,
-    /// Further facts: `file_id`, `kind`, `status`, and `width` and `height` of an image.
+    /// Further facts: `file_id`, `kind`, `status`, and `width` and `height` in pixels if
+    /// they were measured.
     pub metadata: Map<String, Value>,
 }
 

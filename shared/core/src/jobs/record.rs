@@ -67,13 +67,13 @@ pub struct Output {
     pub media: &'static MediaType,
     /// Size in bytes: the granted size, and once ready the measured size.
     pub size: u64,
-    /// Measured dimensions of an image.
+    /// Measured dimensions of an image or a video.
     pub dimensions: Option<Dimensions>,
     /// The version that may be read, once the file is ready.
     pub version: Option<String>,
     /// Whether the completion lists it.
     pub claimed: bool,
-    /// Length of a video in seconds, as the completion gives it. Videos are not measured here.
+    /// Length of a video in seconds, as the completion gives it. It is not measured here.
     pub duration_seconds: Option<u32>,
 }
 

@@ -85,9 +85,9 @@ pub struct MediaView {
     pub s3_key: String,
     /// Name of the file.
     pub filename: String,
-    /// Measured width in pixels; images only.
+    /// Measured width in pixels, as a browser shows it; null if it could not be measured.
     pub width: Option<u32>,
-    /// Measured height in pixels; images only.
+    /// Measured height in pixels, as a browser shows it; null if it could not be measured.
     pub height: Option<u32>,
     /// Size of the file in bytes.
     pub file_size: u64,

@@ -107,6 +107,9 @@ pub trait ListFiles {
 
     /// Counts the files of a filter, for filters whose files the ledger does not count.
     fn count_files(&self, owner: &UserId, filter: Filter) -> impl PortFuture<u64>;
+
+    /// Counts the stored files, of one kind or of all, that are being deleted. The ledger still counts them.
+    fn count_deleting(&self, owner: &UserId, kind: Option<Kind>) -> impl PortFuture<u64>;
 }
 
 /// Marks a user's file as being deleted. `dynamodb:UpdateItem`.

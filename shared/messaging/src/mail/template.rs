@@ -4,7 +4,7 @@ use std::fmt;
 
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
-use consigne_core::text::is_unfit;
+use consigne_core::text::fitness;
 use consigne_core::{Application, Timestamp};
 
 /// Characters shown of a name that somebody else has chosen.
@@ -122,7 +122,7 @@ fn is_address(word: &str) -> bool {
 
 /// Makes one line of at most `max` characters, without characters that control, hide or reorder their neighbours.
 fn one_line(text: &str, max: usize) -> String {
-    let visible: String = text.chars().map(|c| if is_unfit(c) { ' ' } else { c }).collect();
+    let visible: String = fitness(text).map(|(c, fit)| if fit { c } else { ' ' }).collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() {
         return "–".to_owned();

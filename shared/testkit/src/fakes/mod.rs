@@ -36,7 +36,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use consigne_core::events::{Event, OutboxEntry};
-use consigne_core::files::{File, Grant, GrantOutcome, LedgerDelta, ObjectKey, Transition, Usage, Window};
+use consigne_core::files::{
+    File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage, Window,
+};
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
@@ -299,6 +301,14 @@ impl ListFiles for World {
 
     async fn count_files(&self, owner: &UserId, filter: Filter) -> Result<u64, Fault> {
         self.effect(|state| listed(state, owner, filter).len() as u64)
+    }
+
+    async fn count_deleting(&self, owner: &UserId, kind: Option<Kind>) -> Result<u64, Fault> {
+        self.effect(|state| {
+            let files = state.files.values().filter(|file| file.owner() == owner && file.status == Status::Deleting);
+            let kept = files.filter(|file| file.ledger_state == LedgerState::Kept);
+            kept.filter(|file| kind.is_none_or(|kind| file.kind() == kind)).count() as u64
+        })
     }
 }
 

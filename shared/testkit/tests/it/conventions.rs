@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use consigne_core::files::MediaType;
 use consigne_testkit::functions::functions as registered;
 use consigne_testkit::payload::{built, root};
 use consigne_testkit::template::{functions, name_of, routes, template, text};
@@ -209,4 +210,22 @@ fn no_file_is_too_long() {
         }
     }
     assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn the_table_of_file_types_agrees_with_the_code() {
+    let page = std::fs::read_to_string(root().join("docs/reference/files.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let words = |cell: &str| cell.split_whitespace().map(str::to_owned).collect::<BTreeSet<String>>();
+    let shown: Vec<Vec<BTreeSet<String>>> =
+        rows.map(|row| row.replace('`', "").split('|').skip(1).take(4).map(words).collect()).collect();
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let known: Vec<Vec<BTreeSet<String>>> = MediaType::names()
+        .map(|name| {
+            let media = MediaType::from_name(name).unwrap();
+            let kinds: Vec<&str> = media.kinds.iter().map(|kind| kind.name()).collect();
+            vec![set(&[name]), set(media.aliases), set(media.extensions), set(&kinds)]
+        })
+        .collect();
+    assert_eq!(shown, known);
 }

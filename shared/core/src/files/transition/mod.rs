@@ -69,7 +69,7 @@ pub struct Arrival {
     pub pinned: Pinned,
     /// Its size in bytes.
     pub size: u64,
-    /// Its dimensions, if it is an image that could be measured.
+    /// Its dimensions, if it is an image or a video that could be measured.
     pub dimensions: Option<Dimensions>,
 }
 

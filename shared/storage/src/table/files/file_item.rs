@@ -60,7 +60,8 @@ pub(crate) fn write(file: &File) -> Item {
     if let Some(job) = &file.job {
         put("job_id", text(job.to_string()));
     }
-    if file.status.is_visible() {
+    // A file that is being deleted is in no list, but it is counted.
+    if file.status != Status::Deleted {
         let (_, partition) = list_partition(file.owner(), Filter { status: file.status, kind: None });
         put("gsi1pk", text(partition));
         put("gsi1sk", text(list_sort(file.changed_at, file.id())));

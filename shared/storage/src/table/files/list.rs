@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::Select;
-use consigne_core::files::Status;
+use consigne_core::files::{Kind, LedgerState, Status};
 use consigne_core::ports::{Filter, ListFiles, Page, Position};
 use consigne_core::{Fault, UserId};
 
@@ -28,10 +28,25 @@ impl ListFiles for Table {
     }
 
     async fn count_files(&self, owner: &UserId, filter: Filter) -> Result<u64, Fault> {
+        self.count_matches(&self.list_query(owner, filter)).await
+    }
+
+    async fn count_deleting(&self, owner: &UserId, kind: Option<Kind>) -> Result<u64, Fault> {
+        let filter = Filter { status: Status::Deleting, kind };
+        // A grant that was deleted before its upload is in the same partition, and no file in the ledger.
+        let condition = if kind.is_some() { "#kind = :kind AND holding = :kept" } else { "holding = :kept" };
+        let query = self.list_query(owner, filter).filter_expression(condition);
+        self.count_matches(&query.expression_attribute_values(":kept", text(LedgerState::Kept.name()))).await
+    }
+}
+
+impl Table {
+    /// Counts the entries of a query.
+    async fn count_matches(&self, query: &QueryInputBuilder) -> Result<u64, Fault> {
         let mut count = 0;
         let mut start: Option<Item> = None;
         loop {
-            let query = self.list_query(owner, filter).select(Select::Count).set_exclusive_start_key(start);
+            let query = query.clone().select(Select::Count).set_exclusive_start_key(start);
             let page = self.client.send(query).await.map_err(Fault::unavailable)?;
             count += u64::try_from(page.count).unwrap_or(0);
             start = page.last_evaluated_key;
@@ -40,9 +55,7 @@ impl ListFiles for Table {
             }
         }
     }
-}
 
-impl Table {
     fn list_query(&self, owner: &UserId, filter: Filter) -> QueryInputBuilder {
         let (index, partition) = file_item::list_partition(owner, filter);
         let query = self.partition(Some(index), partition).key_condition_expression("#pk = :pk");

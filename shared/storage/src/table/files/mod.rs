@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, 
 use consigne_aws::Backoff;
 use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
 use consigne_core::idempotency::CommitOutcome;
-use consigne_core::ports::{ApplyTransition, BeginDelete, GetFile, GetUsage};
+use consigne_core::ports::{ApplyTransition, BeginDelete, Filter, GetFile, GetUsage};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 use crate::table::item::{Reader, number, text, user_pk};
@@ -74,13 +74,15 @@ impl ApplyTransition for Table {
 impl Table {
     fn deletion_write(&self, key: &ObjectKey, now: Timestamp, mark: &str) -> UpdateItemInputBuilder {
         let file = key.file();
+        let deleting = Filter { status: Status::Deleting, kind: None };
+        let (_, partition) = file_item::list_partition(key.owner(), deleting);
         UpdateItemInput::builder()
             .table_name(&self.name)
             .key("pk", text(user_pk(key.owner())))
             .key("sk", text(file_item::file_sk(file)))
             .update_expression(
-                "SET #status = :deleting, changed_at = :now, due_shard = :shard, due_at = :due, #mark = :mark \
-                 ADD revision :one REMOVE gsi1pk, gsi1sk, gsi2pk, gsi2sk",
+                "SET #status = :deleting, changed_at = :now, due_shard = :shard, due_at = :due, #mark = :mark, \
+                 gsi1pk = :partition, gsi1sk = :place ADD revision :one REMOVE gsi2pk, gsi2sk",
             )
             .condition_expression("s3_key = :key AND NOT #status IN (:deleting, :deleted)")
             .expression_attribute_names("#status", "status")
@@ -92,6 +94,8 @@ impl Table {
             .expression_attribute_values(":shard", text(due::shard(&file.to_string())))
             .expression_attribute_values(":due", number(now.plus(SWEEP_MARGIN).as_millis()))
             .expression_attribute_values(":mark", text(mark))
+            .expression_attribute_values(":partition", text(partition))
+            .expression_attribute_values(":place", text(file_item::list_sort(now, file)))
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -125,3 +125,29 @@ async fn altered_cursors_and_those_of_another_user_or_filter_are_refused() {
     let theirs = bob.call("GET", &format!("/api/files/list?contentType=image&cursor={cursor}")).await;
     assert_refused(&theirs, 400, "INVALID_CURSOR");
 }
+
+#[tokio::test]
+async fn a_total_counts_what_is_listed_right_after_a_deletion() {
+    let stack = Stack::find();
+    let (table, ann) = (stack.table(), stack.newcomer("enterprise"));
+    let owner = UserId::parse(&ann.id).unwrap();
+    let mut files = Vec::new();
+    for n in 1..5 {
+        files.push(record(&table, &owner, n).await);
+    }
+    let counted = async |query: &str, wanted: u64| {
+        let total = until(async || {
+            let page = ann.call("GET", &format!("/api/files/list?{query}")).await.json();
+            (page["total"] == wanted).then_some(())
+        });
+        total.await.unwrap_or_else(|| panic!("{query} must count {wanted} files"));
+    };
+    counted("limit=2", 4).await;
+    // Nobody removes the bytes here, so the ledger counts these two files from now on.
+    for file in &files[..2] {
+        table.begin_delete(&file.key, clock::now()).await.unwrap();
+    }
+    counted("limit=1", 2).await;
+    counted("", 2).await;
+    counted("limit=1&contentType=image", 2).await;
+}

@@ -83,7 +83,7 @@ async fn types_must_be_known_and_match_the_name() {
     for (name, content_type, field) in [
         ("a.exe", "application/x-msdownload", "contentType"),
         ("a.png", "image/bmp", "contentType"),
-        ("a.png", "", "contentType"),
+        ("a", "", "contentType"),
         ("a.gif", "image/png", "filename"),
         ("a.html", "text/plain", "filename"),
     ] {
@@ -211,7 +211,9 @@ async fn a_file_of_the_wrong_type_is_rejected_and_releases_its_bytes() {
         let key = text(&grant, "s3Key");
         let facts = ann.wait_for(&key, "rejected").await;
         assert_eq!(facts["rejectedReason"], format!("declared image/png, found {found}"));
-        assert_refused(&ann.ticket(&key).await, 404, "NOT_FOUND");
+        let refused = ann.ticket(&key).await;
+        assert_refused(&refused, 409, "FILE_REJECTED");
+        assert_eq!(refused.json()["error"]["details"]["reason"], facts["rejectedReason"]);
         ann.wait_for_usage(0, 0, 0).await;
     }
     let listed = ann.call("GET", "/api/files/list?status=rejected").await.json();

@@ -37,6 +37,7 @@ on_both!(
     a_deletion_needs_the_exact_key,
     lists_are_newest_first_in_pages,
     lists_can_be_filtered_by_status_and_kind,
+    files_that_are_being_deleted_are_counted_until_they_are_gone,
     due_files_are_listed_until_they_are_done,
     due_files_are_listed_once_the_oldest_first,
 );
@@ -266,6 +267,29 @@ async fn lists_can_be_filtered_by_status_and_kind(files: &impl Files) {
     files.begin_delete(&image.key, now).await.unwrap();
     shown(Status::Ready, None, &[&text]).await;
     shown(Status::Ready, Some(Kind::Image), &[]).await;
+}
+
+async fn files_that_are_being_deleted_are_counted_until_they_are_gone(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let image = ready_file(files, &owner, "a.png", 1, now).await;
+    ready_file(files, &owner, "b.md", 1, now).await;
+    let waiting = granted(files, &owner, "c.png", 1, now).await;
+    let counted = async |kind, wanted| {
+        let count = async || files.count_deleting(&owner, kind).await.unwrap();
+        assert_eq!(eventually(count, |count| *count == wanted).await, wanted, "{kind:?}");
+    };
+    counted(None, 0).await;
+    let marked = files.begin_delete(&image.key, now).await.unwrap().unwrap();
+    // The ledger does not count a grant as a file.
+    files.begin_delete(&waiting.key, now).await.unwrap().unwrap();
+    counted(None, 1).await;
+    counted(Some(Kind::Image), 1).await;
+    counted(Some(Kind::Blog), 0).await;
+    assert_eq!(files.get_usage(&owner).await.unwrap().files(None), 2);
+    assert!(files.apply_transition(&marked.remove(Removal::Deleted, now)).await.unwrap().is_committed());
+    counted(None, 0).await;
+    counted(Some(Kind::Image), 0).await;
+    assert_eq!(files.get_usage(&owner).await.unwrap().files(None), 1);
 }
 
 async fn due_files_are_listed_until_they_are_done<F: Files>(files: &F) {

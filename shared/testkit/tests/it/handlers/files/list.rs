@@ -121,6 +121,32 @@ async fn cursors_show_every_file_once_newest_first() {
 }
 
 #[tokio::test]
+async fn a_total_counts_what_is_listed_right_after_a_deletion() {
+    let files = many(5);
+    let mut marked = files.clone();
+    // Their bytes are being removed, and the ledger counts them until then.
+    for file in &mut marked[1..3] {
+        *file = file.deleting(GRANTED);
+    }
+    let world = world_with(&marked);
+    for query in ["", "limit=3", "limit=1", "limit=2&contentType=image"] {
+        let mut query = query.to_owned();
+        let mut listed = 0;
+        loop {
+            let answer = page(&world, "user_ann1", &query).await;
+            assert_eq!(answer["body"]["total"], 3, "{query}");
+            listed += answer["body"]["files"].as_array().unwrap().len();
+            let Some(cursor) = answer["body"]["nextCursor"].as_str() else { break };
+            query = format!("{}&cursor={cursor}", query.split("&cursor").next().unwrap());
+        }
+        assert_eq!(listed, 3, "{query}");
+    }
+    let all_gone: Vec<File> = files.iter().map(|file| file.deleting(GRANTED)).collect();
+    let answer = page(&world_with(&all_gone), "user_ann1", "limit=1").await;
+    assert_eq!((&answer["body"]["files"], &answer["body"]["total"]), (&json!([]), &json!(0)));
+}
+
+#[tokio::test]
 async fn a_cursor_works_for_its_user_and_filter_only() {
     let world = world_with(&many(3));
     let first = page(&world, "user_ann1", "limit=1&contentType=image").await;

@@ -60,11 +60,38 @@ async fn a_file_that_was_not_uploaded_is_not_ready() {
 }
 
 #[tokio::test]
-async fn other_users_unknown_and_rejected_files_get_the_same_answer() {
+async fn a_rejected_file_is_refused_with_the_reason() {
+    let rejected = pending().reject("declared image/png, found text", crate::handlers::GRANTED).file;
+    let world = world_with(std::slice::from_ref(&rejected));
+    let answer = call(&world, "presign", "plain").await;
+    insta::assert_json_snapshot!(answer, @r#"
+    {
+      "status": 409,
+      "body": {
+        "success": false,
+        "error": {
+          "code": "FILE_REJECTED",
+          "message": "file was rejected: declared image/png, found text",
+          "details": {
+            "status": "rejected",
+            "reason": "declared image/png, found text"
+          }
+        },
+        "timestamp": "<time>",
+        "requestId": "request-1"
+      }
+    }
+    "#);
+    assert_eq!(call(&world, "presign", "secure").await, answer);
+    // A stranger does not learn that it exists.
+    let theirs = call_as(&world, "presign", "plain", "user_ann12", "pro").await;
+    assert_eq!(theirs["body"]["error"]["code"], "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn other_users_unknown_and_deleted_files_get_the_same_answer() {
     let theirs = call_as(&world_with(&[ready(&pending())]), "presign", "plain", "user_ann12", "pro").await;
     let unknown = call(&world_with(&[]), "presign", "plain").await;
-    let rejected =
-        call(&world_with(&[pending().reject("no", crate::handlers::GRANTED).file]), "presign", "plain").await;
     let deleted = call(&world_with(&[ready(&pending()).deleting(crate::handlers::GRANTED)]), "presign", "plain").await;
     insta::assert_json_snapshot!(unknown, @r#"
     {
@@ -81,6 +108,5 @@ async fn other_users_unknown_and_rejected_files_get_the_same_answer() {
     }
     "#);
     assert_eq!(theirs, unknown);
-    assert_eq!(rejected, unknown);
     assert_eq!(deleted, unknown);
 }

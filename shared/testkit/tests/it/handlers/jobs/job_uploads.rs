@@ -133,7 +133,7 @@ async fn a_file_that_does_not_fit_the_job_is_refused_by_field() {
     for (fields, status, code, field) in [
         (json!({ "filename": "a.mp4", "content_type": "video/mp4" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
         (json!({ "content_type": "application/x-msdownload" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
-        (json!({ "content_type": "" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
+        (json!({ "content_type": "", "filename": "phare" }), 415, "UNSUPPORTED_FILE_TYPE", "content_type"),
         (json!({ "filename": "a.gif" }), 415, "UNSUPPORTED_FILE_TYPE", "filename"),
         (json!({ "filename": "../user_ann12/a.png" }), 400, "INVALID_FILENAME", "filename"),
         (json!({ "filename": "a\r\n.png" }), 400, "INVALID_FILENAME", "filename"),
@@ -152,6 +152,16 @@ async fn a_file_that_does_not_fit_the_job_is_refused_by_field() {
         ask(&world, "msg_1", &json!({ "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" })).await["status"],
         201
     );
+}
+
+#[tokio::test]
+async fn a_generator_may_leave_the_type_to_the_name() {
+    for content_type in ["", "application/octet-stream"] {
+        let world = world_of(&job(Kind::Image), &[]);
+        let answer = ask(&world, "msg_1", &json!({ "filename": "phare.jfif", "content_type": content_type })).await;
+        assert_eq!(answer["status"], 201, "{answer}");
+        assert_eq!(answer["body"]["headers"]["content-type"], "image/jpeg");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,169 @@
+//! The corpus: files of the tools that people use, and what must be said of each.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde::Deserialize;
+
+use super::*;
+use crate::files::FileName;
+
+/// An entry of the corpus' manifest.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    file: String,
+    declared: String,
+    verdict: String,
+    found: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+}
+
+impl Entry {
+    fn bytes(&self) -> Vec<u8> {
+        std::fs::read(folder().join("files").join(&self.file)).unwrap()
+    }
+
+    /// Returns the type under which an upload of the file would be checked.
+    fn media(&self) -> &'static MediaType {
+        MediaType::of_file(&self.declared, &FileName::parse(&self.file).unwrap()).unwrap()
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+}
+
+fn corpus() -> Vec<Entry> {
+    serde_json::from_slice(&std::fs::read(folder().join("manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_file_of_the_corpus_has_the_verdict_of_the_manifest() {
+    let mut wrong = Vec::new();
+    for entry in corpus() {
+        let bytes = entry.bytes();
+        let found = inspect(Sample { bytes: &bytes, size: bytes.len() as u64 }, entry.media());
+        let as_expected = match &found {
+            Finding::Genuine(dimensions) => {
+                let expected = entry.width.zip(entry.height).map(|(width, height)| Dimensions { width, height });
+                entry.verdict == "ready" && *dimensions == expected
+            }
+            Finding::Impostor(name) => entry.verdict == "rejected" && entry.found.as_deref() == Some(*name),
+        };
+        if !as_expected {
+            wrong.push(format!("{found:?} instead of {entry:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_corpus_is_complete_and_small() {
+    let entries = corpus();
+    let mut named: Vec<_> = entries.iter().map(|entry| entry.file.clone()).collect();
+    named.sort();
+    named.dedup();
+    let files = std::fs::read_dir(folder().join("files")).unwrap().map(|file| file.unwrap());
+    let mut sizes = 0;
+    let mut present: Vec<_> = files
+        .map(|file| {
+            sizes += file.metadata().unwrap().len();
+            file.file_name().into_string().unwrap()
+        })
+        .collect();
+    present.sort();
+    assert_eq!(present, named);
+    assert!(sizes < 600_000, "{sizes} bytes");
+    for media in MediaType::names() {
+        assert!(entries.iter().any(|entry| entry.media().name == media && entry.verdict == "ready"), "{media}");
+    }
+}
+
+#[test]
+fn what_comes_after_the_sample_is_not_guessed() {
+    for (file, part, declared, measured) in [
+        // The EXIF that it announces might turn it.
+        ("orientation-6.webp", &b"EXIF"[..], "image/webp", false),
+        ("orientation-1.webp", b"EXIF", "image/webp", false),
+        ("plain.mp4", b"moov", "video/mp4", false),
+        ("plain.mov", b"moov", "video/quicktime", false),
+        ("vp8.webm", b"\x16\x54\xae\x6b", "video/webm", false),
+        ("plain.heic", b"iprp", "image/heic", false),
+        ("baseline.jpg", b"\xff\xc0", "image/jpeg", false),
+        // The pixels are not needed.
+        ("baseline.jpg", b"\xff\xda", "image/jpeg", true),
+        ("rgb.png", b"IDAT", "image/png", true),
+        ("plain.heic", b"mdat", "image/heic", true),
+        ("index-first.m4v", b"mdat", "video/mp4", true),
+    ] {
+        let bytes = std::fs::read(folder().join("files").join(file)).unwrap();
+        let at = bytes.windows(part.len()).position(|window| window == part).unwrap();
+        let found = inspect(Sample { bytes: &bytes[..at], size: 5 << 20 }, MediaType::from_name(declared).unwrap());
+        let dimensions = measured.then_some(Dimensions { width: 64, height: 40 });
+        assert_eq!(found, Finding::Genuine(dimensions), "{file} up to {}", part.escape_ascii());
+    }
+}
+
+/// Inspects bytes under every type. Fails if a stored side would be beyond what any format allows.
+fn inspect_all(bytes: &[u8], size: u64) -> Result<(), TestCaseError> {
+    for name in MediaType::names() {
+        let media = MediaType::from_name(name).ok_or_else(|| TestCaseError::fail(name))?;
+        if let Finding::Genuine(Some(Dimensions { width, height })) = inspect(Sample { bytes, size }, media) {
+            let largest = match name {
+                "image/png" => i32::MAX.unsigned_abs(),
+                "image/webp" => 16_384,
+                "image/avif" | "image/heic" | "video/webm" => 65_536,
+                _ => 65_535,
+            };
+            prop_assert!((1..=largest).contains(&width) && (1..=largest).contains(&height), "{name} {width} {height}");
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_are_inspected_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000), more in 0..9_u64) {
+        inspect_all(&bytes, bytes.len() as u64 + more)?;
+    }
+
+    #[test]
+    fn a_mutated_file_is_inspected_without_a_panic(
+        entry in any::<Index>(),
+        changes in proptest::collection::vec((any::<Index>(), any::<u8>()), 0..20),
+        words in proptest::collection::vec((any::<Index>(), any::<u32>()), 0..4),
+        cut in proptest::option::of(any::<Index>()),
+    ) {
+        let corpus = corpus();
+        let mut bytes = entry.get(&corpus).bytes();
+        // Headers are where mistakes hurt.
+        let headers = bytes.len().min(600);
+        for (at, byte) in changes {
+            bytes[at.index(headers)] = byte;
+        }
+        for (at, word) in words {
+            let at = at.index(headers.saturating_sub(4).max(1));
+            bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        inspect_all(&bytes, bytes.len() as u64)?;
+    }
+
+    #[test]
+    fn a_text_is_never_an_image_or_a_video(start in any::<Index>(), text in "[ -~\n\t\u{a0}-\u{2fff}]{0,400}") {
+        let magic: [&[u8]; 12] = [
+            b"", b"\x89PNG", b"\x89PNG\r\n", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0", b"GIF89a", b"GIF87a", b"RIFF", b"RIFFabcdWEBPVP8 ",
+            b"abcdftyp", b"abcdmoov", b"%PDF",
+        ];
+        let bytes = [*start.get(&magic), text.as_bytes()].concat();
+        for name in MediaType::names().filter(|name| !name.starts_with("text/") && *name != "image/svg+xml") {
+            let media = MediaType::from_name(name).ok_or_else(|| TestCaseError::fail(name))?;
+            let found = inspect(Sample { bytes: &bytes, size: bytes.len() as u64 }, media);
+            prop_assert!(matches!(found, Finding::Impostor(_)), "{name}");
+        }
+    }
+}

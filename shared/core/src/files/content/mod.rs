@@ -1,0 +1,134 @@
+//! Decides what the bytes of an upload are: whether they are of the declared type, and how large the picture is.
+//!
+//! Containers are parsed as far as their headers go, so a text that only begins like an image is not one. The parsers
+//! walk forward through a sample of the file, without recursion and without allocating by a length that the file
+//! states, so their time is that of the sample. What comes after the sample is not seen: see [`SAMPLE_BYTES`].
+
+mod bmff;
+mod bytes;
+mod ebml;
+mod epub;
+mod exif;
+mod gif;
+mod heif;
+mod jpeg;
+mod known;
+mod movie;
+mod pdf;
+mod png;
+mod svg;
+mod text;
+mod webp;
+
+#[cfg(test)]
+mod corpus_tests;
+
+#[cfg(test)]
+mod tests;
+
+use super::MediaType;
+use super::media::Shape;
+use text::Encoding;
+
+/// Bytes of an upload that are read to inspect it, from its start.
+///
+/// This is one range request, and enough to find the dimensions of a JPEG after its colour profile and preview. In large
+/// files, the index of many videos, the EXIF data of a WebP and most of a text come later. Such a video or WebP gets no
+/// dimensions, and a text is known to be UTF-8 only up to here.
+pub const SAMPLE_BYTES: u64 = 256 * 1024;
+
+/// Width and height of an image or a video, in pixels, as a browser shows it: turned upright, cropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Dimensions {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Dimensions {
+    /// Returns dimensions from 1 to `max`, or `None` if a side is outside.
+    fn new(width: u32, height: u32, max: u32) -> Option<Self> {
+        let range = 1..=max;
+        (range.contains(&width) && range.contains(&height)).then_some(Self { width, height })
+    }
+
+    /// Exchanges the sides if the picture is shown turned by a quarter.
+    fn turned_if(self, sideways: bool) -> Self {
+        if sideways { Self { width: self.height, height: self.width } } else { self }
+    }
+}
+
+/// The start of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// The first bytes, at most [`SAMPLE_BYTES`].
+    pub bytes: &'a [u8],
+    /// Size of the whole file in bytes.
+    pub size: u64,
+}
+
+impl Sample<'_> {
+    /// Returns whether the sample is the whole file.
+    fn is_whole(self) -> bool {
+        self.bytes.len() as u64 >= self.size
+    }
+}
+
+/// What the first bytes of an upload show.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The bytes are of the declared type. Has the dimensions of an image or a video if they could be measured.
+    Genuine(Option<Dimensions>),
+    /// The bytes are of another type, named as precisely as possible.
+    Impostor(&'static str),
+}
+
+/// What is said of bytes that are no text and of no known format.
+const UNKNOWN: &str = "unknown bytes";
+/// What is said of a text in UTF-16.
+const UTF_16: &str = "text in UTF-16, not UTF-8";
+/// What is said of a text with one byte a character.
+const EIGHT_BIT: &str = "text in an 8-bit encoding, not UTF-8";
+
+/// Bytes of a container: the types that they may be declared as, the most fitting first, and the dimensions.
+struct Recognised {
+    types: &'static [&'static str],
+    dimensions: Option<Dimensions>,
+}
+
+/// Recognises every container that may be uploaded. At most one parser answers.
+fn recognise(sample: Sample<'_>) -> Option<Recognised> {
+    let parsers = [png::recognise, jpeg::recognise, gif::recognise, webp::recognise, bmff::recognise, ebml::recognise];
+    let documents = [pdf::recognise, epub::recognise];
+    parsers.into_iter().chain(documents).find_map(|parser| parser(sample))
+}
+
+/// Compares the first bytes of an upload with its declared type.
+pub fn inspect(sample: Sample<'_>, declared: &MediaType) -> Finding {
+    match (declared.shape, recognise(sample)) {
+        (Shape::Container, Some(found)) if found.types.contains(&declared.name) => Finding::Genuine(found.dimensions),
+        (_, Some(found)) => Finding::Impostor(found.types[0]),
+        (Shape::Container, None) => Finding::Impostor(known::anything(sample)),
+        (Shape::Text | Shape::Svg, None) => match foreign_to_text(sample, declared.shape) {
+            Some(found) => Finding::Impostor(found),
+            None => Finding::Genuine(None),
+        },
+    }
+}
+
+/// Returns what bytes are if they are not plain text, or not an SVG. Returns `None` if they are what was declared.
+///
+/// A text may begin with the magic number of another format: a poem with `BM`, minutes with `MZ`. So magic numbers count
+/// only in bytes that are not text.
+fn foreign_to_text(sample: Sample<'_>, shape: Shape) -> Option<&'static str> {
+    if let Some(name) = known::written_in_text(sample.bytes) {
+        return Some(name);
+    }
+    match (text::encoding(sample), shape) {
+        (Encoding::Binary, _) => Some(known::binary(sample.bytes)),
+        (_, Shape::Svg) => svg::check(sample).err(),
+        (Encoding::Utf8, _) => None,
+        (Encoding::Utf16, _) => Some(UTF_16),
+        (Encoding::EightBit, _) => Some(EIGHT_BIT),
+    }
+}
