@@ -104,7 +104,7 @@ impl<A: Needs> Function<A> {
                     // An unverified address may belong to somebody else.
                     return Ok(unaddressed("unverified address", message));
                 }
-                (Address::parse(&contact.email), contact.name.clone(), contact.language)
+                (Address::of_person(&contact.email), contact.name.clone(), contact.language)
             }
             Recipient::Invited(email, language) => (Address::parse(email.as_str()), None, *language),
         };

@@ -34,9 +34,10 @@ pub struct DayView {
     pub test_credits: u64,
     /// Calls whose outcome was reported. Success rate and response times are computed from these.
     pub outcomes: u64,
-    /// Share of the reported outcomes with a status from 200 to 399: 0 to 1 with four decimals; null when there are
-    /// none.
-    pub success_rate: Option<f64>,
+    /// Share of the reported outcomes with a status from 200 to 399, in whole percent: 0 to 100, rounded half up; null
+    /// when there are none.
+    #[schemars(range(max = 100))]
+    pub success_rate: Option<u8>,
     /// Calls by service; `unknown` when the call named none. Each breakdown has at most 500 names; the rest are
     /// `other`.
     pub services: BTreeMap<String, u64>,

@@ -1,7 +1,9 @@
 //! Stripe's events, with the fields that are used here. Source: Stripe API reference, "Types of events", "The Checkout
-//! Session object", "The Charge object", "The Dispute object".
+//! Session object", "The Charge object", "The Refund object", "The Dispute object".
 
-use consigne_core::credits::{ClawBackCause, DisputeId, DisputeState, PaidSession, PaymentId, SessionId};
+use consigne_core::credits::{
+    ClawBackCause, DisputeId, DisputeState, FailedRefund, PaidSession, PaymentId, RefundId, SessionId,
+};
 use consigne_core::text::cut;
 use consigne_core::{Fault, OrgId, Timestamp};
 use schemars::JsonSchema;
@@ -20,19 +22,17 @@ const REFUNDED_INSTEAD: [&str; 2] = ["prevented", "charge_refunded"];
 pub struct StripeEvent {
     /// Id of the event, the same in every delivery.
     id: String,
-    /// Type of the event. Paid checkouts, refunds and disputes are processed; all other types are ignored.
+    /// Type of the event. Paid checkouts, refunds and disputes are processed. All other types are ignored, whatever their
+    /// other fields look like.
     #[serde(rename = "type")]
     kind: String,
-    /// When it happened, in seconds since 1970.
-    created: Option<i64>,
-    /// The object that the event is about.
-    data: StripeData,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct StripeData {
-    /// A checkout session, a charge or a dispute, as it was at the time of the event.
-    object: Value,
+    /// When it happened: seconds since 1970, or RFC 3339 text in thin events.
+    #[serde(default)]
+    created: Value,
+    /// The object that the event is about, as `{"object": {...}}`: a checkout session, a charge, a refund or a dispute, as
+    /// it was at the time of the event. Thin events do not have it.
+    #[serde(default)]
+    data: Value,
 }
 
 /// What to do about an event.
@@ -56,17 +56,23 @@ impl StripeEvent {
 
     /// Returns when the event happened, or `now` if it does not say.
     pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
-        self.created.map_or(now, Timestamp::from_secs)
+        let created = match &self.created {
+            Value::String(text) => Timestamp::parse(text),
+            created => created.as_i64().map(Timestamp::from_secs),
+        };
+        created.unwrap_or(now)
     }
 
-    /// Determines what to do about the event.
+    /// Determines what to do about the event. `now` is the time of an event without a time.
     ///
     /// # Errors
     /// `INVALID_REQUEST` when its type is processed here but a field is missing or malformed.
-    pub(crate) fn action(&self) -> Result<StripeAction, Fault> {
+    pub(crate) fn action(&self, now: Timestamp) -> Result<StripeAction, Fault> {
         match self.kind.as_str() {
             "checkout.session.completed" | "checkout.session.async_payment_succeeded" => self.session(),
-            "charge.refunded" => self.refund(),
+            "charge.refunded" => self.refund(now),
+            // Which of these is sent depends on the version of Stripe's API and on the kind of payment.
+            "refund.updated" | "refund.failed" | "charge.refund.updated" => self.failed_refund(now),
             "charge.dispute.created"
             | "charge.dispute.funds_withdrawn"
             | "charge.dispute.funds_reinstated"
@@ -79,7 +85,7 @@ impl StripeEvent {
     }
 
     fn session(&self) -> Result<StripeAction, Fault> {
-        let session = &self.data.object;
+        let session = &self.data["object"];
         // Some payment methods take days. `async_payment_succeeded` follows then.
         if self.text("payment_status")? != "paid" {
             return Ok(StripeAction::Ignored("not paid yet"));
@@ -88,13 +94,15 @@ impl StripeEvent {
             // Another product that is sold with the same Stripe account.
             return Ok(StripeAction::Ignored("it names no organisation"));
         };
+        // Checkouts that are opened here always have a payment intent. Subscriptions, for example, have none.
+        let Some(payment) = self.payment()? else { return Ok(StripeAction::Ignored("no payment intent")) };
         let metadata = |name: &str| match &session["metadata"][name] {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         Ok(StripeAction::Paid(PaidSession {
             session: SessionId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?,
-            payment: PaymentId::parse(self.text("payment_intent")?).ok_or_else(|| malformed("payment_intent"))?,
+            payment,
             org,
             metadata: ["org_id", "pack", "credits"].map(metadata),
             amount_cents: self.number("amount_total")?,
@@ -102,9 +110,24 @@ impl StripeEvent {
         }))
     }
 
-    fn refund(&self) -> Result<StripeAction, Fault> {
+    fn refund(&self, now: Timestamp) -> Result<StripeAction, Fault> {
         let Some(payment) = self.payment()? else { return Ok(StripeAction::Ignored("no payment intent")) };
-        Ok(StripeAction::ClawBack(payment, ClawBackCause::Refund { refunded_cents: self.number("amount_refunded")? }))
+        let (refunded_cents, at) = (self.number("amount_refunded")?, self.at(now));
+        Ok(StripeAction::ClawBack(payment, ClawBackCause::Refund { refunded_cents, at }))
+    }
+
+    /// A refund can succeed first and fail days later.
+    fn failed_refund(&self, now: Timestamp) -> Result<StripeAction, Fault> {
+        let status = self.data["object"]["status"].as_str();
+        if !matches!(status, Some("failed" | "canceled")) {
+            return Ok(StripeAction::Ignored("the refund has not failed"));
+        }
+        let Some(payment) = self.payment()? else { return Ok(StripeAction::Ignored("no payment intent")) };
+        let id = RefundId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?;
+        let created = self.data["object"]["created"].as_i64().ok_or_else(|| malformed("created"))?;
+        let (cents, created) = (self.number("amount")?, Timestamp::from_secs(created));
+        let refund = FailedRefund { cents, created, failed: self.at(now) };
+        Ok(StripeAction::ClawBack(payment, ClawBackCause::RefundFailed { id, refund }))
     }
 
     fn dispute(&self) -> Result<StripeAction, Fault> {
@@ -127,9 +150,11 @@ impl StripeEvent {
         Ok(StripeAction::ClawBack(payment, ClawBackCause::Dispute { id, cents: self.number("amount")?, state }))
     }
 
-    /// Returns the payment of a charge or a dispute. `None` for charges that were made without a payment intent.
+    /// Returns the payment of a session, a charge, a refund or a dispute. `None` if it has no payment intent.
     fn payment(&self) -> Result<Option<PaymentId>, Fault> {
-        match &self.data.object["payment_intent"] {
+        let object = self.data["object"].as_object();
+        let object = object.ok_or_else(|| Fault::field("data.object", "data.object is missing or malformed"))?;
+        match object.get("payment_intent").unwrap_or(&Value::Null) {
             Value::Null => Ok(None),
             Value::String(id) => PaymentId::parse(id).map(Some).ok_or_else(|| malformed("payment_intent")),
             _ => Err(malformed("payment_intent")),
@@ -137,11 +162,11 @@ impl StripeEvent {
     }
 
     fn text(&self, name: &str) -> Result<&str, Fault> {
-        self.data.object[name].as_str().ok_or_else(|| malformed(name))
+        self.data["object"][name].as_str().ok_or_else(|| malformed(name))
     }
 
     fn number(&self, name: &str) -> Result<u64, Fault> {
-        self.data.object[name].as_u64().ok_or_else(|| malformed(name))
+        self.data["object"][name].as_u64().ok_or_else(|| malformed(name))
     }
 }
 

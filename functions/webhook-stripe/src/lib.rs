@@ -1,8 +1,9 @@
 //! Credits paid checkout sessions, and takes credits back after refunds and disputes.
 //!
 //! Stripe repeats an event until it is answered, and events may come late and in any order. Events are not stored. A
-//! session is credited once, and the record of a payment only grows, so a repeated event changes nothing. An event about a
-//! session that was not opened here is answered 200 too, because repeating it would not help.
+//! session is credited once, and reports about a payment are merged into its record, so a repeated event changes nothing.
+//! An event that is not acted on, or about a session that was not opened here, is answered 200 too: repeating it would not
+//! help, and Stripe disables endpoints that keep refusing events.
 
 mod event;
 
@@ -58,10 +59,10 @@ impl<A: Needs> HttpFunction for Function<A> {
 impl<A: Needs> Function<A> {
     /// Processes an event: credits a purchase, takes credits back, or ignores it.
     async fn process(&self, request: &Request) -> Result<(), Fault> {
-        let event: StripeEvent = request.json()?;
+        let event: StripeEvent = request.json_within(usize::MAX)?;
         request.log.field("stripe.event", event.id());
 
-        let outcome = match event.action()? {
+        let outcome = match event.action(request.now)? {
             StripeAction::Paid(paid) => self.credit(&paid, &event, request).await?,
             StripeAction::ClawBack(payment, cause) => self.claw_back(payment, cause, &event, request).await?,
             StripeAction::Ignored(why) => {

@@ -141,9 +141,9 @@ mod tests {
     fn one_problem_makes_the_whole_report_fail() {
         let checks = |found| [Check { name: "table", found: Ok("answers".to_owned()) }, Check { name: "x", found }];
         let well = report("s", &checks(Ok("yes".to_owned())));
-        assert!(!well.has_failed() && well.render(false).ends_with("\nAll is well."));
+        assert!(well.exit() == 0 && well.render(false).ends_with("\nAll is well."));
         let ill = report("s", &checks(Err("broken".to_owned())));
-        assert!(ill.has_failed());
+        assert_eq!(ill.exit(), 1);
         assert_eq!(ill.render(false), "table  answers\nx      PROBLEM: broken\nSomething is wrong; see above.");
         let json: Value = serde_json::from_str(&ill.render(true)).unwrap();
         assert_eq!((&json["ok"], &json["checks"][1]["ok"]), (&json!(false), &json!(false)));

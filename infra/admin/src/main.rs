@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     match arguments.run() {
         Ok(report) => {
             say(&report.render(arguments.wants_json()));
-            if report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+            ExitCode::from(report.exit())
         }
         Err(problem) => {
             complain(&problem);

@@ -6,6 +6,11 @@ use serde_json::{Value, json};
 /// The outcome of a command: what it prints, or the error for standard error.
 pub(crate) type Outcome = Result<Report, String>;
 
+/// The exit code of a report that tells of a problem.
+const FAILED: u8 = 1;
+/// The exit code of work that could not be done in full. 2 is for wrong arguments.
+const INCOMPLETE: u8 = 3;
+
 /// What a command prints.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -13,14 +18,14 @@ pub(crate) struct Report {
     text: String,
     /// For programs, with `--json`; `None` if the text is JSON itself, a document on each line.
     json: Option<Value>,
-    /// Whether it tells of a problem, so that the command exits with 1.
-    failed: bool,
+    /// The code with which the command exits.
+    exit: u8,
 }
 
 impl Report {
     /// Creates it from both forms of the same facts.
     pub(crate) fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json: Some(json), failed: false }
+        Self { text: text.into(), json: Some(json), exit: 0 }
     }
 
     /// Creates the report of a change: the facts, and for people the sentences in `text`, which are `message` in JSON.
@@ -30,23 +35,29 @@ impl Report {
         if let (Value::Object(all), Value::Object(facts)) = (&mut json, facts) {
             all.extend(facts);
         }
-        Self { text, json: Some(json), failed: false }
+        Self { text, json: Some(json), exit: 0 }
     }
 
     /// Creates it from text that is JSON itself, a document on each line, for people and programs alike.
     pub(crate) fn lines(text: String) -> Self {
-        Self { text, json: None, failed: false }
+        Self { text, json: None, exit: 0 }
     }
 
     /// Makes the command exit with 1 although it prints a report.
     #[must_use]
     pub(crate) fn failed(self) -> Self {
-        Self { failed: true, ..self }
+        Self { exit: FAILED, ..self }
     }
 
-    /// Returns whether the command exits with 1.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed
+    /// Makes the command exit with 3: it did its work, but could not do all of it.
+    #[must_use]
+    pub(crate) fn incomplete(self) -> Self {
+        Self { exit: INCOMPLETE, ..self }
+    }
+
+    /// Returns the code with which the command exits.
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit
     }
 
     /// Returns what is printed.
@@ -73,6 +84,8 @@ mod tests {
         assert_eq!(report.render(false), "Suspended org_1.");
         let json: Value = serde_json::from_str(&report.render(true)).unwrap();
         assert_eq!(json, json!({ "message": "Suspended org_1.", "id": "org_1", "state": "suspended" }));
-        assert!(!report.has_failed() && report.failed().has_failed());
+        assert_eq!(report.exit(), 0);
+        assert_eq!(report.failed().exit(), 1);
+        assert_eq!(Report::lines(String::new()).incomplete().exit(), 3);
     }
 }

@@ -357,7 +357,7 @@ mod tests {
         let missing = Live::parse("{}", Sender::Stripe);
         let report = overview(&[(Sender::Clerk, Ok(live)), (Sender::Stripe, missing)]);
         let text = report.render(false);
-        assert!(report.has_failed() && text.contains(&format!("clerk   {}  {}\n", mark(NEW), mark(OLD))), "{text}");
+        assert!(report.exit() == 1 && text.contains(&format!("clerk   {}  {}\n", mark(NEW), mark(OLD))), "{text}");
         assert!(text.contains("\nstripe  PROBLEM") && text.contains("\nstripe: The secret cannot be used"), "{text}");
         let json: Value = serde_json::from_str(&report.render(true)).unwrap();
         assert_eq!(json["senders"][0], json!({ "sender": "clerk", "current": mark(NEW), "previous": mark(OLD) }));

@@ -108,13 +108,25 @@ async fn a_key_of_an_older_installation_is_looked_up_once_until_such_keys_end() 
         assert!(finder.find(&register, old, NOW).await.unwrap().is_some());
     }
     assert_eq!(asked(), 2, "and one for a key, whose facts are remembered");
-    for none in ["", "sk_live_short", "pk_live_an-older-key_0123456789", "sk_live_an older key 0123456789"] {
+    for none in ["", "sk_live_short", "pk_live_short", "sk_live_an older key 0123456789"] {
         assert_eq!(finder.find(&register, none, NOW).await.unwrap(), None);
     }
     for text in [old, unknown] {
         assert_eq!(finder.find(&register, text, end).await.unwrap(), None, "also what is remembered");
     }
     assert_eq!(asked(), 2);
+}
+
+#[tokio::test]
+async fn a_migrated_key_of_another_prefix_is_found_until_such_keys_end() {
+    let old = "acme_test_an-older-key_0123456789";
+    let register = CountingStore::default();
+    let one = peppers(1, &[(1, ONE)]);
+    put_migrated_key(&register, one.legacy_pointer(&LegacyText::parse(&sk(), old).unwrap()).unwrap());
+    let end = NOW.plus(std::time::Duration::from_secs(1));
+    let finder = KeyFinder::new(sk(), Refreshed::fixed(one), Some(end));
+    assert!(finder.find(&register, old, NOW).await.unwrap().is_some());
+    assert_eq!(finder.find(&register, old, end).await.unwrap(), None);
 }
 
 #[tokio::test]

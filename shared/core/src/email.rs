@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use idna::AsciiDenyList;
+use idna::uts46::{DnsLength, Hyphens, Uts46};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -13,11 +15,14 @@ use crate::text::pasted;
 const ADDRESS_MAX: usize = 254;
 /// Longest part before the `@`, in bytes. Source: RFC 5321, section 4.5.3.1.1.
 const LOCAL_MAX: usize = 64;
+/// What an encoded-word begins with. Source: RFC 2047, section 2.
+pub(crate) const ENCODED_WORD: &str = "=?";
 /// Longest label of a domain, in characters. Source: RFC 1035, section 2.3.4.
 const LABEL_MAX: usize = 63;
 
-/// An address to which mail can be sent, in lower case and NFC. `Debug` does not show it, because logs must not contain
-/// addresses.
+/// An address to which mail can be sent: ASCII in lower case, with an international domain as IDNA writes it (`xn--`).
+/// SES accepts only that spelling, and so both spellings of a domain are the same address. `Debug` does not show it,
+/// because logs must not contain addresses.
 ///
 /// Upper and lower case are the same before the `@` too: no serious provider distinguishes them, and people write both.
 /// A suffix after `+` is kept.
@@ -27,13 +32,18 @@ pub struct EmailAddress(String);
 impl EmailAddress {
     /// Parses an address of the common form `local@domain.tld`, without quotes, comments, routes or spaces.
     ///
-    /// The part before the `@` must be ASCII, because SES accepts nothing else. The domain may be international. It is
-    /// kept as written and not converted to ASCII. Spaces around the address are dropped.
+    /// The part before the `@` must be ASCII, because SES accepts nothing else. It must not contain `=?`, because mail
+    /// software may decode it as an encoded-word (RFC 2047) to another address. The domain may be international, in
+    /// either spelling. Spaces around the address are dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let address: String = pasted(text).nfc().flat_map(char::to_lowercase).nfc().collect();
         let (local, domain) = address.split_once('@')?;
-        let fits = address.len() <= ADDRESS_MAX && local.len() <= LOCAL_MAX;
-        (fits && local.split('.').all(is_word) && is_domain(domain)).then_some(Self(address))
+        let plain = local.split('.').all(is_word) && !local.contains(ENCODED_WORD);
+        if local.len() > LOCAL_MAX || !plain || !is_domain(domain) {
+            return None;
+        }
+        let address = format!("{local}@{}", ascii_domain(domain)?);
+        (address.len() <= ADDRESS_MAX).then_some(Self(address))
     }
 
     /// Parses a field of a request.
@@ -70,6 +80,14 @@ fn is_domain(domain: &str) -> bool {
     labels.len() >= 2 && top && labels.into_iter().all(is_label) && domain.nfkc().eq(domain.chars())
 }
 
+/// Writes a domain in ASCII. Returns `None` if IDNA does not allow it, such as an `xn--` label that does not decode or
+/// decodes to another spelling. Source: Unicode Technical Standard 46.
+fn ascii_domain(domain: &str) -> Option<String> {
+    let bytes = domain.as_bytes();
+    let ascii = Uts46::new().to_ascii(bytes, AsciiDenyList::STD3, Hyphens::Allow, DnsLength::Verify);
+    ascii.ok().map(std::borrow::Cow::into_owned)
+}
+
 fn is_label(label: &str) -> bool {
     let letters = label.chars().all(|c| c == '-' || c.is_alphanumeric() || is_combining_mark(c));
     let edges = !label.starts_with('-') && !label.ends_with('-') && !label.starts_with(is_combining_mark);
@@ -95,10 +113,13 @@ mod tests {
             ("Ann.O'Hara@EXAMPLE.Com", "ann.o'hara@example.com"),
             ("ann+consigne@example.com", "ann+consigne@example.com"),
             ("ann@mail.example.co.uk", "ann@mail.example.co.uk"),
-            ("ann@e\u{301}te\u{301}.example", "ann@été.example"),
-            ("ANN@ÉTÉ.example", "ann@été.example"),
-            ("ann@xn--t-9caa.example", "ann@xn--t-9caa.example"),
-            ("ann@例え.テスト", "ann@例え.テスト"),
+            ("ann@e\u{301}te\u{301}.example", "ann@xn--t-9fab.example"),
+            ("ANN@ÉTÉ.example", "ann@xn--t-9fab.example"),
+            ("ann@xn--t-9fab.example", "ann@xn--t-9fab.example"),
+            ("ann@例え.テスト", "ann@xn--r8jz45g.xn--zckzah"),
+            ("ann@XN--T-9CAA.Example", "ann@xn--t-9fab.example"),
+            ("ann@straße.example", "ann@xn--strae-oqa.example"),
+            ("ann@a--b.example", "ann@a--b.example"),
             // The first character is the Kelvin sign, which becomes the letter k.
             ("\u{212A}ay@example.com", "kay@example.com"),
         ] {
@@ -148,6 +169,12 @@ mod tests {
             "ann@example-.com",
             "ann@exam_ple.com",
             "élise@example.com",
+            "=?utf-8?q?ann?=@example.com",
+            "=?utf-8?q?eve=40evil.example=3e=00?=@example.com",
+            "a=?b@example.com",
+            "ann@xn--.example",
+            "ann@xn--zzzzzzzz99999.example",
+            "ann@xn--example-.com",
             "ann@\u{FF45}xample.com",
             "ann@example\u{3002}com",
             "ann@\u{301}a.example",
@@ -171,6 +198,7 @@ mod tests {
                 prop_assert_eq!(EmailAddress::parse(address.as_str()), Some(address.clone()));
                 prop_assert_eq!(EmailAddress::parse(&text.to_ascii_uppercase()), Some(address.clone()));
                 prop_assert_eq!(address.as_str().matches('@').count(), 1);
+                prop_assert!(crate::mail::Address::parse(address.as_str()).is_some(), "mail can be sent to it");
                 prop_assert!(!address.as_str().contains(|c: char| c.is_whitespace() || crate::text::is_unfit(c)));
             }
         }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{EventId, Fault, Timestamp, UserId, text};
+use crate::email::ENCODED_WORD;
+use crate::{EmailAddress, EventId, Fault, Timestamp, UserId, text};
 
 /// How long a claim of a mail lasts. It is longer than any invocation, so an older claim was left by an invocation that
 /// failed.
@@ -23,8 +24,8 @@ const ADDRESS_MAX: usize = 254;
 pub struct Address(String);
 
 impl Address {
-    /// Parses an ASCII address, which is all SES accepts. Returns `None` for anything else, and for addresses that need
-    /// quotes.
+    /// Parses an ASCII address, which is all SES accepts. Returns `None` for anything else, for addresses that need quotes,
+    /// and for those that mail software may decode as an encoded-word.
     pub fn parse(text: &str) -> Option<Self> {
         let (local, domain) = text.rsplit_once('@')?;
         let fits = |part: &str, more: &str| {
@@ -32,7 +33,12 @@ impl Address {
             !part.is_empty() && part.chars().all(plain) && !part.starts_with('.') && !part.ends_with('.')
         };
         let good = text.len() <= ADDRESS_MAX && fits(local, ".!#$%&'*+-/=?^_`{|}~") && fits(domain, ".-");
-        (good && !text.contains("..")).then(|| Self(text.to_owned()))
+        (good && !text.contains("..") && !local.contains(ENCODED_WORD)).then(|| Self(text.to_owned()))
+    }
+
+    /// Parses an address that a person gave, whose domain may be international.
+    pub fn of_person(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::parse(EmailAddress::parse(text)?.as_str()))
     }
 
     /// Returns the address as text. It must not be logged.
@@ -263,6 +269,7 @@ mod tests {
             "ann@exämple.com",
             ".ann@example.com",
             "ann.@example.com",
+            "=?utf-8?q?ann?=@example.com",
             "a..b@example.com",
             "ann@example..com",
             "ann@example.com.",
@@ -270,6 +277,14 @@ mod tests {
         ] {
             assert_eq!(Address::parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_persons_address_may_have_an_international_domain() {
+        let sendable = |text| Address::of_person(text).map(|address| address.as_str().to_owned());
+        assert_eq!(sendable("ann@été.example").as_deref(), Some("ann@xn--t-9fab.example"));
+        assert_eq!(sendable("Ann@example.com").as_deref(), Some("Ann@example.com"));
+        assert_eq!([sendable("élise@example.com"), sendable("=?utf-8?q?ann?=@example.com")], [None, None]);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use consigne_auth::KeyMint;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{
-    CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, HoldEnd, HoldTerms, LotKind,
-    Opening, PaymentId, Purchase, Receipt, ReceiptId, Resolver, SessionId, Wallet, topped_up,
+    CallFacts, Charge, ClawBack, ClawBackCause, CreditGrant, DisputeId, DisputeState, FailedRefund, HoldEnd, HoldTerms,
+    LotKind, Opening, PaymentId, Purchase, Receipt, ReceiptId, RefundId, Resolver, SessionId, Wallet, topped_up,
 };
 use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::WriteOutcome;
@@ -164,7 +164,15 @@ fn payment(name: &str) -> PaymentId {
 
 /// Creates the provider's report of a refund, for the payment with this name.
 pub fn refund(name: &str, refunded_cents: u64, now: Timestamp) -> ClawBack {
-    claw_back(name, ClawBackCause::Refund { refunded_cents }, now)
+    claw_back(name, ClawBackCause::Refund { refunded_cents, at: now }, now)
+}
+
+/// Creates the provider's report of a refund that failed now, for the payment with this name. `created` is when the
+/// refund was made.
+pub fn refund_failed(name: &str, id: &str, cents: u64, created: Timestamp, now: Timestamp) -> ClawBack {
+    let id = RefundId::parse(id).expect("the id is plain");
+    let refund = FailedRefund { cents, created, failed: now };
+    claw_back(name, ClawBackCause::RefundFailed { id, refund }, now)
 }
 
 /// Creates the provider's report of a dispute, for the payment with this name.

@@ -50,6 +50,8 @@ pub(super) struct Reader {
     pub(super) peppers: Peppers,
     /// Decrypts texts, if the export has any.
     pub(super) cipher: Option<Cipher>,
+    /// The access level of a row that has none.
+    pub(super) default_access: AccessLevel,
 }
 
 impl Reader {
@@ -83,7 +85,7 @@ impl Reader {
                 let (before, rest) = run.split_at(at);
                 let begins = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
                 let is_marked = words.iter().any(|word| rest.starts_with(word));
-                (begins || is_marked) && LegacyText::parse(&self.prefix, rest).is_some()
+                (begins || is_marked) && LegacyText::with_prefix(&self.prefix, rest).is_some()
             })
         })
     }
@@ -101,7 +103,7 @@ impl Reader {
             None | Some("") => Place::Personal,
             Some(id) => OrgId::parse(id).map_or_else(|| Place::Former(id.to_owned()), Place::Here),
         };
-        let access = row.access_level.as_deref().map_or(Some(AccessLevel::Read), AccessLevel::from_name);
+        let access = row.access_level.as_deref().map_or(Some(self.default_access), AccessLevel::from_name);
         let time = |text: &str| Timestamp::parse(text);
         let key = LegacyKey {
             text: self.text(&row)?,
@@ -124,7 +126,7 @@ impl Reader {
     fn text(&self, row: &Row) -> Result<TextFacts, &'static str> {
         match (&row.encrypted_key, &row.key_hash) {
             (Some(sealed), None) => self.opened(sealed, row),
-            (None, Some(hash)) => self.hashed(hash, row.environment.as_deref()),
+            (None, Some(hash)) => self.hashed(hash, row),
             _ => Err("it must have either encryptedKey or keyHash"),
         }
     }
@@ -133,24 +135,28 @@ impl Reader {
     fn opened(&self, sealed: &str, row: &Row) -> Result<TextFacts, &'static str> {
         let cipher = self.cipher.as_ref().ok_or("the key that decrypts it was not given")?;
         let plain = cipher.open(sealed, row.iv.as_deref())?;
-        let own = "the decrypted text is not a key with this installation's prefix, or the key of the export is wrong";
-        let text = LegacyText::parse(&self.prefix, &plain).ok_or(own)?;
-        let environment = text.environment();
+        let other =
+            "the decrypted text is not a key of 20 to 160 letters, digits, - and _, or the key of the export is wrong";
+        let text = LegacyText::parse(&self.prefix, &plain).ok_or(other)?;
+        let kept = [Some(&row.id), Some(&row.name), row.organization_id.as_ref()];
+        if kept.into_iter().flatten().any(|field| field.contains(text.expose())) {
+            return Err("id, name or organizationId contains a key");
+        }
+        let environment = mode(row)?.unwrap_or(text.environment());
         Ok(TextFacts {
             pointer: self.peppers.legacy_pointer(&text).ok_or("there is no current pepper")?,
             environment,
-            prefix: self.prefix.of(environment),
+            prefix: text.prefix().to_owned(),
             hint: text.hint().to_owned(),
         })
     }
 
     /// Reads a hash. It does not show the key's mode, which is production unless the row says otherwise.
-    fn hashed(&self, hash: &str, environment: Option<&str>) -> Result<TextFacts, &'static str> {
+    fn hashed(&self, hash: &str, row: &Row) -> Result<TextFacts, &'static str> {
         if !self.peppers.finds_hashed() {
             return Err("it is a hash, and its pepper is missing: add it with `consigne pepper legacy`");
         }
-        let environment = environment.map_or(Some(KeyMode::Production), KeyMode::from_name);
-        let environment = environment.ok_or("environment must be production or test")?;
+        let environment = mode(row)?.unwrap_or(KeyMode::Production);
         Ok(TextFacts {
             pointer: Pointer::hashed(hash).ok_or("keyHash must be 64 hexadecimal digits")?,
             environment,
@@ -158,6 +164,13 @@ impl Reader {
             hint: String::new(),
         })
     }
+}
+
+/// Reads the key's mode, if the row has one. It outranks the one in the key's text.
+fn mode(row: &Row) -> Result<Option<KeyMode>, &'static str> {
+    let mode =
+        row.environment.as_deref().map(|name| KeyMode::from_name(name).ok_or("environment must be production or test"));
+    mode.transpose()
 }
 
 fn is_id(text: &str) -> bool {
@@ -180,6 +193,7 @@ mod tests {
             prefix: KeyPrefix::parse("sk").unwrap(),
             peppers: Peppers::parse(&format!(r#"{{"current": 1, "1": "{PEPPER}", "legacy": "old-pepper"}}"#)).unwrap(),
             cipher: Some(Cipher::parse(&hex(&KEY)).unwrap()),
+            default_access: AccessLevel::Read,
         }
     }
 
@@ -241,8 +255,13 @@ mod tests {
             (set("encryptedKey", Value::Null), "either encryptedKey or keyHash"),
             (set("keyHash", json!("0".repeat(64))), "either encryptedKey or keyHash"),
             (set("encryptedKey", json!(plain)), "encryptedKey must"),
-            (row("pk_live_0123456789abcdefghij", |_| ()), "not a key with this installation's prefix"),
-            (row("sk_live_short", |_| ()), "not a key with this installation's prefix"),
+            (row("pk_live_01234", |_| ()), "not a key of"),
+            (
+                row("pk_live_0123456789abcdefghij", |row| row["name"] = "pk_live_0123456789abcdefghij".into()),
+                "contains a key",
+            ),
+            (set("environment", json!("live")), "environment"),
+            (row("sk_live_short", |_| ()), "not a key of"),
         ] {
             let unfit = reader().read(3, &line).unwrap_err();
             assert!(unfit.problem.contains(why), "{line}: {unfit:?}");
@@ -275,6 +294,27 @@ mod tests {
         assert_eq!(hashed(Value::Null), Ok(KeyMode::Production));
         assert_eq!(hashed("test".into()), Ok(KeyMode::Test));
         assert_eq!(hashed("live".into()), Err("environment must be production or test"));
+    }
+
+    #[test]
+    fn a_key_of_any_prefix_is_carried_and_the_row_decides_its_mode() {
+        let of = |plain: &str, environment: Value| {
+            let facts = reader().read(1, &row(plain, |row| row["environment"] = environment)).unwrap().text;
+            (facts.environment, facts.prefix, facts.hint)
+        };
+        let facts = |environment, prefix: &str| (environment, prefix.to_owned(), "ghij".to_owned());
+        let old = "acme_test_0123456789abcdefghij";
+        assert_eq!(of(old, Value::Null), facts(KeyMode::Test, "acme_test"));
+        assert_eq!(of(old, "production".into()), facts(KeyMode::Production, "acme_test"));
+        assert_eq!(of("0123456789abcdefghij", "test".into()), facts(KeyMode::Test, ""));
+    }
+
+    #[test]
+    fn the_default_access_is_for_rows_without_a_level_only() {
+        let reader = Reader { default_access: AccessLevel::Full, ..reader() };
+        let of = |access: Value| reader.read(1, &row("sk_0123456789abcdefghij", |row| row["accessLevel"] = access));
+        assert_eq!(of(Value::Null).unwrap().access, AccessLevel::Full);
+        assert_eq!(of("read".into()).unwrap().access, AccessLevel::Read);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use consigne_auth::{KeyPrefix, Peppers};
 use consigne_core::keys::{ApiKey, ChangeContext, Pointer};
-use consigne_core::migrations::{LegacyKey, MigrationId};
+use consigne_core::migrations::{AccessLevel, LegacyKey, MigrationId};
 use consigne_core::{Fault, OrgId, Timestamp};
 use consigne_runtime::clock;
 use consigne_runtime::settings::{KEY_PREFIX, PEPPER_SECRET_ARN};
@@ -37,7 +37,8 @@ Examples:
   consigne migrate-keys export.jsonl --dry-run
   consigne --stack consigne --region eu-west-3 migrate-keys export.jsonl --key-file key.hex --yes
 
-It prints JSON with and without --json: a line for each row with a problem, and the counts on the last line.")]
+It prints JSON with and without --json: a line for each row with a problem, and the counts on the last line.
+It exits with 3 if there was a row with a problem, and with 1 if it was cut short.")]
 pub(crate) struct Options {
     /// The export: one JSON object per line.
     export: PathBuf,
@@ -48,6 +49,18 @@ pub(crate) struct Options {
     /// read.
     #[arg(long)]
     key_file: Option<PathBuf>,
+    /// Scopes of rows without accessLevel: `read` or `all`. `read` without this option, `all` if it has no value.
+    #[arg(long, value_name = "SCOPES", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    default_scopes: Option<DefaultScopes>,
+}
+
+/// The scopes of a key whose row has no access level.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DefaultScopes {
+    /// The scopes that only read.
+    Read,
+    /// All scopes of the catalogue.
+    All,
 }
 
 pub(crate) fn run(which: &Which, options: &Options) -> report::Outcome {
@@ -68,7 +81,11 @@ pub(crate) fn run(which: &Which, options: &Options) -> report::Outcome {
     let lines = lines(&options.export)?;
     work(async {
         let peppers = Peppers::parse(&secret.read().await?.text).map_err(|error| error.to_string())?;
-        let reader = Reader { prefix, peppers, cipher };
+        let default_access = match options.default_scopes {
+            Some(DefaultScopes::All) => AccessLevel::Full,
+            Some(DefaultScopes::Read) | None => AccessLevel::Read,
+        };
+        let reader = Reader { prefix, peppers, cipher, default_access };
         let mut migrator = Migrator { table, operator, now: clock::now(), dry: options.dry_run, seen: Seen::default() };
         let mut report = Report { dry_run: options.dry_run, ..Report::default() };
         for (number, line) in (1..).zip(lines) {
@@ -82,7 +99,8 @@ pub(crate) fn run(which: &Which, options: &Options) -> report::Outcome {
             }
         }
         report.owners_told = migrator.announce().await.map_err(|fault| cut_short(&report, &fault))?;
-        Ok(report::Report::lines(report.render()))
+        let printed = report::Report::lines(report.render());
+        Ok(if report.problems > 0 { printed.incomplete() } else { printed })
     })
 }
 

@@ -8,6 +8,7 @@ mod hold;
 mod ids;
 mod lot_expiry;
 mod opening;
+mod provider_ids;
 mod purchase;
 mod receipt;
 mod wallet;
@@ -25,9 +26,10 @@ pub use hold::{
 };
 pub use ids::{HoldId, ReceiptId};
 pub use opening::{HoldTerms, Opening, OpeningOutcome};
+pub use provider_ids::{DisputeId, PaymentId, RefundId, SessionId};
 pub use purchase::{
-    ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeId, DisputeState, Payment, PaymentId, Purchase,
-    PurchaseOutcome, Sale, SessionId,
+    ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeState, FailedRefund, Payment, Purchase, PurchaseOutcome,
+    Sale,
 };
 pub use receipt::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt};
 pub use wallet::{CarriedHolds, CreditLot, LotKind, TEST_CREDITS, TEST_PERIOD, Wallet, WalletId, WalletRefusal};

@@ -1,68 +1,18 @@
 //! Credits that are bought, and that are clawed back if their payment is refunded or disputed.
 //!
 //! Everything known of a payment is in one record under the payment's id, because a refund names only that id. The
-//! provider reports refunds and disputes late, twice and in any order. So each report only adds to the record, and the
-//! number of credits to claw back is computed from it. A refund reported before its purchase is recorded too, and
-//! counts once the purchase arrives.
+//! provider reports refunds and disputes late, twice and in any order. So reports are merged in a way that does not depend
+//! on their order, and the number of credits to claw back is computed from the record. A refund reported before its
+//! purchase is recorded too, and counts once the purchase arrives.
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::Wallet;
+use super::{DisputeId, PaymentId, RefundId, SessionId, Wallet};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::events::{Event, EventData, PaymentEvent};
 use crate::{LotId, OrgId, Timestamp};
-
-/// Longest id of the payment provider, in bytes.
-const ID_MAX: usize = 255;
-
-/// Declares the type of an id that the payment provider assigns: letters, digits, `_` and `-`, which are safe in a
-/// table key.
-macro_rules! provider_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Parses an id of 1 to 255 characters.
-            pub fn parse(text: &str) -> Option<Self> {
-                let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-                (plain && (1..=ID_MAX).contains(&text.len())).then(|| Self(text.to_owned()))
-            }
-
-            /// Returns the id as the provider writes it.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-    };
-}
-
-provider_id! {
-    /// Id of a checkout session. A session is paid at most once.
-    SessionId
-}
-
-provider_id! {
-    /// Id of a payment (Stripe: payment intent).
-    PaymentId
-}
-
-impl Serialize for PaymentId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-read_from_json_string!(PaymentId, crate::json_text::opaque());
-
-provider_id! {
-    /// Id of a dispute of a payment.
-    DisputeId
-}
 
 /// A purchase: credits for an organisation, paid in a checkout session.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,6 +110,17 @@ pub struct Dispute {
     pub state: DisputeState,
 }
 
+/// A refund that failed at the buyer's bank or was canceled, so the money is back with the seller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailedRefund {
+    /// Amount of the refund, in hundredths of the currency.
+    pub cents: u64,
+    /// When the refund was made.
+    pub created: Timestamp,
+    /// When it failed: the earliest time reported.
+    pub failed: Timestamp,
+}
+
 /// Everything known of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payment {
@@ -167,8 +128,12 @@ pub struct Payment {
     pub id: PaymentId,
     /// What was sold for it; `None` until the purchase is known.
     pub sale: Option<Sale>,
-    /// Total refunded, in hundredths of the currency.
+    /// Total refunded according to the latest report, in hundredths of the currency. Includes refunds that failed later.
     pub refunded_cents: u64,
+    /// When that total was valid.
+    pub refunded_at: Timestamp,
+    /// Its refunds that failed, by id.
+    pub failed_refunds: BTreeMap<RefundId, FailedRefund>,
     /// Its disputes, by id.
     pub disputes: BTreeMap<DisputeId, Dispute>,
     /// Credits clawed back for it.
@@ -180,9 +145,12 @@ pub struct Payment {
 /// Why credits are clawed back or given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClawBackCause {
-    /// A refund. The amount is the total refunded so far.
+    /// A refund. The amount is the total refunded at this time, without the refunds that had failed by then.
     #[allow(missing_docs)]
-    Refund { refunded_cents: u64 },
+    Refund { refunded_cents: u64, at: Timestamp },
+    /// A refund has failed or was canceled.
+    #[allow(missing_docs)]
+    RefundFailed { id: RefundId, refund: FailedRefund },
     /// A dispute has reached this state.
     #[allow(missing_docs)]
     Dispute { id: DisputeId, cents: u64, state: DisputeState },
@@ -192,6 +160,7 @@ impl ClawBackCause {
     const fn name(&self) -> &'static str {
         match self {
             Self::Refund { .. } => "refund",
+            Self::RefundFailed { .. } => "refund_failed",
             Self::Dispute { .. } => "dispute",
         }
     }
@@ -228,7 +197,16 @@ pub enum ClawBackOutcome {
 impl Payment {
     /// Returns the record of a payment of which nothing is known yet.
     pub fn unknown(id: PaymentId) -> Self {
-        Self { id, sale: None, refunded_cents: 0, disputes: BTreeMap::new(), clawed_back: 0, revision: 0 }
+        Self {
+            id,
+            sale: None,
+            refunded_cents: 0,
+            refunded_at: Timestamp::from_secs(0),
+            failed_refunds: BTreeMap::new(),
+            disputes: BTreeMap::new(),
+            clawed_back: 0,
+            revision: 0,
+        }
     }
 
     /// Adds what was sold for the payment. Afterwards `clawed_back` is the number of credits that earlier reports claw
@@ -250,13 +228,19 @@ impl Payment {
         payment
     }
 
-    /// Adds a report. Returns `None` if it changes nothing. Refunds only grow. Disputes only rise to a higher state,
-    /// and within one state to a larger amount.
+    /// Adds a report. Returns `None` if it changes nothing. Of the refunded totals the latest counts, and of two with the
+    /// same time the larger one. A failed refund stays failed, since the earliest time that was reported. Disputes only
+    /// rise to a higher state, and within one state to a larger amount.
     pub fn with_report(&self, cause: &ClawBackCause) -> Option<Self> {
         let mut payment = self.clone();
         match cause {
-            ClawBackCause::Refund { refunded_cents } => {
-                payment.refunded_cents = payment.refunded_cents.max(*refunded_cents);
+            ClawBackCause::Refund { refunded_cents, at } => {
+                let known = (payment.refunded_at, payment.refunded_cents);
+                (payment.refunded_at, payment.refunded_cents) = known.max((*at, *refunded_cents));
+            }
+            ClawBackCause::RefundFailed { id, refund } => {
+                let known = payment.failed_refunds.entry(id.clone()).or_insert(*refund);
+                known.failed = known.failed.min(refund.failed);
             }
             ClawBackCause::Dispute { id, cents, state } => {
                 let known = payment.disputes.get(id).map(|known| (known.state, known.cents));
@@ -273,6 +257,15 @@ impl Payment {
         Some(payment)
     }
 
+    /// Returns what is refunded without the refunds that failed, in hundredths of the currency. The provider takes a failed
+    /// refund out of the total, so only those are subtracted that were made before the total was reported, and failed
+    /// after it. Times are in whole seconds. Within one second, a refund is assumed to fail after the report.
+    fn refunded(&self) -> u64 {
+        let counted = |refund: &&FailedRefund| refund.created <= self.refunded_at && self.refunded_at <= refund.failed;
+        let failed = self.failed_refunds.values().filter(counted);
+        failed.fold(self.refunded_cents, |left, refund| left.saturating_sub(refund.cents))
+    }
+
     /// Returns the sum of open and lost disputes, in hundredths of the currency.
     fn disputed_cents(&self) -> u64 {
         let counts = |state| matches!(state, DisputeState::Open | DisputeState::Lost);
@@ -284,7 +277,7 @@ impl Payment {
     /// down.
     fn to_claw_back(&self) -> u64 {
         let Some(sale) = &self.sale else { return 0 };
-        let away = self.refunded_cents.saturating_add(self.disputed_cents());
+        let away = self.refunded().saturating_add(self.disputed_cents());
         if away >= sale.amount_cents {
             return if away == 0 { 0 } else { sale.credits };
         }
@@ -312,8 +305,10 @@ impl ClawBack {
             Some(moved(event, sale, &self.payment, [cents, credits], balance, self.now))
         };
         match (&self.cause, outcome) {
-            (ClawBackCause::Refund { refunded_cents }, ClawBackOutcome::Taken(credits)) => {
-                event_of(EventData::PaymentRefunded, *refunded_cents, credits)
+            (ClawBackCause::Refund { refunded_cents: cents, .. }, ClawBackOutcome::Taken(credits))
+            // An earlier time of a failure can show that a later total already excluded it.
+            | (ClawBackCause::RefundFailed { refund: FailedRefund { cents, .. }, .. }, ClawBackOutcome::Taken(credits)) => {
+                event_of(EventData::PaymentRefunded, *cents, credits)
             }
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
                 event_of(EventData::PaymentDisputed, *cents, credits)
@@ -365,7 +360,7 @@ impl Purchase {
         let event_of = |event: fn(PaymentEvent) -> EventData, cents, credits| {
             (credits > 0).then(|| moved(event, sale, &sold.id, [cents, credits], balance, self.now))
         };
-        let refund = event_of(EventData::PaymentRefunded, sold.refunded_cents, refunded);
+        let refund = event_of(EventData::PaymentRefunded, sold.refunded(), refunded);
         refund.into_iter().chain(event_of(EventData::PaymentDisputed, sold.disputed_cents(), disputed)).collect()
     }
 }

@@ -32,7 +32,18 @@ fn unknown() -> Payment {
 }
 
 fn refund(cents: u64) -> ClawBackCause {
-    ClawBackCause::Refund { refunded_cents: cents }
+    refund_at(cents, 100)
+}
+
+/// A total refunded at a time in seconds.
+fn refund_at(refunded_cents: u64, at: i64) -> ClawBackCause {
+    ClawBackCause::Refund { refunded_cents, at: Timestamp::from_secs(at) }
+}
+
+/// A refund that was made and failed at these times in seconds.
+fn failed(id: &str, cents: u64, created: i64, failed: i64) -> ClawBackCause {
+    let [created, failed] = [created, failed].map(Timestamp::from_secs);
+    ClawBackCause::RefundFailed { id: RefundId::parse(id).unwrap(), refund: FailedRefund { cents, created, failed } }
 }
 
 fn dispute(id: &str, cents: u64, state: DisputeState) -> ClawBackCause {
@@ -56,12 +67,59 @@ fn a_refund_claws_back_its_share_rounded_down_and_at_most_all() {
 }
 
 #[test]
-fn refunds_only_grow() {
+fn of_refunded_totals_the_latest_counts_and_then_the_largest() {
     let sold = unknown().sold(&purchase(1_000, 1_000));
     let after = sold.with_report(&refund(600)).unwrap();
     assert_eq!(after.with_report(&refund(600)), None);
     assert_eq!(after.with_report(&refund(300)), None, "an older report");
-    assert_eq!(clawed_back(after, &[refund(700)]), 700);
+    assert_eq!(clawed_back(after.clone(), &[refund(700)]), 700);
+    assert_eq!(clawed_back(after.clone(), &[refund_at(300, 101)]), 300);
+    assert_eq!(clawed_back(after, &[refund_at(700, 99)]), 600);
+}
+
+/// Asserts that reports claw back `credits` of 1,000 in every order, also repeated and before the purchase.
+fn in_any_order(reports: &[ClawBackCause], credits: u64) {
+    fn permutations(of: &[ClawBackCause]) -> Vec<Vec<ClawBackCause>> {
+        if of.is_empty() {
+            return vec![Vec::new()];
+        }
+        let with_first = |at: usize| {
+            let rest = [&of[..at], &of[at + 1..]].concat();
+            permutations(&rest).into_iter().map(move |order| [vec![of[at].clone()], order].concat())
+        };
+        (0..of.len()).flat_map(with_first).collect()
+    }
+    let bought = purchase(1_000, 1_000);
+    for order in permutations(reports) {
+        assert_eq!(clawed_back(unknown().sold(&bought), &order), credits, "{order:?}");
+        assert_eq!(clawed_back(unknown().sold(&bought), &[&order[..], &order[..]].concat()), credits, "{order:?}");
+        let early = order.iter().fold(unknown(), |payment, cause| payment.with_report(cause).unwrap_or(payment));
+        assert_eq!(early.sold(&bought).clawed_back, credits, "{order:?}");
+    }
+}
+
+#[test]
+fn a_failed_refund_gives_its_share_back_once_in_any_order() {
+    in_any_order(&[refund_at(300, 100), failed("re_1", 300, 99, 500)], 0);
+    in_any_order(&[refund_at(300, 100), refund_at(500, 200), failed("re_1", 300, 99, 500)], 200);
+    // Several events report the same failure, some of them later.
+    let again = failed("re_1", 300, 99, 501);
+    in_any_order(&[refund_at(300, 100), refund_at(500, 200), failed("re_1", 300, 99, 500), again], 200);
+    // All within one second.
+    in_any_order(&[refund_at(300, 100), failed("re_1", 300, 100, 100)], 0);
+    in_any_order(&[failed("re_1", 300, 99, 500)], 0);
+}
+
+#[test]
+fn a_refund_made_after_a_failed_one_counts_in_full() {
+    // The provider takes the failed refund out of the next total.
+    let next = refund_at(300, 600);
+    in_any_order(&[refund_at(300, 100), failed("re_1", 300, 99, 500), next.clone()], 300);
+    in_any_order(&[failed("re_1", 300, 99, 500), next.clone(), failed("re_2", 300, 600, 900)], 0);
+    let late = failed("re_1", 300, 99, 700);
+    in_any_order(&[refund_at(300, 100), failed("re_1", 300, 99, 500), next, late], 300);
+    // A refund that was made after the last known total is not in it.
+    in_any_order(&[refund_at(300, 100), failed("re_2", 200, 300, 400)], 300);
 }
 
 #[test]

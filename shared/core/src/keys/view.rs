@@ -27,6 +27,8 @@ pub struct KeyView {
     pub monthly_quota: Option<u64>,
     /// When it expires; null if never.
     pub expires_at: Option<String>,
+    /// Id of the user who issued it. They may have left the organisation since.
+    pub created_by: String,
     /// When it was issued.
     pub created_at: String,
     /// `active`, `suspended`, `revoked` or `expired`.
@@ -68,6 +70,7 @@ impl KeyView {
             daily_quota: key.daily_quota,
             monthly_quota: key.monthly_quota,
             expires_at: key.expires_at.map(|end| end.to_string()),
+            created_by: key.created_by.to_string(),
             created_at: key.created_at.to_string(),
             status,
             daily_used: key.daily_used(now),

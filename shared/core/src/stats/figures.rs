@@ -32,13 +32,12 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Returns the share of successes among the outcomes, from 0 to 1 with four decimals. Returns `None` without
+    /// Returns the share of successes among the outcomes as whole percent, rounded half up. Returns `None` without
     /// outcomes.
-    // The counts of a day are small enough to be exact as floats.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn success_rate(&self) -> Option<f64> {
-        let share = |whole: u64| (self.successes as f64 / whole as f64 * 10_000.0).round() / 10_000.0;
-        (self.outcomes > 0).then(|| share(self.outcomes))
+    pub fn success_rate(&self) -> Option<u8> {
+        let (successes, outcomes) = (u128::from(self.successes), u128::from(self.outcomes));
+        let rounded = (successes * 200 + outcomes).checked_div(outcomes * 2)?;
+        u8::try_from(rounded).ok()
     }
 }
 
@@ -82,8 +81,10 @@ mod tests {
     fn the_success_rate_counts_only_reported_outcomes() {
         let rate =
             |successes, outcomes| Figures { requests: 9, successes, outcomes, ..Figures::default() }.success_rate();
-        assert_eq!((rate(0, 0), rate(0, 3), rate(3, 3)), (None, Some(0.0), Some(1.0)));
-        assert_eq!((rate(2, 3), rate(1, 3)), (Some(0.6667), Some(0.3333)));
+        assert_eq!((rate(0, 0), rate(0, 3), rate(3, 3)), (None, Some(0), Some(100)));
+        assert_eq!((rate(2, 3), rate(1, 3), rate(3, 4)), (Some(67), Some(33), Some(75)));
+        assert_eq!((rate(1, 200), rate(199, 200), rate(1, 201)), (Some(1), Some(100), Some(0)), "half up");
+        assert_eq!(rate(u64::MAX, u64::MAX), Some(100));
     }
 
     #[test]

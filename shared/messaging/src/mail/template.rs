@@ -11,8 +11,19 @@ use consigne_core::{Application, Timestamp};
 const NAME_MAX: usize = 80;
 /// Characters shown of a sentence that somebody else has written.
 const SENTENCE_MAX: usize = 300;
+/// Names in one list. The page behind the button shows all.
+const NAMES_LISTED: usize = 20;
 /// Longest subject, in characters. Mailboxes show fewer.
 const SUBJECT_MAX: usize = 150;
+/// Longest name in a subject, in characters and in words. Longer ones read as sentences.
+const SUBJECT_NAME_MAX: (usize, usize) = (40, 4);
+/// Words that make a sentence of a name.
+const SENTENCE_WORDS: [&str; 16] = [
+    "you", "your", "click", "please", "is", "are", "was", "has", "have", "will", "must", "vous", "votre", "vos",
+    "cliquez", "veuillez",
+];
+/// Digits in a row, possibly separated, that make a telephone number.
+const PHONE_DIGITS: usize = 7;
 
 /// A text that somebody else has written: one short line of visible characters. Templates accept other people's texts
 /// only in this type.
@@ -30,6 +41,49 @@ impl Quoted {
         Self(one_line(text, SENTENCE_MAX))
     }
 
+    /// Returns the text if it may stand in a subject: not if it reads as a sentence or contains an address, because then
+    /// anybody could write a subject of ours by choosing a name.
+    fn as_subject_name(&self) -> Option<&str> {
+        let name = self.0.as_str();
+        let words: Vec<&str> = name.split_whitespace().collect();
+        let short = name.chars().count() <= SUBJECT_NAME_MAX.0 && words.len() <= SUBJECT_NAME_MAX.1;
+        let speaks = words.iter().any(|word| SENTENCE_WORDS.contains(&word.to_lowercase().as_str()));
+        let digits = name.chars().filter(char::is_ascii_digit).count() >= PHONE_DIGITS;
+        (short && !speaks && !digits && !is_punctuated(name) && !words.into_iter().any(is_address)).then_some(name)
+    }
+
+    /// Returns a subject that begins with the name, such as `Acme: new API key`. Without the name if it may not stand there.
+    pub fn subject_before(&self, language: Language, rest: &str) -> String {
+        match (self.as_subject_name(), language) {
+            (Some(name), Language::English) => format!("{name}: {rest}"),
+            (Some(name), Language::French) => format!("{name} : {rest}"),
+            (None, _) => {
+                let mut rest = rest.chars();
+                rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
+            }
+        }
+    }
+
+    /// Returns a subject that ends with the name, such as `Your image is ready: dawn`. Without the name if it may not
+    /// stand there.
+    pub fn subject_after(&self, language: Language, rest: &str) -> String {
+        match (self.as_subject_name(), language) {
+            (Some(name), Language::English) => format!("{rest}: {name}"),
+            (Some(name), Language::French) => format!("{rest} : {name}"),
+            (None, _) => rest.to_owned(),
+        }
+    }
+
+    /// Returns the name for the middle of a subject, or `instead` if it may not stand there.
+    pub fn in_subject<'a>(&'a self, instead: &'a str) -> &'a str {
+        self.as_subject_name().unwrap_or(instead)
+    }
+
+    /// Returns the name in quotation marks, after a space, for a subject. Empty if it may not stand there.
+    pub fn quoted_in_subject(&self, language: Language) -> String {
+        self.as_subject_name().map_or_else(String::new, |_| format!(" {}", self.quoted(language)))
+    }
+
     /// Returns the text in the quotation marks of a language.
     pub fn quoted(&self, language: Language) -> String {
         match language {
@@ -43,6 +97,27 @@ impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Returns whether a name has punctuation as between or after sentences. The `?` of an encoded-word is none.
+fn is_punctuated(name: &str) -> bool {
+    let mut next = name.chars().skip(1).chain([' ']);
+    let ends = |c: char, next: Option<char>| match c {
+        '!' | '¡' | '¿' | '。' | '！' | '？' => true,
+        '?' | ':' | ';' => next.is_some_and(char::is_whitespace),
+        _ => false,
+    };
+    // A full stop may end an abbreviation, such as `Inc.`, at the end of a name.
+    name.contains(". ") || name.chars().any(|c| ends(c, next.next()))
+}
+
+/// Returns whether a word is or contains an e-mail address, a URL or a domain.
+fn is_address(word: &str) -> bool {
+    let domain = word.split('.').zip(word.split('.').skip(1)).any(|(before, after)| {
+        let top = after.chars().take_while(|c| c.is_alphanumeric()).collect::<String>();
+        before.ends_with(char::is_alphanumeric) && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic)
+    });
+    domain || word.contains(['@', '＠', '/', '\\'])
 }
 
 /// Makes one line of at most `max` characters, without characters that control, hide or reorder their neighbours.
@@ -127,6 +202,26 @@ pub fn count(language: Language, number: u64) -> String {
         written.push(digit);
     }
     written
+}
+
+/// Formats a number with its noun in the singular or plural. French uses the singular for zero too.
+pub fn counted(language: Language, number: u64, [one, many]: [&str; 2]) -> String {
+    let singular = match language {
+        Language::English => number == 1,
+        Language::French => number <= 1,
+    };
+    format!("{} {}", count(language, number), if singular { one } else { many })
+}
+
+/// Lists names in quotation marks, out of `total`.
+pub fn listed(language: Language, names: &[Quoted], total: u64) -> String {
+    let shown: Vec<String> = names.iter().take(NAMES_LISTED).map(|name| name.quoted(language)).collect();
+    let (list, more) = (shown.join(", "), total.saturating_sub(shown.len() as u64));
+    match language {
+        _ if more == 0 => list,
+        Language::English => format!("{list} and {} more", count(language, more)),
+        Language::French => format!("{list} et {} de plus", count(language, more)),
+    }
 }
 
 /// Formats a number of bytes in the largest unit it fills, with one decimal. Units are powers of two.
@@ -220,6 +315,51 @@ mod tests {
             assert_eq!(Quoted::name(wrote).to_string(), shown, "{wrote:?}");
         }
         assert_eq!(Quoted::sentence(&"x".repeat(301)).to_string().chars().count(), 300);
+    }
+
+    #[test]
+    fn only_plain_names_stand_in_subjects() {
+        for name in ["Acme", "Acme Inc.", "Smith, Jones & Co.", "Société d’Été", "日本語", "v1.2", "=?utf-8?q?Acme?="]
+        {
+            let name = Quoted::name(name);
+            assert_eq!(name.subject_before(English, "new API key"), format!("{name}: new API key"));
+            assert_eq!(name.subject_after(French, "Clé"), format!("Clé : {name}"));
+            assert_eq!(name.in_subject("an organisation"), name.to_string());
+        }
+        for name in [
+            "Pay now!",
+            "You won",
+            "Your account is locked",
+            "Votre compte",
+            "Confirm the payment of your order today",
+            "Alert: account closed",
+            "Really?",
+            "Locked. Sign in",
+            "evil.example",
+            "see evil.example/login",
+            "https://evil.example",
+            "eve@evil.example",
+            "call +33 1 23 45 67 89",
+            "あなた。",
+            &"x".repeat(41),
+        ] {
+            let name = Quoted::name(name);
+            assert_eq!(name.subject_before(French, "état"), "État", "{name}");
+            assert_eq!(name.subject_after(English, "Done"), "Done", "{name}");
+            assert_eq!(name.in_subject("an organisation"), "an organisation", "{name}");
+            assert_eq!(name.quoted_in_subject(English), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn nouns_agree_with_their_number_and_long_lists_are_cut() {
+        let key = ["key", "keys"];
+        assert_eq!([0, 1, 2, 1000].map(|n| counted(English, n, key)), ["0 keys", "1 key", "2 keys", "1,000 keys"]);
+        assert_eq!([0, 1, 2].map(|n| counted(French, n, ["clé", "clés"])), ["0 clé", "1 clé", "2 clés"]);
+        let names: Vec<Quoted> = (1..=25).map(|n| Quoted::name(&format!("k{n}"))).collect();
+        assert_eq!(listed(English, &names[..2], 2), "“k1”, “k2”");
+        assert!(listed(English, &names, 130).ends_with("“k20” and 110 more"));
+        assert!(listed(French, &names, 25).ends_with("«\u{a0}k20\u{a0}» et 5 de plus"));
     }
 
     #[test]

@@ -86,8 +86,8 @@ fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
         Box::new(templates::JobCompleted { job: job(), kind: Kind::Blog, title: name() }),
         Box::new(templates::JobFailed { job: job(), kind: Kind::Video, title: name(), reason: Some(name()) }),
         Box::new(key()),
-        Box::new(templates::KeyMigrationReminder { org, org_name: name(), keys: 1, until: NOW }),
-        Box::new(templates::KeyMigrationStart { org, org_name: name(), keys: 1, until: NOW }),
+        Box::new(templates::KeyMigrationReminder { org, org_name: name(), keys: 1, names: vec![name()], until: NOW }),
+        Box::new(templates::KeyMigrationStart { org, org_name: name(), keys: 1, names: vec![name()], until: NOW }),
         Box::new(templates::KeyRevoked { org, org_name: key().org_name, key_name: key().key_name, by: key().by }),
         Box::new(templates::PaymentDisputed { org, org_name: name(), cents: 1, credits: 1 }),
         Box::new(templates::PaymentRefunded { org, org_name: name(), cents: 1, credits: 1, balance: -1 }),
@@ -164,5 +164,51 @@ fn headers_offer_to_unsubscribe_and_ask_for_no_automatic_reply() {
         "Content-Type: text/html; charset=\"utf-8\"",
     ] {
         assert!(message.contains(line), "{line}: {message}");
+    }
+}
+
+/// Returns a message's subject as a mail program shows it, for subjects in which every character is encoded.
+fn decoded_subject(message: &str) -> String {
+    let (head, _) = message.split_once("\r\n\r\n").unwrap();
+    let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+    let subject = unfolded.split("\r\n").find_map(|line| line.strip_prefix("Subject: ")).unwrap();
+    let mut bytes = Vec::new();
+    for word in subject.split_whitespace() {
+        assert!(word.len() <= 75, "{word}");
+        let word = word.strip_prefix("=?utf-8?Q?").and_then(|word| word.strip_suffix("?=")).unwrap();
+        let mut rest = word.as_bytes().iter();
+        while let Some(byte) = rest.next() {
+            let hex = |rest: &mut std::slice::Iter<'_, u8>| char::from(*rest.next().unwrap()).to_digit(16).unwrap();
+            bytes.push(if *byte == b'=' { u8::try_from(hex(&mut rest) * 16 + hex(&mut rest)).unwrap() } else { *byte });
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_subject_with_an_encoded_word_is_shown_as_it_was_written() {
+    let sender = Sender::parse("Consigne <no-reply@consigne.example>").unwrap();
+    for name in ["=?utf-8?b?UGF5IG5vdw==?=", "=?utf-8?q?Pay_now?= été", "a=?b", "日本=?utf-8?q?x?=語"] {
+        for template in templates_naming(name) {
+            for language in Language::ALL {
+                let mail = write(&*template, "Ann", language);
+                if mail.subject.contains("=?") {
+                    let message = String::from_utf8(mime::write(&sender, &mail).unwrap()).unwrap();
+                    assert_eq!(decoded_subject(&message), mail.subject, "{}", template.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_that_read_as_sentences_or_addresses_are_in_no_subject() {
+    for name in ["Your account is locked", "Sign in at evil.example", "Pay now!", "eve@evil.example"] {
+        for template in templates_naming(name) {
+            for language in Language::ALL {
+                let mail = write(&*template, "Ann", language);
+                assert!(!mail.subject.contains(name), "{}: {}", template.name(), mail.subject);
+            }
+        }
     }
 }

@@ -221,12 +221,13 @@ impl Request {
         verified
     }
 
-    /// Verifies the signature of a webhook from Stripe, which has its own format.
+    /// Verifies the signature of a webhook from Stripe, which has its own format. Stripe decides how large an event is, so
+    /// any size that Lambda accepts is read.
     ///
     /// # Errors
-    /// Those of [`Self::signed`].
+    /// `INVALID_SIGNATURE` if the webhook is not signed by Stripe, and `INVALID_REQUEST` for a body with malformed base64.
     pub async fn signed_by_stripe(&self, secrets: &Refreshed<StripeSecrets>) -> Result<(), Fault> {
-        let verified = secrets.verify(&self.headers, self.bytes()?, self.now).await;
+        let verified = secrets.verify(&self.headers, self.body_within(usize::MAX)?, self.now).await;
         if let Err(fault) = &verified {
             self.log.field("webhook.refused", fault.source().map(ToString::to_string));
         }
@@ -309,6 +310,14 @@ impl Request {
     /// `INVALID_REQUEST` with the position of malformed JSON, or with the name of a field that is missing, unknown or of
     /// the wrong type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Fault> {
+        self.json_within(BODY_MAX)
+    }
+
+    /// Parses a JSON body of at most `most` bytes, as [`Self::json`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::json`].
+    pub fn json_within<T: DeserializeOwned>(&self, most: usize) -> Result<T, Fault> {
         let essence = self.header(CONTENT_TYPE.as_str()).unwrap_or_default().split(';').next().unwrap_or_default();
         if !essence.trim().eq_ignore_ascii_case("application/json") {
             return Err(Fault::new(
@@ -316,7 +325,7 @@ impl Request {
                 "body must be sent with Content-Type: application/json",
             ));
         }
-        json_body::read(self.bytes()?)
+        json_body::read(self.body_within(most)?)
     }
 
     /// Reads `Idempotency-Key`, if there is one, and binds it to the request, as [`Self::bind_key`] does.

@@ -115,12 +115,12 @@ impl MailTemplate for Anomaly {
         let seen = self.facts.phrase(language, &org);
         let suspended = self.suspended.then(|| self.facts.suspension(language));
         match language {
-            Language::English => MailContent::with_subject(format!("{org_name}: unusual use of API keys"))
+            Language::English => MailContent::with_subject(org_name.subject_before(language, "unusual use of API keys"))
                 .paragraph(seen)
                 .optional_paragraph(suspended)
                 .paragraph("If this was not you, revoke the keys and issue new ones.")
                 .button("See the keys", application.keys(self.org)),
-            Language::French => MailContent::with_subject(format!("{org_name} : usage inhabituel des clés d’API"))
+            Language::French => MailContent::with_subject(org_name.subject_before(language, "usage inhabituel des clés d’API"))
                 .paragraph(seen)
                 .optional_paragraph(suspended)
                 .paragraph("Si cela ne vient pas de chez vous, révoquez les clés et créez-en de nouvelles.")

@@ -42,7 +42,7 @@ impl MailTemplate for EndpointDisabled {
         match language {
             Language::English => {
                 let why = if self.gone { "it answered that it is gone (410)" } else { "every attempt has failed for a week" };
-                MailContent::with_subject(format!("{org_name}: webhooks are no longer delivered"))
+                MailContent::with_subject(org_name.subject_before(language, "webhooks are no longer delivered"))
                     .paragraph(format!("The organisation {org} receives no more webhooks at {host}, because {why}."))
                     .paragraph("Once it works again, enable the endpoint and redeliver the events that were missed.")
                     .button("See the endpoints", application.endpoints(self.org))
@@ -50,7 +50,7 @@ impl MailTemplate for EndpointDisabled {
             Language::French => {
                 let gone = "elle a répondu qu’elle n’existe plus (410)";
                 let why = if self.gone { gone } else { "toutes les tentatives échouent depuis une semaine" };
-                MailContent::with_subject(format!("{org_name} : les webhooks ne sont plus livrés"))
+                MailContent::with_subject(org_name.subject_before(language, "les webhooks ne sont plus livrés"))
                     .paragraph(format!("L’organisation {org} ne reçoit plus de webhooks à l’adresse {host}, car {why}."))
                     .paragraph("Une fois le problème résolu, réactivez l’adresse et relancez la livraison des événements manqués.")
                     .button("Voir les adresses", application.endpoints(self.org))

@@ -67,7 +67,7 @@ impl MailTemplate for Invitation {
                     Some(inviter) => format!("{inviter} invites you"),
                     None => "You are invited".to_owned(),
                 };
-                MailContent::with_subject(format!("Invitation to join {}", self.org_name))
+                MailContent::with_subject(format!("Invitation to join {}", self.org_name.in_subject("an organisation")))
                     .paragraph(format!("{invited} to join the organisation {org} as {role}."))
                     .paragraph(format!("The invitation is for you alone and can be accepted until {until}."))
                     .paragraph("If you do not know who this is from, you need not do anything.")
@@ -75,14 +75,14 @@ impl MailTemplate for Invitation {
             }
             Language::French => {
                 let role = match self.role {
-                    OrgRole::Owner => "propriétaire",
-                    OrgRole::Admin => "administrateur",
-                    OrgRole::Developer => "développeur",
-                    OrgRole::Billing => "responsable de la facturation",
+                    OrgRole::Owner => "que propriétaire",
+                    OrgRole::Admin => "qu’administrateur",
+                    OrgRole::Developer => "que développeur",
+                    OrgRole::Billing => "que responsable de la facturation",
                 };
                 let inviter = self.inviter.as_ref().map_or_else(|| "On".to_owned(), Quoted::to_string);
-                MailContent::with_subject(format!("Invitation à rejoindre {}", self.org_name))
-                    .paragraph(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant que {role}."))
+                MailContent::with_subject(format!("Invitation à rejoindre {}", self.org_name.in_subject("une organisation")))
+                    .paragraph(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant {role}."))
                     .paragraph(format!("Cette invitation est personnelle et peut être acceptée jusqu’au {until}."))
                     .paragraph("Si vous ne savez pas de qui elle vient, vous n’avez rien à faire.")
                     .button("Accepter l’invitation", link)

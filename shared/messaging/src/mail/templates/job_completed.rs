@@ -44,7 +44,7 @@ impl MailTemplate for JobCompleted {
                     Kind::Book => "book",
                     Kind::Blog => "article",
                 };
-                MailContent::with_subject(format!("Your {thing} is ready: {}", self.title))
+                MailContent::with_subject(self.title.subject_after(language, &format!("Your {thing} is ready")))
                     .paragraph(format!("Your {thing} {title} is ready."))
                     .paragraph("You can look at it, download it or delete it in the application.")
                     .button("See the result", application.job(&self.job))
@@ -56,7 +56,7 @@ impl MailTemplate for JobCompleted {
                     Kind::Book => ("livre", "prêt"),
                     Kind::Blog => ("article", "prêt"),
                 };
-                MailContent::with_subject(format!("Votre {thing} est {ready} : {}", self.title))
+                MailContent::with_subject(self.title.subject_after(language, &format!("Votre {thing} est {ready}")))
                     .paragraph(format!("Votre {thing} {title} est {ready}."))
                     .paragraph("Vous pouvez consulter, télécharger ou supprimer le résultat dans l’application.")
                     .button("Voir le résultat", application.job(&self.job))

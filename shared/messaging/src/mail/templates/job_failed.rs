@@ -48,7 +48,7 @@ impl MailTemplate for JobFailed {
                     Kind::Book => "book",
                     Kind::Blog => "article",
                 };
-                MailContent::with_subject(format!("Your {thing} could not be made: {}", self.title))
+                MailContent::with_subject(self.title.subject_after(language, &format!("Your {thing} could not be made")))
                     .paragraph(format!("We are sorry: your {thing} {title} could not be made."))
                     .optional_paragraph(reason.map(|reason| format!("The reason given: {reason}.")))
                     .paragraph("You can try again in the application, with the same request or a different one.")
@@ -61,7 +61,7 @@ impl MailTemplate for JobFailed {
                     Kind::Book => ("livre", "créé"),
                     Kind::Blog => ("article", "créé"),
                 };
-                MailContent::with_subject(format!("Votre {thing} n’a pas pu être {made} : {}", self.title))
+                MailContent::with_subject(self.title.subject_after(language, &format!("Votre {thing} n’a pas pu être {made}")))
                     .paragraph(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))
                     .optional_paragraph(reason.map(|reason| format!("La raison indiquée\u{a0}: {reason}.")))
                     .paragraph("Vous pouvez réessayer dans l’application, avec la même demande ou une autre.")

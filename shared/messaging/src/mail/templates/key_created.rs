@@ -39,12 +39,13 @@ impl MailTemplate for KeyCreated {
     fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));
+        let in_subject = self.key_name.quoted_in_subject(language);
         match language {
-            Language::English => MailContent::with_subject(format!("{org_name}: new API key {key}"))
+            Language::English => MailContent::with_subject(org_name.subject_before(language, &format!("new API key{in_subject}")))
                 .paragraph(format!("The API key {key} was created in the organisation {org} {by}."))
                 .paragraph("If this was not meant to happen, revoke the key at once.")
                 .button("See the keys", application.keys(self.org)),
-            Language::French => MailContent::with_subject(format!("{org_name} : nouvelle clé d’API {key}"))
+            Language::French => MailContent::with_subject(org_name.subject_before(language, &format!("nouvelle clé d’API{in_subject}")))
                 .paragraph(format!("La clé d’API {key} a été créée dans l’organisation {org} {by}."))
                 .paragraph("Si ce n’était pas prévu, révoquez-la sans attendre.")
                 .button("Voir les clés", application.keys(self.org)),

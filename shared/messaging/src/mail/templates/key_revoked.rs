@@ -39,12 +39,13 @@ impl MailTemplate for KeyRevoked {
     fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));
+        let in_subject = self.key_name.quoted_in_subject(language);
         match language {
-            Language::English => MailContent::with_subject(format!("{org_name}: API key {key} revoked"))
+            Language::English => MailContent::with_subject(org_name.subject_before(language, &format!("API key{in_subject} revoked")))
                 .paragraph(format!("The API key {key} of the organisation {org} was revoked {by}."))
                 .paragraph("Every call with it is refused from now on. Programs that used it need a new key.")
                 .button("See the keys", application.keys(self.org)),
-            Language::French => MailContent::with_subject(format!("{org_name} : clé d’API {key} révoquée"))
+            Language::French => MailContent::with_subject(org_name.subject_before(language, &format!("clé d’API{in_subject} révoquée")))
                 .paragraph(format!("La clé d’API {key} de l’organisation {org} a été révoquée {by}."))
                 .paragraph("Tout appel fait avec elle est désormais refusé. Les programmes qui l’utilisaient ont besoin d’une nouvelle clé.")
                 .button("Voir les clés", application.keys(self.org)),

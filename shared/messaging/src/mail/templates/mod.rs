@@ -2,7 +2,7 @@
 
 use consigne_core::profiles::Language;
 
-use super::template::{MailTemplate, Quoted};
+use super::template::{MailTemplate, Quoted, counted};
 
 macro_rules! templates {
     ($($file:ident: $template:ident,)*) => {
@@ -61,6 +61,25 @@ impl By {
             (Self::Operator, Language::English) => "by the operator of the service".to_owned(),
             (Self::Operator, Language::French) => "par l’opérateur du service".to_owned(),
         }
+    }
+}
+
+/// Formats a number of credits.
+fn credits(language: Language, number: u64) -> String {
+    match language {
+        Language::English => counted(language, number, ["credit", "credits"]),
+        Language::French => counted(language, number, ["crédit", "crédits"]),
+    }
+}
+
+/// Returns the sentence about credits that were taken back.
+fn taken_back(language: Language, number: u64) -> String {
+    let credits = credits(language, number);
+    match (language, number) {
+        (Language::English, 1) => format!("{credits} was taken back because of it."),
+        (Language::English, _) => format!("{credits} were taken back because of it."),
+        (Language::French, 0 | 1) => format!("{credits} a été repris en conséquence."),
+        (Language::French, _) => format!("{credits} ont été repris en conséquence."),
     }
 }
 

@@ -4,8 +4,8 @@ use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
-use super::sample;
-use crate::mail::template::{MailContent, Quoted, MailTemplate, count, euros};
+use super::{sample, taken_back};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, euros};
 
 /// Values of the mail about a disputed payment, whose credits were clawed back. The dispute was opened by the payer, so
 /// the recipients belong to the organisation that disputes.
@@ -38,16 +38,16 @@ impl MailTemplate for PaymentDisputed {
 
     fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
-        let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
+        let (paid, credits) = (euros(language, self.cents), taken_back(language, self.credits));
         match language {
-            Language::English => MailContent::with_subject(format!("{org_name}: a payment was disputed"))
+            Language::English => MailContent::with_subject(org_name.subject_before(language, "a payment was disputed"))
                 .paragraph(format!("A payment of {paid} for credits of the organisation {org} was disputed with the bank."))
-                .paragraph(format!("{credits} credits were taken back because of it."))
+                .paragraph(credits)
                 .paragraph("If the dispute is withdrawn or rejected, they are given back.")
                 .button("See the credits", application.wallet(self.org)),
-            Language::French => MailContent::with_subject(format!("{org_name} : un paiement est contesté"))
+            Language::French => MailContent::with_subject(org_name.subject_before(language, "un paiement est contesté"))
                 .paragraph(format!("Un paiement de {paid} pour des crédits de l’organisation {org} a été contesté."))
-                .paragraph(format!("{credits} crédits ont été repris en conséquence."))
+                .paragraph(credits)
                 .paragraph("Si la contestation est retirée ou rejetée, ils seront rendus.")
                 .button("Voir les crédits", application.wallet(self.org)),
         }

@@ -4,8 +4,8 @@ use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
-use super::sample;
-use crate::mail::template::{MailContent, Quoted, MailTemplate, count, euros};
+use super::{credits, sample, taken_back};
+use crate::mail::template::{MailContent, Quoted, MailTemplate, euros};
 
 /// Values of the mail about a refunded payment. A share of its credits was clawed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +29,19 @@ impl PaymentRefunded {
 
     /// Returns the sentence about the balance, and whether keys are refused because of it.
     fn rest(&self, language: Language) -> String {
-        let credits = count(language, self.balance.unsigned_abs());
+        let credits = credits(language, self.balance.unsigned_abs());
         match (language, self.balance) {
-            (Language::English, 1..) => format!("It has {credits} credits left."),
+            (Language::English, 1..) => format!("It has {credits} left."),
             (Language::English, 0) => "It has no credits left: its keys are refused until it has new credits.".to_owned(),
             (Language::English, _) => {
-                format!("Its balance is {credits} credits below zero: its keys are refused until new credits bring it above zero.")
+                format!("Its balance is {credits} below zero: its keys are refused until new credits bring it above zero.")
             }
-            (Language::French, 1..) => format!("Il lui reste {credits} crédits."),
+            (Language::French, 1..) => format!("Il lui reste {credits}."),
             (Language::French, 0) => {
                 "Il ne lui reste aucun crédit : ses clés sont refusées jusqu’au prochain achat.".to_owned()
             }
             (Language::French, _) => {
-                format!("Il lui manque {credits} crédits : ses clés sont refusées jusqu’à ce que de nouveaux crédits ramènent le solde au-dessus de zéro.")
+                format!("Il lui manque {credits} : ses clés sont refusées jusqu’à ce que de nouveaux crédits ramènent le solde au-dessus de zéro.")
             }
         }
     }
@@ -58,15 +58,15 @@ impl MailTemplate for PaymentRefunded {
 
     fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, org_name) = (self.org_name.quoted(language), &self.org_name);
-        let (paid, credits) = (euros(language, self.cents), count(language, self.credits));
+        let (paid, credits) = (euros(language, self.cents), taken_back(language, self.credits));
         let content = match language {
-            Language::English => MailContent::with_subject(format!("{org_name}: a payment was refunded"))
+            Language::English => MailContent::with_subject(org_name.subject_before(language, "a payment was refunded"))
                 .paragraph(format!("{paid} of a payment for credits of the organisation {org} was refunded."))
-                .paragraph(format!("{credits} credits were taken back because of it."))
+                .paragraph(credits)
                 .paragraph(self.rest(language)),
-            Language::French => MailContent::with_subject(format!("{org_name} : un paiement est remboursé"))
+            Language::French => MailContent::with_subject(org_name.subject_before(language, "un paiement est remboursé"))
                 .paragraph(format!("Un paiement pour des crédits de l’organisation {org} a été remboursé de {paid}."))
-                .paragraph(format!("{credits} crédits ont été repris en conséquence."))
+                .paragraph(credits)
                 .paragraph(self.rest(language)),
         };
         match language {

@@ -60,11 +60,11 @@ impl Quota80 {
         let (used, limit) = (count(language, self.used), count(language, self.limit));
         let (percent, key) = (self.percent, name.quoted(language));
         match language {
-            Language::English => MailContent::with_subject(format!("{name}: {percent}% of the quota is used"))
+            Language::English => MailContent::with_subject(name.subject_before(language, &format!("{percent}% of the quota is used")))
                 .paragraph(format!("The API key {key} has made {used} of its {limit} calls of this month."))
                 .paragraph("After that its calls are refused until the next month (UTC), or until the quota is raised.")
                 .button("See the keys", application.keys(org)),
-            Language::French => MailContent::with_subject(format!("{name} : {percent} % du quota est utilisé"))
+            Language::French => MailContent::with_subject(name.subject_before(language, &format!("{percent} % du quota est utilisé")))
                 .paragraph(format!("La clé d’API {key} a fait {used} de ses {limit} appels de ce mois."))
                 .paragraph("Ensuite, ses appels seront refusés jusqu’au mois suivant (UTC), ou jusqu’à un quota plus élevé.")
                 .button("Voir les clés", application.keys(org)),

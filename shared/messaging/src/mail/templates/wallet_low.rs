@@ -4,8 +4,8 @@ use consigne_core::{Application, OrgId};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 
-use super::sample;
-use crate::mail::template::{MailContent, Quoted, MailTemplate, count};
+use super::{credits, sample};
+use crate::mail::template::{MailContent, Quoted, MailTemplate};
 
 /// Values of the mail about low credits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,15 +36,15 @@ impl MailTemplate for WalletLow {
     }
 
     fn content(&self, language: Language, application: &Application) -> MailContent {
-        let (org, balance) = (self.org_name.quoted(language), count(language, self.balance));
+        let (org, balance) = (self.org_name.quoted(language), credits(language, self.balance));
         let (org_name, percent) = (&self.org_name, self.percent);
         match language {
-            Language::English => MailContent::with_subject(format!("{org_name}: {percent}% of the credits are left"))
-                .paragraph(format!("The organisation {org} has {balance} credits left, which is {percent}%."))
+            Language::English => MailContent::with_subject(org_name.subject_before(language, &format!("{percent}% of the credits are left")))
+                .paragraph(format!("The organisation {org} has {balance} left, which is {percent}%."))
                 .paragraph("Once they are spent, its keys are refused until it has new credits.")
                 .button("Buy credits", application.wallet(self.org)),
-            Language::French => MailContent::with_subject(format!("{org_name} : il reste {percent} % des crédits"))
-                .paragraph(format!("Il reste {balance} crédits à l’organisation {org}, soit {percent}\u{a0}%."))
+            Language::French => MailContent::with_subject(org_name.subject_before(language, &format!("il reste {percent} % des crédits")))
+                .paragraph(format!("Il reste {balance} à l’organisation {org}, soit {percent}\u{a0}%."))
                 .paragraph("Une fois dépensés, ses clés seront refusées jusqu’au prochain achat.")
                 .button("Acheter des crédits", application.wallet(self.org)),
         }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consigne_core::credits::{Dispute, DisputeId, DisputeState, Payment, PaymentId, Sale, SessionId};
+use consigne_core::credits::{
+    Dispute, DisputeId, DisputeState, FailedRefund, Payment, PaymentId, RefundId, Sale, SessionId,
+};
 use consigne_core::{Fault, LotId, OrgId, Timestamp};
 use serde_json::{Value, json};
 
@@ -14,6 +16,8 @@ use crate::table::item::{Item, Reader, key, malformed, number, text};
 
 /// Prefix of the attributes that contain disputes.
 const DISPUTE: &str = "dispute.";
+/// Prefix of the attributes that contain failed refunds.
+const FAILED_REFUND: &str = "failed_refund.";
 /// How long a report waits for its purchase. The payment provider retries for some days. A report without a purchase
 /// may be about something that was sold elsewhere.
 const REMEMBERED: Duration = Duration::from_hours(24 * 30);
@@ -28,6 +32,12 @@ pub(crate) fn write(payment: &Payment, now: Timestamp) -> Item {
     item.insert("refunded_cents".to_owned(), number(payment.refunded_cents));
     item.insert("clawed_back".to_owned(), number(payment.clawed_back));
     item.insert("revision".to_owned(), number(payment.revision));
+    item.insert("refunded_at".to_owned(), number(payment.refunded_at.as_millis()));
+    for (id, refund) in &payment.failed_refunds {
+        let [created, failed] = [refund.created, refund.failed].map(Timestamp::as_millis);
+        let refund = json!({ "cents": refund.cents, "created": created, "failed": failed });
+        item.insert(format!("{FAILED_REFUND}{}", id.as_str()), text(refund.to_string()));
+    }
     for (id, dispute) in &payment.disputes {
         let dispute = json!({ "cents": dispute.cents, "state": dispute.state.name() });
         item.insert(format!("{DISPUTE}{}", id.as_str()), text(dispute.to_string()));
@@ -58,6 +68,12 @@ pub(crate) fn read(item: &Item) -> Result<Payment, Fault> {
         let state = dispute["state"].as_str().and_then(DisputeState::from_name).ok_or_else(|| malformed(DISPUTE))?;
         disputes.insert(id, Dispute { cents: dispute["cents"].as_u64().ok_or_else(|| malformed(DISPUTE))?, state });
     }
+    let mut failed_refunds = BTreeMap::new();
+    for (id, value) in reader.beginning(FAILED_REFUND) {
+        let id = RefundId::parse(id).ok_or_else(|| malformed(FAILED_REFUND))?;
+        let refund = value.as_s().ok().and_then(|text| failed_refund(text)).ok_or_else(|| malformed(FAILED_REFUND))?;
+        failed_refunds.insert(id, refund);
+    }
     let sale = match reader.optional_parsed("org", OrgId::parse)? {
         Some(org) => Some(Sale {
             org,
@@ -74,8 +90,17 @@ pub(crate) fn read(item: &Item) -> Result<Payment, Fault> {
         id: reader.parsed("pk", |pk| PaymentId::parse(pk.strip_prefix("PAYMENT#")?))?,
         sale,
         refunded_cents: reader.number("refunded_cents")?,
+        // Items written before failed refunds were recorded do not have it.
+        refunded_at: reader.optional_time("refunded_at").unwrap_or(Timestamp::from_secs(0)),
+        failed_refunds,
         disputes,
         clawed_back: reader.number("clawed_back")?,
         revision: reader.number("revision")?,
     })
+}
+
+fn failed_refund(text: &str) -> Option<FailedRefund> {
+    let refund: Value = serde_json::from_str(text).ok()?;
+    let time = |name: &str| refund[name].as_i64().map(Timestamp::from_millis);
+    Some(FailedRefund { cents: refund["cents"].as_u64()?, created: time("created")?, failed: time("failed")? })
 }

@@ -68,7 +68,9 @@ pub fn essence(world: &World) -> Value {
     let payments: Vec<Value> = accounts
         .payments
         .values()
-        .map(|payment| json!([payment.sale.is_some(), payment.refunded_cents, payment.clawed_back]))
+        .map(|payment| {
+            json!([payment.sale.is_some(), payment.refunded_cents, payment.failed_refunds.len(), payment.clawed_back])
+        })
         .collect();
     let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
     let events: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();

@@ -99,6 +99,25 @@ async fn removing_a_member_survives_every_fault() {
 }
 
 #[tokio::test]
+async fn removing_a_member_and_revoking_their_keys_survives_every_fault() {
+    let prepare = || {
+        let world = acme();
+        put_key(&world, KEY_ID, KeyMode::Production, |_| ());
+        world
+    };
+    let act = async |world: &World| {
+        let mut event = sent_by("user_ann1", "member-remove", "dev");
+        event["rawQueryString"] = "keys=revoke".into();
+        functions::call(world, "member-remove", event).await;
+    };
+    let end = async |world: &World| {
+        assert!(world.state().accounts.keys.values().all(|key| key.revoked.is_some()));
+        essence(world)
+    };
+    survives_to(prepare, act, end).await;
+}
+
+#[tokio::test]
 async fn the_first_charge_after_the_payer_has_left_survives_every_fault() {
     let text = put_key(&acme(), KEY_ID, KeyMode::Test, |_| ());
     let prepare = || {

@@ -65,6 +65,15 @@ async fn a_refund_before_or_after_its_purchase_survives_every_fault() {
 }
 
 #[tokio::test]
+async fn a_failed_refund_before_or_after_its_purchase_survives_every_fault() {
+    event_survives(&[], "refund-failed").await;
+    event_survives(&["completed"], "refund-failed").await;
+    event_survives(&["completed", "refunded"], "refund-failed").await;
+    event_survives(&["completed", "refund-failed"], "refunded").await;
+    event_survives(&["refunded", "refund-failed"], "completed").await;
+}
+
+#[tokio::test]
 async fn a_dispute_and_its_end_survive_every_fault() {
     event_survives(&[], "dispute-created").await;
     event_survives(&["completed"], "dispute-created").await;

@@ -32,6 +32,12 @@ impl FurtherStack {
     /// Runs the operator's command line on it with `input` on standard input. Returns whether it succeeded, and its
     /// output.
     pub async fn consigne(&self, arguments: &[&str], input: &str) -> (bool, String) {
+        let (code, said) = self.consigne_code(arguments, input).await;
+        (code == Some(0), said)
+    }
+
+    /// Runs `consigne` against the stack. Returns its exit code, and what it prints.
+    pub async fn consigne_code(&self, arguments: &[&str], input: &str) -> (Option<i32>, String) {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let (input, env_file) = (input.to_owned(), root().join(self.env_file));
         let run = move || {
@@ -51,6 +57,6 @@ impl FurtherStack {
         let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         let acted_on = format!("Acting on the laptop's stack {} at ", self.name);
         let lines = said.split_inclusive('\n').filter(|line| !line.starts_with(&acted_on));
-        (output.status.success(), lines.collect())
+        (output.status.code(), lines.collect())
     }
 }

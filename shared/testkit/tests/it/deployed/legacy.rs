@@ -158,13 +158,14 @@ async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere(
     let (well, said) = LEGACY_STACK.consigne(&["pepper", "legacy"], OLD_PEPPER).await;
     assert!(well && !said.contains(OLD_PEPPER), "{said}");
     let untouched = without_outbox(everything(&stack).await);
-    let (well, dry) = LEGACY_STACK.consigne(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
-    assert!(well, "{dry}");
+    let (code, dry) =
+        LEGACY_STACK.consigne_code(&["migrate-keys", file, "--key-file", key_file, "--dry-run"], "").await;
+    assert_eq!(code, Some(3), "one row cannot be migrated: {dry}");
     assert_eq!(without_outbox(everything(&stack).await), untouched, "a dry run writes nothing");
     let listener = BusListener::on(&stack, "user_id", &owners[0]).await;
     // The key can also be given on standard input, in another format.
-    let (well, real) = LEGACY_STACK.consigne(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
-    assert!(well, "{real}");
+    let (code, real) = LEGACY_STACK.consigne_code(&["migrate-keys", file, "--yes"], &STANDARD.encode(key)).await;
+    assert_eq!(code, Some(3), "one row cannot be migrated: {real}");
     for (report, dry) in [(&dry, true), (&real, false)] {
         let notified = if dry { 0 } else { 6 };
         let want = json!({ "dry_run": dry, "rows": 31, "carried_over": 30, "unchanged": 0, "problems": 1,
@@ -173,8 +174,8 @@ async fn an_export_is_imported_its_keys_work_and_their_texts_are_stored_nowhere(
         assert!(report.contains(r#"{"id":"bad","problem":"#), "{report}");
     }
     let after = without_outbox(everything(&stack).await);
-    let (well, again) = LEGACY_STACK.consigne(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
-    assert!(well, "{again}");
+    let (code, again) = LEGACY_STACK.consigne_code(&["migrate-keys", file, "--key-file", key_file, "--yes"], "").await;
+    assert_eq!(code, Some(3), "one row cannot be migrated: {again}");
     assert_eq!((&counts(&again)["unchanged"], &counts(&again)["carried_over"]), (&json!(30), &json!(0)));
     assert_eq!(without_outbox(everything(&stack).await), after, "a second run changes nothing");
 

@@ -192,8 +192,9 @@ async fn forged_altered_and_stale_events_are_refused() {
     }
     assert_eq!(numbers(&fixture).await, json!([0, 0, 0]));
     assert_refused(&payments.send(&payments.sign(now, "{"), "{".to_owned()).await, 400, "INVALID_REQUEST");
-    let large = format!("{{\"id\": \"{}\"}}", "x".repeat(70_000));
-    assert_refused(&payments.send(&payments.sign(now, &large), large).await, 413, "BODY_TOO_LARGE");
+    let large = event("invoice.created", &json!({ "description": "x".repeat(80_000) })).to_string();
+    let answer = payments.send(&payments.sign(now, &large), large).await;
+    assert_eq!(answer.status, 200, "Stripe disables endpoints that refuse large events");
     assert_eq!(payments.send(&format!("{good},v1=00"), body).await.status, 200, "one valid signature is enough");
     assert_eq!(numbers(&fixture).await, json!([1_000, 1_000, 0]));
 }

@@ -87,7 +87,7 @@ async fn counts_for_a_request_and_nightly_counts_are_the_same() {
         ("date", json!(today.to_string())),
         ("credits", json!(4)),
         ("test_credits", json!(1)),
-        ("success_rate", json!(0.6667)),
+        ("success_rate", json!(67)),
         ("services", json!({ "pdf": 4 })),
         ("countries", json!({ "DE": 1, "FR": 3 })),
         ("p50_ms", json!(120)),
@@ -148,7 +148,7 @@ async fn a_night_stores_a_day_publishes_it_once_and_adds_late_receipts() {
         (row["requests"] == 2 && row["outcomes"] == 1).then_some(row)
     });
     let again = again.await.expect("late receipts must be counted");
-    assert_eq!((&again["success_rate"], &again["p50_ms"]), (&json!(1.0), &json!(33)));
+    assert_eq!((&again["success_rate"], &again["p50_ms"]), (&json!(100), &json!(33)));
 }
 
 #[tokio::test]

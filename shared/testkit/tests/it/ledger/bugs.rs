@@ -39,12 +39,14 @@ pub enum Bug {
     AddsRefundsUp,
     /// A refund that is reported before its purchase is ignored.
     ForgetsEarlyRefunds,
+    /// A refund that failed gives nothing back.
+    KeepsFailedRefunds,
     /// An alert is sent for every debit below the threshold.
     TellsAgain,
 }
 
 impl Bug {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ChargesRetries,
         Self::SpendsTheExpired,
         Self::GrantsTwice,
@@ -55,6 +57,7 @@ impl Bug {
         Self::CreditsTwice,
         Self::AddsRefundsUp,
         Self::ForgetsEarlyRefunds,
+        Self::KeepsFailedRefunds,
         Self::TellsAgain,
     ];
 }
@@ -215,9 +218,12 @@ impl CreditPurchase for Buggy {
 impl ClawBackCredits for Buggy {
     async fn claw_back(&self, report: &ClawBack) -> Result<ClawBackOutcome, Fault> {
         let mut report = report.clone();
-        if let (Bug::AddsRefundsUp, ClawBackCause::Refund { refunded_cents }) = (self.bug, &mut report.cause) {
+        if let (Bug::AddsRefundsUp, ClawBackCause::Refund { refunded_cents, .. }) = (self.bug, &mut report.cause) {
             let known = self.ask(|accounts| accounts.payments.get(&report.payment).map(|known| known.refunded_cents));
             *refunded_cents += known.unwrap_or(0);
+        }
+        if let (Bug::KeepsFailedRefunds, ClawBackCause::RefundFailed { .. }) = (self.bug, &report.cause) {
+            return Ok(ClawBackOutcome::Unchanged);
         }
         self.world.claw_back(&report).await
     }

@@ -29,6 +29,8 @@ pub enum Op {
     Buy { payment: usize, credits: u64, fault: Option<Moment> },
     /// Reports the total refund of a payment, in percent, possibly before its purchase.
     Refund { payment: usize, percent: u64, fault: Option<Moment> },
+    /// Reports that one of two refunds of a payment, in percent, has failed. It was made some hours ago.
+    RefundFails { payment: usize, second: bool, percent: u64, hours: u64, fault: Option<Moment> },
     /// Reports the state of one of two disputes of a payment.
     Dispute { payment: usize, second: bool, percent: u64, state: DisputeState, fault: Option<Moment> },
     /// Advances the clock.
@@ -76,6 +78,9 @@ pub fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(payment, credits, fault)| Op::Buy { payment, credits, fault }),
         2 => (0..PAYMENTS, 1_u64..110, fault())
             .prop_map(|(payment, percent, fault)| Op::Refund { payment, percent, fault }),
+        2 => (0..PAYMENTS, any::<bool>(), 1_u64..110, hours(200), fault()).prop_map(
+            |(payment, second, percent, hours, fault)| Op::RefundFails { payment, second, percent, hours, fault }
+        ),
         2 => (0..PAYMENTS, any::<bool>(), 1_u64..100, state, fault())
             .prop_map(|(payment, second, percent, state, fault)| Op::Dispute { payment, second, percent, state, fault }),
         3 => hours(100).prop_map(|hours| Op::Wait { hours }),

@@ -16,7 +16,10 @@ pub struct Payment {
     org: OrgId,
     /// The lot that it bought and its credits, if it has bought one.
     bought: Option<(LotId, u64)>,
-    refunded: u64,
+    /// The latest total refunded, after its time.
+    refunded: (Timestamp, u64),
+    /// Amounts of refunds that failed, and when they were made and failed.
+    failed: BTreeMap<&'static str, (u64, [Timestamp; 2])>,
     disputes: BTreeMap<&'static str, (u64, DisputeState)>,
     clawed_back: u64,
 }
@@ -24,7 +27,15 @@ pub struct Payment {
 impl Payment {
     pub fn of(org: OrgId, number: usize) -> Self {
         let name = format!("{org}_{number}");
-        Self { name, org, bought: None, refunded: 0, disputes: BTreeMap::new(), clawed_back: 0 }
+        Self {
+            name,
+            org,
+            bought: None,
+            refunded: (Timestamp::from_secs(0), 0),
+            failed: BTreeMap::new(),
+            disputes: BTreeMap::new(),
+            clawed_back: 0,
+        }
     }
 
     pub fn is_bought(&self) -> bool {
@@ -39,6 +50,11 @@ impl Payment {
     /// Creates the report of a refund.
     pub fn refund(&self, cents: u64, now: Timestamp) -> ClawBack {
         accounts::refund(&self.name, cents, now)
+    }
+
+    /// Creates the report of a refund that fails now.
+    pub fn refund_failed(&self, id: &str, cents: u64, created: Timestamp, now: Timestamp) -> ClawBack {
+        accounts::refund_failed(&self.name, id, cents, created, now)
     }
 
     /// Creates the report of a dispute.
@@ -56,8 +72,15 @@ impl Payment {
 
     /// Applies a refund to the model.
     pub fn model_refunds(&mut self, model: &mut Model, cents: u64, now: Timestamp) {
-        self.refunded = self.refunded.max(cents);
+        self.refunded = self.refunded.max((now, cents));
         self.model_follows(model, now);
+    }
+
+    /// Applies a failed refund to the model. `times` are when it was made and when it failed.
+    pub fn model_refund_fails(&mut self, model: &mut Model, id: &'static str, cents: u64, times: [Timestamp; 2]) {
+        // The clock only advances, so the first report has the earliest time.
+        self.failed.entry(id).or_insert((cents, times));
+        self.model_follows(model, times[1]);
     }
 
     /// Applies a dispute to the model.
@@ -81,7 +104,10 @@ impl Payment {
         let Some((lot, credits)) = self.bought else { return };
         let disputed =
             self.disputes.values().filter(|(_, state)| [DisputeState::Open, DisputeState::Lost].contains(state));
-        let away = (self.refunded + disputed.map(|(cents, _)| cents).sum::<u64>()).min(CENTS);
+        let (at, total) = self.refunded;
+        let failed = self.failed.values().filter(|(_, [created, failed])| (*created..=*failed).contains(&at));
+        let refunded = total.saturating_sub(failed.map(|(cents, _)| cents).sum());
+        let away = (refunded + disputed.map(|(cents, _)| cents).sum::<u64>()).min(CENTS);
         let target = credits * away / CENTS;
         if target > self.clawed_back {
             model.claw_back(lot, target - self.clawed_back, now);

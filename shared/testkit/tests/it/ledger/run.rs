@@ -88,6 +88,14 @@ impl<'a, L: Ledger> Run<'a, L> {
                 self.payments[*payment].model_refunds(&mut self.wallets[0].1, cents, now);
                 self.claw_back(&report, *fault).await?;
             }
+            Op::RefundFails { payment, second, percent, hours, fault } => {
+                let (cents, now) = (CENTS * percent / 100, self.now);
+                let created = now.minus(Duration::from_hours(*hours));
+                let id = if *second { "re_2" } else { "re_1" };
+                let report = self.payments[*payment].refund_failed(id, cents, created, now);
+                self.payments[*payment].model_refund_fails(&mut self.wallets[0].1, id, cents, [created, now]);
+                self.claw_back(&report, *fault).await?;
+            }
             Op::Dispute { payment, second, percent, state, fault } => {
                 let (cents, now) = (CENTS * percent / 100, self.now);
                 let id = if *second { "dp_2" } else { "dp_1" };

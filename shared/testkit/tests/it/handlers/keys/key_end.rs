@@ -43,6 +43,7 @@ async fn a_revoked_key_is_refused_at_once_and_its_receipts_stay_valid() {
           "daily_quota": null,
           "monthly_quota": null,
           "expires_at": null,
+          "created_by": "user_dev1",
           "created_at": "<time>",
           "status": "revoked",
           "daily_used": 1,

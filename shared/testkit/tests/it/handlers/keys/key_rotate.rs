@@ -53,6 +53,7 @@ async fn a_rotation_shows_the_new_text_and_the_expiry_of_the_old_one() {
           "daily_quota": null,
           "monthly_quota": null,
           "expires_at": null,
+          "created_by": "user_dev1",
           "created_at": "<time>",
           "status": "active",
           "daily_used": 0,

@@ -98,7 +98,7 @@ async fn a_counted_day_is_stored_and_published_once() {
     let figures = stored(&world).remove(&(org(ORG), day)).unwrap();
     assert_eq!((figures.requests, figures.credits, figures.outcomes), (2, 4, 2));
     assert_eq!((figures.p50_ms, figures.p95_ms), (Some(30), Some(90)));
-    assert_eq!(figures.success_rate(), Some(0.5));
+    assert_eq!(figures.success_rate(), Some(50));
     assert_eq!(stored(&world).len(), 1);
     let events = outbox(&world).to_string().replace(&day.to_string(), "<yesterday>");
     insta::assert_json_snapshot!(serde_json::from_str::<Value>(&events).unwrap(), @r#"

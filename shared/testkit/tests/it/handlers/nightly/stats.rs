@@ -119,7 +119,7 @@ async fn days_with_and_without_calls_are_shown() {
             "credits": 12,
             "test_credits": 2,
             "outcomes": 4,
-            "success_rate": 0.5,
+            "success_rate": 50,
             "services": {
               "pdf": 5,
               "unknown": 1
@@ -173,7 +173,7 @@ async fn stored_statistics_are_shown_unchanged() {
     let shown: Vec<_> = rows.iter().map(|row| (row["requests"].as_u64().unwrap(), &row["complete"])).collect();
     let yes = &json!(true);
     assert_eq!(shown, [(0, yes), (1, yes), (0, yes), (1, yes)], "one stored day between days counted now");
-    assert_eq!((&rows[1]["p50_ms"], &rows[1]["success_rate"]), (&json!(7), &json!(1.0)));
+    assert_eq!((&rows[1]["p50_ms"], &rows[1]["success_rate"]), (&json!(7), &json!(100)));
     assert_eq!(rows[1]["counted_until"], counted_at.to_string());
     assert_ne!(rows[3]["counted_until"], counted_at.to_string());
 }

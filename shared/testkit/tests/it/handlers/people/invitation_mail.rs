@@ -55,6 +55,18 @@ async fn the_token_in_the_mail_accepts_its_invitation() {
 }
 
 #[tokio::test]
+async fn an_invitation_to_an_international_domain_is_mailed_and_accepted_in_either_spelling() {
+    for spelling in ["bob@été.example", "bob@xn--t-9fab.example"] {
+        let world = acme_with_mailboxes();
+        put_invitation(&world, |invitation| invitation.email = address("Bob@ÉTÉ.example"));
+        deliver(&world, "invitation-created").await;
+        assert_eq!(world.state().mail.sent[0].to.as_str(), "bob@xn--t-9fab.example");
+        let event = accepting("user_bob1", &verified(spelling), &token_in_the_mail(&world));
+        assert_eq!(answer(&world, "invitation-accept", event).await["status"], 200, "{spelling}");
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_event_causes_one_mail() {
     let world = acme_with_mailboxes();
     put_invitation(&world, |_| ());

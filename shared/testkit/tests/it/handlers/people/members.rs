@@ -191,7 +191,8 @@ async fn a_removal_is_in_the_audit_log_with_the_former_role() {
         "success": true,
         "message": "Member removed",
         "data": {
-          "user_id": "user_dev1"
+          "user_id": "user_dev1",
+          "keys_revoked": 0
         },
         "timestamp": "<time>"
       }
@@ -294,6 +295,62 @@ async fn a_role_is_one_of_four() {
         saying(giving("user_ann1", "user_dev1", "billing"), &json!({ "role": "billing", "user_id": "user_eve1" }));
     assert_eq!(refusal(&functions::call(&world, "member-update", event).await), (400, "INVALID_REQUEST"));
     assert_eq!(world.state(), before);
+}
+
+/// Removes somebody and says what happens to their keys.
+async fn remove_with(world: &World, person: &str, other: &str, keys: &str) -> Value {
+    let mut event = sent_by(person, "member-remove", "dev");
+    event["pathParameters"]["user"] = other.into();
+    event["rawQueryString"] = keys.into();
+    functions::call(world, "member-remove", event).await
+}
+
+#[tokio::test]
+async fn keys_of_a_removed_member_are_kept_or_revoked_as_asked() {
+    for (keys, valid, revoked) in [("", true, 0), ("keys=keep", true, 0), ("keys=revoke", false, 1)] {
+        let world = acme();
+        let text = put_key(&world, KEY_ID, KeyMode::Test, |_| ());
+        let removed = remove_with(&world, "user_ann1", "user_dev1", keys).await;
+        assert_eq!((&removed["status"], &removed["body"]["data"]["keys_revoked"]), (&json!(200), &json!(revoked)));
+        let probed = verified(&world, &text, "probe", &json!({})).await;
+        assert_eq!(probed["valid"], valid, "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn only_keys_that_the_removed_member_created_are_revoked() {
+    let world = acme();
+    put_key(&world, KEY_ID, KeyMode::Production, |key| key.created_by = user("user_adam1"));
+    let removed = remove_with(&world, "user_ann1", "user_dev1", "keys=revoke").await;
+    assert_eq!(removed["body"]["data"]["keys_revoked"], 0);
+    assert_eq!(key_in(&world).revoked, None);
+}
+
+#[tokio::test]
+async fn keys_that_a_removed_member_has_left_can_be_revoked_later_by_those_who_manage_members() {
+    let world = acme();
+    put_key(&world, KEY_ID, KeyMode::Production, |_| ());
+    assert_eq!(remove(&world, "user_ann1", "user_dev1").await["status"], 200);
+    for person in ["user_bill1", "user_eve1"] {
+        assert_ne!(remove_with(&world, person, "user_dev1", "keys=revoke").await["status"], 200, "{person}");
+        assert_eq!(key_in(&world).revoked, None);
+    }
+    assert_eq!(remove_with(&world, "user_adam1", "user_dev1", "keys=revoke").await["status"], 200);
+    assert!(key_in(&world).revoked.is_some());
+    assert_eq!(refusal(&remove_with(&world, "user_adam1", "user_dev1", "keys=revoke").await), (404, "NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn a_removal_that_is_refused_revokes_no_keys() {
+    let world = acme();
+    put_key(&world, KEY_ID, KeyMode::Production, |_| ());
+    let before = world.state();
+    for (person, keys) in
+        [("user_bill1", "keys=revoke"), ("user_ann1", "keys=all"), ("user_ann1", "keys=keep&keys=revoke")]
+    {
+        assert_ne!(remove_with(&world, person, "user_dev1", keys).await["status"], 200, "{person} {keys}");
+        assert_eq!(world.state(), before);
+    }
 }
 
 #[tokio::test]

@@ -15,3 +15,4 @@ mod webhook_clerk;
 mod webhook_clerk_fields;
 pub mod webhook_stripe;
 mod webhook_stripe_disputes;
+mod webhook_stripe_refunds;

@@ -13,7 +13,7 @@ use crate::handlers::people::accounts::{ORG, OTHER_ORG, PEOPLE, audit_log, found
 use crate::handlers::people::webhook_stripe_disputes::of_dispute;
 
 /// The payloads that change something. All are about one purchase.
-const FACTS: [&str; 5] = ["completed", "paid-later", "refunded", "dispute-created", "dispute-won"];
+const FACTS: [&str; 6] = ["completed", "paid-later", "refunded", "refund-failed", "dispute-created", "dispute-won"];
 
 pub fn event(case: &str) -> Value {
     payload::event("webhook-stripe", case, "")
@@ -132,8 +132,8 @@ async fn repeated_events_in_any_order_give_the_same_credits() {
         for case in order.iter().chain(&order).chain(&order) {
             send_payload(&world, case).await;
         }
-        // A quarter is refunded, and the dispute is won.
-        assert_eq!(wallet(&world), (750, 1_000, 250), "{order:?}");
+        // The refund of a quarter has failed, and the dispute is won.
+        assert_eq!(wallet(&world), (1_000, 1_000, 0), "{order:?}");
         let bought =
             world.state().accounts.audit.iter().filter(|entry| entry.action.name() == "credits.purchased").count();
         assert_eq!(bought, 1, "{order:?}");
@@ -271,15 +271,17 @@ async fn events_without_a_valid_signature_get_the_same_refusal_and_are_not_read(
 async fn a_signed_event_of_the_wrong_shape_is_refused_by_field() {
     let world = offered().await;
     let before = world.state();
-    let cases: [(&str, &str, Value); 10] = [
+    let cases: [(&str, &str, Value); 12] = [
         ("completed", "id", json!("cs/1")),
-        ("completed", "payment_intent", json!(null)),
         ("completed", "payment_intent", json!({ "id": "pi_1" })),
         ("completed", "amount_total", json!("1000")),
         ("completed", "amount_total", json!(-1)),
         ("completed", "payment_status", json!(null)),
         ("refunded", "amount_refunded", json!(null)),
         ("refunded", "payment_intent", json!("pi 1")),
+        ("refund-failed", "id", json!("re/1")),
+        ("refund-failed", "amount", json!(null)),
+        ("refund-failed", "created", json!("yesterday")),
         ("dispute-created", "id", json!(7)),
         ("dispute-won", "status", json!(null)),
     ];

@@ -14,8 +14,16 @@ use crate::handlers::webhooks::mail::{acme_with_mailboxes, deliver, delivered, m
 #[tokio::test]
 async fn only_the_owner_of_old_keys_gets_a_mail() {
     for (case, subject, said) in [
-        ("key-migration-started", "Acme: please replace your API keys by 21 December 2026", "“Acme”: 1."),
-        ("key-migration-reminder", "Acme: old API keys end on 21 December 2026, last reminder", "“Acme” has not"),
+        (
+            "key-migration-started",
+            "Acme: please replace your API keys by 21 December 2026",
+            "“Acme”: 1 (“Production API”).",
+        ),
+        (
+            "key-migration-reminder",
+            "Acme: old API keys end on 21 December 2026, last reminder",
+            "yet: 1 (“Production API”).",
+        ),
     ] {
         let world = acme_with_mailboxes();
         let log = deliver(&world, case).await;

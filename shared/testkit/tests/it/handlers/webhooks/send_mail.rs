@@ -116,7 +116,7 @@ async fn a_mail_shows_a_balance_below_zero_as_zero() {
     let body = message_of("wallet-low").replace(r#""balance": 90"#, r#""balance": -70"#).replace("10,", "0,");
     assert!(delivered(&world, &body, clock::now()).await.0.is_ok());
     let text = world.state().mail.sent.remove(0).text;
-    assert!(text.contains("Il reste 0 crédits"), "{text}");
+    assert!(text.contains("Il reste 0 crédit à"), "{text}");
 }
 
 #[tokio::test]
