@@ -9,7 +9,7 @@ import template as templates
 from .sources import Json, Sources
 
 # By log group, the title of the section of its functions.
-DESKS = {
+PARTS = {
     "FilesLogs": "Files",
     "JobsLogs": "Jobs",
     "KeysLogs": "Keys",
@@ -66,15 +66,15 @@ POLLING = {
 
 def part(sources: Sources) -> str:
     """Returns a section for each group of functions. Raises ValueError if something has no words."""
-    by_desk: dict[str, list[str]] = {desk: [] for desk in DESKS}
+    by_group: dict[str, list[str]] = {group: [] for group in PARTS}
     for logical, body in templates.functions(sources.core).items():
-        desk = body["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
-        if desk not in DESKS:
-            raise ValueError(f"template.yaml: add {desk} to DESKS in infra/check/reference/functions.py.")
-        by_desk[desk].append(described(sources, logical, body["Properties"]))
+        group = body["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+        if group not in PARTS:
+            raise ValueError(f"template.yaml: add {group} to PARTS in infra/check/reference/functions.py.")
+        by_group[group].append(described(sources, logical, body["Properties"]))
     return "\n".join(
-        f"## {DESKS[desk]}\n\nLog group: `{log_group(sources.core, desk)}`.\n\n" + "\n".join(functions)
-        for desk, functions in by_desk.items()
+        f"## {PARTS[group]}\n\nLog group: `{log_group(sources.core, group)}`.\n\n" + "\n".join(functions)
+        for group, functions in by_group.items()
     )
 
 

@@ -17,25 +17,9 @@ use consigne_usecases::holds::resolve;
 
 use super::{eventually, file_of, now, on_both, owner};
 
-/// The ports under test.
-pub trait Operators:
-    CreateOrg
-    + SuspendOrg
-    + ListAllOrgs
-    + SearchAudit
-    + FindHolds
-    + GetLedgers
-    + GrantUpload
-    + GrantCredits
-    + IssueKey
-    + OpenHold
-    + GetHold
-    + ResolveHold
-    + Sync
-{
-}
-impl<T> Operators for T where
-    T: CreateOrg
+consigne_runtime::needs! {
+    /// The ports under test.
+    pub trait Operators: CreateOrg
         + SuspendOrg
         + ListAllOrgs
         + SearchAudit
@@ -48,7 +32,6 @@ impl<T> Operators for T where
         + GetHold
         + ResolveHold
         + Sync
-{
 }
 
 on_both!(
