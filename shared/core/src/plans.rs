@@ -36,8 +36,18 @@ pub struct Allowances {
     pub image_generations: u32,
     /// Video jobs in a calendar month (UTC).
     pub video_generations: u32,
+    /// Reads in a minute. Counted by each environment of a function for itself, so approximate.
+    pub reads_per_minute: u32,
     /// Writes in a window of one minute.
     pub writes_per_minute: u32,
+    /// Grants to upload in a day (UTC).
+    pub grants_per_day: u32,
+    /// Jobs requested in a window of one minute.
+    pub jobs_per_minute: u32,
+    /// Cancelled jobs that give their allowance back in a day (UTC). A later one only ends the job.
+    pub refunded_cancellations_per_day: u32,
+    /// Organisations founded, in all, that still exist.
+    pub organisations: u32,
     /// Features that the plan includes.
     pub features: &'static [&'static str],
 }
@@ -61,7 +71,12 @@ static FREE: Allowances = Allowances {
     text_generations: 5,
     image_generations: 10,
     video_generations: 0,
+    reads_per_minute: 120,
     writes_per_minute: 60,
+    grants_per_day: 2_000,
+    jobs_per_minute: 10,
+    refunded_cancellations_per_day: 20,
+    organisations: 3,
     features: &[BLOG],
 };
 
@@ -74,7 +89,12 @@ static BASIC: Allowances = Allowances {
     text_generations: 30,
     image_generations: 100,
     video_generations: 5,
+    reads_per_minute: 300,
     writes_per_minute: 120,
+    grants_per_day: 5_000,
+    jobs_per_minute: 20,
+    refunded_cancellations_per_day: 20,
+    organisations: 5,
     features: &[BLOG, IMAGE],
 };
 
@@ -87,7 +107,12 @@ static PRO: Allowances = Allowances {
     text_generations: 200,
     image_generations: 1_000,
     video_generations: 50,
+    reads_per_minute: 1_200,
     writes_per_minute: 600,
+    grants_per_day: 50_000,
+    jobs_per_minute: 60,
+    refunded_cancellations_per_day: 200,
+    organisations: 20,
     features: &[BLOG, IMAGE, BOOK, VIDEO],
 };
 
@@ -100,7 +125,12 @@ static PREMIUM: Allowances = Allowances {
     text_generations: 1_000,
     image_generations: 5_000,
     video_generations: 250,
+    reads_per_minute: 2_400,
     writes_per_minute: 1_200,
+    grants_per_day: 100_000,
+    jobs_per_minute: 120,
+    refunded_cancellations_per_day: 200,
+    organisations: 50,
     features: &[BLOG, IMAGE, BOOK, VIDEO, PRIORITY],
 };
 
@@ -113,7 +143,12 @@ static ENTERPRISE: Allowances = Allowances {
     text_generations: 10_000,
     image_generations: 50_000,
     video_generations: 2_500,
+    reads_per_minute: 60_000,
     writes_per_minute: 60_000,
+    grants_per_day: 1_000_000,
+    jobs_per_minute: 600,
+    refunded_cancellations_per_day: 2_000,
+    organisations: 200,
     features: &[BLOG, IMAGE, BOOK, VIDEO, PRIORITY],
 };
 
@@ -178,6 +213,9 @@ mod tests {
             let (less, more) = (pair[0].allowances(), pair[1].allowances());
             assert!(pair[0] < pair[1]);
             assert!(less.storage < more.storage && less.writes_per_minute < more.writes_per_minute);
+            assert!(less.reads_per_minute < more.reads_per_minute && less.grants_per_day < more.grants_per_day);
+            assert!(less.jobs_per_minute < more.jobs_per_minute && less.organisations < more.organisations);
+            assert!(less.refunded_cancellations_per_day <= more.refunded_cancellations_per_day);
             assert!(less.image < more.image && less.video <= more.video && less.text < more.text);
             assert!(less.features.iter().all(|feature| more.features.contains(feature)));
         }

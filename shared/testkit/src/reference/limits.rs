@@ -33,7 +33,7 @@ pub fn part() -> String {
 
 fn plans() -> String {
     type Cell = fn(&Allowances) -> String;
-    let rows: [(&str, Cell); 9] = [
+    let rows: [(&str, Cell); 14] = [
         ("storage", |plan| in_words(plan.storage)),
         ("largest image", |plan| in_words(plan.image)),
         ("largest video", |plan| in_words(plan.video)),
@@ -41,7 +41,12 @@ fn plans() -> String {
         ("books and articles a month", |plan| grouped(plan.text_generations.into())),
         ("image jobs a month", |plan| grouped(plan.image_generations.into())),
         ("video jobs a month", |plan| grouped(plan.video_generations.into())),
+        ("reads a minute", |plan| grouped(plan.reads_per_minute.into())),
         ("writes a minute", |plan| grouped(plan.writes_per_minute.into())),
+        ("grants to upload a day", |plan| grouped(plan.grants_per_day.into())),
+        ("job requests a minute", |plan| grouped(plan.jobs_per_minute.into())),
+        ("cancellations a day that give back", |plan| grouped(plan.refunded_cancellations_per_day.into())),
+        ("organisations founded", |plan| grouped(plan.organisations.into())),
         ("features", |plan| code(plan.features)),
     ];
     let header: Vec<&str> = std::iter::once("").chain(Plan::ALL.map(Plan::name)).collect();
