@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use super::{Answer, Request};
 
-const LIMIT_MAX: u32 = 1000;
-const LIMIT_DEFAULT: u32 = 100;
+/// Most entries on a page.
+pub(super) const LIMIT_MAX: u32 = 1000;
+/// Entries on a page when the request does not say how many.
+pub(super) const LIMIT_DEFAULT: u32 = 100;
 
 /// Pages through lists. A cursor is sealed: it works only for one caller and one filter, and cannot be altered.
 #[derive(Debug)]

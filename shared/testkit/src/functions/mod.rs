@@ -25,6 +25,7 @@ use consigne_runtime::{BatchFunction as _, HttpFunction as _, Request, Start, Wi
 use serde_json::{Value, json};
 
 use crate::fakes::{SimClock, World};
+use crate::openapi::answers::{self, Answered};
 use crate::tokens::Issuer;
 use adapters::secret;
 
@@ -41,8 +42,31 @@ pub fn issuer() -> &'static Issuer {
 
 /// Calls an HTTP function on a world. Returns status, body, and the headers that not every answer has.
 pub async fn call(world: &World, name: &str, event: Value) -> Value {
+    let asked =
+        (event["requestContext"]["http"]["method"].clone(), event["routeKey"].clone(), event["rawPath"].clone());
     let answer = (function(name).run)(&Fakes::start(world), event, deadline()).await;
-    shown(answer.expect("a request gets an answer"))
+    let answer = answer.expect("a request gets an answer");
+    assert_documented(&asked.0, &asked.1, &asked.2, &answer);
+    shown(answer)
+}
+
+/// Asserts that openapi.json describes an answer. `route` is that of the event, `path` the one in its request.
+fn assert_documented(method: &Value, route: &Value, path: &Value, answer: &Value) {
+    let (method, path) = (method.as_str().unwrap_or_default(), path.as_str().unwrap_or_default());
+    // The path is decoded, so it may have more segments than its route.
+    let path = route.as_str().and_then(|route| route.split_once(' ')).map_or(path, |(_, path)| path).replace("+}", "}");
+    let text = answer["body"].as_str().unwrap_or_default();
+    let body = if answer["isBase64Encoded"] == true {
+        STANDARD.decode(text).expect("the body is base64")
+    } else {
+        text.as_bytes().to_vec()
+    };
+    let answered = Answered {
+        status: answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status"),
+        content_type: answer["headers"]["content-type"].as_str().unwrap_or_default(),
+        body: &body,
+    };
+    answers::assert_documented(method, &path, &answered);
 }
 
 /// Passes a batch of records to a function. Returns its answer to Lambda.
@@ -71,6 +95,9 @@ pub async fn verify_at(world: &World, event: Value, now: Timestamp) -> Value {
     let function = wired(&Fakes::start(world), key_verify::Function::wire).await;
     let answer = function.handle(&Request::from_event(event, now)).await;
     let Body::Json(body) = answer.expect("a check is answered").body else { panic!("the answer is JSON") };
+    let text = body.to_string();
+    let answered = Answered { status: 200, content_type: "application/json", body: text.as_bytes() };
+    answers::assert_documented("POST", "/api/keys/verify", &answered);
     body["data"].clone()
 }
 
