@@ -42,19 +42,19 @@ pub fn issuer() -> &'static Issuer {
 
 /// Calls an HTTP function on a world. Returns status, body, and the headers that not every answer has.
 pub async fn call(world: &World, name: &str, event: Value) -> Value {
-    let asked =
-        (event["requestContext"]["http"]["method"].clone(), event["routeKey"].clone(), event["rawPath"].clone());
-    let answer = (function(name).run)(&Fakes::start(world), event, deadline()).await;
+    let answer = (function(name).run)(&Fakes::start(world), event.clone(), deadline()).await;
     let answer = answer.expect("a request gets an answer");
-    assert_documented(&asked.0, &asked.1, &asked.2, &answer);
+    assert_documented(&event, &answer);
     shown(answer)
 }
 
-/// Asserts that openapi.json describes an answer. `route` is that of the event, `path` the one in its request.
-fn assert_documented(method: &Value, route: &Value, path: &Value, answer: &Value) {
-    let (method, path) = (method.as_str().unwrap_or_default(), path.as_str().unwrap_or_default());
+/// Asserts that openapi.json describes the answer to an event, and the event's request if it succeeded.
+fn assert_documented(event: &Value, answer: &Value) {
+    let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (method, path) = (text_of(&event["requestContext"]["http"]["method"]), text_of(&event["rawPath"]));
     // The path is decoded, so it may have more segments than its route.
-    let path = route.as_str().and_then(|route| route.split_once(' ')).map_or(path, |(_, path)| path).replace("+}", "}");
+    let route = text_of(&event["routeKey"]);
+    let path = route.split_once(' ').map_or(path.as_str(), |(_, path)| path).replace("+}", "}");
     let text = answer["body"].as_str().unwrap_or_default();
     let body = if answer["isBase64Encoded"] == true {
         STANDARD.decode(text).expect("the body is base64")
@@ -66,7 +66,13 @@ fn assert_documented(method: &Value, route: &Value, path: &Value, answer: &Value
         content_type: answer["headers"]["content-type"].as_str().unwrap_or_default(),
         body: &body,
     };
-    answers::assert_documented(method, &path, &answered);
+    answers::assert_documented(&method, &path, &answered);
+    if (200..300).contains(&answered.status) {
+        let sent = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+        let query = text_of(&event["rawQueryString"]);
+        let faults = answers::faults_of_accepted(&method, &path, &query, sent.as_ref());
+        assert!(faults.is_empty(), "openapi.json forbids a request that is accepted: {faults:#?}");
+    }
 }
 
 /// Passes a batch of records to a function. Returns its answer to Lambda.

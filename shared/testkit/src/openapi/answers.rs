@@ -1,13 +1,19 @@
 //! Validates answers with the document: status, content type, headers and body of the operation that a route has.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{document, examples};
+use super::{document, examples, operations};
 use crate::json_schema::Validator;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+/// The paths whose last parameter stands for any number of segments.
+static GREEDY: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let paths = operations().into_iter().filter_map(|operation| operation.route.split_once(' '));
+    paths.filter(|(_, path)| path.ends_with("+}")).map(|(_, path)| path.replace("+}", "}")).collect()
+});
 
 /// An answer to a request, as its caller got it.
 #[derive(Clone, Debug)]
@@ -53,6 +59,33 @@ pub fn assert_documented(method: &str, path: &str, answered: &Answered<'_>) {
     assert!(faults.is_empty(), "openapi.json describes another answer: {faults:#?}");
 }
 
+/// Returns how a request that was accepted differs from the document: the document must not forbid what the code takes.
+///
+/// `query` is the query of the request, and `body` its JSON.
+pub fn faults_of_accepted(method: &str, path: &str, query: &str, body: Option<&Value>) -> Vec<String> {
+    let Some((template, operation)) = operation(method, path) else { return Vec::new() };
+    let validator = Validator::new(&DOCUMENT);
+    let place = format!("{method} {template}");
+    let mut faults = Vec::new();
+    let content = &operation["requestBody"]["content"]["application/json"];
+    if let (Some(body), Some(schema)) = (body, content.get("schema")) {
+        faults.extend(validator.faults(schema, body, &format!("{place}: request")));
+    }
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        // An empty parameter counts as absent. An escaped one would have to be decoded first.
+        let Some(parameter) =
+            parameters.filter(|_| !value.is_empty() && !value.contains(['%', '+'])).find(|it| it["name"] == name)
+        else {
+            continue;
+        };
+        let schema = &parameter["schema"];
+        let value = if schema["type"] == "integer" { serde_json::from_str(value).ok() } else { Some(value.into()) };
+        faults.extend(validator.faults(schema, &value.unwrap_or_default(), &format!("{place}: {name}")));
+    }
+    faults
+}
+
 /// Returns how the examples of the document differ from their schemas. Empty if all are valid.
 pub fn faults_of_examples() -> Vec<String> {
     let mut faults = Vec::new();
@@ -85,21 +118,12 @@ fn operation(method: &str, path: &str) -> Option<(&'static str, &'static Value)>
     operations.get(method.to_lowercase()).map(|operation| (template.as_str(), operation))
 }
 
-/// Returns whether a path, in segments, is one of a template. The parameters `key` and `proxy` stand for any number of
-/// segments.
+/// Returns whether a path, in segments, is one of a template.
 fn fits(template: &str, asked: &[&str]) -> bool {
     let segments: Vec<&str> = template.split('/').collect();
-    for (at, segment) in segments.iter().enumerate() {
-        let Some(given) = asked.get(at) else { return false };
-        let is_last = at + 1 == segments.len();
-        if is_last && matches!(*segment, "{key}" | "{proxy}") {
-            return !given.is_empty();
-        }
-        if segment != given && (!segment.starts_with('{') || given.is_empty()) {
-            return false;
-        }
-    }
-    segments.len() == asked.len()
+    let is_long_enough = segments.len() == asked.len() || (segments.len() < asked.len() && GREEDY.contains(template));
+    let is_it = |(segment, given): (&&str, &&str)| segment == given || (segment.starts_with('{') && !given.is_empty());
+    is_long_enough && segments.iter().zip(asked).all(is_it)
 }
 
 fn faults_of_the_fallback(method: &str, path: &str, answered: &Answered<'_>) -> Vec<String> {

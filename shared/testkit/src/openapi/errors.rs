@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use consigne_core::Code;
 use consigne_core::keys::{Limiter, RefusalCode};
+use http::StatusCode;
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -55,10 +56,10 @@ pub(super) fn response(status: u16, codes: &[Code]) -> (String, Value) {
     ] });
     let theirs = json!({ "$ref": format!("{SCHEMAS}ApiGatewayError") });
     let by_api_gateway = OF_API_GATEWAY.contains(&status);
-    let (schema, description) = match (names.is_empty(), by_api_gateway) {
-        (true, _) => (theirs, "API Gateway".to_owned()),
-        (false, true) => (json!({ "anyOf": [ours, theirs] }), format!("{}, or API Gateway", names.join(", "))),
-        (false, false) => (ours, names.join(", ")),
+    let schema = match (names.is_empty(), by_api_gateway) {
+        (true, _) => theirs,
+        (false, true) => json!({ "anyOf": [ours, theirs] }),
+        (false, false) => ours,
     };
     // API Gateway sends none of these, so none is required.
     let mut sent = vec!["X-Request-Id"];
@@ -73,41 +74,41 @@ pub(super) fn response(status: u16, codes: &[Code]) -> (String, Value) {
     let variants: Vec<String> = codes.iter().map(|code| format!("{code:?}")).collect();
     let name = if variants.is_empty() { format!("ApiGateway{status}") } else { variants.join("Or") };
     let content = json!({ "application/json": { "schema": schema } });
-    (name, json!({ "description": description, "headers": headers, "content": content }))
+    (name, json!({ "description": phrase(status), "headers": headers, "content": content }))
+}
+
+/// Returns the phrase of a status, such as `Not Found`.
+fn phrase(status: u16) -> &'static str {
+    let status = StatusCode::from_u16(status).ok();
+    status.and_then(|status| status.canonical_reason()).expect("every status of a code has a phrase")
 }
 
 /// Returns the schemas that all routes share: the error with the details of each code, and the envelopes.
 pub(super) fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut schemas = Map::new();
     let mut mapping = Map::new();
-    let mut variants = Vec::new();
-    let mut plain = Vec::new();
+    // Codes whose details are the same share a schema, which has the name of the first of them.
+    let mut alike: Vec<(Option<Value>, Vec<Code>)> = Vec::new();
     for code in Code::ALL {
-        let Some(details) = details(*code, generator) else {
-            plain.push(code.as_str());
-            continue;
-        };
-        let reference = format!("{SCHEMAS}{code:?}");
-        let code_of_it = json!({ "const": code.as_str() });
-        let known = json!({ "code": code_of_it, "message": { "type": "string" }, "details": details });
-        let described = json!({
-            "type": "object", "description": code.meaning(), "required": ["code", "message"], "properties": known,
-        });
-        schemas.insert(format!("{code:?}"), described);
+        let details = details(*code, generator);
+        match alike.iter_mut().find(|(other, _)| *other == details) {
+            Some((_, codes)) => codes.push(*code),
+            None => alike.push((details, vec![*code])),
+        }
+    }
+    let mut variants = Vec::new();
+    for (details, codes) in alike {
+        let name = if details.is_some() { format!("{:?}", codes[0]) } else { "CodeAlone".to_owned() };
+        let reference = format!("{SCHEMAS}{name}");
+        let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        mapping.extend(names.iter().map(|code| ((*code).to_owned(), reference.clone().into())));
+        let mut fields = json!({ "code": { "enum": names }, "message": { "type": "string" } });
+        if let Some(details) = details {
+            fields["details"] = details;
+        }
+        schemas.insert(name, json!({ "type": "object", "required": ["code", "message"], "properties": fields }));
         variants.push(json!({ "$ref": reference }));
-        mapping.insert(code.as_str().to_owned(), reference.into());
     }
-    for code in &plain {
-        mapping.insert((*code).to_owned(), format!("{SCHEMAS}CodeAlone").into());
-    }
-    variants.push(json!({ "$ref": format!("{SCHEMAS}CodeAlone") }));
-    schemas.insert(
-        "CodeAlone".to_owned(),
-        json!({
-            "type": "object", "description": "An error without details.", "required": ["code", "message"],
-            "properties": { "code": { "enum": plain }, "message": { "type": "string" } },
-        }),
-    );
     schemas.insert(
         "Error".to_owned(),
         json!({
@@ -171,6 +172,8 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("column", number()),
             ("limit", number()),
             ("supported", texts()),
+            ("known", texts()),
+            ("allowed", texts()),
         ],
         Code::InvalidFilename => vec![("field", text()), ("limit", number())],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],

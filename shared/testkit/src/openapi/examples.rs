@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::payload::root;
 
 /// Longest example, in bytes of JSON. Longer ones would be most of the document.
-const LENGTH_MAX: usize = 600;
+const LENGTH_MAX: usize = 200;
 
 static ANSWERS: LazyLock<BTreeMap<String, Value>> =
     LazyLock::new(|| serde_json::from_str(include_str!("answers.json")).expect("answers.json is a map of examples"));

@@ -42,6 +42,8 @@ struct Builder {
     answers: SchemaGenerator,
     /// The shared responses, by name.
     responses: BTreeMap<String, Value>,
+    /// The names of schemas that are the body of a request.
+    bodies: BTreeSet<String>,
 }
 
 /// Returns the whole document.
@@ -51,6 +53,7 @@ pub fn document() -> Value {
         requests: settings.clone().for_deserialize().into_generator(),
         answers: settings.for_serialize().into_generator(),
         responses: errors::of_the_fallback(),
+        bodies: BTreeSet::new(),
     };
     let deployed = template::template();
     let mut paths: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
@@ -153,7 +156,9 @@ impl Builder {
             described["parameters"] = parameters.into();
         }
         if let Some(body) = operation.body {
-            let mut content = json!({ "schema": body(&mut self.requests).to_value() });
+            let schema = body(&mut self.requests).to_value();
+            self.bodies.extend(schema["$ref"].as_str().and_then(|name| name.strip_prefix(SCHEMAS)).map(str::to_owned));
+            let mut content = json!({ "schema": schema });
             if let Some(example) = examples::request(function, operation.route) {
                 content["example"] = example;
             }
@@ -200,7 +205,11 @@ impl Builder {
             schemas.insert(name, tidy::answer(schema));
         }
         for (name, schema) in self.requests.take_definitions(true) {
-            let schema = tidy::request(schema);
+            let mut schema = tidy::request(schema);
+            // The summary of the operation says what its body is for.
+            if self.bodies.contains(&name) {
+                schema.as_object_mut().and_then(|schema| schema.remove("description"));
+            }
             let other = schemas.insert(name.clone(), schema.clone());
             let same = other.is_none_or(|other| other == schema);
             assert!(same, "{name} is two types; name one otherwise with #[schemars(rename = \"..\")]");

@@ -28,6 +28,7 @@ pub(super) fn request(schema: Value) -> Value {
 fn tidied(schema: Value) -> Value {
     let Value::Object(mut schema) = schema else { return schema };
     join_constants(&mut schema);
+    with_null(&mut schema);
     // The standard defines no formats for unsigned numbers, and `minimum` says the same.
     let is_of_rust = |format: &str| format.starts_with("uint") || matches!(format, "int8" | "int16");
     if schema.get("format").and_then(Value::as_str).is_some_and(is_of_rust) {
@@ -68,6 +69,17 @@ fn join_constants(schema: &mut Map<String, Value>) {
     schema.insert("type".to_owned(), json!("string"));
     schema.insert("enum".to_owned(), json!(values));
     schema.insert("description".to_owned(), json!(words.join(" ")));
+}
+
+/// Adds null to the values of a schema whose types include it.
+fn with_null(schema: &mut Map<String, Value>) {
+    let is_nullable =
+        schema.get("type").and_then(Value::as_array).is_some_and(|kinds| kinds.iter().any(|it| it == "null"));
+    if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut).filter(|_| is_nullable)
+        && !values.contains(&Value::Null)
+    {
+        values.push(Value::Null);
+    }
 }
 
 /// Removes null from the values of a schema.
