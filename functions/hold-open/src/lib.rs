@@ -4,7 +4,7 @@
 //! credits until the service settles or voids the hold, or it times out.
 
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
-use consigne_core::credits::{Hold, HoldTerms, Opening, TTL};
+use consigne_core::credits::{HOLD_TTL, Hold, HoldTerms, Opening};
 use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
 use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
@@ -32,7 +32,7 @@ pub struct OpenRequest {
     #[schemars(length(min = 1, max = SCOPE_MAX))]
     pub scope: Option<String>,
     /// How long the hold lasts, in seconds: 60 to 86,400; 3,600 when absent.
-    #[schemars(range(min = *TTL.start(), max = *TTL.end()))]
+    #[schemars(range(min = *HOLD_TTL.start(), max = *HOLD_TTL.end()))]
     pub ttl_seconds: Option<u64>,
 }
 

@@ -25,7 +25,7 @@ pub use hold::{
     hold_not_found,
 };
 pub use ids::{HoldId, ReceiptId};
-pub use opening::{HoldTerms, Opening, OpeningOutcome, TTL};
+pub use opening::{HOLD_TTL, HoldTerms, Opening, OpeningOutcome};
 pub use provider_ids::{DisputeId, PaymentId, RefundId, SessionId};
 pub use purchase::{
     ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeState, FailedRefund, Payment, Purchase, PurchaseOutcome,

@@ -7,14 +7,13 @@ use serde_json::Value;
 
 use crate::payload::root;
 
-/// Longest example, in bytes of JSON. Longer ones would be most of the document.
-const LENGTH_MAX: usize = 200;
-
 static ANSWERS: LazyLock<BTreeMap<String, Value>> =
     LazyLock::new(|| serde_json::from_str(include_str!("answers.json")).expect("answers.json is a map of examples"));
 
-/// Returns the body of a function's first payload for a route, if it has a short JSON body.
+/// Returns the body of a function's first payload for a route whose answer has an example. Examples of all routes would
+/// be most of the document.
 pub(super) fn request(function: &str, route: &str) -> Option<Value> {
+    answer(route)?;
     let folder = std::fs::read_dir(root().join("events").join(function)).ok()?;
     let mut files: Vec<_> = folder.filter_map(|file| Some(file.ok()?.path())).collect();
     files.sort();
@@ -23,7 +22,7 @@ pub(super) fn request(function: &str, route: &str) -> Option<Value> {
         let body = event["body"].as_str().filter(|_| event["routeKey"] == route)?;
         serde_json::from_str(body).ok()
     });
-    bodies.into_iter().find(|body: &Value| body.is_object() && body.to_string().len() <= LENGTH_MAX)
+    bodies.into_iter().find(Value::is_object)
 }
 
 /// Returns the example of the answer to a route.

@@ -42,8 +42,8 @@ struct Builder {
     answers: SchemaGenerator,
     /// The shared responses, by name.
     responses: BTreeMap<String, Value>,
-    /// The names of schemas that are the body of a request.
-    bodies: BTreeSet<String>,
+    /// The names of schemas that are the body of a request, or all of an answer.
+    whole: BTreeSet<String>,
 }
 
 /// Returns the whole document.
@@ -53,7 +53,7 @@ pub fn document() -> Value {
         requests: settings.clone().for_deserialize().into_generator(),
         answers: settings.for_serialize().into_generator(),
         responses: errors::of_the_fallback(),
-        bodies: BTreeSet::new(),
+        whole: BTreeSet::new(),
     };
     let deployed = template::template();
     let mut paths: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
@@ -157,9 +157,9 @@ impl Builder {
         }
         if let Some(body) = operation.body {
             let schema = body(&mut self.requests).to_value();
-            self.bodies.extend(schema["$ref"].as_str().and_then(|name| name.strip_prefix(SCHEMAS)).map(str::to_owned));
+            self.note_whole(&schema);
             let mut content = json!({ "schema": schema });
-            if let Some(example) = examples::request(function, operation.route) {
+            if let Some(example) = examples::request(function, &route) {
                 content["example"] = example;
             }
             described["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
@@ -185,6 +185,7 @@ impl Builder {
             )]);
         }
         let answer = (operation.answer)(&mut self.answers).to_value();
+        self.note_whole(if answer["type"] == "array" { &answer["items"] } else { &answer });
         let answer = if operation.envelope { enveloped(&answer, operation.listed) } else { answer };
         let form = if operation.page { "text/html" } else { "application/json" };
         let mut content = json!({ "schema": answer });
@@ -195,6 +196,18 @@ impl Builder {
         Map::from_iter([(operation.status.to_string(), described)])
     }
 
+    /// Notes that a schema is the body of a request, or all of an answer.
+    fn note_whole(&mut self, schema: &Value) {
+        self.whole.extend(schema["$ref"].as_str().and_then(|name| name.strip_prefix(SCHEMAS)).map(str::to_owned));
+    }
+
+    /// Removes the description of such a schema: the summary of its operation says the same.
+    fn leave_to_summary(&self, name: &str, schema: &mut Value) {
+        if self.whole.contains(name) {
+            schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        }
+    }
+
     /// Returns all named schemas.
     ///
     /// # Panics
@@ -202,14 +215,13 @@ impl Builder {
     fn schemas(&mut self) -> Map<String, Value> {
         let mut schemas = errors::schemas(&mut self.answers);
         for (name, schema) in self.answers.take_definitions(true) {
-            schemas.insert(name, tidy::answer(schema));
+            let mut schema = tidy::answer(schema);
+            self.leave_to_summary(&name, &mut schema);
+            schemas.insert(name, schema);
         }
         for (name, schema) in self.requests.take_definitions(true) {
             let mut schema = tidy::request(schema);
-            // The summary of the operation says what its body is for.
-            if self.bodies.contains(&name) {
-                schema.as_object_mut().and_then(|schema| schema.remove("description"));
-            }
+            self.leave_to_summary(&name, &mut schema);
             let other = schemas.insert(name.clone(), schema.clone());
             let same = other.is_none_or(|other| other == schema);
             assert!(same, "{name} is two types; name one otherwise with #[schemars(rename = \"..\")]");
