@@ -181,7 +181,7 @@ fn delivery(endpoint: &Endpoint) -> Option<Delivery> {
         attempts_made: 1,
         next_at: None,
         wake_at: None,
-        in_line: false,
+        in_line: None,
         open: None,
         attempts: Vec::new(),
         revision: 1,

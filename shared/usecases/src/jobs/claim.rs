@@ -9,7 +9,7 @@ use consigne_core::{Code, Fault, Timestamp};
 /// if the completion changes nothing, because the job has ended or the same completion was accepted before. `list` is
 /// the name of the list of files in the completion.
 ///
-/// Sizes and types must be as claimed. Claimed dimensions are ignored, because only measured ones are used.
+/// Sizes and types must be as claimed. Claimed dimensions are kept as reported ones, because measured ones are better.
 ///
 /// # Errors
 /// `WEBHOOK_CONTENT_MISMATCH` naming the first field that is wrong; `CONFLICT` if another completion was accepted
@@ -96,6 +96,7 @@ async fn check(
         ));
     }
     output.duration_seconds = claimed.duration_seconds;
+    output.reported = claimed.dimensions;
     Ok(CheckedFile { output, adopts })
 }
 

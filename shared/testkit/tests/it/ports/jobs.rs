@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::files::{File, Kind};
+use consigne_core::files::{Dimensions, File, Kind};
 use consigne_core::idempotency::{IdempotencyKey, IdempotentRequest};
 use consigne_core::jobs::{Admission, Ask, Job, JobId, JobStatus, JobStep, NewJob, Output, StepOutcome, TextFacts};
 use consigne_core::periods::Month;
@@ -264,8 +264,9 @@ async fn every_field_of_a_job_is_stored(jobs: &impl Jobs) {
     let new = request(&owner, Plan::Premium, Kind::Book, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
     let media = file_of(&owner, "Été 👩\u{200D}🚀 \"q\".md", 10, now);
-    let ready =
-        Output { version: Some("v1".to_owned()), claimed: true, duration_seconds: Some(8), ..Output::of(&media) };
+    let ready = Output { version: Some("v1".to_owned()), claimed: true, ..Output::of(&media) };
+    let reported = Some(Dimensions { width: 1920, height: 1080 });
+    let ready = Output { reported, duration_seconds: Some(8), ..ready };
     let waiting = Output::of(&file_of(&owner, "b.png", 10, now));
     let mut step = new.job.failed("SAFETY", "Non, « jamais »", now.plus(Duration::from_secs(5))).unwrap();
     step.job.outputs = vec![ready, waiting];
