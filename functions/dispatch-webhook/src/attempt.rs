@@ -145,12 +145,15 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Postpones a delivery and sends the message for its next attempt.
+    /// Postpones a delivery and sends the message for its next attempt. A delivery that has waited too long gets none.
     async fn postpone(&self, step: &DeliveryStep) -> Result<(), Fault> {
         let (later, now) = (&step.delivery, self.clock.now());
+        if !self.table.move_delivery(step).await?.is_committed() {
+            return Ok(());
+        }
         match later.next_at {
-            Some(at) if self.table.move_delivery(step).await?.is_committed() => self.remind(later, at, now).await,
-            _ => Ok(()),
+            Some(at) => self.remind(later, at, now).await,
+            None => Ok(()),
         }
     }
 

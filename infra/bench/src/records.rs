@@ -94,6 +94,7 @@ pub(crate) fn file() -> Option<File> {
         changed_at: Timestamp::from_millis(1_795_257_001_000),
         pinned: Some(Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() }),
         dimensions: Some(Dimensions { width: 640, height: 480 }),
+        reported: None,
         rejected_reason: None,
         job: None,
         revision: 2,

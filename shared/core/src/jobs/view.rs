@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Ask, Job, JobStatus, Output};
 use crate::Fault;
-use crate::files::Kind;
+use crate::files::{Kind, shown_dimensions};
 use crate::texts::Tokens;
 
 /// A generation job with its progress.
@@ -148,14 +148,13 @@ impl JobView {
 
 fn media(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<Vec<MediaView>, Fault> {
     let show = |output: &Output| {
-        let known = output.dimensions.or(output.reported);
-        let source = if output.dimensions.is_some() { "measured" } else { "reported" };
+        let shown = shown_dimensions(output.dimensions, output.reported);
         Ok(MediaView {
             s3_key: output.key.to_string(),
             filename: output.name.as_str().to_owned(),
-            width: known.map(|dimensions| dimensions.width),
-            height: known.map(|dimensions| dimensions.height),
-            dimensions: known.map(|_| source),
+            width: shown.map(|(dimensions, _)| dimensions.width),
+            height: shown.map(|(dimensions, _)| dimensions.height),
+            dimensions: shown.map(|(_, source)| source),
             file_size: output.size,
             duration_seconds: output.duration_seconds,
             download_url: ticket(output)?,

@@ -47,8 +47,8 @@ pub async fn accept(
         return Ok(None);
     }
     let mut step = job.claimed(&claim, now);
-    for file in claim.files.into_iter().filter_map(|file| file.adopts) {
-        let adopted = File { job: Some(job.id.clone()), revision: file.revision + 1, ..file.clone() };
+    for (file, reported) in claim.files.into_iter().filter_map(|file| Some((file.adopts?, file.output.reported))) {
+        let adopted = File { job: Some(job.id.clone()), reported, revision: file.revision + 1, ..file.clone() };
         step.adopted.push((file.revision, adopted));
     }
     Ok(Some(step))

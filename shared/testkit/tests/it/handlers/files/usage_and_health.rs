@@ -76,7 +76,9 @@ async fn health_without_deep_makes_no_call_and_deep_needs_a_service_token() {
     assert_eq!((&well["status"], &well["body"]["data"]), (&json!(200), &json!({ "status": "ok", "version": "0.1.0" })));
     assert!(world.fault_is_left());
     for token in [None, Some("Bearer wrong"), Some("Bearer ")] {
-        let refused = functions::call(&world, "health", headed(payload::event("health", "deep", ""), "authorization", token)).await;
+        let refused =
+            functions::call(&world, "health", headed(payload::event("health", "deep", ""), "authorization", token))
+                .await;
         assert_eq!(refusal(&refused), (401, "UNAUTHENTICATED"), "{token:?}");
     }
 }

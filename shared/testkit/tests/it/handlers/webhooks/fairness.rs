@@ -80,6 +80,17 @@ fn waiting_deliveries_ask_less_and_less_often_and_end_after_three_days() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_found_no_slot_for_three_days_has_failed() {
+    let (world, clock) = (with_endpoint(|_| ()), SimClock::at(GRANTED));
+    let message = due(&world, 0).await;
+    world
+        .change(|state| state.hooks.deliveries.values_mut().for_each(|delivery| delivery.began = GRANTED.minus(LASTS)));
+    take_all_slots(&world, GRANTED.plus(Duration::from_secs(20)));
+    outcome(&world, &clock, &message).await;
+    assert_eq!((the_delivery(&world).status, world.state().later.len()), (DeliveryStatus::Failed, 0));
+}
+
+#[tokio::test]
 async fn every_outcome_of_an_attempt_gives_its_slot_back() {
     for answer in [200, 307, 410, 500] {
         let (world, clock) = (with_endpoint(|_| ()), SimClock::at(GRANTED));
