@@ -63,7 +63,7 @@ impl MoveDelivery for Table {
         };
         let Some(SlotChange::Take(slot)) = step.slot else { return Ok(MoveOutcome::Conflict) };
         let Some(taken) = failed_at(&refused, SLOT) else { return Ok(MoveOutcome::Conflict) };
-        let ended = ended_leases(&taken.item, slot.started());
+        let ended = ended_leases(taken, slot.started());
         if ended.is_empty() {
             return Ok(MoveOutcome::NoSlot);
         }
