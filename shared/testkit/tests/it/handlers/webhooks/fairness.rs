@@ -106,7 +106,9 @@ async fn a_busy_host_is_not_called_and_the_attempt_does_not_count() {
     let (world, clock) = (with_endpoint(|_| ()), SimClock::at(GRANTED));
     let message = due(&world, 0).await;
     let free = GRANTED.plus(Duration::from_secs(5));
-    world.change(|state| drop(state.hooks.paces.insert(HOST.to_owned(), Pace { opens: Some(free), line: None })));
+    world.change(|state| {
+        state.hooks.paces.insert(HOST.to_owned(), Pace { opens: Some(free), line: None });
+    });
     assert_eq!(outcome(&world, &clock, &message).await, "waits for its host");
     let delivery = the_delivery(&world);
     assert_eq!(
