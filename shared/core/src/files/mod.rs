@@ -22,5 +22,5 @@ pub use name::{FILE_NAME_MAX, FileName};
 pub use record::{Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status};
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};
-pub use view::{FileView, SecureFileView};
+pub use view::{FileView, SecureFileView, shown_dimensions};
 pub use window::{WINDOW, Window};

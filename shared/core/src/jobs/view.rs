@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Ask, Job, JobStatus, Output};
 use crate::Fault;
-use crate::files::Kind;
+use crate::files::{Kind, shown_dimensions};
 use crate::texts::Tokens;
 
 /// A generation job with its progress.
@@ -92,10 +92,13 @@ pub struct MediaView {
     pub s3_key: String,
     /// Name of the file.
     pub filename: String,
-    /// Measured width in pixels, as a browser shows it; null if it could not be measured.
+    /// Width in pixels, as a browser shows it; null if it is not known.
     pub width: Option<u32>,
-    /// Measured height in pixels, as a browser shows it; null if it could not be measured.
+    /// Height in pixels, as a browser shows it; null if it is not known.
     pub height: Option<u32>,
+    /// `measured` in the file, or `reported` by the generator because the file could not be measured; null if width and
+    /// height are not known.
+    pub dimensions: Option<&'static str>,
     /// Size of the file in bytes.
     pub file_size: u64,
     /// Length in seconds, as the generator reported it; videos only.
@@ -153,11 +156,13 @@ impl JobView {
 
 fn media(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<Vec<MediaView>, Fault> {
     let show = |output: &Output| {
+        let shown = shown_dimensions(output.dimensions, output.reported);
         Ok(MediaView {
             s3_key: output.key.to_string(),
             filename: output.name.as_str().to_owned(),
-            width: output.dimensions.map(|dimensions| dimensions.width),
-            height: output.dimensions.map(|dimensions| dimensions.height),
+            width: shown.map(|(dimensions, _)| dimensions.width),
+            height: shown.map(|(dimensions, _)| dimensions.height),
+            dimensions: shown.map(|(_, source)| source),
             file_size: output.size,
             duration_seconds: output.duration_seconds,
             download_url: ticket(output)?,

@@ -1,7 +1,8 @@
 //! Descriptions of routes as data, from which the `OpenAPI` document is generated.
 
-use consigne_core::Code;
+use consigne_core::{Code, Fault};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::paging::{LIMIT_DEFAULT, LIMIT_MAX};
@@ -52,6 +53,8 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// Shape of the JSON body, if there is one.
     pub body: Option<SchemaOf>,
+    /// Parses a JSON body as the function does, and returns how it is refused.
+    pub refusal: Option<fn(&[u8]) -> Option<Fault>>,
     /// Whether `Idempotency-Key` is supported.
     pub idempotent: bool,
     /// Status of a success.
@@ -77,6 +80,7 @@ impl Operation {
             caller: AuthScheme::User,
             parameters: Vec::new(),
             body: None,
+            refusal: None,
             idempotent: false,
             status: 200,
             answer: |generator| generator.subschema_for::<A>(),
@@ -166,8 +170,9 @@ impl Operation {
 
     /// Gives the request a JSON body of shape `B`.
     #[must_use]
-    pub fn takes<B: JsonSchema>(self) -> Self {
-        Self { body: Some(schemars::SchemaGenerator::subschema_for::<B>), ..self }
+    pub fn takes<B: JsonSchema + DeserializeOwned>(self) -> Self {
+        let refusal = |body: &[u8]| super::json_body::read::<B>(body).err();
+        Self { body: Some(schemars::SchemaGenerator::subschema_for::<B>), refusal: Some(refusal), ..self }
     }
 
     /// Makes a success 201. A retry with the same `Idempotency-Key` gets the same answer.

@@ -295,9 +295,12 @@ fn enveloped(data: &Value, listed: bool) -> Value {
 
 /// Derives an operation id from a route: `POST /api/files/uploads` becomes `postFilesUploads`.
 fn operation_id(route: &str) -> String {
+    // A path outside `/api` may end in the same words as one inside.
+    let outside = !route.split_once(' ').is_some_and(|(_, path)| path.starts_with("/api"));
     let mut words = route.split([' ', '/', '-', '{', '}', '+']).filter(|word| !word.is_empty() && *word != "api");
     let first = words.next().unwrap_or_default().to_lowercase();
-    words.fold(first, |id, word| format!("{id}{}{}", word[..1].to_uppercase(), &word[1..]))
+    let id = words.fold(first, |id, word| format!("{id}{}{}", word[..1].to_uppercase(), &word[1..]));
+    if outside { format!("{id}AtRoot") } else { id }
 }
 
 /// Describes a point in time, as every answer has it.

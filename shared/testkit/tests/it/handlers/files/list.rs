@@ -44,6 +44,7 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "status": "ready",
             "width": 640,
             "height": 480,
+            "dimensions": "measured",
             "lastModified": "<time>",
             "thumbnails": {}
           },
@@ -57,6 +58,7 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "status": "ready",
             "width": 640,
             "height": 480,
+            "dimensions": "measured",
             "lastModified": "<time>",
             "thumbnails": {}
           }
@@ -89,7 +91,8 @@ async fn the_secure_route_answers_in_the_envelope() {
               "kind": "image",
               "status": "ready",
               "width": 640,
-              "height": 480
+              "height": 480,
+              "dimensions": "measured"
             }
           }
         ],
