@@ -12,7 +12,7 @@ mod unsubscribe;
 
 pub use consigne_core::Application;
 pub use ses::Mailer;
-pub use template::{MailContent, MailTemplate, Quoted};
+pub use template::{LastOfHour, MailContent, MailTemplate, Quoted};
 pub use theme::{MailTheme, Reader};
 pub use unsubscribe::unsubscribe_page;
 
