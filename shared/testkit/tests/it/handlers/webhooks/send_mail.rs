@@ -11,7 +11,9 @@ use serde_json::json;
 
 use crate::handlers::GRANTED;
 use crate::handlers::people::accounts::{ORG, org, user};
-use crate::handlers::webhooks::mail::{EVENT, acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post};
+use crate::handlers::webhooks::mail::{
+    EVENT, acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post,
+};
 
 #[tokio::test]
 async fn a_jobs_owner_gets_a_mail_with_the_result_in_their_language() {
