@@ -106,7 +106,7 @@ impl CreateOrg for Table {
                 return Err(Sighting::closed());
             }
             let Some((plan, count)) = new.plan.zip(foundation.and_then(|at| failed_at(&failed, at))) else {
-                return Err(Fault::internal("an organisation's id was minted twice"));
+                return Err(Fault::internal("an organisation with this id exists, or existed and was deleted"));
             };
             if count.contains_key(COUNTED) {
                 return Err(too_many_organisations(plan));

@@ -11,7 +11,7 @@ use crate::crash::survives_to;
 use crate::handlers::people::accounts::{KEY_ID, acme, put_key, sent_by, sent_by_service, user};
 use crate::handlers::people::closing::try_close_accounts;
 use crate::handlers::people::invited::{BOBS, bob_accepts, put_invitation};
-use crate::handlers::people::org_delete::dissolve;
+use crate::handlers::people::org_delete::{dissolve, make_due};
 use crate::handlers::webhooks::endpoints::{ENDPOINT, put_endpoint};
 
 /// Returns the state that must be the same in the end: members, invitations and keys without ids and times.
@@ -152,6 +152,7 @@ async fn dissolving_a_deleted_organisation_survives_every_fault() {
     // The members are left too: the list of them fails.
     deleted.fail_at(3, Moment::Before);
     assert_eq!(asked(&deleted, "org-delete", "acme").await["status"], 200);
+    make_due(&deleted);
     let state = deleted.state();
     let prepare = || {
         let world = World::default();
