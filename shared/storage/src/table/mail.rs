@@ -53,7 +53,6 @@ enum ClaimTry {
 struct Abandoned {
     state: &'static str,
     since: Timestamp,
-    gathering: Gathering,
 }
 
 impl ClaimMail for Table {
@@ -84,7 +83,7 @@ impl ClaimMail for Table {
         };
         let gathering = gathering_of(&reader);
         // If several workers find the claim, the condition on its time lets only one of them take it over.
-        match self.try_claim(ask, gathering, Some(Abandoned { state, since, gathering })).await? {
+        match self.try_claim(ask, gathering, Some(Abandoned { state, since })).await? {
             ClaimTry::Decided(claimed) => Ok(claimed),
             ClaimTry::Existing(_) | ClaimTry::Full => Ok(Claimed::InHand),
         }
@@ -163,7 +162,7 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = match abandoned {
             None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(Abandoned { state, since, .. }) => put
+            Some(Abandoned { state, since }) => put
                 .condition_expression("mail_state = :state AND claimed_at = :since")
                 .expression_attribute_values(":state", text(*state))
                 .expression_attribute_values(":since", number(since.as_millis())),

@@ -13,6 +13,7 @@ use consigne_core::files::{Kind, MediaType, NOTICE_PERCENT, UPLOAD_GRANT_VALID, 
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
 use consigne_core::keys::{KEYS_AN_HOUR, KEYS_MAX};
+use consigne_core::mail::GATHERED_AN_HOUR;
 use consigne_core::members::MEMBERS_MAX;
 use consigne_core::pacing::RATE_MAX;
 use consigne_core::plans::Allowances;
@@ -105,6 +106,7 @@ fn limits() -> String {
         ("shares of the last top-up at which an organisation is told of its balance", format!("{percentages} %")),
         ("keys of an organisation that are not deleted", KEYS_MAX.to_string()),
         ("keys issued or rotated by an organisation in an hour", KEYS_AN_HOUR.to_string()),
+        ("mails about an organisation's new keys to one address in an hour", GATHERED_AN_HOUR.to_string()),
         ("checkouts of an organisation in an hour", CHECKOUTS_AN_HOUR.to_string()),
         ("checkouts of a person in a day", CHECKOUTS_A_DAY.to_string()),
         ("credits of a test wallet", format!("{TEST_CREDITS} for {}", in_time(TEST_PERIOD))),

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::handlers::people::account_callers::IN_ORG;
 use crate::handlers::people::accounts::{
-    KEY_ID, ORG, PEOPLE, acme, answer, audit_log, code_of, credit, found, key_in, org, put_key, put_production,
-    refusal, saying, sent_by, sent_by_service,
+    ORG, PEOPLE, acme, answer, audit_log, code_of, credit, found, key_in, org, put_key, put_production, refusal,
+    saying, sent_by, sent_by_service,
 };
 use crate::handlers::people::closing::close_accounts_at;
 use crate::handlers::people::invited::{bob_accepts, invitation_in, put_invitation};
