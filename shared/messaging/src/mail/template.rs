@@ -198,24 +198,6 @@ pub trait MailTemplate: Send + Sync {
     fn content(&self, language: Language, application: &Application) -> MailContent;
 }
 
-/// A template as the last mail of its kind in an hour.
-pub struct LastOfHour<'a>(pub &'a dyn MailTemplate);
-
-impl MailTemplate for LastOfHour<'_> {
-    fn name(&self) -> &'static str {
-        self.0.name()
-    }
-
-    fn topic(&self) -> Option<Topic> {
-        self.0.topic()
-    }
-
-    fn content(&self, language: Language, application: &Application) -> MailContent {
-        let no_more = self.0.no_more(language).map(str::to_owned);
-        self.0.content(language, application).optional_paragraph(no_more)
-    }
-}
-
 /// Formats a number with thousands separators.
 pub fn count(language: Language, number: u64) -> String {
     let digits = number.to_string();
