@@ -14,6 +14,8 @@ pub enum AuditAction {
     OrgSuspended,
     OrgResumed,
     OrgPolicyChanged,
+    OrgUpdated,
+    OrgDeleted,
     MemberInvited,
     InvitationRevoked,
     MemberJoined,
@@ -46,11 +48,13 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
         Self::OrgPolicyChanged,
+        Self::OrgUpdated,
+        Self::OrgDeleted,
         Self::MemberInvited,
         Self::InvitationRevoked,
         Self::MemberJoined,
@@ -88,6 +92,8 @@ impl AuditAction {
             Self::OrgSuspended => "org.suspended",
             Self::OrgResumed => "org.resumed",
             Self::OrgPolicyChanged => "org.policy_changed",
+            Self::OrgUpdated => "org.updated",
+            Self::OrgDeleted => "org.deleted",
             Self::MemberInvited => "member.invited",
             Self::InvitationRevoked => "invitation.revoked",
             Self::MemberJoined => "member.joined",

@@ -17,8 +17,9 @@ pub use balance_alert::{ALERT_PERCENTAGES, AlertThreshold, topped_up};
 pub use calling::CallRecord;
 pub use charge::{Charge, ChargeOutcome, CreditGrant, CreditGrantOutcome, KeySnapshot};
 pub use checkout::{
-    CHECKOUT_KEPT, CHECKOUTS_AN_HOUR, CURRENCY, Checkout, CheckoutAsk, OpenSession, PACKS, Pack, PaidSession,
-    checkout_hour, too_many_checkouts,
+    CHECKOUT_KEPT, CHECKOUTS_A_DAY, CHECKOUTS_AN_HOUR, CURRENCY, Checkout, CheckoutAnswer, CheckoutAsk,
+    CheckoutReservation, OpenSession, PACKS, Pack, PaidSession, checkout_hour, too_many_checkouts,
+    too_many_checkouts_of_person,
 };
 pub use hold::{
     Ending, HOLD_MARGIN, Hold, HoldEnd, HoldView, REFUNDS_A_DAY, Resolution, ResolutionOutcome, Resolver, VoidReason,

@@ -6,6 +6,7 @@ mod accounts;
 mod anomalies;
 mod checkouts;
 mod credits;
+mod deletions;
 mod deliveries;
 mod due;
 mod gateway;

@@ -28,6 +28,7 @@ mod members;
 mod object_events;
 mod operator;
 mod operator_views;
+mod org_deletion;
 mod payments;
 mod people;
 mod peppers;

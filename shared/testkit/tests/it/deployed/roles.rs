@@ -84,6 +84,12 @@ pub(super) fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&
         "member-update" => {
             ("PATCH", fixture.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
         }
+        "org-delete" => {
+            let own = fixture.org.to_lowercase();
+            let confirm = format!("acme-{}", &own[own.len() - 6..]);
+            ("DELETE", fixture.path(""), Some(json!({ "confirm": confirm })))
+        }
+        "org-update" => ("PATCH", fixture.path(""), Some(json!({ "name": "Acme & Sons" }))),
         "stats" => ("GET", fixture.path("/stats"), None),
         "usage-log" => ("GET", fixture.path("/usage"), None),
         "wallet" => ("GET", fixture.path("/wallet"), None),

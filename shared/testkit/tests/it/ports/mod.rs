@@ -20,6 +20,7 @@ mod members;
 mod migrations;
 mod objects;
 mod operators;
+mod org_lifetimes;
 mod people;
 mod purchases;
 mod stats;

@@ -39,6 +39,8 @@ pub const IN_ORG: &[(&str, &str)] = &[
     ("member-list", "all"),
     ("member-remove", "dev"),
     ("member-update", "to-billing"),
+    ("org-delete", "acme"),
+    ("org-update", "renamed"),
     ("stats", "two-days"),
     ("usage-log", "all"),
     ("wallet", "ask"),
@@ -242,6 +244,8 @@ async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
       "member-list: owner 200, admin 200, developer 200, billing 200",
       "member-remove: owner 200, admin 200, developer 200, billing 403",
       "member-update: owner 200, admin 200, developer 403, billing 403",
+      "org-delete: owner 200, admin 403, developer 403, billing 403",
+      "org-update: owner 200, admin 200, developer 403, billing 403",
       "stats: owner 200, admin 200, developer 200, billing 200",
       "usage-log: owner 200, admin 200, developer 200, billing 200",
       "wallet: owner 200, admin 200, developer 200, billing 200"
