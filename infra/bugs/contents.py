@@ -83,19 +83,31 @@ CASES = [
         HTML,
         "rejected, found image/png",
     ),
-    stored("sindresorhus/file-type#67", "Matroska that is not WebM", "matroska.mkv", WEBM, "rejected, found video/x-matroska"),
+    stored(
+        "sindresorhus/file-type#67",
+        "Matroska that is not WebM",
+        "matroska.mkv",
+        WEBM,
+        "rejected, found video/x-matroska",
+    ),
     stored("h2non/filetype.py#191", "WebM of another muxer", "mkvmerge.webm", WEBM, SIZE),
     stored("Exiv2/exiv2#1489", "the brand heim", "brand-heim.heic", HEIC, SIZE),
     stored("Exiv2/exiv2#1489", "the brand heis", "brand-heis.heic", HEIC, SIZE),
     stored("juspay/neurolink#1229", "the brand hevx", "brand-hevx.heic", HEIC, SIZE),
-    stored("google/magika#1453", "a photo of a telephone, not a video", "plain.heic", MP4, "rejected, found image/heic"),
+    stored(
+        "google/magika#1453", "a photo of a telephone, not a video", "plain.heic", MP4, "rejected, found image/heic"
+    ),
     stored("dart-archive/mime#98", "the brand MSNV", "brand-MSNV.mp4", MP4, SIZE),
     stored("mifi/lossless-cut#367", "the brand XAVC of a camera", "brand-XAVC.mp4", MP4, SIZE),
     stored("sindresorhus/file-type#206", "the brand 3g2a", "brand-3g2a.mp4", MP4, SIZE),
     stored("vstinner/hachoir#90", "a film that begins with the atom skip", "begins-with-skip.mov", MOV, SIZE),
     stored("mindeng/nom-exif#59", "a film that begins with the atom pnot", "begins-with-pnot.mov", MOV, SIZE),
-    stored("drewnoakes/metadata-extractor#737", "a film that begins with the atom mdat", "begins-with-mdat.mov", MOV, SIZE),
-    stored("drewnoakes/metadata-extractor#737", "a film that begins with the atom wide", "begins-with-wide.mov", MOV, SIZE),
+    stored(
+        "drewnoakes/metadata-extractor#737", "a film that begins with the atom mdat", "begins-with-mdat.mov", MOV, SIZE
+    ),
+    stored(
+        "drewnoakes/metadata-extractor#737", "a film that begins with the atom wide", "begins-with-wide.mov", MOV, SIZE
+    ),
     stored("blacksky-algorithms/rsky#185", "an .mp4 with the brand of QuickTime alone", "plain.mov", MP4, SIZE),
     stored("libvips/libvips#1289", "an SVG behind a comment of five kilobytes", "long-comment.svg", SVG, "ready"),
     stored("sindresorhus/is-svg#6", "an SVG behind a document type", "doctype.svg", SVG, "ready"),

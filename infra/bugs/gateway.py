@@ -47,7 +47,9 @@ def headers(source: str, sent: dict[str, str]) -> Case:
 def head_of_health(world: World) -> str:
     """Compares HEAD with GET on health."""
     got, head = world.call("GET", "/api/health"), world.call("HEAD", "/api/health")
-    return f"{head.status} {head.headers.get('content-type')} {len(head.body)} bytes, as GET: {head.status == got.status}"
+    return (
+        f"{head.status} {head.headers.get('content-type')} {len(head.body)} bytes, as GET: {head.status == got.status}"
+    )
 
 
 def head_through(world: World) -> str:
@@ -88,18 +90,40 @@ CASES = [
     path("open-webui/open-webui#25157", "/a/%252e%252e/b", "400 INVALID_REQUEST path"),
     path("codeforamerica/sebt-self-service-portal#499", "/a%2F..%2F..%2Fhealth", "400 INVALID_REQUEST path"),
     path("BaseIntelligence/bounty-challenge#6583", "/%2e%2e%2fetc%2fpasswd", "400 INVALID_REQUEST path"),
-    headers("spring-cloud/spring-cloud-gateway#4267",
-            {"x-forwarded-host": "malicious-host.example", "x-forwarded-prefix": "/malicious"}),
+    headers(
+        "spring-cloud/spring-cloud-gateway#4267",
+        {"x-forwarded-host": "malicious-host.example", "x-forwarded-prefix": "/malicious"},
+    ),
     headers("projectcontour/contour#4449", {"x-envoy-external-address": "203.0.113.50", "x-envoy-original-path": "/x"}),
     headers("agentic-community/mcp-gateway-registry#1685", {"x-original-url": "/admin", "x-original-uri": "/admin"}),
     headers("danmoz/caddy-lambda#41", {"x-real-ip": "203.0.113.50", "fly-client-ip": "203.0.113.50"}),
-    headers("envoyproxy/gateway#8542", {"x-azure-clientip": "203.0.113.50", "x-appengine-user-ip": "203.0.113.50",
-                                        "x-accel-redirect": "/secret", "http2-settings": "AAMAAABk"}),
-    Case("mitmproxy/mitmproxy#659", "HEAD on health", "200 application/json; charset=utf-8 0 bytes, as GET: True", head_of_health),
-    Case("chimurai/http-proxy-middleware#1121", "HEAD of an answer of 4,000 bytes",
-         "200, Content-Length 4000, 0 bytes", head_through),
+    headers(
+        "envoyproxy/gateway#8542",
+        {
+            "x-azure-clientip": "203.0.113.50",
+            "x-appengine-user-ip": "203.0.113.50",
+            "x-accel-redirect": "/secret",
+            "http2-settings": "AAMAAABk",
+        },
+    ),
+    Case(
+        "mitmproxy/mitmproxy#659",
+        "HEAD on health",
+        "200 application/json; charset=utf-8 0 bytes, as GET: True",
+        head_of_health,
+    ),
+    Case(
+        "chimurai/http-proxy-middleware#1121",
+        "HEAD of an answer of 4,000 bytes",
+        "200, Content-Length 4000, 0 bytes",
+        head_through,
+    ),
     Case("RFC 9110, section 7.6.1", "Connection names a header", "False", connection_names_a_header),
-    Case("ietf-wg-httpapi/idempotency#22", "one Idempotency-Key for two calls", "200, 422 IDEMPOTENCY_MISMATCH",
-         same_key_other_request),
+    Case(
+        "ietf-wg-httpapi/idempotency#22",
+        "one Idempotency-Key for two calls",
+        "200, 422 IDEMPOTENCY_MISMATCH",
+        same_key_other_request,
+    ),
     Case("opengeos/GeoLibre#1576", "a service that redirects to another host", "302", redirect),
 ]

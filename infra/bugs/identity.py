@@ -57,14 +57,23 @@ CASES = [
     cookie("rwf2/cookie-rs#116", "a cookie in Latin-1, which is not UTF-8", "a=\xe6; ".encode("latin-1")),
     cookie("clerk/javascript#9466", "a cookie with an escaped semicolon", "pref=a%3Bb%3Dc; "),
     cookie("clerk/javascript#9466", "a cookie with half an escape", "pref=%C0%; "),
-    Case("clerk/javascript#3506", "__session of another application beside __session_<suffix>", "200", of_another_issuer),
+    Case(
+        "clerk/javascript#3506", "__session of another application beside __session_<suffix>", "200", of_another_issuer
+    ),
     Case("clerk/javascript#9466", "a token whose iss is a number beside ours", "200", with_numeric_issuer),
     cookie("clerk-community/svelte-clerk#282", "__session beside an empty __session_<suffix>", "__session_old=; "),
     plan("pla is u:pro", "pro", pla="u:pro"),
     plan("pla is ou:pro, which has two scopes", "pro", pla="ou:pro"),
     plan("pla is u:free,o:premium, two plans", "premium", pla="u:free,o:premium"),
-    plan("pla is o:team, unknown, and metadata say basic", "basic", pla="o:team", public_metadata={"subscription": "basic"}),
+    plan(
+        "pla is o:team, unknown, and metadata say basic",
+        "basic",
+        pla="o:team",
+        public_metadata={"subscription": "basic"},
+    ),
     plan("no pla and no metadata", "free"),
     refused("RFC 7519, section 4.1.4", "exp an hour ago", "401 TOKEN_EXPIRED", exp=1_700_000_000),
-    refused("RFC 7519, section 4.1.1", "iss of another application", "401 UNAUTHENTICATED", iss="https://other.example"),
+    refused(
+        "RFC 7519, section 4.1.1", "iss of another application", "401 UNAUTHENTICATED", iss="https://other.example"
+    ),
 ]

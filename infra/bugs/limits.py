@@ -29,9 +29,13 @@ def too_many_reads(world: World) -> str:
     """Reads with the smallest plan until it is refused. Returns the refusal and its headers."""
     token = world.token(plan="free")
     for _ in range(70):
-        answer = world.call("POST", "/api/files/uploads", {"filename": "a.png", "contentType": "image/png", "size": 1}, token)
+        answer = world.call(
+            "POST", "/api/files/uploads", {"filename": "a.png", "contentType": "image/png", "size": 1}, token
+        )
         if answer.status == 429:
-            told = [name for name in ("retry-after", "ratelimit-limit", "ratelimit-remaining") if name in answer.headers]
+            told = [
+                name for name in ("retry-after", "ratelimit-limit", "ratelimit-remaining") if name in answer.headers
+            ]
             return f"{answer}, {', '.join(told)}"
     return f"{answer} after 70 requests"
 
@@ -54,9 +58,33 @@ CASES = [
     listed("philgyford/pepysdiary#603", "a cursor that is a NUL", "cursor=%00", "400 INVALID_CURSOR cursor"),
     listed("stellar/go-stellar-sdk#1469", "a status with a NUL", "status=%00", "400 INVALID_REQUEST status"),
     Case("Shopify/shopify-app-js#233", "a body of a megabyte", "413 BODY_TOO_LARGE", large_body),
-    Case("jcagarcia/grape-idempotency#13", "one Idempotency-Key for two requests", "201, 422 IDEMPOTENCY_MISMATCH", reused_key),
-    Case("RFC 6585, section 4", "more grants a minute than the plan has", "429 RATE_LIMITED, retry-after, ratelimit-limit, ratelimit-remaining", too_many_reads),
-    fields("zenml-io/kitaru#927", "NUL in an organisation's name", "POST", "/api/orgs", {"name": "a\0b"}, "400 INVALID_REQUEST name"),
-    fields("oqtane/oqtane.framework#1788", "a name of 300 letters", "POST", "/api/orgs", {"name": "a" * 300}, "400 INVALID_REQUEST name"),
+    Case(
+        "jcagarcia/grape-idempotency#13",
+        "one Idempotency-Key for two requests",
+        "201, 422 IDEMPOTENCY_MISMATCH",
+        reused_key,
+    ),
+    Case(
+        "RFC 6585, section 4",
+        "more grants a minute than the plan has",
+        "429 RATE_LIMITED, retry-after, ratelimit-limit, ratelimit-remaining",
+        too_many_reads,
+    ),
+    fields(
+        "zenml-io/kitaru#927",
+        "NUL in an organisation's name",
+        "POST",
+        "/api/orgs",
+        {"name": "a\0b"},
+        "400 INVALID_REQUEST name",
+    ),
+    fields(
+        "oqtane/oqtane.framework#1788",
+        "a name of 300 letters",
+        "POST",
+        "/api/orgs",
+        {"name": "a" * 300},
+        "400 INVALID_REQUEST name",
+    ),
     fields("stellar/go-stellar-sdk#1469", "NUL in an id", "GET", "/api/orgs/%00/wallet", None, "404 NOT_FOUND"),
 ]

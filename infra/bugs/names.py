@@ -82,8 +82,16 @@ CASES = [
         heic_without_type,
     ),
     named("vanilla/vanilla#7271", "an upper-case .JPEG", "3C5D579A.JPEG", "image/jpeg", "201 image/jpeg 3C5D579A.JPEG"),
-    named("haiwen/seafile#1966", "128 Cyrillic letters", "я" * 124 + ".png", "image/png", f"201 image/png {'я' * 124}.png"),
-    named("toolforge/video2commons#213", "90 Japanese letters", "写" * 86 + ".png", "image/png", f"201 image/png {'写' * 86}.png"),
+    named(
+        "haiwen/seafile#1966", "128 Cyrillic letters", "я" * 124 + ".png", "image/png", f"201 image/png {'я' * 124}.png"
+    ),
+    named(
+        "toolforge/video2commons#213",
+        "90 Japanese letters",
+        "写" * 86 + ".png",
+        "image/png",
+        f"201 image/png {'写' * 86}.png",
+    ),
     named("haiwen/seahub#5259", "an emoji", "💫.png", "image/png", "201 image/png 💫.png"),
     named(
         "haiwen/seahub#5259",
@@ -92,7 +100,13 @@ CASES = [
         "image/png",
         "201 image/png \U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f.png",
     ),
-    named("owncloud/ocis#6281", "a Hebrew name with a right-to-left mark", "\u200fשלום.png", "image/png", "201 image/png שלום.png"),
+    named(
+        "owncloud/ocis#6281",
+        "a Hebrew name with a right-to-left mark",
+        "\u200f\u05e9\u05dc\u05d5\u05dd.png",
+        "image/png",
+        "201 image/png \u05e9\u05dc\u05d5\u05dd.png",
+    ),
     named(
         "nextcloud/server#10030",
         "a right-to-left override before gpj.exe",
@@ -100,9 +114,27 @@ CASES = [
         "image/jpeg",
         "400 INVALID_FILENAME filename",
     ),
-    named("sismics/docs#401", "a name of 105 characters", "A" * 101 + ".pdf", "application/pdf", f"201 application/pdf {'A' * 101}.pdf"),
-    named("opencloud-eu/web#772", "a name of 256 characters", "a" * 252 + ".png", "image/png", "400 INVALID_FILENAME filename"),
-    named("Studio-42/elFinder#3458", "two dots behind .php", "shell.php..", "image/png", "415 UNSUPPORTED_FILE_TYPE filename"),
+    named(
+        "sismics/docs#401",
+        "a name of 105 characters",
+        "A" * 101 + ".pdf",
+        "application/pdf",
+        f"201 application/pdf {'A' * 101}.pdf",
+    ),
+    named(
+        "opencloud-eu/web#772",
+        "a name of 256 characters",
+        "a" * 252 + ".png",
+        "image/png",
+        "400 INVALID_FILENAME filename",
+    ),
+    named(
+        "Studio-42/elFinder#3458",
+        "two dots behind .php",
+        "shell.php..",
+        "image/png",
+        "415 UNSUPPORTED_FILE_TYPE filename",
+    ),
     Case("rclone/rclone#5447", "a ticket before the upload", "409 NOT_READY, Retry-After set", ticket_before_the_check),
     Case(
         "get-bb/bb#2170",
@@ -110,6 +142,13 @@ CASES = [
         "409 FILE_REJECTED: declared image/png, found text",
         ticket_of_a_rejected_file,
     ),
-    Case("runbox/runbox7#190", "a list right after the only file was deleted", "0 listed, total 0", list_after_a_deletion),
-    Case("source-cooperative/source.coop#198", "a text with accents, downloaded", "text/plain; charset=utf-8", downloaded_text),
+    Case(
+        "runbox/runbox7#190", "a list right after the only file was deleted", "0 listed, total 0", list_after_a_deletion
+    ),
+    Case(
+        "source-cooperative/source.coop#198",
+        "a text with accents, downloaded",
+        "text/plain; charset=utf-8",
+        downloaded_text,
+    ),
 ]

@@ -55,7 +55,9 @@ CASES = [
     grant("scylladb/scylladb#10101", "5e2 for an integer", sized("5e2"), "201"),
     grant("block/ftl#4874", "500.5 for an integer", sized("500.5"), "400 INVALID_REQUEST size"),
     grant("logchimp/logchimp#1184", "-1 for a size", sized("-1"), "400 INVALID_REQUEST size"),
-    grant("flop-labs/technocore-chat#130", "20,000 nested arrays", b"[" * 20_000 + b"]" * 20_000, "400 INVALID_REQUEST"),
+    grant(
+        "flop-labs/technocore-chat#130", "20,000 nested arrays", b"[" * 20_000 + b"]" * 20_000, "400 INVALID_REQUEST"
+    ),
     grant(
         "schaurian/schautrack#378",
         "NUL in a name",
@@ -63,13 +65,28 @@ CASES = [
         "400 INVALID_FILENAME filename",
     ),
     grant("RFC 8259, section 8.1", "JSON in UTF-16", json.dumps(GRANT).encode("utf-16"), "400 INVALID_REQUEST"),
-    grant("RFC 9110, section 15.5.16", "JSON sent as a form", sized("500"), "415 UNSUPPORTED_MEDIA_TYPE",
-          content_type="application/x-www-form-urlencoded"),
+    grant(
+        "RFC 9110, section 15.5.16",
+        "JSON sent as a form",
+        sized("500"),
+        "415 UNSUPPORTED_MEDIA_TYPE",
+        content_type="application/x-www-form-urlencoded",
+    ),
     Case("xanthics/gw2craft#35", "spaces round a pasted key", "VALID", lambda w: verify(w, f"  {w.org()['key']} ")),
-    Case("replayio/replay-cli#239", "a line end behind a pasted key", "VALID", lambda w: verify(w, f"{w.org()['key']}\n")),
-    Case("forwardemail/superagent#463", "a service token as user name without password", "VALID",
-         lambda w: verify(w, w.org()["key"], authorization=basic(w.env["SERVICE_TOKEN"]))),
-    Case("postmanlabs/httpbin#356", "a key as user name without password, through the gateway", "200",
-         lambda w: str(w.call("GET", "/api/v1/pdf/echo", authorization=basic(w.org()["key"])))),
+    Case(
+        "replayio/replay-cli#239", "a line end behind a pasted key", "VALID", lambda w: verify(w, f"{w.org()['key']}\n")
+    ),
+    Case(
+        "forwardemail/superagent#463",
+        "a service token as user name without password",
+        "VALID",
+        lambda w: verify(w, w.org()["key"], authorization=basic(w.env["SERVICE_TOKEN"])),
+    ),
+    Case(
+        "postmanlabs/httpbin#356",
+        "a key as user name without password, through the gateway",
+        "200",
+        lambda w: str(w.call("GET", "/api/v1/pdf/echo", authorization=basic(w.org()["key"]))),
+    ),
     invited("mealie-recipes/mealie#475", "spaces behind an address", "spaces@example.com   ", "201 spaces@example.com"),
 ]

@@ -52,10 +52,25 @@ def refund_that_fails(source: str, kind: str, status: str, order: str = "after")
         org, payment = bought(world)
         # The refund and its failure are seconds apart, as `created` says, whatever is told of first.
         asked, done = int(time.time()) - 20, int(time.time()) - 10
-        charge = {"id": "ch_1", "object": "charge", "payment_intent": payment, "amount": 1000, "amount_refunded": 250,
-                  "currency": "eur", "refunded": False}
-        refund = {"id": f"re_{payment}", "object": "refund", "payment_intent": payment, "amount": 250,
-                  "currency": "eur", "charge": "ch_1", "status": status, "created": asked}
+        charge = {
+            "id": "ch_1",
+            "object": "charge",
+            "payment_intent": payment,
+            "amount": 1000,
+            "amount_refunded": 250,
+            "currency": "eur",
+            "refunded": False,
+        }
+        refund = {
+            "id": f"re_{payment}",
+            "object": "refund",
+            "payment_intent": payment,
+            "amount": 250,
+            "currency": "eur",
+            "charge": "ch_1",
+            "status": status,
+            "created": asked,
+        }
         told = [event("charge.refunded", charge, created=asked), *(event(kind, refund, created=done) for _ in range(2))]
         shown = []
         for one in told if order == "after" else reversed(told):
@@ -85,27 +100,63 @@ def old_signature(world: World) -> str:
     return str(world.call("POST", "/api/webhooks/stripe", event("customer.created", {}), **headers))
 
 
-ELSEWHERE = {"id": "cs_live_1", "object": "checkout.session", "metadata": {}, "client_reference_id": None,
-             "payment_status": "paid", "status": "complete", "mode": "payment", "amount_total": 500}
+ELSEWHERE = {
+    "id": "cs_live_1",
+    "object": "checkout.session",
+    "metadata": {},
+    "client_reference_id": None,
+    "payment_status": "paid",
+    "status": "complete",
+    "mode": "payment",
+    "amount_total": 500,
+}
 
 CASES = [
-    accepted("mozilla/fxa#8861", "an event of 80 KB about an invoice",
-             event("invoice.paid", {"id": "in_1", "object": "invoice", "lines": ["x" * 100] * 780})),
-    accepted("vercel/nextjs-subscription-payments#356", "an event that nobody handles: balance.available",
-             event("balance.available", {"object": "balance"})),
-    accepted("stripe/stripe-dotnet#3136", "a thin event, whose created is text",
-             {"id": "evt_thin", "object": "v2.core.event", "type": "v1.billing.meter.error_report_triggered",
-              "created": "2026-11-28T10:22:00.000Z", "livemode": False,
-              "related_object": {"id": "mtr_1", "type": "billing.meter", "url": "/v1/billing/meters/mtr_1"}}),
-    accepted("stripe/stripe-dotnet#863", "an event whose created has a fraction",
-             event("transfer.created", {"id": "tr_1", "object": "transfer"}, created=1493884202.8321862)),
-    accepted("solspace/craft-freeform#2426", "a session that another application opened",
-             event("checkout.session.completed", ELSEWHERE | {"payment_intent": "pi_other"})),
-    accepted("alexmorrisnz/moodle-paygw_stripe#25", "a session without payment, because a coupon covered all",
-             event("checkout.session.completed", ELSEWHERE | {"payment_intent": None, "payment_status": "no_payment_required",
-                                                              "amount_total": 0})),
-    accepted("stripe/stripe-mirakl-connector#62", "account.updated of an account that is not ours",
-             event("account.updated", {"id": "acct_1", "object": "account"}, account="acct_1")),
+    accepted(
+        "mozilla/fxa#8861",
+        "an event of 80 KB about an invoice",
+        event("invoice.paid", {"id": "in_1", "object": "invoice", "lines": ["x" * 100] * 780}),
+    ),
+    accepted(
+        "vercel/nextjs-subscription-payments#356",
+        "an event that nobody handles: balance.available",
+        event("balance.available", {"object": "balance"}),
+    ),
+    accepted(
+        "stripe/stripe-dotnet#3136",
+        "a thin event, whose created is text",
+        {
+            "id": "evt_thin",
+            "object": "v2.core.event",
+            "type": "v1.billing.meter.error_report_triggered",
+            "created": "2026-11-28T10:22:00.000Z",
+            "livemode": False,
+            "related_object": {"id": "mtr_1", "type": "billing.meter", "url": "/v1/billing/meters/mtr_1"},
+        },
+    ),
+    accepted(
+        "stripe/stripe-dotnet#863",
+        "an event whose created has a fraction",
+        event("transfer.created", {"id": "tr_1", "object": "transfer"}, created=1493884202.8321862),
+    ),
+    accepted(
+        "solspace/craft-freeform#2426",
+        "a session that another application opened",
+        event("checkout.session.completed", ELSEWHERE | {"payment_intent": "pi_other"}),
+    ),
+    accepted(
+        "alexmorrisnz/moodle-paygw_stripe#25",
+        "a session without payment, because a coupon covered all",
+        event(
+            "checkout.session.completed",
+            ELSEWHERE | {"payment_intent": None, "payment_status": "no_payment_required", "amount_total": 0},
+        ),
+    ),
+    accepted(
+        "stripe/stripe-mirakl-connector#62",
+        "account.updated of an account that is not ours",
+        event("account.updated", {"id": "acct_1", "object": "account"}, account="acct_1"),
+    ),
     refund_that_fails("solidusio/solidus_stripe#265", "charge.refund.updated", "failed"),
     refund_that_fails("antiwork/gumroad#5779", "refund.updated", "canceled"),
     refund_that_fails("Automattic/woocommerce-payments#10600", "refund.updated", "failed"),

@@ -76,7 +76,9 @@ def summary(outcomes: Sequence[Outcome], took: float) -> str:
     """Returns the last lines: the counts, and what to do next."""
     failed = sum(not outcome.is_ok for outcome in outcomes)
     sources = len({outcome.case.source for outcome in outcomes})
-    counts = f"{len(outcomes)} cases of {sources} sources in {took:.0f} s: {len(outcomes) - failed} ok, {failed} failed."
+    counts = (
+        f"{len(outcomes)} cases of {sources} sources in {took:.0f} s: {len(outcomes) - failed} ok, {failed} failed."
+    )
     if not failed:
         return counts
     return (

@@ -23,7 +23,9 @@ def failed(id_: str, message: str = "out of memory") -> bytes:
 
 def report(world: World, id_: str, body: bytes, **changes: str) -> str:
     """Sends a signed report with an id. Changes replace headers."""
-    headers = world.webhook_headers("GENERATOR", id_, body) | {name.replace("_", "-"): value for name, value in changes.items()}
+    headers = world.webhook_headers("GENERATOR", id_, body) | {
+        name.replace("_", "-"): value for name, value in changes.items()
+    }
     return str(world.call("POST", REPORTS, body, **headers))
 
 
@@ -83,13 +85,23 @@ def old_names(world: World) -> str:
 
 
 CASES = [
-    Case("NousResearch/hermes-agent#85618", "one webhook-id, another body after the end", "200, 422 IDEMPOTENCY_MISMATCH", same_id_other_body),
+    Case(
+        "NousResearch/hermes-agent#85618",
+        "one webhook-id, another body after the end",
+        "200, 422 IDEMPOTENCY_MISMATCH",
+        same_id_other_body,
+    ),
     Case("polarsource/polar#6819", "one report three times", "200, 200, 200", same_id_same_body),
     Case("Abilityai/trinity#1422", "the same body under another id", "200, 200", other_id_same_body),
     Case("sandbaseai/sandbase-harness#256", "two signatures, one of an older secret", "200", two_signatures),
     Case("mishrasanjeev/grantex#892", "a signature beyond ASCII", "401 INVALID_SIGNATURE", signature_beyond_ascii),
     Case("NangoHQ/nango#6218", "a signature of six minutes ago", "401 INVALID_SIGNATURE", lambda w: at(w, "-360")),
-    Case("lettermint/lettermint-node#26", "a signature of six minutes ahead", "401 INVALID_SIGNATURE", lambda w: at(w, "360")),
+    Case(
+        "lettermint/lettermint-node#26",
+        "a signature of six minutes ahead",
+        "401 INVALID_SIGNATURE",
+        lambda w: at(w, "360"),
+    ),
     Case("thirdweb-dev/js#7103", "a time that is no number", "401 INVALID_SIGNATURE", lambda w: at(w, "now")),
     Case("svix/svix-docs#330", "Clerk's older header names, and an event that nobody handles", "200", old_names),
 ]

@@ -40,13 +40,15 @@ pub enum AuditAction {
     EndpointDisabled,
     PepperAdded,
     PepperPromoted,
+    PepperClosed,
+    PepperReopened,
     PepperRetired,
     WebhookRefused,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -77,6 +79,8 @@ impl AuditAction {
         Self::EndpointDisabled,
         Self::PepperAdded,
         Self::PepperPromoted,
+        Self::PepperClosed,
+        Self::PepperReopened,
         Self::PepperRetired,
         Self::WebhookRefused,
     ];
@@ -114,6 +118,8 @@ impl AuditAction {
             Self::EndpointDisabled => "endpoint.disabled",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
+            Self::PepperClosed => "pepper.closed",
+            Self::PepperReopened => "pepper.reopened",
             Self::PepperRetired => "pepper.retired",
             Self::WebhookRefused => "webhook.refused",
         }
