@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke bugs fuzz check dev up down logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test e2e smoke bugs schemathesis check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -63,8 +63,8 @@ ON_STACK = $(if $(URL),,echo "Building the functions (the first time takes some 
 bugs: $(VENV)/local ## Try public bug reports of other products on the laptop's stack (ONLY=cookie URL=http://localhost:4580)
 	@$(ON_STACK) $(PYTHON) infra/bugs $(if $(URL),--url "$(URL)") --only "$(ONLY)"
 
-fuzz: $(VENV)/local $(VENV)/fuzz ## Try openapi.json on the laptop's stack for three minutes (SEED=7 ONLY=/api/files URL=http://localhost:4580)
-	@$(ON_STACK) $(PYTHON) infra/fuzz $(if $(URL),--url "$(URL)") --only "$(ONLY)" --schemathesis $(VENV)/fuzz-tools/bin/schemathesis
+schemathesis: $(VENV)/local $(VENV)/schemathesis ## Try openapi.json on the laptop's stack for three minutes (SEED=7 ONLY=/api/files URL=http://localhost:4580)
+	@$(ON_STACK) $(PYTHON) infra/schemathesis $(if $(URL),--url "$(URL)") --only "$(ONLY)" --schemathesis $(VENV)/schemathesis-tools/bin/schemathesis
 
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
 	cargo fmt --all --check
@@ -81,7 +81,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(PYTHON) infra/check
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/check/tests
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/bugs/tests
-	$(PYTHON) -m unittest discover --quiet --start-directory infra/fuzz/tests
+	$(PYTHON) -m unittest discover --quiet --start-directory infra/schemathesis/tests
 	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
 	AWS_DEFAULT_REGION=eu-west-3 SAM_CLI_TELEMETRY=0 $(DEPLOY_TOOLS)/sam validate --lint --template-file template.yaml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -177,10 +177,10 @@ $(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-$(VENV)/fuzz: infra/fuzz/requirements.txt | $(VENV)/bin/python
+$(VENV)/schemathesis: infra/schemathesis/requirements.txt | $(VENV)/bin/python
 	@echo "Installing Schemathesis (once, about a quarter of a minute)..."
-	@python3 -m venv $(VENV)/fuzz-tools
-	@$(VENV)/fuzz-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@python3 -m venv $(VENV)/schemathesis-tools
+	@$(VENV)/schemathesis-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python

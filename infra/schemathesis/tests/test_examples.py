@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "infra/fuzz"))
+sys.path.insert(0, str(ROOT / "infra/schemathesis"))
 
 import examples
 

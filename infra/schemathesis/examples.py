@@ -81,7 +81,7 @@ def with_examples(document: dict[str, Any], ids: dict[str, str]) -> dict[str, An
             if body is not None:
                 operation["requestBody"]["content"]["application/json"]["example"] = body
     if left:
-        raise SystemExit(f"infra/fuzz/examples.py: openapi.json has no {', '.join(sorted(left))}.")
+        raise SystemExit(f"infra/schemathesis/examples.py: openapi.json has no {', '.join(sorted(left))}.")
     return document
 
 

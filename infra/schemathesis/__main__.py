@@ -1,4 +1,4 @@
-"""Tries openapi.json against the laptop's stack with Schemathesis: `python infra/fuzz`. `make fuzz` starts one.
+"""Tries openapi.json against the laptop's stack with Schemathesis: `python infra/schemathesis`. `make schemathesis` starts one.
 
 Requests are made from the document, right and wrong ones, first as an owner, a service and a key, and then without
 credentials. No answer may be 5xx, and every status, content type and body must be in the document. The run ends by
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "infra/fuzz"), str(ROOT / "infra/bugs")]
+sys.path[:0] = [str(ROOT / "infra/schemathesis"), str(ROOT / "infra/bugs")]
 
 import examples
 from world import World, env_of, read_env
 
-HERE = ROOT / "infra/fuzz"
+HERE = ROOT / "infra/schemathesis"
 # Not committed: credentials are in it.
-OUT = ROOT / "target/fuzz"
+OUT = ROOT / "target/schemathesis"
 SIGNED_IN_S, ANONYMOUS_S = 120, 40
 # The limits of this plan are above what a run asks for.
 PLAN = "enterprise"
@@ -54,10 +54,10 @@ def main() -> None:
     ]
     took = time.monotonic() - began
     if any(codes):
+        again = f"make schemathesis SEED={arguments.seed} ONLY=<path>"
         print(
-            f"\nAnswers differ from openapi.json ({took:.0f} s). Next: `make fuzz SEED={arguments.seed} ONLY=<path>` "
-            f"repeats it; what was asked and answered is above and in {OUT.relative_to(ROOT)}.\nIf the answer is "
-            "right, mend the type in the code and run `make reference`."
+            f"\nAnswers differ from openapi.json ({took:.0f} s). Next: `{again}` repeats it; what was asked and answered is\n"
+            f"above and in {OUT.relative_to(ROOT)}. If the answer is right, mend the type in the code, and `make reference`."
         )
         sys.exit(1)
     print(f"\nEvery answer was as openapi.json says, and none was 5xx ({took:.0f} s).")
@@ -125,8 +125,8 @@ def run(arguments: argparse.Namespace, world: World, name: str, seconds: int, mo
         os.environ
         | world.env
         | {
-            "FUZZ_URL": world.url,
-            "FUZZ_SIGNED": "yes" if more else "",
+            "TRY_URL": world.url,
+            "TRY_SIGNED": "yes" if more else "",
             "SCHEMATHESIS_HOOKS": "hooks",
             "PYTHONPATH": str(HERE),
             "NO_COLOR": "1",

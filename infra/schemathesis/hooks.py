@@ -1,6 +1,6 @@
 """Signs what Schemathesis sends to routes of webhooks, so that more than the check of signatures is tried.
 
-Half of the requests stay unsigned. `python infra/fuzz` names this file in SCHEMATHESIS_HOOKS.
+Half of the requests stay unsigned. `python infra/schemathesis` names this file in SCHEMATHESIS_HOOKS.
 """
 
 import base64
@@ -57,5 +57,5 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     path = case.operation.path
     name = next((name for prefix, name in SECRETS.items() if path.startswith(prefix)), None)
     Turn.count += 1
-    if name and os.environ.get("FUZZ_SIGNED") == "yes" and Turn.count % 2:
+    if name and os.environ.get("TRY_SIGNED") == "yes" and Turn.count % 2:
         kwargs["auth"] = Signature(path, os.environ[name])
