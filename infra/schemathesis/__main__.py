@@ -1,6 +1,6 @@
-"""Tries openapi.json against the laptop's stack with Schemathesis: `python infra/schemathesis`. `make schemathesis` starts one.
+"""Tries openapi.json against the laptop's stack: `python infra/schemathesis`. `make schemathesis` starts one.
 
-Requests are made from the document, right and wrong ones, first as an owner, a service and a key, and then without
+Schemathesis makes requests from the document, right and wrong ones, first as an owner, a service and a key, and then without
 credentials. No answer may be 5xx, and every status, content type and body must be in the document. The run ends by
 itself: two minutes with credentials, forty seconds without. SEED=7 repeats a run.
 """
@@ -56,8 +56,8 @@ def main() -> None:
     if any(codes):
         again = f"make schemathesis SEED={arguments.seed} ONLY=<path>"
         print(
-            f"\nAnswers differ from openapi.json ({took:.0f} s). Next: `{again}` repeats it; what was asked and answered is\n"
-            f"above and in {OUT.relative_to(ROOT)}. If the answer is right, mend the type in the code, and `make reference`."
+            f"\nAnswers differ from openapi.json ({took:.0f} s). Next: `{again}` repeats it; what was asked "
+            f"and answered is above\nand in {OUT.relative_to(ROOT)}. If the answer is right, mend the type in the code."
         )
         sys.exit(1)
     print(f"\nEvery answer was as openapi.json says, and none was 5xx ({took:.0f} s).")
