@@ -1,8 +1,8 @@
 """Tries openapi.json against the laptop's stack: `python infra/schemathesis`. `make schemathesis` starts one.
 
-Schemathesis makes requests from the document, right and wrong ones, first as an owner, a service and a key, and then without
-credentials. No answer may be 5xx, and every status, content type and body must be in the document. The run ends by
-itself: two minutes with credentials, forty seconds without. SEED=7 repeats a run.
+Schemathesis makes requests from the document, right and wrong ones, first as an owner, a service and a key, and then
+without credentials. No answer may be 5xx, and every status, content type and body must be in the document. The run ends
+by itself: two minutes with credentials, forty seconds without. SEED=7 repeats a run.
 """
 
 import argparse
