@@ -143,9 +143,10 @@ $(VENV)/bin/python:
 	@echo "Making a virtual environment..." >&2
 	@python3 -m venv $(VENV)
 
-$(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
+$(VENV)/local: infra/local/requirements.txt infra/local/requirements-viewer.txt | $(VENV)/bin/python
 	@echo "Installing the laptop stack (once, about half a minute)..." >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --requirement infra/local/requirements-viewer.txt
 	@touch $@
 
 $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local
