@@ -2,7 +2,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::audit::AuditEntry;
+use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::ports::{GetMember, ListAudit};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ pub struct AuditView {
     /// Id of the entry.
     pub id: String,
     /// What was done, such as `key.revoked`.
+    #[schemars(extend("enum" = AuditAction::ALL.map(AuditAction::name)))]
     pub action: &'static str,
     /// Id of what it was done to.
     pub subject: String,
@@ -25,6 +26,7 @@ pub struct AuditView {
     /// `User-Agent` of the request.
     pub user_agent: Option<String>,
     /// When it was done.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Details that depend on the action.
     pub details: Value,

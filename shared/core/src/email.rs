@@ -12,7 +12,7 @@ use crate::Fault;
 use crate::text::pasted;
 
 /// Longest address, in bytes. Source: RFC 5321, section 4.5.3.1.3, without the angle brackets around it.
-const ADDRESS_MAX: usize = 254;
+pub const ADDRESS_MAX: usize = 254;
 /// Longest part before the `@`, in bytes. Source: RFC 5321, section 4.5.3.1.1.
 const LOCAL_MAX: usize = 64;
 /// What an encoded-word begins with. Source: RFC 2047, section 2.

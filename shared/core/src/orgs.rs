@@ -7,7 +7,7 @@ use crate::anomalies::OnAnomaly;
 use crate::{Code, Fault, KeyId, OrgId, Timestamp, UserId, text};
 
 /// Longest name of an organisation, in characters.
-const NAME_MAX: usize = 100;
+pub const ORG_NAME_MAX: usize = 100;
 /// Longest readable part of a slug, in bytes.
 const SLUG_MAX: usize = 40;
 
@@ -42,7 +42,7 @@ impl Organisation {
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
     pub fn with_id(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
-        let name = text::label("name", name, NAME_MAX)?;
+        let name = text::label("name", name, ORG_NAME_MAX)?;
         let readable = text::slug(&name, SLUG_MAX).replace(['.', '_'], "-");
         let readable = readable.trim_matches('-');
         let own = id.to_string().to_ascii_lowercase();
@@ -120,8 +120,10 @@ pub struct OrgView {
     /// Name in URLs, unique.
     pub slug: String,
     /// The member's role: owner, admin, developer or billing.
+    #[schemars(extend("enum" = OrgRole::ALL.map(OrgRole::name)))]
     pub role: &'static str,
     /// When it was created.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
 }
 
@@ -144,8 +146,10 @@ pub struct MemberView {
     /// Id of the person.
     pub user_id: String,
     /// Role: owner, admin, developer or billing.
+    #[schemars(extend("enum" = OrgRole::ALL.map(OrgRole::name)))]
     pub role: &'static str,
     /// When they became a member.
+    #[schemars(extend("format" = "date-time"))]
     pub joined_at: String,
 }
 

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use consigne_auth::{
-    EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers,
-    Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
+    CursorSeal, EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
+    Peppers, Refreshed, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
     WebhookSecrets,
 };
 use consigne_core::gateway::Upstreams;
@@ -181,14 +181,9 @@ impl<A: Adapters> Start<A> {
         }
     }
 
-    /// Reads the secret that seals list cursors.
-    pub fn cursor_seal(&self) -> Result<Pending<Seal>, StartError> {
-        Ok(self.secret(&settings::CURSOR_SECRET_ARN)?.map(Seal::new))
-    }
-
-    /// Creates the pager of lists.
+    /// Creates the pager of lists, from the secret that seals cursors.
     pub fn paging(&self) -> Result<Pending<Paging>, StartError> {
-        Ok(self.cursor_seal()?.map(Paging::new))
+        Ok(self.secret(&settings::CURSOR_SECRET_ARN)?.map(|secret| Paging::new(CursorSeal::new(&secret))))
     }
 
     /// Reads the secret from which tokens of invitations are derived.

@@ -27,10 +27,12 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Finds the stack that `make up` deployed.
+    /// Finds the stack that `make up` deployed. Its client asserts that openapi.json describes every answer of the API.
     pub fn find() -> Self {
         began();
-        Self::of_file("target/local/stack.env")
+        let mut stack = Self::of_file("target/local/stack.env");
+        stack.client = stack.client.clone().asserting_documented(stack.name("CONSIGNE_URL"));
+        stack
     }
 
     /// Finds a stack by its environment file, relative to the root of the checkout.

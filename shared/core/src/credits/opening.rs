@@ -9,7 +9,7 @@ use crate::services::{Service, service, unknown_service};
 use crate::{Fault, IdempotencyKey};
 
 /// Shortest and longest time to live of a hold, in seconds.
-const TTL: RangeInclusive<u64> = 60..=86_400;
+pub const TTL: RangeInclusive<u64> = 60..=86_400;
 /// Time to live of a hold if none is given, in seconds.
 const TTL_DEFAULT: u64 = 3_600;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HookUrl, offered};
+use super::{HookUrl, offered, offered_names};
 use crate::audit::AuditEntry;
 use crate::events::EventKind;
 use crate::idempotency::IdempotentRequest;
@@ -118,7 +118,7 @@ pub struct NewEndpoint {
 /// # Errors
 /// `INVALID_REQUEST` naming `events`, with all known events, if the list is empty or has an unknown one.
 pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
-    let known = || offered().into_iter().map(EventKind::name).collect::<Vec<_>>();
+    let known = offered_names;
     let refuse = |message: String| Fault::field("events", message).detail("known", known());
     if names.is_empty() {
         return Err(refuse("events must name at least one event".to_owned()));

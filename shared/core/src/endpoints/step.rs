@@ -14,7 +14,7 @@ use crate::pacing::Rate;
 use crate::{Code, Fault, Timestamp, UserId};
 
 /// Longest grace period, during which webhooks are also signed with the previous secret.
-const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
+pub const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
 /// Name of the service that disables endpoints, in the audit log.
 const DISABLER: &str = "dispatch-webhook";
 

@@ -8,7 +8,7 @@ use crate::Fault;
 use crate::gateway::{Reach, address, host};
 
 /// Longest URL, in bytes.
-const LENGTH_MAX: usize = 2048;
+pub const URL_MAX: usize = 2048;
 /// Longest host name. Source: RFC 1035, section 2.3.4.
 const HOST_MAX: usize = 253;
 /// Smallest allowed port, apart from 443. Lower ones belong to services other than web servers.
@@ -43,8 +43,8 @@ impl HookUrl {
     }
 
     fn read(text: &str, private: bool) -> Result<Self, String> {
-        if text.len() > LENGTH_MAX {
-            return Err(format!("must have at most {LENGTH_MAX} bytes"));
+        if text.len() > URL_MAX {
+            return Err(format!("must have at most {URL_MAX} bytes"));
         }
         let Some((scheme, rest)) = text.split_once("://") else { return Err("must begin with https://".to_owned()) };
         let at = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn ambiguous_and_private_urls_are_refused_in_all_spellings() {
-        let long = format!("https://a.example/{}", "a".repeat(LENGTH_MAX));
+        let long = format!("https://a.example/{}", "a".repeat(URL_MAX));
         for bad in [
             "",
             "a.example",

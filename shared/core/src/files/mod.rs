@@ -18,7 +18,7 @@ pub use fullness::NOTICE_PERCENT;
 pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, still_usable};
 pub use key::ObjectKey;
 pub use media::{Kind, MediaType};
-pub use name::FileName;
+pub use name::{FILE_NAME_MAX, FileName};
 pub use record::{Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status};
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};

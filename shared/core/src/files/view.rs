@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Dimensions, File};
+use super::{Dimensions, File, Kind};
 
 /// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -21,14 +21,17 @@ pub struct FileView {
     /// Media type.
     pub content_type: String,
     /// `image`, `video`, `book` or `blog`.
+    #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.
+    #[schemars(extend("enum" = ["pending", "processing", "ready", "rejected", "infected"]))]
     pub status: String,
     /// Width in pixels of an image or a video, as a browser shows it; null if it could not be measured.
     pub width: Option<u32>,
     /// Height in pixels of an image or a video, as a browser shows it; null if it could not be measured.
     pub height: Option<u32>,
     /// When the status last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub last_modified: String,
     /// Smaller pictures by name; always empty for now.
     pub thumbnails: Map<String, Value>,
@@ -44,6 +47,7 @@ pub struct SecureFileView {
     /// Size in bytes.
     pub size: u64,
     /// When the status last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub last_modified: String,
     /// Media type.
     pub content_type: String,

@@ -14,18 +14,23 @@ pub struct JobView {
     /// Id of the job, opaque.
     pub job_id: String,
     /// `image`, `video`, `book` or `blog`.
+    #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
     pub kind: &'static str,
     /// `pending`, `processing`, `completed` or `failed`.
+    #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::name)))]
     pub status: &'static str,
     /// Progress in percent, which never falls.
+    #[schemars(range(max = 100))]
     pub progress: u8,
     /// The status as a sentence.
     pub message: String,
     /// Title: the requested one, or the start of the topic or prompt.
     pub title: String,
     /// When it was accepted.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When it last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
     /// What was delivered, once it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +60,7 @@ pub struct TextView {
     /// Key of the file.
     pub s3_key: String,
     /// A ticket to read the file, valid for an hour at most.
+    #[schemars(extend("format" = "uri"))]
     pub download_url: String,
     /// Size of the file in bytes.
     pub file_size: u64,
@@ -66,6 +72,7 @@ pub struct TextView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokensView>,
     /// When it was completed.
+    #[schemars(extend("format" = "date-time"))]
     pub generated_at: String,
 }
 
@@ -95,6 +102,7 @@ pub struct MediaView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,
     /// A ticket to read the file, valid for an hour at most.
+    #[schemars(extend("format" = "uri"))]
     pub download_url: String,
 }
 

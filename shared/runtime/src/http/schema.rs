@@ -2,12 +2,15 @@
 
 use consigne_core::Code;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::paging::{LIMIT_DEFAULT, LIMIT_MAX};
 
 /// Generates the schema of one type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// A query or path parameter of a route.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameter {
     /// Name of the parameter.
     pub name: &'static str,
@@ -15,6 +18,8 @@ pub struct Parameter {
     pub description: &'static str,
     /// Whether a request without it is refused.
     pub required: bool,
+    /// JSON Schema of the values that are accepted.
+    pub schema: Value,
 }
 
 /// Who may call a route, and how they authenticate.
@@ -55,6 +60,8 @@ pub struct Operation {
     pub answer: SchemaOf,
     /// Whether the answer is in an envelope.
     pub envelope: bool,
+    /// Whether the envelope has the `metadata` of a list.
+    pub listed: bool,
     /// Whether the answer is an HTML page for people.
     pub page: bool,
     /// Error codes in addition to those of every route.
@@ -74,6 +81,7 @@ impl Operation {
             status: 200,
             answer: |generator| generator.subschema_for::<A>(),
             envelope: false,
+            listed: false,
             page: false,
             refusals: Vec::new(),
         }
@@ -121,11 +129,24 @@ impl Operation {
         Self { caller: AuthScheme::Stripe, ..self }
     }
 
-    /// Makes it a paged list.
+    /// Makes it a paged list in an envelope.
     #[must_use]
     pub fn paged(self) -> Self {
-        self.parameter("limit", "Entries per page, 1 to 1000; 100 when absent", false)
-            .parameter("cursor", "`next_cursor` of the previous page", false)
+        self.listed().by_cursor("`next_cursor` of the previous page")
+    }
+
+    /// Adds the `metadata` of a list to the envelope: the cursor of the next page, and the total.
+    #[must_use]
+    pub fn listed(self) -> Self {
+        Self { listed: true, ..self }
+    }
+
+    /// Adds the parameters of pages. `cursor` describes where a client finds the cursor.
+    #[must_use]
+    pub fn by_cursor(self, cursor: &'static str) -> Self {
+        self.parameter("limit", "Entries per page", false)
+            .accepting(json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }))
+            .parameter("cursor", cursor, false)
             .refuses(&[Code::InvalidCursor])
     }
 
@@ -158,8 +179,23 @@ impl Operation {
     /// Adds a query or path parameter.
     #[must_use]
     pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {
-        self.parameters.push(Parameter { name, description, required });
+        self.parameters.push(Parameter { name, description, required, schema: json!({ "type": "string" }) });
         self
+    }
+
+    /// Restricts the parameter that was added last to values of a JSON Schema.
+    #[must_use]
+    pub fn accepting(mut self, schema: Value) -> Self {
+        if let Some(last) = self.parameters.last_mut() {
+            last.schema = schema;
+        }
+        self
+    }
+
+    /// Restricts the parameter that was added last to some words.
+    #[must_use]
+    pub fn one_of(self, words: &[&str]) -> Self {
+        self.accepting(json!({ "enum": words }))
     }
 
     /// Adds error codes that the route can answer.
