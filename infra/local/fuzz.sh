@@ -6,13 +6,13 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 cases=${CASES:-5000}
-until=$((SECONDS + ${SECONDS_MAX:-60}))
 tests=(--package consigne-core --lib -- files::content::corpus_tests)
 
 echo "Building the parsers of uploads (the first time takes a minute)..."
 cargo test --quiet --package consigne-core --lib --no-run
 
 rounds=0
+until=$((SECONDS + ${SECONDS_MAX:-60}))
 echo "Trying mutated files and random bytes for ${SECONDS_MAX:-60} s..."
 while [ "$SECONDS" -lt "$until" ]; do
   if ! PROPTEST_CASES=$cases cargo test --quiet "${tests[@]}" > target/fuzz.log 2>&1; then
