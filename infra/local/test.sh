@@ -75,11 +75,11 @@ run_clients() {
     set -a
     # shellcheck source=/dev/null
     . target/local/stack.env
-    TOKEN=$("$BINARIES/consigne" token --user "user_types$RANDOM$RANDOM" --plan pro)
-    set +a
-    .venv/node/bin/node --test 'web/contract/*.test.ts'
-    TOKEN=$("$BINARIES/consigne" token --user "user_python$RANDOM$RANDOM" --plan pro)
-    .venv/client-tools/bin/python infra/clients
+    # One after the other, because the shell does not stop at a failure here.
+    TOKEN=$("$BINARIES/consigne" token --user "user_types$RANDOM$RANDOM" --plan pro) &&
+      .venv/node/bin/node --test 'web/contract/*.test.ts' &&
+      TOKEN=$("$BINARIES/consigne" token --user "user_python$RANDOM$RANDOM" --plan pro) &&
+      .venv/client-tools/bin/python infra/clients
   ) 2>&1 | tee -a "$log" | grep -E '^ℹ (tests|fail)|^not ok|✖|Python client|AssertionError'
   return "${PIPESTATUS[0]}"
 }
