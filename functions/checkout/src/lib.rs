@@ -8,7 +8,9 @@ use consigne_auth::{KeyMint, Route, SessionVerifier};
 use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
-use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, RecordCheckout, StartCheckout};
+use consigne_core::ports::{
+    GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, GetProfile, RecordCheckout, StartCheckout,
+};
 use consigne_core::{Code, Fault, OrgId, Timestamp};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use schemars::JsonSchema;
@@ -34,7 +36,7 @@ pub struct CheckoutView {
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
+        Table: GetMember + GetOrg + GetProfile + GetIdempotencyRecord + GetCheckout + RecordCheckout,
         Payments: StartCheckout,
     >
 }
@@ -61,6 +63,8 @@ impl<A: Needs> HttpFunction for Function<A> {
         if let Some(before) = self.opened_before(org, idempotent.as_ref(), request.now).await? {
             return Ok(answer(&before, request));
         }
+        // The provider opens the session before our transaction can refuse it.
+        self.credits.get_profile(&user.id).await?.require_open()?;
 
         let ask = CheckoutAsk::new(org, pack, idempotent.as_ref(), &KeyMint::nonce());
         let session = self.provider.start_checkout(&ask).await?;

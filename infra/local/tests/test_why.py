@@ -28,6 +28,7 @@ FACTS = {
     "jwks_url": "",
     "public_key": PEM.decode(),
     "origins": ORIGINS,
+    "max_token_seconds": 86_400,
 }
 REFUSED = b'{"success": false, "error": {"code": "UNAUTHENTICATED"}}'
 

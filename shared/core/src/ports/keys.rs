@@ -62,7 +62,8 @@ pub trait GetIdempotencyRecord {
     ) -> impl PortFuture<Option<WriteOutcome>>;
 }
 
-/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait CreateOrg {
     /// Creates it. Never returns `Conflict`.
     ///
@@ -90,7 +91,8 @@ pub trait GetMember {
     fn get_member(&self, org: OrgId, user: &UserId) -> impl PortFuture<Option<Member>>;
 }
 
-/// Makes a person a member without an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Makes a person a member without an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait PutMember {
     /// Writes the membership.
     ///

@@ -13,7 +13,7 @@ pub trait StartCheckout {
     fn start_checkout(&self, ask: &CheckoutAsk) -> impl PortFuture<OpenSession>;
 }
 
-/// Records checkout sessions. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Records checkout sessions. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait RecordCheckout {
     /// Records what a session offers, with the request's idempotency record. Never returns [`WriteOutcome::Conflict`].
     ///

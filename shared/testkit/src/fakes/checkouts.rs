@@ -28,7 +28,7 @@ impl RecordCheckout for World {
         checkout: &Checkout,
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_of(&checkout.user, |state| {
             if let Some(before) = idempotent.and_then(|idempotent| state.accounts.kept(idempotent, checkout.at)) {
                 return Ok(before);
             }

@@ -14,20 +14,20 @@ use super::{State, World};
 
 impl CreateOrg for World {
     async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_of(&new.owner.user, |state| {
             let now = new.org.created_at;
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
-                return Ok(before);
+                return before;
             }
-            state.see(new.seen.as_ref())?;
+            state.see(new.seen.as_ref());
             let accounts = &mut state.accounts;
             accounts.keep(new.idempotent.as_ref(), now);
             accounts.orgs.insert(new.org.id, new.org.clone());
             accounts.members.insert((new.org.id, new.owner.user.clone()), new.owner.clone());
             accounts.wallets.insert(new.wallet.id.clone(), new.wallet.clone());
             accounts.audit.push(new.audit.clone());
-            Ok(WriteOutcome::Applied)
-        })?
+            WriteOutcome::Applied
+        })
     }
 }
 

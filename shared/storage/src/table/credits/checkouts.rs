@@ -61,7 +61,8 @@ impl RecordCheckout for Table {
         idempotent: Option<&IdempotentRequest>,
     ) -> Result<WriteOutcome, Fault> {
         // A retry writes the same session again, with the same content. So the write needs no condition.
-        let writes = vec![self.put(write(checkout))?, self.update(count(checkout))?];
+        let (session, counted) = (self.put(write(checkout))?, self.update(count(checkout))?);
+        let writes = vec![session, counted, self.require_open(&checkout.user)?];
         match self.transact_once(writes, idempotent, checkout.at).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(_) => Err(too_many_checkouts(checkout.at)),

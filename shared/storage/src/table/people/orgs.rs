@@ -6,7 +6,6 @@ use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::ports::{CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg};
-use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
 use crate::table::credits::wallet_item;
@@ -14,7 +13,7 @@ use crate::table::credits::wallets::in_time;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, number, org_pk, text};
 use crate::table::people::org_walk;
-use crate::table::transact::{Outcome, failed_at};
+use crate::table::transact::Outcome;
 use crate::table::{Table, audit};
 
 /// Sort key of every organisation.
@@ -76,21 +75,15 @@ fn orgs_of(user: &UserId) -> String {
 
 impl CreateOrg for Table {
     async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
-        let mut writes = vec![
+        let writes = vec![
             self.put_new(write_org(&new.org))?,
             self.put_new(write_member(&new.owner))?,
             self.put_new(wallet_item::write(&new.wallet))?,
             self.put(audit::write(&new.audit))?,
+            self.seen_or_open(&new.owner.user, new.seen.as_ref())?,
         ];
-        let sighting = writes.len();
-        if let Some(seen) = &new.seen {
-            writes.push(self.sighting(seen)?);
-        }
         match self.transact_once(writes, new.idempotent.as_ref(), new.org.created_at).await? {
             TransactionOutcome::Written(written) => Ok(written),
-            TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
-                Err(Sighting::closed())
-            }
             TransactionOutcome::Refused(_) => Err(Fault::internal("an organisation's id was minted twice")),
         }
     }

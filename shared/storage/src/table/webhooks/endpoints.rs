@@ -17,11 +17,11 @@ use consigne_core::ports::{
 };
 use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
 
+use crate::table::Table;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
-use crate::table::{Table, audit};
 
 /// Prefix of the sort keys of endpoints and of pointers to them.
 const ENDPOINT: &str = "ENDPOINT#";
@@ -87,12 +87,9 @@ impl CreateEndpoint for Table {
         let endpoint = &new.endpoint;
         let mut pointer = pointer_key(&endpoint.created_by, endpoint.id);
         pointer.insert("org_id".to_owned(), text(endpoint.org.to_string()));
-        let writes = vec![
-            self.put_new(write(endpoint))?,
-            self.put_new(pointer)?,
-            self.count_endpoints(endpoint.org, 1)?,
-            self.put(audit::write(&new.audit))?,
-        ];
+        let mut writes =
+            vec![self.put_new(write(endpoint))?, self.put_new(pointer)?, self.count_endpoints(endpoint.org, 1)?];
+        writes.extend(self.audited(&new.audit)?);
         match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
@@ -169,12 +166,12 @@ impl DeleteEndpoint for Table {
             .set_key(Some(pointer_key(&endpoint.created_by, endpoint.id)))
             .build()
             .map_err(Fault::internal)?;
-        let writes = vec![
+        let mut writes = vec![
             self.delete_if(there)?,
             TransactWriteItem::builder().delete(pointer).build(),
             self.count_endpoints(endpoint.org, -1)?,
-            self.put(audit::write(entry))?,
         ];
+        writes.extend(self.audited(entry)?);
         Ok(matches!(self.transact(writes).await?, Outcome::Committed))
     }
 }
@@ -184,7 +181,7 @@ impl Table {
     pub(crate) fn endpoint_step(&self, step: &EndpointStep) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.put_seen(write(&step.endpoint), step.seen)?];
         if let Some(entry) = &step.audit {
-            writes.push(self.put(audit::write(entry))?);
+            writes.extend(self.audited(entry)?);
         }
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
