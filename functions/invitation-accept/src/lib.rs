@@ -106,7 +106,11 @@ impl<A: Needs> Function<A> {
         let in_token = user.sighting().map(|seen| seen.contact).filter(|contact| contact.verified);
         let verified = match in_token {
             Some(contact) => Some(contact.email),
-            None => self.orgs.get_profile(&user.id).await?.verified().map(|contact| contact.email.clone()),
+            None => {
+                let profile = self.orgs.get_profile(&user.id).await?;
+                profile.require_open()?;
+                profile.verified().map(|contact| contact.email.clone())
+            }
         };
         let own = verified.and_then(|email| EmailAddress::parse(&email));
         if own.as_ref() == Some(invited) { Ok(()) } else { Err(email_mismatch()) }

@@ -115,6 +115,8 @@ mod tests {
             ("u:basic,u:pro", Plan::Pro),
             ("u:pro, u:basic", Plan::Pro),
             ("u:free,o:premium", Plan::Premium),
+            ("u:basic,o:premium", Plan::Premium),
+            ("u:premium,o:basic", Plan::Premium),
             ("o:premium,u:basic", Plan::Premium),
             ("o:team,ou:basic,u:pro-2020", Plan::Basic),
             ("pro", Plan::Free),
