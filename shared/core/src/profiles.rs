@@ -97,6 +97,11 @@ impl Profile {
         Self { user, from_token: None, from_webhook: None, webhook_at: None, closed_at: None }
     }
 
+    /// Returns the person's name, as other members of an organisation see it.
+    pub fn name(&self) -> Option<&str> {
+        self.contact()?.name.as_deref()
+    }
+
     /// Requires that the account is open.
     ///
     /// # Errors

@@ -1,12 +1,14 @@
 //! Fakes for people.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use consigne_core::audit::{Actor, AuditEntry};
 use consigne_core::credits::WalletId;
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
-    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, PostponeClosing,
-    RecordWebhook, Succession, UpdateContact,
+    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, GetProfiles,
+    PostponeClosing, RecordWebhook, Succession, UpdateContact,
 };
 use consigne_core::profiles::{Closing, ContactUpdate, Profile, Sighting};
 use consigne_core::webhooks::{REMEMBERED, Received};
@@ -74,6 +76,15 @@ impl World {
 impl GetProfile for World {
     async fn get_profile(&self, user: &UserId) -> Result<Profile, Fault> {
         self.effect(|state| state.profiles.get(user).cloned().unwrap_or_else(|| Profile::unknown(user.clone())))
+    }
+}
+
+impl GetProfiles for World {
+    async fn get_profiles(&self, users: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Profile>, Fault> {
+        self.effect(|state| {
+            let known = state.profiles.iter().filter(|(user, _)| users.contains(user));
+            known.map(|(user, profile)| (user.clone(), profile.clone())).collect()
+        })
     }
 }
 

@@ -122,7 +122,8 @@ impl Table {
     }
 
     /// Returns the ledger's write, on condition that the account is open and the bytes fit into the plan. It also
-    /// requires that the grant crosses the mark of a nearly full storage if `crosses` is true, and that it does not if `crosses` is false.
+    /// requires that the grant crosses the mark of a nearly full storage if `crosses` is true, and that it does not if
+    /// `crosses` is false.
     fn ledger_write(
         &self,
         grant: &Grant,

@@ -1,10 +1,12 @@
 //! Profiles: people's contact details, by source.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::{Actor, AuditEntry};
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{GetProfile, UpdateContact};
+use consigne_core::ports::{GetProfile, GetProfiles, UpdateContact};
 use consigne_core::profiles::{Contact, ContactUpdate, Language, Profile, Sighting};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -38,14 +40,27 @@ pub(crate) fn is_tombstone(item: &Item) -> bool {
 impl GetProfile for Table {
     async fn get_profile(&self, user: &UserId) -> Result<Profile, Fault> {
         let Some(item) = self.get(profile_key(user)).await? else { return Ok(Profile::unknown(user.clone())) };
-        Ok(Profile {
-            user: user.clone(),
-            from_token: contact(&item, SEEN)?,
-            from_webhook: contact(&item, TOLD)?,
-            webhook_at: Reader(&item).optional_time("told_at"),
-            closed_at: Reader(&item).optional_time("closed_at"),
-        })
+        read(&item)
     }
+}
+
+impl GetProfiles for Table {
+    async fn get_profiles(&self, users: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Profile>, Fault> {
+        let keys: Vec<Item> = users.iter().map(profile_key).collect();
+        let found = self.batch_get(&keys, false).await?;
+        found.iter().map(|item| read(item).map(|profile| (profile.user.clone(), profile))).collect()
+    }
+}
+
+fn read(item: &Item) -> Result<Profile, Fault> {
+    let reader = Reader(item);
+    Ok(Profile {
+        user: reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?,
+        from_token: contact(item, SEEN)?,
+        from_webhook: contact(item, TOLD)?,
+        webhook_at: reader.optional_time("told_at"),
+        closed_at: reader.optional_time(CLOSED_AT),
+    })
 }
 
 fn contact(item: &Item, source: &str) -> Result<Option<Contact>, Fault> {

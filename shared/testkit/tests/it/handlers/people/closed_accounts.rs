@@ -15,6 +15,7 @@ use crate::handlers::people::account_callers::{IN_ORG, acme_with_key_and_invitat
 use crate::handlers::people::accounts::{refusal, user};
 use crate::handlers::people::closing::close;
 use crate::handlers::people::invited::{BOBS, accepting, put_invitation};
+use crate::handlers::webhooks::mail::{deliver, post};
 
 /// The routes for people that are not below an organisation and that write, with a valid request.
 const BESIDES: [(&str, &str); 5] = [
@@ -85,7 +86,7 @@ async fn every_write_route_refuses_a_closed_account_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_is_learnt_from_the_token_of_an_upload() {
+async fn somebody_who_has_only_uploaded_gets_the_mail_about_their_storage() {
     let world = World::default();
     let claims = json!({ "email": "ann@example.com", "email_verified": true, "first_name": "Ann", "locale": "fr" });
     let token = functions::issuer().token_with("user_ann1", &claims);
@@ -95,6 +96,8 @@ async fn an_address_is_learnt_from_the_token_of_an_upload() {
     let contact = profile.verified().expect("the address is known");
     assert_eq!((contact.email.as_str(), contact.name.as_deref()), ("ann@example.com", Some("Ann")));
     assert_eq!(contact.language, Language::French);
+    deliver(&world, "quota-exceeded").await;
+    assert_eq!(post(&world), json!([["ann@example.com", "80 % de votre espace est utilisé"]]));
 }
 
 #[tokio::test]
