@@ -35,6 +35,8 @@ pub struct JobStep {
     pub job: Job,
     /// Whether the month's allowance is given back.
     pub gives_back: bool,
+    /// Whether the job's owner asks for the step. Then their account must be open.
+    pub by_owner: bool,
     /// The event that announces the step, if it ends the job.
     pub event: Option<Event>,
     /// Files that the job adopts because its completion lists them: the revision that each record must still have, and
@@ -179,7 +181,10 @@ impl Job {
     /// `CONFLICT` if a generator is at work, or if the job has ended in another way.
     pub fn cancelled(&self, now: Timestamp) -> Result<Option<JobStep>, Fault> {
         match self.status {
-            JobStatus::Pending => Ok(self.failed(CANCELLED, "The job was cancelled", now)),
+            JobStatus::Pending => {
+                let step = self.failed(CANCELLED, "The job was cancelled", now);
+                Ok(step.map(|step| JobStep { by_owner: true, ..step }))
+            }
             JobStatus::Failed if self.failure.as_ref().is_some_and(|failure| failure.code == CANCELLED) => Ok(None),
             status => Err(Fault::new(Code::Conflict, format!("job is {} and cannot be cancelled", status.name()))
                 .detail("status", status.name())),
@@ -207,6 +212,7 @@ impl Job {
         JobStep {
             seen: self.revision,
             gives_back: job.status == JobStatus::Failed && !job.spent,
+            by_owner: false,
             job,
             event: event.map(|data| Event::new(now, data)),
             adopted: Vec::new(),
