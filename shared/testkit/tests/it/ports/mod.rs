@@ -7,6 +7,7 @@ mod checkouts;
 mod committed_events;
 mod connector_faults;
 mod deliveries;
+mod fair_deliveries;
 mod files;
 mod fullness;
 mod holds;
