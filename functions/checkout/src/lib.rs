@@ -6,7 +6,7 @@
 //! A retry with the same `Idempotency-Key` shares the place and gets the same session, even if the first answer was lost.
 
 use consigne_auth::{KeyMint, Route, SessionVerifier};
-use consigne_core::credits::{Checkout, CheckoutAnswer, CheckoutAsk, CheckoutReservation, Pack, SessionId};
+use consigne_core::credits::{Checkout, CheckoutAnswer, CheckoutAsk, CheckoutReservation, PACKS, Pack, SessionId};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct CheckoutRequest {
     /// Name of the pack: starter (1,000 credits, 10.00 EUR), growth (10,000, 80.00) or scale (100,000, 600.00).
+    #[schemars(extend("enum" = PACKS.map(|pack| pack.name)))]
     pub pack: String,
 }
 
@@ -32,6 +33,7 @@ pub struct CheckoutView {
     /// Id of the session at the payment provider.
     pub session_id: String,
     /// Where the buyer pays. It expires after a day.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
 }
 

@@ -4,7 +4,7 @@ use consigne_auth::SessionVerifier;
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::credits::Wallet;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::orgs::{Member, OrgRole, OrgView, Organisation, org_in_path};
+use consigne_core::orgs::{Member, ORG_NAME_MAX, OrgRole, OrgView, Organisation, org_in_path};
 use consigne_core::ports::{CreateOrg, GetOrg, NewOrg};
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
@@ -17,6 +17,7 @@ use serde_json::json;
 #[serde(deny_unknown_fields)]
 pub struct OrgRequest {
     /// Name of the organisation, 1 to 100 characters.
+    #[schemars(length(min = 1, max = ORG_NAME_MAX))]
     pub name: String,
 }
 

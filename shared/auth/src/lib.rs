@@ -4,6 +4,7 @@
 mod api_key;
 mod carrier;
 mod claims;
+mod cursors;
 mod endpoint_secrets;
 mod gateway;
 mod invitation_tokens;
@@ -24,6 +25,7 @@ mod webhooks;
 
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
+pub use cursors::CursorSeal;
 pub use endpoint_secrets::{EndpointSecret, EndpointSecrets};
 pub use gateway::{GatewaySeal, Identity, body_digest};
 pub use invitation_tokens::{InvitationToken, InvitationTokens};
@@ -33,7 +35,6 @@ pub use legacy::LegacyText;
 pub use peppers::{PepperError, Peppers};
 pub use permissions::{MATRIX, Route, member};
 pub use refreshed::{Fetch, Refreshed};
-pub use seal::Seal;
 pub use secret::Secret;
 pub use service::{ServiceTokenError, ServiceTokens};
 pub use session::{SessionPolicy, SessionVerifier};

@@ -42,6 +42,8 @@ pub enum AuditAction {
     EndpointDisabled,
     PepperAdded,
     PepperPromoted,
+    PepperClosed,
+    PepperReopened,
     PepperRetired,
     WebhookRefused,
 }
@@ -81,6 +83,8 @@ impl AuditAction {
         Self::EndpointDisabled,
         Self::PepperAdded,
         Self::PepperPromoted,
+        Self::PepperClosed,
+        Self::PepperReopened,
         Self::PepperRetired,
         Self::WebhookRefused,
     ];
@@ -120,6 +124,8 @@ impl AuditAction {
             Self::EndpointDisabled => "endpoint.disabled",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
+            Self::PepperClosed => "pepper.closed",
+            Self::PepperReopened => "pepper.reopened",
             Self::PepperRetired => "pepper.retired",
             Self::WebhookRefused => "webhook.refused",
         }

@@ -7,7 +7,7 @@ use crate::anomalies::OnAnomaly;
 use crate::{Code, Fault, KeyId, OrgId, Plan, Timestamp, UserId, text};
 
 /// Longest name of an organisation, in characters.
-const NAME_MAX: usize = 100;
+pub const ORG_NAME_MAX: usize = 100;
 /// Longest readable part of a slug, in bytes.
 const SLUG_MAX: usize = 40;
 
@@ -70,7 +70,7 @@ impl Organisation {
 /// # Errors
 /// `INVALID_REQUEST` naming `name`.
 pub fn name_of(text: &str) -> Result<String, Fault> {
-    text::label("name", text, NAME_MAX)
+    text::label("name", text, ORG_NAME_MAX)
 }
 
 /// The role of a member, which decides the routes they may call.
@@ -128,8 +128,10 @@ pub struct OrgView {
     /// Name in URLs, unique.
     pub slug: String,
     /// The member's role: owner, admin, developer or billing.
+    #[schemars(extend("enum" = OrgRole::ALL.map(OrgRole::name)))]
     pub role: &'static str,
     /// When it was created.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
 }
 
@@ -152,8 +154,10 @@ pub struct MemberView {
     /// Id of the person.
     pub user_id: String,
     /// Role: owner, admin, developer or billing.
+    #[schemars(extend("enum" = OrgRole::ALL.map(OrgRole::name)))]
     pub role: &'static str,
     /// When they became a member.
+    #[schemars(extend("format" = "date-time"))]
     pub joined_at: String,
 }
 

@@ -26,11 +26,11 @@ pub use hold::{
     hold_not_found,
 };
 pub use ids::{HoldId, ReceiptId};
-pub use opening::{HoldTerms, Opening, OpeningOutcome};
+pub use opening::{HOLD_TTL, HoldTerms, Opening, OpeningOutcome};
 pub use provider_ids::{DisputeId, PaymentId, RefundId, SessionId};
 pub use purchase::{
     ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeState, FailedRefund, Payment, Purchase, PurchaseOutcome,
     Sale,
 };
-pub use receipt::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, Receipt};
+pub use receipt::{CallFacts, Outcome, OutcomeKept, RECEIPT_KEPT, RESPONSE_MS_MAX, Receipt, STATUS_CODES};
 pub use wallet::{CarriedHolds, CreditLot, LotKind, TEST_CREDITS, TEST_PERIOD, Wallet, WalletId, WalletRefusal};

@@ -89,6 +89,11 @@ pub fn offered() -> Vec<EventKind> {
     kinds
 }
 
+/// Returns the name of every kind that endpoints can subscribe to, sorted.
+pub fn offered_names() -> Vec<&'static str> {
+    offered().into_iter().map(EventKind::name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -251,8 +251,8 @@ pub trait ListAudit {
 /// Manages the register of peppers, which are themselves in a secret. `dynamodb:Query`, `dynamodb:GetItem`,
 /// `dynamodb:PutItem`.
 pub trait KeepPeppers {
-    /// Counts the live keys whose only pointer is under this pepper.
-    fn count_pepper_needs(&self, version: u32, now: Timestamp) -> impl PortFuture<u64>;
+    /// Returns the live keys whose only pointer is under this pepper, of all organisations, without an order.
+    fn list_pepper_needs(&self, version: u32, now: Timestamp) -> impl PortFuture<Vec<ApiKey>>;
 
     /// Records whether a pepper is closed. A closed pepper gets no new pointers.
     fn record_pepper(&self, version: u32, closed: bool, audit: &AuditEntry) -> impl PortFuture<()>;

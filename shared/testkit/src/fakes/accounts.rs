@@ -270,15 +270,15 @@ impl Repoint for World {
 }
 
 impl KeepPeppers for World {
-    async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
+    async fn list_pepper_needs(&self, version: u32, now: Timestamp) -> Result<Vec<ApiKey>, Fault> {
         self.effect(|State { accounts, .. }| {
-            let needing = accounts.pointers.iter().filter(|(pointer, (facts, needed))| {
+            let needing = accounts.pointers.iter().filter_map(|(pointer, (facts, needed))| {
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 let key = accounts.keys.get(&(facts.org, facts.id));
-                let known = key.is_some_and(|key| key.status.is_live() && key.accepts_text(&ask));
-                pointer.pepper == version && *needed && known
+                let key = key.filter(|key| key.status.is_live() && key.accepts_text(&ask));
+                key.filter(|_| pointer.pepper == version && *needed).cloned()
             });
-            needing.count() as u64
+            needing.collect()
         })
     }
 

@@ -7,15 +7,15 @@ use consigne_core::credits::{
     ALERT_PERCENTAGES, CHECKOUTS_A_DAY, CHECKOUTS_AN_HOUR, CURRENCY, PACKS, RECEIPT_KEPT, REFUNDS_A_DAY, TEST_CREDITS,
     TEST_PERIOD,
 };
-use consigne_core::deliveries::{ATTEMPTS_KEPT, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
-use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_MAX};
+use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
+use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX};
 use consigne_core::files::{Kind, MediaType, NOTICE_PERCENT, UPLOAD_GRANT_VALID, in_words};
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
 use consigne_core::keys::{KEYS_AN_HOUR, KEYS_MAX};
 use consigne_core::mail::GATHERED_AN_HOUR;
 use consigne_core::members::MEMBERS_MAX;
-use consigne_core::pacing::RATE_MAX;
+use consigne_core::pacing::{HOST_RATE, RATE_MAX};
 use consigne_core::plans::Allowances;
 use consigne_core::services::{SERVICES, Service};
 use consigne_core::{Plan, idempotency, invitations, webhooks};
@@ -120,7 +120,11 @@ fn limits() -> String {
         ("invitations of an organisation in 24 hours", invitations::DAILY_MAX.to_string()),
         ("invitations of an organisation to one address in 24 hours", invitations::DAILY_MAX_EACH.to_string()),
         ("invitations by one person in a day", invitations::INVITER_DAILY_MAX.to_string()),
-        ("endpoints of an organisation", ENDPOINTS_MAX.to_string()),
+        ("endpoints of an organisation, each with a URL of its own", ENDPOINTS_MAX.to_string()),
+        ("webhooks of an organisation in flight", IN_FLIGHT_MAX.to_string()),
+        ("webhooks a second to one host, of all organisations together", HOST_RATE.per_second().to_string()),
+        ("time after which an endpoint that only fails is called less often", in_time(FAILING_GRACE)),
+        ("time between two calls of such an endpoint", in_time(FAILING_INTERVAL)),
         ("calls a second that an endpoint may ask for", RATE_MAX.to_string()),
         ("time after which an endpoint that only fails is disabled", in_time(FAILING_MAX)),
         ("time for which a delivery is attempted", in_time(LASTS)),

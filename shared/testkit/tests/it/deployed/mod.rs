@@ -5,6 +5,7 @@ mod bus_listener;
 mod charges;
 mod endpoints;
 mod events;
+mod fairness;
 mod files;
 mod fullness;
 mod further_stack;

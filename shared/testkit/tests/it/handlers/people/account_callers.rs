@@ -3,6 +3,7 @@
 use consigne_auth::MATRIX;
 use consigne_core::DeliveryId;
 use consigne_core::deliveries::Delivery;
+use consigne_core::endpoints::HookUrl;
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, hooks, payload};
 use serde_json::Value;
@@ -55,7 +56,7 @@ fn acme_with_key_and_invitation() -> World {
     let world = acme();
     put_production(&world, |_| ());
     put_invitation(&world, |invitation| invitation.email = address("zoe@example.com"));
-    put_endpoint(&world, ENDPOINT, "user_ann1", |_| ());
+    put_endpoint(&world, ENDPOINT, "user_ann1", |endpoint| endpoint.url = HookUrl::kept("https://a.example").unwrap());
     let delivery = hooks::delivery(&endpoint_in(&world), GRANTED).cancel().delivery;
     let id = DeliveryId::parse("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTV").unwrap();
     let delivery = Delivery { id, ..delivery };
