@@ -83,6 +83,7 @@ class Laptop:
                 print(f"Port {usual} is in use, so this time the API is on port {self.server.api_port}.")
         self.deploy()
         print(f"  the API     {self.public_url()}  (the same after every make up)")
+        print(f"  its routes  {self.server.api_address}/_local/api")
         print(f"  its mails   {self.server.api_address}/_local/mail")
         print(f"  AWS         {self.server.address}")
         if self.says_next and self.chosen.clerk_issuer:

@@ -50,7 +50,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
