@@ -1,5 +1,8 @@
 //! The catalogue of services that API keys pay for. All its data is in this file.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::text::cut;
 
 /// How much of an unknown name an error message repeats, in characters.
@@ -36,6 +39,48 @@ pub struct Service {
     pub response_max: usize,
     /// Group in the catalogue.
     pub category: &'static str,
+    /// Icon to show beside the name: a name of the icon set Lucide.
+    pub icon: &'static str,
+}
+
+/// A service that API keys can pay for, as the API shows it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ServiceView {
+    /// Name to use in requests.
+    pub name: &'static str,
+    /// Name to show to people.
+    pub display_name: &'static str,
+    /// What the service does, in one sentence.
+    pub description: &'static str,
+    /// Credits that a call costs when the request names no cost.
+    pub base_cost_per_call: u64,
+    /// Most credits that one hold may reserve.
+    pub hold_max: u64,
+    /// Scopes that a key can have for it.
+    pub scopes: &'static [&'static str],
+    /// Category to group services by.
+    pub category: &'static str,
+    /// Icon to show beside the name: a name of the icon set Lucide.
+    pub icon: &'static str,
+    /// Whether keys can pay for it at present.
+    pub is_active: bool,
+}
+
+impl ServiceView {
+    /// Builds the view of a service.
+    pub const fn of(service: &'static Service) -> Self {
+        Self {
+            name: service.name,
+            display_name: service.display_name,
+            description: service.description,
+            base_cost_per_call: service.base_cost,
+            hold_max: service.hold_max,
+            scopes: service.scopes,
+            category: service.category,
+            icon: service.icon,
+            is_active: true,
+        }
+    }
 }
 
 /// Every service, in the order of the catalogue.
@@ -53,6 +98,7 @@ pub static SERVICES: [Service; 3] = [
         request_max: 4 * MIB,
         response_max: 4 * MIB,
         category: "documents",
+        icon: "file-text",
     },
     Service {
         name: "ai",
@@ -67,6 +113,7 @@ pub static SERVICES: [Service; 3] = [
         request_max: MIB,
         response_max: 4 * MIB,
         category: "generation",
+        icon: "sparkles",
     },
     Service {
         name: "mileage",
@@ -81,6 +128,7 @@ pub static SERVICES: [Service; 3] = [
         request_max: 64 * KIB,
         response_max: 256 * KIB,
         category: "calculation",
+        icon: "car",
     },
 ];
 

@@ -255,7 +255,7 @@ impl<A: Adapters> Start<A> {
     }
 
     /// Returns when keys of an older installation stop working. `None` if none are accepted.
-    fn legacy_keys_until(&self) -> Result<Option<Timestamp>, StartError> {
+    pub fn legacy_keys_until(&self) -> Result<Option<Timestamp>, StartError> {
         let end = self.environment.optional(&settings::LEGACY_KEYS_UNTIL);
         let bad = || SettingError::new(&settings::LEGACY_KEYS_UNTIL, "must be a time such as 2027-01-31T00:00:00Z");
         let end = end.filter(|_| !self.environment.is_describing());

@@ -4,7 +4,8 @@ use super::{Listed, PageAsk, PortFuture};
 use crate::UserId;
 use crate::audit::AuditEntry;
 use crate::idempotency::WriteOutcome;
-use crate::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use crate::jobs::{Admission, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use crate::periods::Month;
 use crate::webhooks::Received;
 
 /// Records a job and takes one unit of its owner's allowance, in one transaction. `dynamodb:PutItem`,
@@ -15,6 +16,12 @@ pub trait RequestJob {
     /// # Errors
     /// `UNAUTHENTICATED` if the owner's account is closed.
     fn request_job(&self, new: &NewJob) -> impl PortFuture<Admission>;
+}
+
+/// Reads how many jobs a person has requested in a month. `dynamodb:GetItem`.
+pub trait GetGenerations {
+    /// Returns the counts of the month, which are 0 for a person who has requested none.
+    fn get_generations(&self, owner: &UserId, month: Month) -> impl PortFuture<Generations>;
 }
 
 /// Reads one job, whose id contains the owner. `dynamodb:GetItem`.

@@ -118,7 +118,9 @@ impl Answer {
                 STANDARD.encode(bytes)
             }
         };
-        put("cache-control", "no-store");
+        if !self.headers.iter().any(|(name, _)| *name == "cache-control") {
+            put("cache-control", "no-store");
+        }
         put("x-content-type-options", "nosniff");
         put("x-request-id", request_id);
         if head {

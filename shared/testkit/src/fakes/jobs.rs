@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::jobs::{Admission, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use consigne_core::periods::Month;
+use consigne_core::ports::{
+    ApplyJobStep, ForgetJob, GetGenerations, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit,
+};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
 
@@ -70,6 +73,18 @@ impl RequestJob for World {
             state.jobs.jobs.insert(job.id.clone(), job.clone());
             state.push_event(&new.event);
             Admission::Accepted
+        })
+    }
+}
+
+impl GetGenerations for World {
+    async fn get_generations(&self, owner: &UserId, month: Month) -> Result<Generations, Fault> {
+        self.effect(|state| {
+            let count = |class| {
+                let counted = state.jobs.generations.get(&(owner.clone(), month.to_string(), class));
+                counted.copied().unwrap_or_default()
+            };
+            Generations { image: count("image"), video: count("video"), text: count("text") }
         })
     }
 }

@@ -11,14 +11,17 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::jobs::{Admission, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use consigne_core::periods::Month;
+use consigne_core::ports::{
+    ApplyJobStep, ForgetJob, GetGenerations, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit,
+};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
 
 use crate::table::files::file_item;
 use crate::table::idempotency::TransactionOutcome;
-use crate::table::item::{key, number, text, user_pk};
+use crate::table::item::{Item, Reader, key, number, text, user_pk};
 use crate::table::outbox;
 use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
@@ -67,6 +70,11 @@ fn give_one_back(job: &Job) -> UpdateBuilder {
     count(job, -1).update_expression("ADD #class :change")
 }
 
+/// Returns the key of the counts of a month.
+fn generations_key(owner: &UserId, month: Month) -> Item {
+    key(user_pk(owner), format!("GENERATIONS#{month}"))
+}
+
 fn count(job: &Job, change: i8) -> UpdateBuilder {
     let class = match job.kind {
         Kind::Image => "image",
@@ -74,9 +82,17 @@ fn count(job: &Job, change: i8) -> UpdateBuilder {
         Kind::Book | Kind::Blog => "text",
     };
     Update::builder()
-        .set_key(Some(key(user_pk(job.owner()), format!("GENERATIONS#{}", job.month()))))
+        .set_key(Some(generations_key(job.owner(), job.month())))
         .expression_attribute_names("#class", class)
         .expression_attribute_values(":change", number(change))
+}
+
+impl GetGenerations for Table {
+    async fn get_generations(&self, owner: &UserId, month: Month) -> Result<Generations, Fault> {
+        let item = self.get(generations_key(owner, month)).await?.unwrap_or_default();
+        let count = |class: &str| Reader(&item).optional_number(class).unwrap_or_default();
+        Ok(Generations { image: count("image"), video: count("video"), text: count("text") })
+    }
 }
 
 impl GetJob for Table {
