@@ -92,7 +92,7 @@ def of_api(request: Request, facts: dict[str, Any], status: int, headers: Any, b
     if status in (401, 403) and request.method != "OPTIONS":
         reasons.append(of_credentials(request, facts, code_of(body)))
     if status == 503 and facts["jwks_url"] and "session" in schemes(request.method, request.path):
-        keys = keys_of(facts["jwks_url"])
+        keys = why_token.keys_of(facts["jwks_url"])
         reasons.append(keys if isinstance(keys, str) else None)
     return joined(reasons)
 
@@ -251,7 +251,8 @@ def of_webhook(request: Request, header: str) -> str | None:
         return "the time of the signature cannot be read"
     away = time.time() - int(told)
     if abs(away) > SIGNED_S:
-        return f"the signature is {why_token.ago(abs(away))} {'old' if away > 0 else 'ahead of this clock'}; 5 minutes are allowed"
+        side = "old" if away > 0 else "ahead of this clock"
+        return f"the signature is {why_token.ago(abs(away))} {side}; 5 minutes are allowed"
     name = "STRIPE" if header == "stripe-signature" else "CLERK" if "clerk" in request.path else "GENERATOR"
     return f"the signature does not match {name}_WEBHOOK_SECRET of target/local/stack.env; {NEW_SECRETS}"
 
