@@ -150,6 +150,13 @@ ulid_id! {
     DeliveryId = "dlv_"
 }
 
+impl LotId {
+    /// Returns when the id was minted: when the lot was added.
+    pub fn minted_at(self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX))
+    }
+}
+
 impl AuditId {
     /// Derives the id of an entry about a fact that may be reported twice. The same time and name give the same id.
     pub fn about(at: Timestamp, name: &str) -> Self {

@@ -8,6 +8,7 @@ mod hold;
 mod ids;
 mod lot_expiry;
 mod opening;
+mod payment_view;
 mod provider_ids;
 mod purchase;
 mod receipt;
@@ -27,6 +28,7 @@ pub use hold::{
 };
 pub use ids::{HoldId, ReceiptId};
 pub use opening::{HOLD_TTL, HoldTerms, Opening, OpeningOutcome};
+pub use payment_view::PaymentView;
 pub use provider_ids::{DisputeId, PaymentId, RefundId, SessionId};
 pub use purchase::{
     ClawBack, ClawBackCause, ClawBackOutcome, Dispute, DisputeState, FailedRefund, Payment, Purchase, PurchaseOutcome,

@@ -260,14 +260,14 @@ impl Payment {
     /// Returns what is refunded without the refunds that failed, in hundredths of the currency. The provider takes a failed
     /// refund out of the total, so only those are subtracted that were made before the total was reported, and failed
     /// after it. Times are in whole seconds. Within one second, a refund is assumed to fail after the report.
-    fn refunded(&self) -> u64 {
+    pub(super) fn refunded(&self) -> u64 {
         let counted = |refund: &&FailedRefund| refund.created <= self.refunded_at && self.refunded_at <= refund.failed;
         let failed = self.failed_refunds.values().filter(counted);
         failed.fold(self.refunded_cents, |left, refund| left.saturating_sub(refund.cents))
     }
 
     /// Returns the sum of open and lost disputes, in hundredths of the currency.
-    fn disputed_cents(&self) -> u64 {
+    pub(super) fn disputed_cents(&self) -> u64 {
         let counts = |state| matches!(state, DisputeState::Open | DisputeState::Lost);
         let disputed = self.disputes.values().filter(|dispute| counts(dispute.state));
         disputed.fold(0, |sum: u64, dispute| sum.saturating_add(dispute.cents))

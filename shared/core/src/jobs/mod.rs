@@ -16,4 +16,4 @@ pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
 pub use report::{Report, job_not_found};
 pub use step::{CANCELLED, JobStep, StepOutcome};
-pub use view::{ErrorView, JobResult, JobView, MediaView, TextView, TokensView};
+pub use view::{ErrorView, FinishedTextView, JobResult, JobView, MediaView, TextView, TokensView};

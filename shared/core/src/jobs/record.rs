@@ -151,6 +151,8 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// Whether the allowance stays spent even if it fails.
     pub spent: bool,
+    /// Whether the file of a completed text is gone. Lists of texts leave the job out then.
+    pub text_gone: bool,
     /// Number of writes of this record. Each write is conditional on the revision that was read.
     pub revision: u64,
 }
@@ -173,6 +175,7 @@ impl Job {
             text: None,
             failure: None,
             spent: false,
+            text_gone: false,
             revision: 1,
         }
     }
@@ -197,6 +200,11 @@ impl Job {
     /// Returns when the table may delete the record.
     pub fn forget_at(&self) -> Option<Timestamp> {
         self.status.is_final().then(|| self.updated_at.plus(KEPT))
+    }
+
+    /// Returns whether its owner sees it in the list of finished books or articles.
+    pub fn is_finished_text(&self) -> bool {
+        self.status == JobStatus::Completed && matches!(self.kind, Kind::Book | Kind::Blog) && !self.text_gone
     }
 
     /// Returns the outputs that the completion lists, in the order of the completion.

@@ -132,6 +132,21 @@ impl Job {
         }))
     }
 
+    /// Returns the step after the file of a finished text is gone, for example because its owner has deleted it. The job
+    /// stays completed, but lists of texts leave it out. Returns `None` if the job is not such a text.
+    pub fn text_lost(&self, file: &File) -> Option<JobStep> {
+        let is_theirs = self.delivered().any(|output| output.key == file.key);
+        (self.is_finished_text() && is_theirs).then(|| JobStep {
+            seen: self.revision,
+            job: Self { text_gone: true, revision: self.revision + 1, ..self.clone() },
+            gives_back: false,
+            by_owner: false,
+            event: None,
+            adopted: Vec::new(),
+            reported: Vec::new(),
+        })
+    }
+
     /// Finds the output of a file, unless the job has ended.
     fn concerned_by(&self, file: FileId) -> Option<&Output> {
         self.output(file).filter(|_| !self.status.is_final())

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Ask, Job, JobStatus, Output};
+use super::{Ask, Job, JobStatus, Output, TextFacts};
 use crate::Fault;
 use crate::files::{Kind, shown_dimensions};
 use crate::texts::Tokens;
@@ -74,6 +74,49 @@ pub struct TextView {
     /// When it was completed.
     #[schemars(extend("format" = "date-time"))]
     pub generated_at: String,
+}
+
+/// A finished book or article in its owner's list, with the field names of `/api/books` and `/api/blog`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FinishedTextView {
+    /// Id of the job that wrote it.
+    pub job_id: String,
+    /// Title of the text.
+    pub title: String,
+    /// What it is about.
+    pub topic: String,
+    /// Key of the file.
+    pub s3_key: String,
+    /// Size of the file in bytes.
+    pub file_size: u64,
+    /// Number of chapters, if the generator reported it.
+    pub chapter_count: Option<u32>,
+    /// Number of words, if the generator reported it.
+    pub word_count: Option<u64>,
+    /// When it was completed.
+    #[schemars(extend("format" = "date-time"))]
+    pub generated_at: String,
+}
+
+impl FinishedTextView {
+    /// Builds the view of a completed text.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the job's record lacks its file or its request.
+    pub fn of(job: &Job) -> Result<Self, Fault> {
+        let (topic, output, facts) = text_parts(job)?;
+        Ok(Self {
+            job_id: job.id.to_string(),
+            title: facts.title.unwrap_or_else(|| job.ask.title()),
+            topic: topic.to_owned(),
+            s3_key: output.key.to_string(),
+            file_size: output.size,
+            chapter_count: facts.chapters,
+            word_count: facts.words,
+            generated_at: job.updated_at.to_string(),
+        })
+    }
 }
 
 /// Tokens that the language model used for a text.
@@ -171,15 +214,20 @@ fn media(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result
     job.delivered().map(show).collect()
 }
 
-fn text(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<TextView, Fault> {
+/// Returns the topic, the file and the reported facts of a completed text.
+fn text_parts(job: &Job) -> Result<(&str, &Output, TextFacts), Fault> {
     let output = job.delivered().next().ok_or_else(|| Fault::internal("a completed text has no file"))?;
-    let facts = job.text.clone().unwrap_or_default();
     let Ask::Text { topic, .. } = &job.ask else {
         return Err(Fault::internal("a text job has the request of another kind"));
     };
+    Ok((topic, output, job.text.clone().unwrap_or_default()))
+}
+
+fn text(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<TextView, Fault> {
+    let (topic, output, facts) = text_parts(job)?;
     Ok(TextView {
         book_title: facts.title.unwrap_or_else(|| job.ask.title()),
-        topic: topic.clone(),
+        topic: topic.to_owned(),
         s3_key: output.key.to_string(),
         download_url: ticket(output)?,
         file_size: output.size,

@@ -12,6 +12,9 @@ use crate::{OrgId, Timestamp};
 pub trait DeleteOrg {
     /// Marks the organisation as deleted, closes its wallet for good, counts it no longer as its founder's, and records
     /// what is still to be ended. From then on it is not found, none of its keys can spend, and no walk visits it.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if the account of the person who deletes it is closed.
     fn delete_org(&self, ask: &DeletionAsk) -> impl PortFuture<DeletionOutcome>;
 }
 

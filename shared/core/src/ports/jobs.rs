@@ -3,6 +3,7 @@
 use super::{Listed, PageAsk, PortFuture};
 use crate::UserId;
 use crate::audit::AuditEntry;
+use crate::files::Kind;
 use crate::idempotency::WriteOutcome;
 use crate::jobs::{Admission, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use crate::periods::Month;
@@ -34,6 +35,12 @@ pub trait GetJob {
 pub trait ListJobs {
     /// Returns a page, of one status or of all.
     fn list_jobs(&self, owner: &UserId, status: Option<JobStatus>, page: &PageAsk) -> impl PortFuture<Listed<Job>>;
+}
+
+/// Lists a user's finished texts, newest first. `dynamodb:Query`.
+pub trait ListTexts {
+    /// Returns a page of completed jobs of a kind whose file still exists, without the total.
+    fn list_texts(&self, owner: &UserId, kind: Kind, page: &PageAsk) -> impl PortFuture<Listed<Job>>;
 }
 
 /// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`; and

@@ -1,10 +1,10 @@
 //! Ports for buying credits.
 
-use super::PortFuture;
+use super::{Listed, PageAsk, PortFuture};
 use crate::OrgId;
 use crate::credits::{
-    Checkout, CheckoutAnswer, CheckoutAsk, CheckoutReservation, ClawBack, ClawBackOutcome, Purchase, PurchaseOutcome,
-    SessionId,
+    Checkout, CheckoutAnswer, CheckoutAsk, CheckoutReservation, ClawBack, ClawBackOutcome, Payment, Purchase,
+    PurchaseOutcome, SessionId,
 };
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
 
@@ -65,4 +65,10 @@ pub trait CreditPurchase {
 pub trait ClawBackCredits {
     /// Adds a report to the payment's record and changes the wallet accordingly. A repeated report changes nothing.
     fn claw_back(&self, claw_back: &ClawBack) -> impl PortFuture<ClawBackOutcome>;
+}
+
+/// Lists the payments of an organisation. `dynamodb:Query`.
+pub trait ListPayments {
+    /// Returns a page of payments whose credits were added, newest first, without the total.
+    fn list_payments(&self, org: OrgId, page: &PageAsk) -> impl PortFuture<Listed<Payment>>;
 }

@@ -58,9 +58,11 @@
 //! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
 //! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's memberships |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
+//! | `gsi1` | `ORG#<org>#PAYMENTS`, `<lot>` | an organisation's payments whose credits were added, newest first |
 //! | `gsi1` | `ENDPOINT#<endpoint>#DELIVERIES`, `<delivery>` | an endpoint's deliveries |
 //! | `gsi1` | `MIGRATIONS`, `<due at>#<org>#<user>#<day>` | open migrations; ended ones are under `MIGRATIONS#ENDED` |
 //! | `gsi2` | `USER#<user>#<kind>`, `<changed at>#<file>` | ready files of one kind, newest first |
+//! | `gsi2` | `USER#<user>#TEXTS#<kind>`, `<completed at>#<job>` | a person's finished books or articles, newest first |
 //! | `gsi2` | `ORG#<org>#<key>#RECEIPTS`, `<time>#<tail>` | a key's receipts |
 //! | `gsi2` | `ENDPOINT#<endpoint>#<status>`, `<delivery>` | an endpoint's deliveries of one status |
 //! | `gsi2` | `ORGS#<shard>`, `<org>` | every organisation |

@@ -8,7 +8,7 @@ use consigne_core::idempotency::WriteOutcome;
 use consigne_core::jobs::{Admission, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::periods::Month;
 use consigne_core::ports::{
-    ApplyJobStep, ForgetJob, GetGenerations, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit,
+    ApplyJobStep, ForgetJob, GetGenerations, GetJob, ListJobs, ListTexts, Listed, PageAsk, RequestJob, WriteAudit,
 };
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
@@ -102,6 +102,17 @@ impl ListJobs for World {
             let listed: Vec<Job> =
                 theirs.filter(|job| status.is_none_or(|status| job.status == status)).cloned().collect();
             page(&listed, ask)
+        })?
+    }
+}
+
+impl ListTexts for World {
+    async fn list_texts(&self, owner: &UserId, kind: Kind, ask: &PageAsk) -> Result<Listed<Job>, Fault> {
+        self.effect(|state| {
+            let theirs = state.jobs.jobs.values().filter(|job| job.owner() == owner && job.kind == kind);
+            let mut texts: Vec<Job> = theirs.filter(|job| job.is_finished_text()).cloned().collect();
+            texts.sort_by_key(|job| std::cmp::Reverse((job.updated_at, job.id.tail())));
+            page(&texts, ask).map(|listed| Listed { total: None, ..listed })
         })?
     }
 }

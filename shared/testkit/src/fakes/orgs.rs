@@ -67,7 +67,7 @@ impl GetOrg for World {
 
 impl RenameOrg for World {
     async fn rename_org(&self, org: OrgId, name: &str, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.effect_by(audit, |State { accounts, .. }| {
             let Some(known) = accounts.orgs.get_mut(&org) else { return false };
             name.clone_into(&mut known.name);
             accounts.audit.push(audit.clone());

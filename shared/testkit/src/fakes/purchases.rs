@@ -1,11 +1,12 @@
 //! Fakes for purchases and claw-backs.
 
-use consigne_core::Fault;
 use consigne_core::credits::{
     ClawBack, ClawBackOutcome, LotKind, Payment, Purchase, PurchaseOutcome, Wallet, WalletId,
 };
-use consigne_core::ports::{ClawBackCredits, CreditPurchase};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase, ListPayments, Listed, PageAsk};
+use consigne_core::{Fault, OrgId};
 
+use super::accounts::page;
 use super::{State, World};
 
 impl State {
@@ -82,5 +83,17 @@ impl ClawBackCredits for World {
             state.accounts.payments.insert(after.id.clone(), after);
             outcome
         })
+    }
+}
+
+impl ListPayments for World {
+    async fn list_payments(&self, org: OrgId, ask: &PageAsk) -> Result<Listed<Payment>, Fault> {
+        self.effect(|state| {
+            let lot_of = |payment: &Payment| payment.sale.as_ref().filter(|sale| sale.org == org).map(|sale| sale.lot);
+            let payments = state.accounts.payments.values();
+            let mut theirs: Vec<Payment> = payments.filter(|payment| lot_of(payment).is_some()).cloned().collect();
+            theirs.sort_by_key(|payment| std::cmp::Reverse(lot_of(payment)));
+            page(&theirs, ask).map(|listed| Listed { total: None, ..listed })
+        })?
     }
 }

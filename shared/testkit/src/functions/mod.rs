@@ -42,7 +42,12 @@ pub fn issuer() -> &'static Issuer {
 
 /// Calls an HTTP function on a world. Returns status, body, and the headers that not every answer has.
 pub async fn call(world: &World, name: &str, event: Value) -> Value {
-    let answer = (function(name).run)(&Fakes::start(world), event.clone(), deadline()).await;
+    call_started(&Fakes::start(world), name, event).await
+}
+
+/// Like [`call`], with the settings of a start.
+pub async fn call_started(start: &Start<Fakes>, name: &str, event: Value) -> Value {
+    let answer = (function(name).run)(start, event.clone(), deadline()).await;
     let answer = answer.expect("a request gets an answer");
     assert_documented(&event, &answer);
     shown(answer)
@@ -171,7 +176,8 @@ fn shown(mut answer: Value) -> Value {
     for name in everywhere {
         assert!(headers.contains_key(name), "the answer lacks {name}");
     }
-    headers.retain(|name, _| !everywhere.contains(&name.as_str()));
+    let is_cached = headers["cache-control"].as_str().is_some_and(|control| !control.contains("no-store"));
+    headers.retain(|name, _| !everywhere.contains(&name.as_str()) || (name == "cache-control" && is_cached));
     let text = text.expect("the body is text");
     let body = if is_page {
         text.into()

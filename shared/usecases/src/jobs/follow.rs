@@ -15,7 +15,9 @@ pub async fn follow(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Res
         Status::Ready => job.arrived(&step.file, now),
         // The file may still become ready, for example after the malware scan.
         Status::Pending | Status::Processing => None,
-        Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => job.lost(&step.file, now),
+        Status::Rejected | Status::Infected | Status::Deleting | Status::Deleted => {
+            job.lost(&step.file, now).or_else(|| job.text_lost(&step.file))
+        }
     });
     Ok(Transition { job: follows.map(Box::new), ..step })
 }

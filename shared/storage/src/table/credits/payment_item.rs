@@ -26,6 +26,11 @@ pub(crate) fn payment_key(id: &PaymentId) -> Item {
     key(format!("PAYMENT#{}", id.as_str()), "PAYMENT")
 }
 
+/// Returns the partition of an organisation's payments in `gsi1`.
+pub(crate) fn of_org(org: OrgId) -> String {
+    format!("ORG#{org}#PAYMENTS")
+}
+
 /// Builds the item of a payment.
 pub(crate) fn write(payment: &Payment, now: Timestamp) -> Item {
     let mut item = payment_key(&payment.id);
@@ -51,6 +56,9 @@ pub(crate) fn write(payment: &Payment, now: Timestamp) -> Item {
             item.insert("credits".to_owned(), number(sale.credits));
             item.insert("amount_cents".to_owned(), number(sale.amount_cents));
             item.insert("currency".to_owned(), text(&sale.currency));
+            item.insert("gsi1pk".to_owned(), text(of_org(sale.org)));
+            // A lot's id begins with the time at which it was added.
+            item.insert("gsi1sk".to_owned(), text(sale.lot.to_string()));
         }
         None => drop(item.insert("ttl".to_owned(), number(now.plus(REMEMBERED).as_secs()))),
     }

@@ -4,8 +4,8 @@ use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, Transact
 use consigne_core::credits::{
     ClawBack, ClawBackOutcome, LotKind, Payment, PaymentId, Purchase, PurchaseOutcome, Sale, Wallet,
 };
-use consigne_core::ports::{ClawBackCredits, CreditPurchase};
-use consigne_core::{Fault, Timestamp};
+use consigne_core::ports::{ClawBackCredits, CreditPurchase, ListPayments, Listed, PageAsk};
+use consigne_core::{Fault, OrgId, Timestamp};
 
 use crate::table::credits::payment_item;
 use crate::table::credits::wallet_change::WalletChange;
@@ -58,6 +58,14 @@ impl ClawBackCredits for Table {
             // The payment or the wallet has changed since it was read.
             in_time()?;
         }
+    }
+}
+
+impl ListPayments for Table {
+    async fn list_payments(&self, org: OrgId, page: &PageAsk) -> Result<Listed<Payment>, Fault> {
+        let query = self.partition(Some("gsi1"), payment_item::of_org(org));
+        let query = query.key_condition_expression("#pk = :pk").scan_index_forward(false);
+        self.page_without_total(Some("gsi1"), query, page, payment_item::read).await
     }
 }
 

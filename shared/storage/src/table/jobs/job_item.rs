@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::table::due;
-use crate::table::item::{Item, Reader, add, key, malformed, number, text, user_pk};
+use crate::table::item::{Item, Reader, add, key, malformed, number, sortable, text, user_pk};
 
 /// Prefix of the sort keys of jobs.
 pub(crate) const JOB: &str = "JOB#";
@@ -38,6 +38,11 @@ pub(crate) fn by_status(owner: &UserId, status: JobStatus) -> String {
     format!("USER#{owner}#JOBS#{}", status.name())
 }
 
+/// Returns the index partition with a person's finished texts of a kind.
+pub(crate) fn finished_texts(owner: &UserId, kind: Kind) -> String {
+    format!("USER#{owner}#TEXTS#{}", kind.name())
+}
+
 /// Builds the whole item of a job.
 pub(crate) fn write(job: &Job) -> Item {
     let mut item = job_key(&job.id);
@@ -65,7 +70,12 @@ pub(crate) fn write(job: &Job) -> Item {
         item.insert("failure_code".to_owned(), text(&failure.code));
         item.insert("failure_message".to_owned(), text(&failure.message));
     }
+    if job.is_finished_text() {
+        item.insert("gsi2pk".to_owned(), text(finished_texts(job.owner(), job.kind)));
+        item.insert("gsi2sk".to_owned(), text(format!("{}#{}", sortable(job.updated_at), job.id.tail())));
+    }
     add(&mut item, "spent", job.spent.then(|| number(1)));
+    add(&mut item, "text_gone", job.text_gone.then(|| number(1)));
     if let Some(at) = job.due_at() {
         item.insert(due::SHARD.to_owned(), text(due::shard(&job.id.tail().to_string())));
         item.insert(due::AT.to_owned(), number(at.as_millis()));
@@ -97,6 +107,7 @@ pub(crate) fn read(item: &Item) -> Result<Job, Fault> {
         text: reader.optional_parsed("text", text_facts)?,
         failure: failure.map(|(code, message)| Failure { code, message }),
         spent: item.contains_key("spent"),
+        text_gone: item.contains_key("text_gone"),
         revision: reader.number("revision")?,
     })
 }

@@ -14,7 +14,7 @@ use consigne_core::idempotency::WriteOutcome;
 use consigne_core::jobs::{Admission, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::periods::Month;
 use consigne_core::ports::{
-    ApplyJobStep, ForgetJob, GetGenerations, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit,
+    ApplyJobStep, ForgetJob, GetGenerations, GetJob, ListJobs, ListTexts, Listed, PageAsk, RequestJob, WriteAudit,
 };
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
@@ -112,6 +112,14 @@ impl ListJobs for Table {
             (None, query.expression_attribute_values(":job", text(job_item::JOB)))
         };
         self.page(index, query.scan_index_forward(false), page, job_item::read).await
+    }
+}
+
+impl ListTexts for Table {
+    async fn list_texts(&self, owner: &UserId, kind: Kind, page: &PageAsk) -> Result<Listed<Job>, Fault> {
+        let query = self.partition(Some("gsi2"), job_item::finished_texts(owner, kind));
+        let query = query.key_condition_expression("#pk = :pk").scan_index_forward(false);
+        self.page_without_total(Some("gsi2"), query, page, job_item::read).await
     }
 }
 

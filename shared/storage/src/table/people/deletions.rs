@@ -18,7 +18,7 @@ use crate::table::item::{Item, Reader, key, number, org_pk, text};
 use crate::table::people::foundations::FOUNDER;
 use crate::table::people::orgs::{member_key, org_key};
 use crate::table::transact::{Outcome, failed_at};
-use crate::table::{Table, audit, due, outbox};
+use crate::table::{Table, due, outbox};
 
 /// Sort key of every deletion.
 const SK: &str = "DELETION";
@@ -130,8 +130,8 @@ impl Table {
             self.update(end)?,
             self.update(close)?,
             self.put(write(deletion))?,
-            self.put(audit::write(&ask.audit(deletion)))?,
         ];
+        writes.extend(self.audited(&ask.audit(deletion))?);
         if let Some(founder) = founder {
             writes.push(self.unfound_one(founder)?);
         }

@@ -90,6 +90,7 @@ pub(super) fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&
             ("DELETE", fixture.path(""), Some(json!({ "confirm": confirm })))
         }
         "org-update" => ("PATCH", fixture.path(""), Some(json!({ "name": "Acme & Sons" }))),
+        "payment-list" => ("GET", fixture.path("/payments"), None),
         "stats" => ("GET", fixture.path("/stats"), None),
         "usage-log" => ("GET", fixture.path("/usage"), None),
         "wallet" => ("GET", fixture.path("/wallet"), None),

@@ -271,6 +271,7 @@ async fn every_field_of_a_job_is_stored(jobs: &impl Jobs) {
     let mut step = new.job.failed("SAFETY", "Non, « jamais »", now.plus(Duration::from_secs(5))).unwrap();
     step.job.outputs = vec![ready, waiting];
     step.job.claimed_at = Some(now.plus(Duration::from_millis(7)));
+    step.job.text_gone = true;
     step.job.text = Some(TextFacts {
         title: Some("L’IA".to_owned()),
         chapters: Some(12),

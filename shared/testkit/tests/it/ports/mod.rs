@@ -10,6 +10,7 @@ mod connector_faults;
 mod deliveries;
 mod fair_deliveries;
 mod files;
+mod finished_texts;
 mod fullness;
 mod holds;
 mod invitations;

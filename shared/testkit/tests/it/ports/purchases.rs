@@ -6,23 +6,33 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::OrgId;
 use consigne_core::audit::AuditAction;
 use consigne_core::credits::{
-    ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrantOutcome, DisputeState, LotKind, Purchase, PurchaseOutcome,
-    Wallet, WalletId,
+    ChargeOutcome, ClawBack, ClawBackOutcome, CreditGrantOutcome, DisputeState, LotKind, PaymentView, Purchase,
+    PurchaseOutcome, Wallet, WalletId,
 };
 use consigne_core::keys::RefusalCode;
 use consigne_core::ports::{
-    ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GetWallet, GrantCredits, IssueKey, ListAudit, PageAsk,
+    ChargeKey, ClawBackCredits, CreateOrg, CreditPurchase, GetWallet, GrantCredits, IssueKey, ListAudit, ListPayments,
+    PageAsk,
 };
 use consigne_testkit::accounts::{self, dispute, purchase, refund};
 use consigne_testkit::fakes::World;
 use consigne_testkit::stack::Stack;
 use futures_util::future::join_all;
 
-use super::{now, on_both};
+use super::{eventually, now, on_both};
 
 /// The ports under test.
 pub trait Purchases:
-    CreateOrg + IssueKey + ChargeKey + GetWallet + GrantCredits + CreditPurchase + ClawBackCredits + ListAudit + Sync
+    CreateOrg
+    + IssueKey
+    + ChargeKey
+    + GetWallet
+    + GrantCredits
+    + CreditPurchase
+    + ClawBackCredits
+    + ListPayments
+    + ListAudit
+    + Sync
 {
 }
 impl<T> Purchases for T where
@@ -33,6 +43,7 @@ impl<T> Purchases for T where
         + GrantCredits
         + CreditPurchase
         + ClawBackCredits
+        + ListPayments
         + ListAudit
         + Sync
 {
@@ -47,6 +58,7 @@ on_both!(
     disputes_claw_back_and_return_credits_in_any_order,
     concurrent_repeated_reports_give_the_same_result,
     concurrent_claw_backs_and_charges_all_succeed,
+    payments_are_listed_newest_first_with_their_refunds_and_disputes,
 );
 
 /// Creates an organisation. Returns its id and the name of a new payment.
@@ -224,6 +236,45 @@ async fn concurrent_claw_backs_and_charges_all_succeed(store: &impl Purchases) {
     let wallet = wallet(store, org).await;
     assert_eq!((wallet.clawed_back, wallet.used), (80, paid as u64));
     assert!(paid >= 20, "only {paid}");
+}
+
+/// Lists payments, one a page. Returns amount, status and refunded amount of each.
+async fn payments(store: &impl Purchases, org: OrgId) -> Vec<(u64, &'static str, u64)> {
+    let (mut seen, mut page) = (Vec::new(), PageAsk { limit: 1, after: None });
+    loop {
+        let listed = store.list_payments(org, &page).await.unwrap();
+        assert!(listed.items.len() <= 1 && listed.total.is_none());
+        let views = listed.items.iter().map(|payment| PaymentView::of(payment).unwrap());
+        seen.extend(views.map(|view| (view.amount, view.status, view.refunded)));
+        page.after = listed.next;
+        if page.after.is_none() {
+            return seen;
+        }
+    }
+}
+
+async fn payments_are_listed_newest_first_with_their_refunds_and_disputes(store: &impl Purchases) {
+    let (org, name) = buyer(store).await;
+    let named = |n: u32| format!("{name}{n}");
+    let start = now();
+    // A refund without a purchase is not listed.
+    apply(store, &refund(&named(9), 100, start)).await;
+    for n in [2, 0, 3, 1] {
+        let at = start.plus(Duration::from_millis(n.into()));
+        let bought = purchase(org, &named(n), 1_000 + u64::from(n), at);
+        assert_eq!(buys(store, &bought).await, PurchaseOutcome::Credited);
+    }
+    apply(store, &refund(&named(0), 1_000, start)).await;
+    apply(store, &refund(&named(1), 400, start)).await;
+    apply(store, &dispute(&named(2), "dp_1", 1_002, DisputeState::Open, start)).await;
+    let want = [(1_003, "paid", 0), (1_002, "disputed", 0), (1_001, "paid", 400), (1_000, "refunded", 1_000)];
+    let found = eventually(async || payments(store, org).await, |found| *found == want).await;
+    assert_eq!(found, want);
+    apply(store, &dispute(&named(2), "dp_1", 1_002, DisputeState::Won, start)).await;
+    let found = eventually(async || payments(store, org).await, |found| found[1].1 == "paid").await;
+    assert_eq!(found[1], (1_002, "paid", 0));
+    let (other, _) = buyer(store).await;
+    assert_eq!(payments(store, other).await, []);
 }
 
 /// Buys and spends repeatedly. Asserts that used-up lots are removed from the item that every charge rewrites.

@@ -209,6 +209,10 @@ async fn without_a_credential_every_user_route_is_401_with_a_challenge() {
         ("delete", "plain"),
         ("delete", "secure"),
         ("usage", "ask"),
+        ("me", "ask"),
+        ("job-list", "all"),
+        ("job-list", "books"),
+        ("job-list", "articles"),
     ] {
         let mut event = payload::event(function, case, "");
         event["headers"].as_object_mut().unwrap().remove("authorization");

@@ -2,8 +2,9 @@
 
 mod completion_refusals;
 pub mod completions;
+mod finished_texts;
 mod job_ends;
-mod job_status;
+pub mod job_status;
 mod job_uploads;
 pub mod requests;
 pub mod texts;

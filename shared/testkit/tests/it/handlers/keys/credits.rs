@@ -140,6 +140,7 @@ async fn every_signed_in_user_can_read_the_catalogue() {
               "pdf:write"
             ],
             "category": "documents",
+            "icon": "file-text",
             "is_active": true
           },
           {
@@ -153,6 +154,7 @@ async fn every_signed_in_user_can_read_the_catalogue() {
               "ai:write"
             ],
             "category": "generation",
+            "icon": "sparkles",
             "is_active": true
           },
           {
@@ -165,6 +167,7 @@ async fn every_signed_in_user_can_read_the_catalogue() {
               "mileage:calculate"
             ],
             "category": "calculation",
+            "icon": "car",
             "is_active": true
           }
         ],

@@ -41,13 +41,19 @@ pub const IN_ORG: &[(&str, &str)] = &[
     ("member-update", "to-billing"),
     ("org-delete", "acme"),
     ("org-update", "renamed"),
+    ("payment-list", "all"),
     ("stats", "two-days"),
     ("usage-log", "all"),
     ("wallet", "ask"),
 ];
 /// The other routes for people.
-const BESIDES: [(&str, &str); 4] =
-    [("invitation-accept", "from-mail"), ("org-create", "acme"), ("org-list", "mine"), ("services", "catalogue")];
+const BESIDES: [(&str, &str); 5] = [
+    ("invitation-accept", "from-mail"),
+    ("me", "ask"),
+    ("org-create", "acme"),
+    ("org-list", "mine"),
+    ("services", "catalogue"),
+];
 /// The routes for services.
 const FOR_SERVICES: [(&str, &str); 2] = [("key-verify", "charge"), ("receipt-outcome", "served")];
 
@@ -246,6 +252,7 @@ async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
       "member-update: owner 200, admin 200, developer 403, billing 403",
       "org-delete: owner 200, admin 403, developer 403, billing 403",
       "org-update: owner 200, admin 200, developer 403, billing 403",
+      "payment-list: owner 200, admin 403, developer 403, billing 200",
       "stats: owner 200, admin 200, developer 200, billing 200",
       "usage-log: owner 200, admin 200, developer 200, billing 200",
       "wallet: owner 200, admin 200, developer 200, billing 200"
