@@ -4,15 +4,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::events::{EventKind, EventMessage, MalformedEvent};
-use crate::{DeliveryId, EventId, Fault, OrgId, Timestamp, UserId};
+use crate::{DeliveryId, EndpointId, EventId, Fault, OrgId, Timestamp, UserId};
 
-/// The organisation or person that an event is about. Their endpoints get it.
+/// The organisation or person that an event is about, whose endpoints get it, or the one endpoint that gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// An organisation, by its id.
     Org(OrgId),
     /// A person, by their id.
     Person(UserId),
+    /// An endpoint of an organisation, by their ids.
+    Endpoint(OrgId, EndpointId),
 }
 
 /// An event of the bus that endpoints can subscribe to.

@@ -133,9 +133,8 @@ pub struct Delivery {
 impl Delivery {
     /// Creates the delivery of an event to an endpoint, due now. The same event and endpoint always give the same id.
     pub fn of(subscribed: &SubscribedEvent, endpoint: &Endpoint, person: Option<UserId>, now: Timestamp) -> Self {
-        let (event, to) = (subscribed.id.to_string(), endpoint.id.to_string());
         Self {
-            id: DeliveryId::derive_at(subscribed.occurred_at, &[&event, &to]),
+            id: Self::id_of(subscribed.id, subscribed.occurred_at, endpoint.id),
             org: endpoint.org,
             endpoint: endpoint.id,
             event: subscribed.id,
@@ -154,6 +153,12 @@ impl Delivery {
             attempts: Vec::new(),
             revision: 1,
         }
+    }
+
+    /// Derives the id of the delivery of an event to an endpoint. On the bus, the time of an event has whole seconds.
+    pub fn id_of(event: EventId, occurred_at: Timestamp, endpoint: EndpointId) -> DeliveryId {
+        let at = Timestamp::from_secs(occurred_at.as_secs());
+        DeliveryId::derive_at(at, &[&event.to_string(), &endpoint.to_string()])
     }
 
     /// Returns whether an attempt is due.

@@ -11,6 +11,8 @@ pub enum Audience {
     /// Subscribed endpoints that the event's person has registered, in organisations of which they are still a member.
     /// So private data does not reach other people's servers.
     Person,
+    /// The one endpoint that the event names, whether it subscribes to it or not.
+    Endpoint,
     /// No endpoints, for this reason.
     Nobody(&'static str),
 }
@@ -31,6 +33,7 @@ impl EventKind {
             | Self::StatsReady
             | Self::WalletLow
             | Self::WalletToppedUp => Audience::Organisation,
+            Self::EndpointTest => Audience::Endpoint,
             Self::FileReady
             | Self::FileRejected
             | Self::FileDeleted
@@ -52,10 +55,11 @@ impl EventKind {
 }
 
 impl EventData {
-    /// Returns the organisation or person whose endpoints get this event; `None` if no endpoint does.
+    /// Returns the organisation, person or endpoint that gets this event; `None` if no endpoint does.
     pub fn subject(&self) -> Option<Subject> {
         match self {
             Self::EndpointDisabled(event) => Some(Subject::Org(event.org_id)),
+            Self::EndpointTest(event) => Some(Subject::Endpoint(event.org_id, event.endpoint_id)),
             Self::KeyIssued(event) | Self::KeyRotated(event) | Self::KeyRevoked(event) | Self::KeyDeleted(event) => {
                 Some(Subject::Org(event.org_id))
             }
@@ -83,8 +87,17 @@ impl EventData {
 
 /// Returns every kind that endpoints can subscribe to, sorted by name.
 pub fn offered() -> Vec<EventKind> {
-    let has_audience = |kind: &EventKind| !matches!(kind.audience(), Audience::Nobody(_));
-    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(has_audience).collect();
+    sorted(|audience| matches!(audience, Audience::Organisation | Audience::Person))
+}
+
+/// Returns every kind that endpoints can get, sorted by name: those of [`offered`], and those that need no subscription.
+pub fn delivered() -> Vec<EventKind> {
+    sorted(|audience| !matches!(audience, Audience::Nobody(_)))
+}
+
+/// Returns the kinds with a suitable audience, sorted by name.
+fn sorted(suits: impl Fn(Audience) -> bool) -> Vec<EventKind> {
+    let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(|kind| suits(kind.audience())).collect();
     kinds.sort_by_key(|kind| kind.name());
     kinds
 }
@@ -99,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_without_audience_have_a_reason_and_all_others_are_offered() {
+    fn kinds_without_audience_have_a_reason_and_all_others_but_tests_are_offered() {
         let left_out: Vec<&str> = EventKind::ALL
             .into_iter()
             .filter(|kind| matches!(kind.audience(), Audience::Nobody(why) if !why.is_empty()))
@@ -115,6 +128,8 @@ mod tests {
                 "organisation.deleted"
             ]
         );
-        assert_eq!(offered().len(), EventKind::ALL.len() - left_out.len());
+        assert_eq!(delivered().len(), EventKind::ALL.len() - left_out.len());
+        let unasked: Vec<EventKind> = delivered().into_iter().filter(|kind| !offered().contains(kind)).collect();
+        assert_eq!(unasked, [EventKind::EndpointTest]);
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Error;
 
 use super::{
-    Detail, EndpointDisabled, FileDeleted, FileReady, FileRejected, InvitationCreated, JobCompleted, JobFailed,
-    JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent, QuotaExceeded,
+    Detail, EndpointDisabled, EndpointTest, FileDeleted, FileReady, FileRejected, InvitationCreated, JobCompleted,
+    JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent, QuotaExceeded,
     StatsReady, WalletLow, WalletToppedUp,
 };
 
@@ -85,6 +85,8 @@ macro_rules! catalogue {
 catalogue! {
     /// A customer's endpoint was disabled and gets no more webhooks.
     EndpointDisabled(EndpointDisabled) = "endpoint.disabled",
+    /// A member has asked for a test of an endpoint. Only that endpoint gets the webhook, whatever it subscribes to.
+    EndpointTest(EndpointTest) = "endpoint.test",
     /// An upload was checked and kept.
     FileReady(FileReady) = "file.ready",
     /// An upload failed its check and was deleted.

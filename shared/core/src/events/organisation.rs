@@ -22,6 +22,17 @@ pub struct EndpointDisabled {
     pub reason: DisabledBecause,
 }
 
+/// `endpoint.test`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointTest {
+    /// Id of the organisation.
+    pub org_id: OrgId,
+    /// Id of the endpoint, which alone gets the webhook.
+    pub endpoint_id: EndpointId,
+    /// Id of the member who asked for the test.
+    pub requested_by: UserId,
+}
+
 /// `invitation.created`. It does not contain the invited address, because every consumer of the bus can read events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InvitationCreated {

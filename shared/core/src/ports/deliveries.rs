@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Listed, PageAsk, PortFuture};
 use crate::audit::AuditEntry;
 use crate::deliveries::{Delivery, DeliveryStatus, DeliveryStep, MoveOutcome, Post, Posted};
-use crate::endpoints::{Endpoint, EndpointStep, NewEndpoint};
+use crate::endpoints::{Endpoint, EndpointStep, EndpointTest, NewEndpoint};
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
 use crate::pacing::{PaceAsk, Paced};
 use crate::{DeliveryId, EndpointId, OrgId, Timestamp, UserId};
@@ -59,6 +59,18 @@ pub trait ChangeEndpoint {
 pub trait DeleteEndpoint {
     /// Deletes the endpoint. Returns `false` if it no longer exists.
     fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> impl PortFuture<bool>;
+}
+
+/// Publishes the event that tests an endpoint, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`,
+/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
+pub trait TestEndpoint {
+    /// Writes the event. A retry with the same idempotency key gets the id of the first delivery. Never returns
+    /// `Conflict`.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the organisation has used up its tests of this hour. `UNAUTHENTICATED` if the account of the
+    /// member is closed.
+    fn test_endpoint(&self, test: &EndpointTest) -> impl PortFuture<WriteOutcome>;
 }
 
 /// Records a delivery. `dynamodb:PutItem`.

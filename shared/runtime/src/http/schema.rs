@@ -181,6 +181,12 @@ impl Operation {
         Self { status: 201, idempotent: true, ..self }
     }
 
+    /// Makes a success 202: the request is recorded, and its work follows.
+    #[must_use]
+    pub fn accepted(self) -> Self {
+        Self { status: 202, ..self }
+    }
+
     /// Adds a query or path parameter.
     #[must_use]
     pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {

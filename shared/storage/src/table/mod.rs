@@ -30,6 +30,7 @@
 //! | endpoint | `ORG#<org>` | `ENDPOINT#<endpoint>` |
 //! | count of endpoints | `ORG#<org>` | `ENDPOINTS` |
 //! | redeliveries counted in an hour | `ORG#<org>` | `REDELIVERIES#<hour>` |
+//! | tests of endpoints counted in an hour | `ORG#<org>` | `TESTS#<hour>` |
 //! | gathered mails of a kind to a mailbox in an hour | `ORG#<org>` | `MAILS#<template>#<hash of the address>#<hour>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
 //! | pointer to an endpoint that a person has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |

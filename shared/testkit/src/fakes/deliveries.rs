@@ -9,13 +9,16 @@ use consigne_core::deliveries::{
     Delivery, DeliveryStep, IN_FLIGHT_MAX, MoveOutcome, Post, Posted, REDELIVERIES_AN_HOUR, Slot, SlotChange,
     redelivery_hour, too_many_redeliveries,
 };
-use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints, url_taken};
+use consigne_core::endpoints::{
+    ENDPOINTS_MAX, Endpoint, EndpointStep, EndpointTest, NewEndpoint, TESTS_AN_HOUR, test_hour, too_many_endpoints,
+    too_many_tests, url_taken,
+};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::pacing::{Pace, PaceAsk, Paced};
 use consigne_core::ports::{
     ChangeEndpoint, Clock, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindEndpoints, ForgetEndpoints,
     GetDelivery, GetEndpoint, ListDeliveries, ListEndpoints, Listed, MoveDelivery, PaceCall, PageAsk, PostWebhook,
-    RecordDelivery, Redeliver, ResolveHost, SnoozeDelivery,
+    RecordDelivery, Redeliver, ResolveHost, SnoozeDelivery, TestEndpoint,
 };
 use consigne_core::{DeliveryId, EndpointId, Fault, OrgId, Timestamp, UserId};
 
@@ -39,6 +42,8 @@ pub struct WebhookFakes {
     pub paces: BTreeMap<String, Pace>,
     /// Number of redeliveries by organisation and hour.
     pub redeliveries: BTreeMap<(OrgId, Timestamp), u32>,
+    /// Number of tests by organisation and hour.
+    pub tests: BTreeMap<(OrgId, Timestamp), u32>,
     /// Webhooks that were sent, in order.
     pub posted: Vec<Post>,
     /// The receivers' next answers, in order. After the last one they answer 200.
@@ -191,6 +196,24 @@ impl DeleteEndpoint for World {
             state.accounts.audit.push(audit.clone());
             true
         })
+    }
+}
+
+impl TestEndpoint for World {
+    async fn test_endpoint(&self, test: &EndpointTest) -> Result<WriteOutcome, Fault> {
+        self.effect_of(&test.by, |state| {
+            if let Some(before) = test.idempotent.as_ref().and_then(|asked| state.accounts.kept(asked, test.now)) {
+                return Ok(before);
+            }
+            let counted = state.hooks.tests.entry((test.org, test_hour(test.now))).or_default();
+            if *counted >= TESTS_AN_HOUR {
+                return Err(too_many_tests(test.now));
+            }
+            *counted += 1;
+            state.accounts.keep(test.idempotent.as_ref(), test.now);
+            state.push_event(&test.event);
+            Ok(WriteOutcome::Applied)
+        })?
     }
 }
 

@@ -8,7 +8,7 @@ use consigne_core::credits::{
     TEST_PERIOD,
 };
 use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
-use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX};
+use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX, TESTS_AN_HOUR};
 use consigne_core::files::{Kind, MediaType, NOTICE_PERCENT, UPLOAD_GRANT_VALID, in_words};
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
@@ -132,6 +132,7 @@ fn limits() -> String {
         ("time for which a delivery is kept", in_time(KEPT)),
         ("attempts that are kept", ATTEMPTS_KEPT.to_string()),
         ("redeliveries of an organisation in an hour", REDELIVERIES_AN_HOUR.to_string()),
+        ("tests of an organisation's endpoints in an hour", TESTS_AN_HOUR.to_string()),
         ("time for which the id of an incoming webhook counts", in_time(webhooks::REMEMBERED)),
         ("countries of a key in an hour without an alarm", COUNTRIES_MAX.to_string()),
         ("keys created in ten minutes without an alarm", CREATED_MAX.to_string()),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use consigne_core::deliveries::Subject;
-use consigne_core::endpoints::{Audience, offered};
+use consigne_core::endpoints::{Audience, delivered};
 use consigne_core::events::{Event, EventKind, EventMessage};
 use consigne_testkit::payload::root;
 use consigne_testkit::schemas::{FOLDER, assert_valid, document, faults, path, read};
@@ -82,11 +82,15 @@ fn an_events_subject_fits_the_audience_of_its_kind() {
         let subject = match data.unwrap().subject() {
             Some(Subject::Org(org)) => (Audience::Organisation, json!(org)),
             Some(Subject::Person(user)) => (Audience::Person, json!(user)),
+            Some(Subject::Endpoint(org, endpoint)) => (Audience::Endpoint, json!([org, endpoint])),
             None => (kind.audience(), json!(null)),
         };
         match kind.audience() {
             Audience::Organisation => assert_eq!(subject, (Audience::Organisation, detail["org_id"].clone())),
             Audience::Person => assert_eq!(subject, (Audience::Person, detail["user_id"].clone())),
+            Audience::Endpoint => {
+                assert_eq!(subject, (Audience::Endpoint, json!([detail["org_id"], detail["endpoint_id"]])));
+            }
             Audience::Nobody(_) => assert_eq!(subject.1, json!(null), "{}", kind.name()),
         }
     }
@@ -108,9 +112,9 @@ fn the_reference_names_every_event_and_every_field() {
 }
 
 #[test]
-fn the_rule_sends_exactly_the_events_that_endpoints_can_subscribe_to() {
+fn the_rule_sends_exactly_the_events_that_endpoints_can_get() {
     let rule = &template()["Resources"]["DeliveryRule"]["Properties"]["EventPattern"]["detail-type"];
-    assert_eq!(*rule, json!(offered().into_iter().map(EventKind::name).collect::<Vec<_>>()));
+    assert_eq!(*rule, json!(delivered().into_iter().map(EventKind::name).collect::<Vec<_>>()));
 }
 
 #[test]

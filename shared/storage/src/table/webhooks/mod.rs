@@ -6,3 +6,4 @@ pub(crate) mod endpoints;
 pub(crate) mod pacing;
 pub(crate) mod received;
 pub(crate) mod slots;
+mod testing;

@@ -100,6 +100,27 @@ async fn webhooks_are_signed_and_retried_with_the_same_id_after_failures() {
 }
 
 #[tokio::test]
+async fn a_test_is_signed_and_goes_to_one_endpoint_whatever_it_subscribes_to() {
+    let stack = Stack::find();
+    let fixture = OrgFixture::open(&stack, 0).await;
+    let ((name, url), (other, other_url)) = (new_receiver(&stack), new_receiver(&stack));
+    let (endpoint, secret) = register(&fixture, &fixture.owner, &url, &["stats.ready"]).await;
+    let (_, other_secret) = register(&fixture, &fixture.owner, &other_url, &["key.issued"]).await;
+    plan(&stack, &name, &[&secret], &json!([200])).await;
+    plan(&stack, &other, &[&other_secret], &json!([200])).await;
+    let asked = fixture.owner.call("POST", &fixture.path(&format!("/endpoints/{endpoint}/test"))).await;
+    assert_eq!(asked.status, 202, "{}", asked.json());
+    let came = &arrived(&stack, &name, 1).await[0];
+    let id = text(&asked.json()["data"], "delivery_id");
+    assert_eq!((&came["verified"], &came["id"]), (&json!(true), &json!(id)), "{came}");
+    let body: Value = serde_json::from_str(came["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&body["type"], &body["data"]["endpoint_id"]), (&json!("endpoint.test"), &json!(endpoint)));
+    let listed = delivery(&fixture, &endpoint, |one| one["status"] == "delivered").await;
+    assert_eq!((&listed["id"], &listed["type"]), (&json!(id), &json!("endpoint.test")));
+    assert!(seen(&stack, &other).await.is_empty());
+}
+
+#[tokio::test]
 async fn an_endpoint_that_answers_410_is_disabled_and_can_be_enabled_again() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 0).await;

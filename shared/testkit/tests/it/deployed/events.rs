@@ -36,6 +36,8 @@ async fn cause_events(stack: &Stack) -> [String; 2] {
     let endpoint = json!({ "url": format!("{}/{name}", stack.name("RECEIVER_URL")), "events": ["key.issued"] });
     let registered = ann.call_with("POST", &fixture.path("/endpoints"), &endpoint).await.json();
     plan(stack, &name, &[&text(&registered["data"], "secret")], &json!([410])).await;
+    let test = fixture.path(&format!("/endpoints/{}/test", text(&registered["data"], "id")));
+    assert_eq!(ann.call("POST", &test).await.status, 202);
     let key = ann.upload("a.png", "image/png", pictures::png(64, 48, 1000)).await;
     ann.delete(&key).await;
     let grant = ann.grant("b.png", "image/png", 1000).await.json();

@@ -1,6 +1,7 @@
 //! Events on their way to customers' endpoints and to mailboxes.
 
 pub mod deliveries;
+mod endpoint_test;
 pub mod endpoints;
 mod fairness;
 pub mod mail;
