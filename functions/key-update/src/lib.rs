@@ -21,6 +21,9 @@ pub struct UpdateRequest {
     /// New scopes, all of them; null is refused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Option<Vec<String>>>,
+    /// Most charged calls in a minute, from the first of them; null for no limit.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub minute_quota: Option<Option<u64>>,
     /// Most charged calls in a day (UTC); null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub daily_quota: Option<Option<u64>>,
@@ -50,7 +53,7 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Functi
         let body: UpdateRequest = request.json()?;
         let patch = body.parse(request)?;
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let key = change(&self.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
         Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
@@ -68,6 +71,7 @@ impl UpdateRequest {
         let patch = KeyPatch::parse(
             self.name.as_ref().map(Option::as_deref),
             self.scopes.as_ref().map(Option::as_deref),
+            self.minute_quota,
             self.daily_quota,
             self.monthly_quota,
             self.expires_at.as_ref().map(Option::as_deref),

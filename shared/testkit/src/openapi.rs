@@ -145,7 +145,7 @@ fn describe(operation: &Operation, method: &str, generator: &mut schemars::Schem
 fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<&'static str>> {
     let mut codes: Vec<Code> = EVERYWHERE.to_vec();
     if operation.caller == AuthScheme::User {
-        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
+        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted, Code::RateLimited]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
         }

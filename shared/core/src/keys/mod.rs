@@ -9,6 +9,6 @@ mod view;
 
 pub use judge::{Ask, Limiter, Refusal, RefusalCode};
 pub use record::{ApiKey, KeyFacts, KeyMode, KeyStatus, Pointer};
-pub use request::{KeyPatch, KeyRequest};
+pub use request::{KeyPatch, KeyRequest, Quotas};
 pub use step::{ChangeContext, KeyGuard, KeyStep};
 pub use view::{IssuedKey, KeyView};

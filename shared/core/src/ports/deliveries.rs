@@ -43,7 +43,7 @@ pub trait ForgetEndpoints {
     fn forget_endpoints(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
-/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`.
+/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ChangeEndpoint {
     /// Applies the step. Returns `Conflict` if the endpoint has changed since it was read.
     fn change_endpoint(&self, step: &EndpointStep) -> impl PortFuture<WriteOutcome>;

@@ -35,9 +35,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use consigne_core::audit::{Actor, AuditEntry};
 use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{
-    File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage, Window,
+    File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage,
 };
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::migrations::{Migration, MigrationId};
@@ -47,6 +48,7 @@ use consigne_core::ports::{
     ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
+use consigne_core::rates::{Rate, Windows};
 use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
@@ -187,6 +189,27 @@ impl World {
         }
         Ok(outcome)
     }
+
+    /// Runs the effect of an audited action. If it writes the entry, it counts as a write of the person who acts. If
+    /// their plan allows no more writes, nothing changes.
+    fn action<T>(&self, entry: &AuditEntry, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        self.effect(|state| {
+            let before = state.clone();
+            let outcome = effect(state);
+            let (Actor::User(user), Some(plan)) = (&entry.origin.actor, entry.origin.plan) else { return Ok(outcome) };
+            if state.accounts.audit.len() == before.accounts.audit.len() {
+                return Ok(outcome);
+            }
+            match state.windows(user).admit(&[Rate::Writes], plan, entry.at) {
+                Ok(windows) => *state.windows(user) = windows,
+                Err(over) => {
+                    *state = before;
+                    return Err(over.refusal(plan, entry.at));
+                }
+            }
+            Ok(outcome)
+        })?
+    }
 }
 
 impl State {
@@ -199,6 +222,11 @@ impl State {
         };
         schemas::assert_valid(&entry.kind, &entry.detail);
         self.outbox.push((event.id, entry));
+    }
+
+    /// Returns the windows of what is counted for a user.
+    pub fn windows(&mut self, user: &UserId) -> &mut Windows {
+        &mut self.usage.entry(user.clone()).or_default().windows
     }
 
     /// Returns the sums of the file records by owner, which must equal the ledgers.
@@ -229,14 +257,15 @@ impl GrantUpload for World {
             }
             let allowances = grant.plan.allowances();
             let usage = state.usage.entry(owner.clone()).or_default();
-            let Some(window) = Window::admit(usage.window, allowances.writes_per_minute, grant.now) else {
-                return GrantOutcome::OverRate(usage.window.expect("a window that refuses exists"));
+            let windows = match usage.windows.admit(Grant::RATES, grant.plan, grant.now) {
+                Ok(windows) => windows,
+                Err(over) => return GrantOutcome::OverRate(over),
             };
             if usage.committed + grant.file.size > allowances.storage {
                 return GrantOutcome::OverQuota { committed: usage.committed };
             }
             let notice = grant.notice(usage.committed);
-            usage.window = Some(window);
+            usage.windows = windows;
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
             state.plans.insert(owner.clone(), grant.plan);

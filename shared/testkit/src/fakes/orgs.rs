@@ -14,7 +14,7 @@ use super::{State, World};
 
 impl CreateOrg for World {
     async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.action(&new.audit, |state| {
             let now = new.org.created_at;
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);

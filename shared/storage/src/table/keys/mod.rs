@@ -49,7 +49,7 @@ impl IssueKey for Table {
         writes.push(self.put(outbox::write(&new.event))?);
         let mark = Mark::issued(key.org, key.created_at);
         writes.extend(self.mark(&mark)?);
-        match self.transact_once(writes, new.idempotent.as_ref(), key.created_at).await? {
+        match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => {
                 self.set_marked(&mark);
                 Ok(written)
@@ -72,7 +72,7 @@ impl ChangeKey for Table {
             writes.push(self.put_new(pointers::write(pointer, &key.facts()))?);
             writes.push(self.require_open_pepper(pointer.pepper)?);
         }
-        match self.transact_once(writes, step.idempotent.as_ref(), step.audit.at).await? {
+        match self.transact_action(&step.audit, writes, step.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }

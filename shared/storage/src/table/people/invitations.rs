@@ -25,7 +25,7 @@ use crate::table::item::{Item, Reader, add, count_one, key, malformed, number, o
 use crate::table::outbox;
 use crate::table::people::members::{member_count, roster_key};
 use crate::table::people::orgs::member_key;
-use crate::table::transact::{Outcome, failed_at};
+use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
 /// Attribute of the roster that counts all invitations ever sent.
@@ -99,7 +99,7 @@ impl CreateInvitation for Table {
                 self.put(outbox::write(&new.event))?,
                 self.update(count_of_inviter(&invitation.invited_by, now))?,
             ];
-            match self.transact_once(writes, new.idempotent.as_ref(), now).await? {
+            match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
                 TransactionOutcome::Written(written) => return Ok(written),
                 TransactionOutcome::Refused(failed) if failed_at(&failed, INVITER).is_some() => {
                     return Err(inviter_exhausted(now));
@@ -144,7 +144,7 @@ impl RevokeInvitation for Table {
     async fn revoke_invitation(&self, invitation: &Invitation, entry: &AuditEntry) -> Result<bool, Fault> {
         let end = self.end(invitation, &InvitationStatus::Revoked, entry.at)?;
         let writes = vec![end, self.put(audit::write(entry))?];
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
 
@@ -163,7 +163,9 @@ impl AcceptInvitation for Table {
         if let Some(seen) = seen {
             writes.push(self.sighting(seen)?);
         }
-        let Outcome::Refused(failed) = self.transact(writes).await? else { return Ok(Accepted::Joined) };
+        let TransactionOutcome::Refused(failed) = self.transact_action(entry, writes, None).await? else {
+            return Ok(Accepted::Joined);
+        };
         let is_at = |at| failed_at(&failed, at).is_some();
         if is_at(0) {
             return Ok(Accepted::Conflict);

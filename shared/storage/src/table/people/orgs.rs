@@ -86,7 +86,7 @@ impl CreateOrg for Table {
         if let Some(seen) = &new.seen {
             writes.push(self.sighting(seen)?);
         }
-        match self.transact_once(writes, new.idempotent.as_ref(), new.org.created_at).await? {
+        match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
                 Err(Sighting::closed())

@@ -20,7 +20,7 @@ use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
-use crate::table::transact::{Outcome, failed_at};
+use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
 /// Prefix of the sort keys of endpoints and of pointers to them.
@@ -93,7 +93,7 @@ impl CreateEndpoint for Table {
             self.count_endpoints(endpoint.org, 1)?,
             self.put(audit::write(&new.audit))?,
         ];
-        match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
+        match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
                 // An earlier try of this request may itself have reached the limit.
@@ -151,8 +151,12 @@ impl ForgetEndpoints for Table {
 
 impl ChangeEndpoint for Table {
     async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
-        let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
-        match self.transact_once(self.endpoint_step(step)?, step.idempotent.as_ref(), now).await? {
+        let (writes, request) = (self.endpoint_step(step)?, step.idempotent.as_ref());
+        let outcome = match &step.audit {
+            Some(entry) => self.transact_action(entry, writes, request).await?,
+            None => self.transact_once(writes, request, step.endpoint.created_at).await?,
+        };
+        match outcome {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }
@@ -175,7 +179,7 @@ impl DeleteEndpoint for Table {
             self.count_endpoints(endpoint.org, -1)?,
             self.put(audit::write(entry))?,
         ];
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
 

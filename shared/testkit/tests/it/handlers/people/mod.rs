@@ -5,6 +5,7 @@ mod account_paging;
 pub mod accounts;
 mod checkout;
 pub mod closing;
+mod counted;
 mod invitation_accept;
 mod invitation_mail;
 mod invitations;
