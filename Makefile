@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke check dev up down logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test e2e smoke bugs schemathesis check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -57,6 +57,15 @@ smoke: STACK =
 smoke: $(if $(URL),$(if $(filter command,$(origin STACK)),$(VENV)/deploy),$(VENV)/local) ## Test a deployment over HTTP: the laptop's, or that of URL= (reads TOKEN_CMD and SERVICE_TOKEN)
 	@$(if $(URL),$(if $(STACK),$(DEPLOY_TOOLS)/python,python3) infra/smoke,infra/local/smoke.sh)
 
+# With URL= a stack that is up is used, else one is built and started for it.
+ON_STACK = $(if $(URL),,echo "Building the functions (the first time takes some minutes)..." && infra/local/build.sh --quiet && infra/local/with-stack.sh)
+
+bugs: $(VENV)/local ## Try public bug reports of other products on the laptop's stack (ONLY=cookie URL=http://localhost:4580)
+	@$(ON_STACK) $(PYTHON) infra/bugs $(if $(URL),--url "$(URL)") --only "$(ONLY)"
+
+schemathesis: $(VENV)/local $(VENV)/schemathesis ## Try openapi.json on the laptop's stack for three minutes (SEED=7 ONLY=/api/files URL=http://localhost:4580)
+	@$(ON_STACK) $(PYTHON) infra/schemathesis $(if $(URL),--url "$(URL)") --only "$(ONLY)" --schemathesis $(VENV)/schemathesis-tools/bin/schemathesis
+
 check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
@@ -71,6 +80,8 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(VENV)/bin/shellcheck --shell=bash .ci/run $(wildcard infra/*/*.sh)
 	$(PYTHON) infra/check
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/check/tests
+	$(PYTHON) -m unittest discover --quiet --start-directory infra/bugs/tests
+	$(PYTHON) -m unittest discover --quiet --start-directory infra/schemathesis/tests
 	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
 	AWS_DEFAULT_REGION=eu-west-3 SAM_CLI_TELEMETRY=0 $(DEPLOY_TOOLS)/sam validate --lint --template-file template.yaml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -164,6 +175,12 @@ $(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the tools of deployment (once, about a minute)..."
 	@python3 -m venv $(VENV)/deploy-tools
 	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(VENV)/schemathesis: infra/schemathesis/requirements.txt | $(VENV)/bin/python
+	@echo "Installing Schemathesis (once, about a quarter of a minute)..."
+	@python3 -m venv $(VENV)/schemathesis-tools
+	@$(VENV)/schemathesis-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python

@@ -1,4 +1,5 @@
 # What the requests of these pages use, on the laptop's stack: `. docs/try.sh` at the root of the checkout, after `make up`.
+# Each use makes an organisation. When the plan's number of them is used up, set ME to another user's id.
 # It sets CONSIGNE_URL, TOKEN and SERVICE_TOKEN, makes an organisation ORG with 100 credits, and issues its key KEY.
 
 . target/local/stack.env

@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy", "infra/docs", "infra/local")]
 
+import breaking
 import endpoints
 import links
 import portable
@@ -50,6 +51,7 @@ def main() -> None:
     problems = [(rule.__name__, problem) for rule in rules.ALL for problem in rule(checked)]
     problems += [("links", problem) for problem in links.problems(ROOT)]
     problems += [("endpoints", problem) for problem in endpoints.problems(ROOT, checked.core, checked.openapi)]
+    problems += [("breaking", problem) for problem in breaking.problems(ROOT)]
     problems += [("portable", problem) for problem in portable.problems(ROOT)]
     problems += [("navigation", problem) for problem in site_pages.problems(ROOT)]
     for name, problem in problems:

@@ -14,6 +14,8 @@ SKIPPED = {".git", ".venv", "target", "node_modules"}
 FENCE = re.compile(r"^(\s*)(```|~~~).*?^\s*\2\s*$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+# A function that is named by a link to the file that has it.
+LINKED_TEST = re.compile(r"\[`(\w+)`\]\(([^)\s]+\.(?:rs|py))\)")
 ANCHOR = re.compile(r"<span id=\"([^\"]+)\">")
 HEADING = re.compile(r"^#{1,6} +(.+?)\s*#*$", re.MULTILINE)
 MAKE = re.compile(r"(?:^|&&|\$\()\s*make((?: +[^\s#&)]+)+)", re.MULTILINE)
@@ -36,6 +38,8 @@ def problems(root: Path) -> Iterator[str]:
             yield f"{name}: the Makefile knows no {word}."
         for test in unknown_tests(root / TESTS, text):
             yield f"{name}: there is no test {test}."
+        for test, file in unknown_linked_tests(path, text):
+            yield f"{name}: there is no {test} in {file}."
     lines = len((root / "README.md").read_text().splitlines())
     if lines > README_LINES:
         yield f"README.md has {lines} lines of {README_LINES}; move something to docs/."
@@ -110,6 +114,17 @@ def unknown_tests(tests: Path, text: str) -> Iterator[str]:
         is_test = file and re.search(rf"^\s*(?:async )?fn {re.escape(last)}\b", file.read_text(), re.MULTILINE)
         if not is_test and not module(tests, [*modules, last]):
             yield span
+
+
+def unknown_linked_tests(source: Path, text: str) -> Iterator[tuple[str, str]]:
+    """Yields the functions that a document names by a link to a file which does not have them, with the file.
+
+    A file that does not exist is left to the check of links.
+    """
+    for name, target in LINKED_TEST.findall(FENCE.sub(blank, text)):
+        file = source.parent / unquote(target)
+        if file.is_file() and not re.search(rf"^\s*(?:async )?(?:fn|def) {name}\b", file.read_text(), re.MULTILINE):
+            yield name, target
 
 
 def module(tests: Path, modules: list[str]) -> Path | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import breaking
 import concurrency
 import deployer
 import reference
@@ -57,10 +58,11 @@ def browsers_may_call_every_route(project: Project) -> Iterator[str]:
     asked, answered = {"content-type"}, {"www-authenticate"}
     for path in project.openapi["paths"].values():
         for operation in (body for body in path.values() if isinstance(body, dict)):
-            parameters = operation.get("parameters", [])
+            parameters = [breaking.deref(project.openapi, one) for one in operation.get("parameters", [])]
             asked |= {one["name"].lower() for one in parameters if one.get("in") == "header"}
             for response in operation.get("responses", {}).values():
-                answered |= {header.lower() for header in response.get("headers", {})}
+                headers = breaking.deref(project.openapi, response).get("headers", {})
+                answered |= {header.lower() for header in headers}
     # Headers that only servers send.
     asked -= {"webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "svix-id"}
     for header in sorted(asked - set(cors["allowHeaders"])):

@@ -1,27 +1,32 @@
-//! Ends what the owners of closed accounts leave behind: their memberships, jobs and files.
+//! Ends what the owners of closed accounts leave behind: their memberships, jobs and files. Also ends what deleted
+//! organisations leave behind: memberships, keys, endpoints and invitations.
 //!
-//! It runs every five minutes and works through the closings that are due. Each thing ends as if its owner had ended it.
-//! A run that is cut short loses nothing, because the next one continues. A closing ends only after a last look, an hour
-//! after the account was closed. By then the person's session tokens have expired, and every index has caught up.
+//! It runs every five minutes and works through the closings and deletions that are due. Each thing ends as if its owner
+//! had ended it. A run that is cut short loses nothing, because the next one continues. A closing ends only after a last
+//! look, an hour after the account was closed. By then the person's session tokens have expired, and every index has
+//! caught up. A deletion ends after a last look too, when the requests that began before it have ended.
 
+mod dissolution;
 mod jobs;
 mod memberships;
 
 use std::time::Duration;
 
+use consigne_core::deletions::OrgDeletion;
 use consigne_core::files::{File, Status};
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, EndClosing, Filter, FindClosings, ForgetEndpoints, GetJob, ListFiles,
-    PostponeClosing, RemoveVersion,
+    ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints, GetJob, ListFiles,
+    PostponeClosing, PostponeDeletion, RemoveVersion,
 };
 use consigne_core::profiles::Closing;
-use consigne_core::{Fault, UserId};
+use consigne_core::{Fault, Timestamp, UserId};
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining};
 use consigne_usecases::uploads::finish_deletion;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
+pub use crate::dissolution::Dissolve;
 pub use crate::jobs::EndJobs;
 pub use crate::memberships::LeaveOrgs;
 
@@ -38,7 +43,7 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
-            + ListFiles + BeginDelete + ApplyTransition + GetJob,
+            + PostponeDeletion + EndDeletion + Dissolve + ListFiles + BeginDelete + ApplyTransition + GetJob,
         Bucket: RemoveVersion,
     >
 }
@@ -49,10 +54,10 @@ function! {
 }
 
 impl<A: Needs> ScheduleFunction for Function<A> {
-    /// Works through the closings that are due, the longest overdue first, until time runs short.
+    /// Works through the deletions and closings that are due, the longest overdue first, until time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
         let due = self.table.find_closings(tick.now).await?;
-        let (mut closed, mut failed) = (0_u32, 0_u32);
+        let (mut closed, mut dissolved, mut failed) = (0_u32, 0_u32, 0_u32);
         let mut fail = |fault: &Fault| {
             failed += 1;
             tick.log.count("ClosingsFailed");
@@ -60,6 +65,16 @@ impl<A: Needs> ScheduleFunction for Function<A> {
         };
         for key in &due.unreadable {
             fail(&Fault::internal(format!("the item {key} cannot be read")));
+        }
+        // Deletions come first, because they are short: a closing may have thousands of files.
+        for deletion in &due.deletions {
+            if remaining() < RESERVE {
+                break;
+            }
+            match self.dissolve(deletion, tick.now).await {
+                Ok(has_ended) => dissolved += u32::from(has_ended),
+                Err(fault) => fail(&fault),
+            }
         }
         for closing in &due.closings {
             if remaining() < RESERVE {
@@ -71,7 +86,8 @@ impl<A: Needs> ScheduleFunction for Function<A> {
                 Err(fault) => fail(&fault),
             }
         }
-        let done = json!({ "due": due.closings.len(), "closed": closed, "failed": failed });
+        let orgs = json!({ "due": due.deletions.len(), "dissolved": dissolved });
+        let done = json!({ "due": due.closings.len(), "closed": closed, "failed": failed, "organisations": orgs });
         tick.log.field("closing.done", &done);
         Ok(done)
     }
@@ -98,6 +114,17 @@ impl<A: Needs> Function<A> {
         // This closing has made progress, so the next run starts with the closings that have waited longer.
         let next = if nothing_left { closing.last_look() } else { tick.now };
         self.table.postpone_closing(closing, next).await.map(|()| false)
+    }
+
+    /// Ends what a deleted organisation had, as far as time allows. Returns whether the deletion has ended.
+    async fn dissolve(&self, deletion: &OrgDeletion, now: Timestamp) -> Result<bool, Fault> {
+        let nothing_left = dissolution::dissolve(&self.table, deletion, now).await?;
+        if nothing_left && now >= deletion.last_look() {
+            self.table.end_deletion(deletion.org).await?;
+            return Ok(true);
+        }
+        let next = if nothing_left { deletion.last_look() } else { now };
+        self.table.postpone_deletion(deletion, next).await.map(|()| false)
     }
 
     /// Deletes every file that is visible to its owner. Returns `false` if time ran short.

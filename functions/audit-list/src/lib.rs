@@ -25,6 +25,7 @@ pub struct AuditView {
     /// `User-Agent` of the request.
     pub user_agent: Option<String>,
     /// When it was done.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
     /// Details that depend on the action.
     pub details: Value,

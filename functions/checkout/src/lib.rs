@@ -1,15 +1,19 @@
 //! Sells credits: opens a checkout session at the payment provider and records what was offered in it.
 //!
-//! The session is opened first, because the provider assigns its id. Its URL is returned only after the session is
-//! recorded, so nobody can pay for a session that is unknown here. A retry gets the same session, even if the first answer
-//! was lost.
+//! A place within the limits is taken before the provider is called, so no request above a limit reaches it. If the
+//! provider refuses, the place is given back. The session is opened before it is recorded, because the provider assigns
+//! its id. Its URL is returned only after the session is recorded, so nobody can pay for a session that is unknown here.
+//! A retry with the same `Idempotency-Key` shares the place and gets the same session, even if the first answer was lost.
 
 use consigne_auth::{KeyMint, Route, SessionVerifier};
-use consigne_core::credits::{Checkout, CheckoutAsk, Pack, SessionId};
+use consigne_core::credits::{Checkout, CheckoutAnswer, CheckoutAsk, CheckoutReservation, PACKS, Pack, SessionId};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
-use consigne_core::ports::{GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, RecordCheckout, StartCheckout};
-use consigne_core::{Code, Fault, OrgId, Timestamp};
+use consigne_core::ports::{
+    GetCheckout, GetIdempotencyRecord, GetMember, GetOrg, RecordCheckout, ReleaseCheckout, ReserveCheckout,
+    StartCheckout,
+};
+use consigne_core::{Code, Fault, OrgId, Timestamp, UserId};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +23,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct CheckoutRequest {
     /// Name of the pack: starter (1,000 credits, 10.00 EUR), growth (10,000, 80.00) or scale (100,000, 600.00).
+    #[schemars(extend("enum" = PACKS.map(|pack| pack.name)))]
     pub pack: String,
 }
 
@@ -28,13 +33,14 @@ pub struct CheckoutView {
     /// Id of the session at the payment provider.
     pub session_id: String,
     /// Where the buyer pays. It expires after a day.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
 }
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: GetMember + GetOrg + GetIdempotencyRecord + GetCheckout + RecordCheckout,
+        Table: GetMember + GetOrg + GetIdempotencyRecord + ReserveCheckout + ReleaseCheckout + GetCheckout + RecordCheckout,
         Payments: StartCheckout,
     >
 }
@@ -64,16 +70,27 @@ impl<A: Needs> HttpFunction for Function<A> {
         }
 
         let ask = CheckoutAsk::new(org, pack, idempotent.as_ref(), &KeyMint::nonce());
-        let session = self.provider.start_checkout(&ask).await?;
+        let reservation = self.reserve(org, &user.id, idempotent.as_ref(), request.now).await?;
+        let session = match self.provider.start_checkout(&ask).await? {
+            CheckoutAnswer::Opened(session) => session,
+            CheckoutAnswer::Refused(why) => {
+                self.credits.release_checkout(&reservation).await?;
+                return Err(Fault::internal(why));
+            }
+        };
         let checkout = Checkout::of(&ask, session, user.id, request.now);
         let idempotent = idempotent
             .map(|idempotent| IdempotentRequest { result: checkout.session.as_str().to_owned(), ..idempotent });
-        let checkout = match self.credits.record_checkout(&checkout, idempotent.as_ref()).await? {
+        let checkout = match self.credits.record_checkout(&checkout, idempotent.as_ref(), &reservation).await? {
             WriteOutcome::Applied => checkout,
             // Another try of the same request recorded its session at the same moment.
             WriteOutcome::Replayed(session) => self.recorded(org, &session).await?,
             WriteOutcome::KeyReused => return Err(key_reused()),
-            WriteOutcome::Conflict => return Err(Fault::internal("the record of a new session cannot conflict")),
+            WriteOutcome::Conflict => {
+                return Err(Fault::unavailable(
+                    "another try of the request gave its place back; a retry takes a new one",
+                ));
+            }
         };
         Ok(answer(&checkout, request))
     }
@@ -99,6 +116,23 @@ impl<A: Needs> Function<A> {
             Some(WriteOutcome::Replayed(session)) => self.recorded(org, &session).await.map(Some),
             Some(WriteOutcome::KeyReused) => Err(key_reused()),
             _ => Ok(None),
+        }
+    }
+
+    /// Takes a place for the session, or finds the one that an earlier try of the same request took.
+    async fn reserve(
+        &self,
+        org: OrgId,
+        user: &UserId,
+        idempotent: Option<&IdempotentRequest>,
+        now: Timestamp,
+    ) -> Result<CheckoutReservation, Fault> {
+        let reservation = CheckoutReservation::new(org, user.clone(), idempotent, now);
+        match self.credits.reserve_checkout(&reservation).await? {
+            WriteOutcome::Applied => Ok(reservation),
+            WriteOutcome::Replayed(result) => reservation.made_before(&result),
+            WriteOutcome::KeyReused => Err(key_reused()),
+            WriteOutcome::Conflict => Err(Fault::internal("a reservation cannot conflict")),
         }
     }
 

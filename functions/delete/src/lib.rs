@@ -20,13 +20,16 @@ const SECURE_PREFIX: &str = "/api/secure/files/delete/";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeleteRequest {
     /// Key of the file.
+    #[schemars(length(min = 1))]
     pub s3_key: String,
 }
 
 /// Confirms that the file was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FileDeleted")]
 pub struct Deleted {
     /// Always true.
+    #[schemars(extend("const" = true))]
     pub success: bool,
     /// Confirmation for people to read.
     pub message: &'static str,

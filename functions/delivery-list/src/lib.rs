@@ -38,7 +38,8 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ListDeliveries>> HttpFunction 
         let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
         vec![
             operation
-                .parameter("status", "Only deliveries with this status: pending, delivered, failed or cancelled", false)
+                .parameter("status", "Only deliveries with this status", false)
+                .one_of(&DeliveryStatus::ALL.map(DeliveryStatus::name))
                 .paged(),
         ]
     }

@@ -1,11 +1,11 @@
-//! One attempt of a delivery: waits for the endpoint's rate limit, claims the attempt, calls the endpoint, and records
-//! the outcome.
+//! One attempt of a delivery: waits for the endpoint's rate limit, claims the attempt with a slot of its organisation,
+//! waits for the host's rate limit, calls the endpoint, and records the outcome.
 
 use std::time::Duration;
 
-use consigne_core::deliveries::{Conclusion, Delivery, DeliveryMessage, DeliveryStep, Post, Posted};
+use consigne_core::deliveries::{Conclusion, Delivery, DeliveryMessage, DeliveryStep, Line, MoveOutcome, Post, Posted};
 use consigne_core::endpoints::Endpoint;
-use consigne_core::pacing::{PaceAsk, Paced};
+use consigne_core::pacing::{HOST_RATE, PaceAsk, Paced};
 use consigne_core::ports::{
     Clock, DELAY_MAX, GetDelivery, GetEndpoint, GetMember, MoveDelivery, PaceCall, PostWebhook, SendLater,
 };
@@ -43,9 +43,21 @@ impl<A: Needs> Function<A> {
             return self.postpone(&step).await;
         }
         let begun = delivery.begin(self.clock.now());
-        if !self.table.move_delivery(&begun).await?.is_committed() {
-            message.log.field("delivery.outcome", "claimed by another message");
-            return Ok(());
+        match self.table.move_delivery(&begun).await? {
+            MoveOutcome::Committed => {}
+            MoveOutcome::Conflict => {
+                message.log.field("delivery.outcome", "claimed by another message");
+                return Ok(());
+            }
+            MoveOutcome::NoSlot => {
+                message.log.field("delivery.outcome", "waits for a slot");
+                message.log.count("WebhooksWithoutSlot");
+                return self.postpone(&delivery.wait_for_slot(self.clock.now())).await;
+            }
+        }
+        if let Some(step) = self.turn_at_host(&delivery, &begun.delivery, &endpoint).await? {
+            message.log.field("delivery.outcome", "waits for its host");
+            return self.postpone(&step).await;
         }
         let (posted, took) = self.send(&begun.delivery, &endpoint).await?;
         note(&posted, took, message);
@@ -76,36 +88,72 @@ impl<A: Needs> Function<A> {
     /// Waits until the endpoint's rate limit allows a call. If that takes longer than [`MAX_WAIT`], returns the step
     /// that postpones the delivery.
     async fn turn(&self, delivery: &Delivery, endpoint: &Endpoint) -> Result<Option<DeliveryStep>, Fault> {
-        let began = self.clock.now();
-        let mut place = delivery.place();
         // The message may arrive slightly early, but a reserved turn must not be used before its time.
         if let Some(due) = delivery.next_at {
             self.clock.wait_until(due).await;
         }
+        let destination = format!("{}#{}", endpoint.org, endpoint.id);
+        let interval = endpoint.interval(self.clock.now());
+        let paced = self.pace(destination, interval, delivery.place_at_endpoint()).await?;
+        let now = self.clock.now();
+        Ok(match paced {
+            Paced::Now => None,
+            Paced::At(then) => Some(delivery.postpone(Line::Endpoint, then, now)),
+            Paced::Full => Some(delivery.stand_back(now)),
+        })
+    }
+
+    /// Waits until the rate limit of the host allows a call, which all organisations share. If that takes longer than
+    /// [`MAX_WAIT`], returns the step that withdraws the attempt.
+    ///
+    /// This comes after the claim: only a delivery that has a slot may use the host's rate or its line.
+    async fn turn_at_host(
+        &self,
+        before: &Delivery,
+        begun: &Delivery,
+        endpoint: &Endpoint,
+    ) -> Result<Option<DeliveryStep>, Fault> {
+        let destination = format!("host#{}", endpoint.url.host().to_ascii_lowercase());
+        let paced = self.pace(destination, HOST_RATE.interval(), before.place_at_host()).await?;
+        let now = self.clock.now();
+        Ok(match paced {
+            Paced::Now => None,
+            Paced::At(then) => Some(begun.withdraw(Some(then), now)),
+            Paced::Full => Some(begun.withdraw(None, now)),
+        })
+    }
+
+    /// Waits until a destination may be called, but no longer than [`MAX_WAIT`].
+    async fn pace(
+        &self,
+        destination: String,
+        interval: Duration,
+        mut place: Option<Timestamp>,
+    ) -> Result<Paced, Fault> {
+        let began = self.clock.now();
         loop {
-            let now = self.clock.now();
-            let destination = format!("{}#{}", endpoint.org, endpoint.id);
-            let ask = PaceAsk { destination, rate: endpoint.rate, place, now };
+            let ask = PaceAsk { destination: destination.clone(), interval, place, now: self.clock.now() };
             match self.table.pace_call(&ask).await? {
-                Paced::Now => return Ok(None),
-                Paced::At(then) if then.since(began) > MAX_WAIT => return Ok(Some(delivery.postpone(then, now))),
-                Paced::Full => return Ok(Some(delivery.stand_back(now))),
-                Paced::At(then) => {
+                Paced::At(then) if then.since(began) <= MAX_WAIT => {
                     if !ask.is_in_turn() {
                         place = Some(then);
                     }
                     self.clock.wait_until(then).await;
                 }
+                paced => return Ok(paced),
             }
         }
     }
 
-    /// Postpones a delivery and sends the message for its next attempt.
+    /// Postpones a delivery and sends the message for its next attempt. A delivery that has waited too long gets none.
     async fn postpone(&self, step: &DeliveryStep) -> Result<(), Fault> {
         let (later, now) = (&step.delivery, self.clock.now());
+        if !self.table.move_delivery(step).await?.is_committed() {
+            return Ok(());
+        }
         match later.next_at {
-            Some(at) if self.table.move_delivery(step).await?.is_committed() => self.remind(later, at, now).await,
-            _ => Ok(()),
+            Some(at) => self.remind(later, at, now).await,
+            None => Ok(()),
         }
     }
 
@@ -161,7 +209,10 @@ impl<A: Needs> Function<A> {
         loop {
             let (step, conclusion) = begun.conclude(posted, took, &endpoint, now);
             if self.table.move_delivery(&step).await?.is_committed() {
-                message.log.field("delivery.outcome", format!("{conclusion:?}"));
+                message.log.field("delivery.outcome", conclusion.name());
+                if let Conclusion::Again(then) = conclusion {
+                    message.log.field("delivery.next_at", then);
+                }
                 message.log.count(metric(conclusion));
                 return match conclusion {
                     Conclusion::Again(then) => self.remind(begun, then, now).await,

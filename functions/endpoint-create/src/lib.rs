@@ -4,11 +4,12 @@
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::endpoints::{
-    Endpoint, EndpointStatus, EndpointView, HookUrl, IssuedEndpoint, NewEndpoint, endpoint_in_path, events_of,
+    Endpoint, EndpointStatus, EndpointView, HookUrl, IssuedEndpoint, NewEndpoint, URL_MAX, endpoint_in_path, events_of,
+    offered_names,
 };
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::orgs::org_not_found;
-use consigne_core::pacing::Rate;
+use consigne_core::pacing::{RATE_MAX, Rate};
 use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, ResolveHost};
 use consigne_core::{Code, EndpointId, Fault, OrgId};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
@@ -22,10 +23,13 @@ use serde_json::json;
 #[serde(deny_unknown_fields)]
 pub struct EndpointRequest {
     /// URL to send webhooks to: `https` with a public host.
+    #[schemars(extend("format" = "uri"), length(max = URL_MAX))]
     pub url: String,
     /// Types of the events to send; at least one.
+    #[schemars(length(min = 1), extend("items" = json!({ "enum": offered_names() })))]
     pub events: Vec<String>,
     /// Most calls per second, 1 to 100; 10 when absent.
+    #[schemars(range(min = 1, max = RATE_MAX))]
     pub rate_per_second: Option<u64>,
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 
 /// Confirms that an endpoint was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "EndpointDeleted")]
 pub struct Deleted {
     /// Id of the endpoint.
     pub id: String,

@@ -1,7 +1,9 @@
 //! Rotates an endpoint's signing secret. For a grace period webhooks are signed with the previous secret too.
 
 use consigne_auth::{EndpointSecrets, Route, SessionVerifier};
-use consigne_core::endpoints::{Endpoint, EndpointView, IssuedEndpoint, endpoint_in_path, endpoint_not_found};
+use consigne_core::endpoints::{
+    Endpoint, EndpointView, GRACE_MAX, IssuedEndpoint, endpoint_in_path, endpoint_not_found,
+};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::ChangeContext;
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetIdempotencyRecord, GetMember};
@@ -17,8 +19,10 @@ const GRACE_DEFAULT: u64 = 24 * 60 * 60;
 /// Request to rotate an endpoint's secret.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "EndpointRotateRequest")]
 pub struct RotateRequest {
     /// How long webhooks are signed with the previous secret too, in seconds; at most 7 days, one day when absent.
+    #[schemars(range(max = GRACE_MAX.as_secs()))]
     pub grace_seconds: Option<u64>,
 }
 

@@ -2,24 +2,31 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::endpoints::{Endpoint, EndpointPatch, EndpointView, HookUrl, endpoint_in_path, events_of};
+use consigne_core::endpoints::{
+    Endpoint, EndpointPatch, EndpointView, HookUrl, URL_MAX, endpoint_in_path, events_of, offered_names,
+};
 use consigne_core::keys::ChangeContext;
-use consigne_core::pacing::Rate;
+use consigne_core::pacing::{RATE_MAX, Rate};
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::endpoints::{Changed, change, require_reachable};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Changes to an endpoint. A field that is absent stays as it is.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "EndpointUpdateRequest")]
 pub struct UpdateRequest {
     /// New URL to send webhooks to: `https` with a public host.
+    #[schemars(extend("format" = "uri"), length(max = URL_MAX))]
     pub url: Option<String>,
     /// Types of the events to send from now on, all of them.
+    #[schemars(length(min = 1), extend("items" = json!({ "enum": offered_names() })))]
     pub events: Option<Vec<String>>,
     /// Most calls per second, 1 to 100.
+    #[schemars(range(min = 1, max = RATE_MAX))]
     pub rate_per_second: Option<u64>,
     /// `active` enables an endpoint that was disabled.
     pub status: Option<Wanted>,

@@ -132,7 +132,8 @@ impl<A: Needs> Function<A> {
     /// Claims the file for the job, as a generator's completion would.
     async fn claim(&self, task: &TextMessage, text: &Draft, file: &File, message: &Message) -> Result<(), Fault> {
         let s3_key = file.key.to_string();
-        let claimed = [ClaimedFile { s3_key, size: None, content_type: None, duration_seconds: None }];
+        let claimed =
+            [ClaimedFile { s3_key, size: None, content_type: None, dimensions: None, duration_seconds: None }];
         let facts = TextFacts {
             title: text.outline.as_ref().map(|outline| outline.title.clone()),
             chapters: u32::try_from(text.written).ok(),

@@ -6,7 +6,10 @@
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::Kind;
 use consigne_core::idempotency::{IdempotentRequest, key_reused};
-use consigne_core::jobs::{Admission, Ask, Job, JobId, NewJob, allowance_spent};
+use consigne_core::jobs::{
+    ASPECT_RATIOS, Admission, Ask, COUNT_MAX, DURATION_MAX, GOAL_MAX, Job, JobId, JobStatus, NewJob, PROMPT_MAX,
+    TITLE_MAX, TOPIC_MAX, allowance_spent,
+};
 use consigne_core::ports::{GetJob, RequestJob};
 use consigne_core::{Code, Fault, IdempotencyKey, Plan, plans};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, settings};
@@ -18,10 +21,13 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct TextRequest {
     /// What the text is about, 1 to 500 characters.
+    #[schemars(length(min = 1, max = TOPIC_MAX))]
     pub topic: String,
     /// What the text should achieve, at most 2,000 characters.
+    #[schemars(length(min = 1, max = GOAL_MAX))]
     pub goal: Option<String>,
     /// Requested title, at most 200 characters; the generator chooses one when absent.
+    #[schemars(length(min = 1, max = TITLE_MAX))]
     pub title: Option<String>,
 }
 
@@ -30,10 +36,13 @@ pub struct TextRequest {
 #[serde(deny_unknown_fields)]
 pub struct ImageRequest {
     /// What the images show, 1 to 4,000 characters.
+    #[schemars(length(min = 1, max = PROMPT_MAX))]
     pub prompt: String,
     /// Number of images, 1 to 4; 1 when absent.
+    #[schemars(range(min = 1, max = COUNT_MAX))]
     pub count: Option<u32>,
     /// Width x height in pixels, each 64 to 4096; `1024x1024` when absent.
+    #[schemars(regex(pattern = "^[0-9]+x[0-9]+$"))]
     pub size: Option<String>,
 }
 
@@ -42,10 +51,13 @@ pub struct ImageRequest {
 #[serde(deny_unknown_fields)]
 pub struct VideoRequest {
     /// What the video shows, 1 to 4,000 characters.
+    #[schemars(length(min = 1, max = PROMPT_MAX))]
     pub prompt: String,
     /// Length in seconds, 1 to 60; 8 when absent.
+    #[schemars(range(min = 1, max = DURATION_MAX))]
     pub duration_seconds: Option<u32>,
     /// Aspect ratio: `16:9`, `9:16`, `1:1`, `4:3` or `3:4`; `16:9` when absent.
+    #[schemars(extend("enum" = ASPECT_RATIOS))]
     pub aspect_ratio: Option<String>,
 }
 
@@ -55,6 +67,7 @@ pub struct AcceptedJob {
     /// Opaque id of the job.
     pub job_id: String,
     /// `pending`; on a retry, the job's present status.
+    #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::name)))]
     pub status: &'static str,
     /// The status as a sentence.
     pub message: String,

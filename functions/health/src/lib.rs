@@ -1,8 +1,12 @@
-//! Reports whether the stack is healthy: whether the table and the bucket answer.
+//! Says that the API answers. For services it also checks whether the table and the bucket answer.
+//!
+//! Everybody may ask, so the answer to everybody makes no call to AWS. A flood of such requests costs no more than the
+//! function's own time; limits for each address belong to the edge, before the API.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::ports::Probe;
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
@@ -16,43 +20,72 @@ pub struct Health {
     pub status: &'static str,
     /// Version of the code.
     pub version: &'static str,
-    /// `ok` for each part. If one is `unreachable`, the answer is a 503 with the same object under `error.details`.
-    pub checks: BTreeMap<&'static str, &'static str>,
+    /// Only with `deep=1`: `ok` for each part. If one is `unreachable`, the answer is a 503 with the same object under
+    /// `error.details`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<BTreeMap<&'static str, &'static str>>,
+    /// Only with `deep=1`: the parts that do not answer. It is empty here, and lists them under `error.details`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Vec<&'static str>>,
 }
 
 /// `Retry-After` of a failed check.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 function! {
+    /// Read only when a service asks for the checks.
+    services: Refreshed<ServiceTokens> = service_tokens_on_demand(),
     table: A::Table = table(),
     bucket: A::Bucket = bucket(),
 }
 
 impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
-    /// Answers 200 if all parts are reachable, else 503 with the parts that are not.
+    /// Answers 200. With `deep=1` it answers 503 instead if a part does not answer, and 401 without a service token: a
+    /// monitor whose token is wrong must not take the short answer for the checks.
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-        let (table, bucket) = tokio::join!(self.table.probe(), self.bucket.probe());
-        let well = table.is_ok() && bucket.is_ok();
-        for (part, outcome) in [("health.table", &table), ("health.bucket", &bucket)] {
-            if let Err(fault) = outcome {
-                request.log.field(part, fault.chain());
-            }
+        let mut health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), checks: None, degraded: None };
+        if request.query("deep")?.as_deref() == Some("1") {
+            let service = self.services.service(request.credentials(), request.now).await?;
+            request.log.field("service", &service);
+            health.checks = Some(self.check(request).await?);
+            health.degraded = Some(Vec::new());
         }
-        let word = |outcome: Result<(), Fault>| if outcome.is_ok() { "ok" } else { "unreachable" };
-        let checks = BTreeMap::from([("table", word(table)), ("bucket", word(bucket))]);
-        if !well {
-            let fault = Fault::new(Code::Unavailable, "A part of the stack does not answer").detail("checks", checks);
-            return Err(fault.retry_after(RETRY_AFTER));
-        }
-        let health = Health { status: "ok", version: env!("CARGO_PKG_VERSION"), checks };
         Ok(Answer::envelope(200, "All is well", &health, request.now))
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = |route, summary| Operation::new::<Health>(route, summary).in_envelope().for_anyone();
+        let operation = |route, summary| {
+            let deep = "`1` checks the table and the bucket too; needs a service token";
+            Operation::new::<Health>(route, summary).in_envelope().for_anyone().parameter("deep", deep, false)
+        };
         vec![
-            operation("GET /api/health", "Check the health of the stack"),
-            operation("HEAD /api/health", "Check the health of the stack, answered without a body"),
+            operation("GET /api/health", "Check that the API answers"),
+            operation("HEAD /api/health", "Check that the API answers, without a body"),
+            operation("GET /health", "Check that the API answers, as `/api/health`"),
+            operation("HEAD /health", "Check that the API answers, as `/api/health`, without a body"),
         ]
+    }
+}
+
+impl<A: Adapters<Table: Probe, Bucket: Probe>> Function<A> {
+    /// Checks all parts.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` with the parts that do not answer.
+    async fn check(&self, request: &Request) -> Result<BTreeMap<&'static str, &'static str>, Fault> {
+        let (table, bucket) = tokio::join!(self.table.probe(), self.bucket.probe());
+        let (mut checks, mut degraded) = (BTreeMap::new(), Vec::new());
+        for (part, field, outcome) in [("table", "health.table", table), ("bucket", "health.bucket", bucket)] {
+            if let Err(fault) = &outcome {
+                request.log.field(field, fault.chain());
+                degraded.push(part);
+            }
+            checks.insert(part, if outcome.is_ok() { "ok" } else { "unreachable" });
+        }
+        if degraded.is_empty() {
+            return Ok(checks);
+        }
+        let fault = Fault::new(Code::Unavailable, "A part of the stack does not answer");
+        Err(fault.detail("checks", checks).detail("degraded", degraded).retry_after(RETRY_AFTER))
     }
 }

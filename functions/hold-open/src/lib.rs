@@ -4,7 +4,7 @@
 //! credits until the service settles or voids the hold, or it times out.
 
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
-use consigne_core::credits::{Hold, HoldTerms, Opening};
+use consigne_core::credits::{HOLD_TTL, Hold, HoldTerms, Opening};
 use consigne_core::idempotency::key_reused;
 use consigne_core::keys::{Ask, Refusal, RefusalCode};
 use consigne_core::ports::{FindKey, GetKey, OpenHold, Repoint};
@@ -24,12 +24,15 @@ pub struct OpenRequest {
     /// The key's text, as the caller sent it to the service.
     pub key: String,
     /// Credits to hold: from 1 to the service's `hold_max` in the catalogue.
+    #[schemars(range(min = 1))]
     pub amount: u64,
     /// Service to pay: its name in the catalogue.
     pub service: String,
     /// Scope that the call needs.
+    #[schemars(length(min = 1, max = SCOPE_MAX))]
     pub scope: Option<String>,
     /// How long the hold lasts, in seconds: 60 to 86,400; 3,600 when absent.
+    #[schemars(range(min = *HOLD_TTL.start(), max = *HOLD_TTL.end()))]
     pub ttl_seconds: Option<u64>,
 }
 
@@ -41,6 +44,7 @@ pub struct Opened {
     /// Number of credits held.
     pub amount: u64,
     /// When the hold times out. It can be settled or voided until then.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 

@@ -1,7 +1,7 @@
 //! Settles a hold: the call succeeded, so its cost is charged and the rest of the held credits is given back.
 
 use consigne_auth::{Refreshed, ServiceTokens};
-use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, Resolver};
+use consigne_core::credits::{Hold, HoldEnd, HoldView, Outcome, RESPONSE_MS_MAX, Resolver, STATUS_CODES};
 use consigne_core::ports::{GetHold, ResolveHold};
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
@@ -17,8 +17,10 @@ pub struct SettleRequest {
     /// Credits to charge: from 0 to the amount held.
     pub amount: u64,
     /// HTTP status that the service answered, 100 to 599.
+    #[schemars(range(min = *STATUS_CODES.start(), max = *STATUS_CODES.end()))]
     pub status_code: u16,
     /// Duration of the call in milliseconds.
+    #[schemars(range(max = RESPONSE_MS_MAX))]
     pub response_ms: u64,
 }
 

@@ -18,6 +18,7 @@ use serde_json::json;
 #[serde(deny_unknown_fields)]
 pub struct AcceptRequest {
     /// The token from the mail.
+    #[schemars(length(min = 1))]
     pub token: String,
 }
 
@@ -29,6 +30,7 @@ pub struct Joined {
     /// Role in the organisation.
     pub role: OrgRole,
     /// When the user became a member.
+    #[schemars(extend("format" = "date-time"))]
     pub joined_at: String,
 }
 

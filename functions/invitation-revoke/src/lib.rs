@@ -12,6 +12,7 @@ use serde::Serialize;
 
 /// Confirms that an invitation was revoked.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "InvitationRevoked")]
 pub struct Revoked {
     /// Id of the invitation.
     pub id: String,

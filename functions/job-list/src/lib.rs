@@ -24,8 +24,8 @@ impl<A: Adapters<Table: ListJobs>> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<Vec<JobView>>("GET /api/secure/jobs", "List the caller's jobs");
-        let status = "Only jobs with this status: pending, processing, completed or failed";
-        vec![operation.in_envelope().parameter("status", status, false).paged()]
+        let (status, statuses) = ("Only jobs with this status", JobStatus::ALL.map(JobStatus::name));
+        vec![operation.in_envelope().parameter("status", status, false).one_of(&statuses).paged()]
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::files::{
-    File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage, still_usable,
+    FILE_NAME_MAX, File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage, still_usable,
 };
 use consigne_core::idempotency::{IdempotentRequest, KeyOwner, WriteOutcome};
 use consigne_core::jobs::{Job, JobId, job_not_found};
@@ -27,13 +27,16 @@ const REPEATED: (&str, &str) = ("message", "id");
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 pub struct OutputRequest {
     /// File name without a path; at most 255 characters.
+    #[schemars(length(min = 1, max = FILE_NAME_MAX))]
     pub filename: String,
     /// Media type. It must match the extension of the file name and the job's kind. If it is empty or
     /// `application/octet-stream`, the extension decides.
     pub content_type: String,
     /// Exact size in bytes, at least 1.
+    #[schemars(range(min = 1))]
     pub size: u64,
     /// SHA-256 of the content, in base64. When it is given, S3 refuses any other content.
+    #[schemars(length(equal = 44))]
     pub sha256: Option<String>,
 }
 
@@ -45,12 +48,15 @@ pub struct OutputUpload {
     /// Key of the file. The completion names the file by it.
     pub s3_key: String,
     /// HTTP method to upload with: `PUT`, one request whose body is the file.
+    #[schemars(extend("enum" = ["PUT"]))]
     pub method: &'static str,
     /// Signed URL to upload to.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
     /// Headers to send unchanged with the upload; the signature covers them.
     pub headers: BTreeMap<&'static str, String>,
     /// When the grant expires. The upload must have started by then.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
     /// Same as `file_id`, spelt as in the answer to `POST /api/files/uploads`, so that one client can read both.
     #[serde(rename = "fileId")]
@@ -60,6 +66,7 @@ pub struct OutputUpload {
     pub plain_s3_key: String,
     /// Same as `expires_at`, spelt as in the answer to `POST /api/files/uploads`.
     #[serde(rename = "expiresAt")]
+    #[schemars(extend("format" = "date-time"))]
     pub plain_expires_at: String,
 }
 

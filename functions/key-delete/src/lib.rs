@@ -13,6 +13,7 @@ use serde::Serialize;
 
 /// Confirms that a key was deleted.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "KeyDeleted")]
 pub struct Deleted {
     /// Id of the key.
     pub id: String,

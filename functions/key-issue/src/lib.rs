@@ -6,10 +6,12 @@ use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::{ApiKey, IssuedKey, KeyMode, KeyRequest, KeyStatus, KeyView, Quotas};
+use consigne_core::keys::{
+    ApiKey, IssuedKey, KEY_NAME_MAX, KeyMode, KeyRequest, KeyStatus, KeyView, QUOTA_MAX, Quotas,
+};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
-use consigne_core::{Code, Fault, KeyId, OrgId};
+use consigne_core::{Code, Fault, KeyId, OrgId, services};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,19 +24,25 @@ const OPERATION: &str = "key-issue";
 #[serde(deny_unknown_fields)]
 pub struct IssueRequest {
     /// Name for people, 1 to 100 characters.
+    #[schemars(length(min = 1, max = KEY_NAME_MAX))]
     pub name: String,
     /// Whether the key is for production or for tests.
     pub environment: KeyMode,
     /// What the key may be used for: at least one scope from the catalogue of services.
+    #[schemars(length(min = 1), extend("items" = json!({ "enum": services::scopes() })))]
     pub scopes: Vec<String>,
     /// Most charged calls in a minute, from the first of them; no limit when absent or null.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = QUOTA_MAX))]
     pub minute_quota: Option<u64>,
     /// Most charged calls in a day (UTC); no limit when absent or null.
+    #[schemars(range(min = 1, max = QUOTA_MAX))]
     pub daily_quota: Option<u64>,
     /// Most charged calls in a month (UTC); no limit when absent or null.
+    #[schemars(range(min = 1, max = QUOTA_MAX))]
     pub monthly_quota: Option<u64>,
     /// When the key expires; never when absent or null.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
 }
 
@@ -90,7 +98,14 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key. Only the answer shows it");
-        vec![operation.in_org().takes::<IssueRequest>().creates().idempotent().refuses(&[Code::Conflict])]
+        vec![
+            operation
+                .in_org()
+                .takes::<IssueRequest>()
+                .creates()
+                .idempotent()
+                .refuses(&[Code::Conflict, Code::RateLimited]),
+        ]
     }
 }
 

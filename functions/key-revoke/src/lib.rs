@@ -3,7 +3,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::keys::{ChangeContext, KeyView};
+use consigne_core::keys::{ChangeContext, KeyView, REASON_MAX};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct RevokeRequest {
     /// Why the key is revoked, 1 to 200 characters.
+    #[schemars(length(min = 1, max = REASON_MAX))]
     pub reason: String,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::{ApiKey, ChangeContext, IssuedKey, KeyStatus, KeyView, Pointer};
+use consigne_core::keys::{ApiKey, ChangeContext, GRACE_MAX, IssuedKey, KeyStatus, KeyView, Pointer};
 use consigne_core::orgs::{key_in_path, key_not_found};
 use consigne_core::ports::{ChangeKey, GetIdempotencyRecord, GetKey, GetMember};
 use consigne_core::{Code, Fault, IdempotencyKey, KeyId, OrgId};
@@ -20,8 +20,10 @@ const GRACE_DEFAULT: u64 = 24 * 60 * 60;
 /// Request to rotate a key.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyRotateRequest")]
 pub struct RotateRequest {
     /// How long the previous text also works, in seconds; at most 30 days, one day when absent.
+    #[schemars(range(max = GRACE_MAX.as_secs()))]
     pub grace_seconds: Option<u64>,
 }
 
@@ -72,7 +74,7 @@ impl<A: Needs> HttpFunction for Function<A> {
             "Rotate a key. Only the answer shows its new text",
         );
         let operation = operation.in_org().parameter("key", "Id of the key", true);
-        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict])]
+        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
     }
 }
 

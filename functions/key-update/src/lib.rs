@@ -2,36 +2,44 @@
 //! replaces the old one.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::keys::{ChangeContext, KeyPatch, KeyView};
+use consigne_core::keys::{ChangeContext, KEY_NAME_MAX, KeyPatch, KeyView, QUOTA_MAX};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
-use consigne_core::{Code, Fault};
+use consigne_core::{Code, Fault, services};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::keys::change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 /// Changes to a key. A field that is absent stays as it is.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyUpdateRequest")]
 pub struct UpdateRequest {
     /// New name; null is refused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = KEY_NAME_MAX))]
     pub name: Option<Option<String>>,
     /// New scopes, all of them; null is refused.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<String>", length(min = 1), extend("items" = json!({ "enum": services::scopes() })))]
     pub scopes: Option<Option<Vec<String>>>,
     /// Most charged calls in a minute, from the first of them; null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = QUOTA_MAX))]
     pub minute_quota: Option<Option<u64>>,
     /// Most charged calls in a day (UTC); null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = QUOTA_MAX))]
     pub daily_quota: Option<Option<u64>>,
     /// Most charged calls in a month (UTC); null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = QUOTA_MAX))]
     pub monthly_quota: Option<Option<u64>>,
     /// When the key expires; null for never.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub expires_at: Option<Option<String>>,
 }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use consigne_auth::{KeyFinder, Refreshed, ServiceTokens};
 use consigne_core::credits::{CallFacts, Charge, ChargeOutcome, KeySnapshot, Receipt, ReceiptId};
 use consigne_core::idempotency::key_reused;
-use consigne_core::keys::{Ask, KeyFacts, Refusal, RefusalCode};
+use consigne_core::keys::{Ask, KeyFacts, Limiter, Refusal, RefusalCode};
 use consigne_core::orgs::key_not_found;
 use consigne_core::ports::{ChargeKey, FindKey, GetKey, ReadKeySnapshot, Repoint};
 use consigne_core::{Code, Fault, Timestamp, services, text};
@@ -32,6 +32,7 @@ pub struct VerifyRequest {
     /// Service to pay for. Its cost in the catalogue is charged unless `cost` is given.
     pub service: Option<String>,
     /// Credits to charge, at most 1,000,000. With 0 the key is only checked, and nothing is recorded.
+    #[schemars(range(max = COST_MAX))]
     pub cost: Option<u64>,
     /// IP address the call came from.
     pub ip: Option<String>,
@@ -60,14 +61,17 @@ pub enum Include {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Valid {
     /// Always true here. The answer about a refused key has false.
+    #[schemars(extend("const" = true))]
     pub valid: bool,
     /// Always `VALID`.
+    #[schemars(extend("const" = "VALID"))]
     pub code: &'static str,
     /// Id of the key.
     pub key_id: String,
     /// Id of the organisation that owns it.
     pub org_id: String,
     /// `production` or `test`.
+    #[schemars(extend("enum" = ["production", "test"]))]
     pub environment: &'static str,
     /// Id of the charge's receipt; null when nothing was charged.
     pub receipt_id: Option<String>,
@@ -90,12 +94,27 @@ pub struct Remaining {
 }
 
 /// The answer about a key that may not make the call.
-#[derive(Debug, Serialize)]
-struct Refused {
-    valid: bool,
-    code: RefusalCode,
-    limiter: Option<consigne_core::keys::Limiter>,
-    resets_at: Option<String>,
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Refused {
+    /// Always false here. The answer about a key that may make the call has true.
+    #[schemars(extend("const" = false))]
+    pub valid: bool,
+    /// Why it is refused.
+    pub code: RefusalCode,
+    /// What refuses the call; null for an unknown key or service.
+    pub limiter: Option<Limiter>,
+    /// When the limit resets; null if no limit refuses the call, or it does not reset.
+    #[schemars(extend("format" = "date-time"))]
+    pub resets_at: Option<String>,
+}
+
+/// The answer to a check: `valid` says which of the two it is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(missing_docs)] // The two types have descriptions.
+pub enum KeyCheck {
+    Valid(Valid),
+    Refused(Refused),
 }
 
 needs! {
@@ -154,7 +173,7 @@ impl<A: Needs> HttpFunction for Function<A> {
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<Valid>("POST /api/keys/verify", "Check a key and charge it, in one step");
+        let operation = Operation::new::<KeyCheck>("POST /api/keys/verify", "Check a key and charge it, in one step");
         let operation = operation.in_envelope().for_services().takes::<VerifyRequest>();
         vec![operation.idempotent().refuses(&[Code::Unavailable])]
     }

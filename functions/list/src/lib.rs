@@ -1,11 +1,10 @@
 //! Lists a user's files in pages, newest first.
 
-use consigne_auth::{Seal, SessionVerifier, User};
+use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::{FileView, Kind, SecureFileView, Status};
 use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
-use consigne_core::{Code, Fault, FileId, Timestamp};
-use consigne_runtime::http::limit;
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
+use consigne_core::{Fault, FileId, Timestamp};
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,8 +32,7 @@ struct Metadata {
 function! {
     users: SessionVerifier = session_verifier(),
     files: A::Table = table(),
-    /// Seals cursors, so that a cursor works only for the user and the filter it was made for.
-    cursors: Seal = cursor_seal().await,
+    paging: Paging = paging().await,
 }
 
 impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
@@ -42,8 +40,9 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
         let user = request.user(&self.users).await?;
         let secure = request.route().contains("/secure/");
         let filter = filter(request, if secure { "content_type" } else { "contentType" })?;
-        let limit = limit(request)?;
-        let after = request.query("cursor")?.map(|cursor| self.open(&user, filter, &cursor)).transpose()?;
+        let context = context(&user, filter);
+        let page = self.paging.ask(request, &context)?;
+        let (limit, after) = (page.limit, page.after.as_deref().map(position).transpose()?);
 
         let (page, counted) = tokio::try_join!(
             self.files.list_files(&user.id, filter, limit, after.as_ref()),
@@ -55,7 +54,8 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
             _ => counted.saturating_sub(self.still_counted(&user, filter).await?),
         };
         request.log.field("files.listed", page.files.len());
-        let next_cursor = page.next.map(|next| self.seal(&user, filter, &next));
+        let next = page.next.map(|next| format!("{}#{}", next.changed_at.as_millis(), next.file));
+        let next_cursor = self.paging.cursor(next.as_deref(), &context);
         if secure {
             let files: Vec<SecureFileView> = page.files.iter().map(SecureFileView::from).collect();
             let answer = Answer::envelope(200, "Files listed", &files, request.now);
@@ -68,15 +68,15 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let paged = |operation: Operation, kind| {
             operation
-                .parameter(kind, "Only files of this kind: image, video, book or blog", false)
+                .parameter(kind, "Only files of this kind", false)
+                .one_of(&Kind::ALL.map(Kind::name))
                 .parameter("status", "Only files with this status; ready when absent", false)
-                .parameter("limit", "Files per page, 1 to 1000; 100 when absent", false)
-                .parameter("cursor", "`nextCursor` of the previous page", false)
-                .refuses(&[Code::InvalidCursor])
+                .one_of(&Status::ALL.into_iter().filter(|it| it.is_visible()).map(Status::name).collect::<Vec<_>>())
+                .by_cursor("`nextCursor` (or `next_cursor`) of the previous page")
         };
         let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");
         let secure = Operation::new::<Vec<SecureFileView>>("GET /api/secure/files/list", "List files, newest first");
-        vec![paged(plain, "contentType"), paged(secure.in_envelope(), "content_type")]
+        vec![paged(plain, "contentType"), paged(secure.in_envelope().listed(), "content_type")]
     }
 }
 
@@ -99,19 +99,12 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> Function<A> {
     }
 }
 
-impl<A: Adapters> Function<A> {
-    fn seal(&self, user: &User, filter: Filter, next: &Position) -> String {
-        let text = format!("{}#{}", next.changed_at.as_millis(), next.file);
-        self.cursors.seal(&context(user, filter), &text)
-    }
-
-    fn open(&self, user: &User, filter: Filter, cursor: &str) -> Result<Position, Fault> {
-        let invalid = Fault::invalid_cursor;
-        let text = self.cursors.open(&context(user, filter), cursor).ok_or_else(invalid)?;
-        let (millis, file) = text.split_once('#').ok_or_else(invalid)?;
-        let changed_at = Timestamp::from_millis(millis.parse().map_err(|_| invalid())?);
-        Ok(Position { changed_at, file: FileId::parse(file).ok_or_else(invalid)? })
-    }
+/// Parses the position in a cursor.
+fn position(text: &str) -> Result<Position, Fault> {
+    let invalid = Fault::invalid_cursor;
+    let (millis, file) = text.split_once('#').ok_or_else(invalid)?;
+    let changed_at = Timestamp::from_millis(millis.parse().map_err(|_| invalid())?);
+    Ok(Position { changed_at, file: FileId::parse(file).ok_or_else(invalid)? })
 }
 
 /// Returns what a cursor is bound to: this function, the user and the filter.

@@ -3,6 +3,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::email::ADDRESS_MAX;
 use consigne_core::events::{Event, EventData, InvitationCreated};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::invitations::{Invitation, InvitationView, invitation_in_path};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct InviteRequest {
     /// E-mail address, regardless of upper and lower case. Only a user with this verified address can accept.
+    #[schemars(extend("format" = "email"), length(max = ADDRESS_MAX))]
     pub email: String,
     /// Role of the new member. Only owners can invite owners.
     pub role: OrgRole,

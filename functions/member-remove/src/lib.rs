@@ -78,6 +78,7 @@ impl<A: Adapters<Table: GetMember + RemoveMember + ListKeys + GetKey + ChangeKey
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<Removed>("DELETE /api/orgs/{org}/members/{user}", "Remove a member, or leave");
         let operation = operation.in_org().parameter("user", "Id of the member", true).refuses(&[Code::Conflict]);
-        vec![operation.parameter("keys", "What happens to the keys they created: `keep` (default) or `revoke`", false)]
+        let operation = operation.parameter("keys", "What happens to the keys they created; `keep` when absent", false);
+        vec![operation.one_of(&["keep", "revoke"])]
     }
 }

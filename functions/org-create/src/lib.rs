@@ -1,12 +1,12 @@
-//! Creates an organisation. Its creator becomes its owner.
+//! Creates an organisation. Its creator becomes its owner, and may have as many that still exist as their plan allows.
 
 use consigne_auth::SessionVerifier;
-use consigne_core::Fault;
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::credits::Wallet;
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::orgs::{Member, OrgRole, OrgView, Organisation, org_in_path};
+use consigne_core::orgs::{Member, ORG_NAME_MAX, OrgRole, OrgView, Organisation, org_in_path};
 use consigne_core::ports::{CreateOrg, GetOrg, NewOrg};
+use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use serde_json::json;
 #[serde(deny_unknown_fields)]
 pub struct OrgRequest {
     /// Name of the organisation, 1 to 100 characters.
+    #[schemars(length(min = 1, max = ORG_NAME_MAX))]
     pub name: String,
 }
 
@@ -45,12 +46,12 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
         );
         let idempotent = idempotency_key.map(|key| IdempotentRequest {
             key,
-            owner: user.id.into(),
+            owner: user.id.clone().into(),
             operation: Self::NAME,
             result: org.id.to_string(),
         });
         let wallet = Wallet::of_organisation(org.id, request.now);
-        let new = NewOrg { org, owner, wallet, audit, seen, idempotent };
+        let new = NewOrg { org, owner, wallet, audit, plan: Some(user.plan), seen, idempotent };
         let org = match self.orgs.create_org(&new).await? {
             WriteOutcome::Applied => new.org,
             WriteOutcome::Replayed(id) => created_before(&self.orgs, &id).await?,
@@ -63,13 +64,17 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<OrgView>("POST /api/orgs", "Create an organisation");
-        vec![operation.in_envelope().takes::<OrgRequest>().creates().idempotent()]
+        let operation = operation.in_envelope().takes::<OrgRequest>().creates().idempotent();
+        vec![operation.refuses(&[Code::SubscriptionRequired, Code::Conflict])]
     }
 }
 
 /// Finds the organisation that an earlier try of the same request created.
+///
+/// # Errors
+/// `CONFLICT` if it was deleted since.
 async fn created_before<F: GetOrg>(orgs: &F, id: &str) -> Result<Organisation, Fault> {
     orgs.get_org(org_in_path(id)?)
         .await?
-        .ok_or_else(|| Fault::internal("an idempotency record names an organisation that is gone"))
+        .ok_or_else(|| Fault::new(Code::Conflict, "The organisation was created, but has been deleted since"))
 }

@@ -24,8 +24,10 @@ const SECURE_PREFIX: &str = "/api/secure/files/download/";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TicketRequest {
     /// Key of the file.
+    #[schemars(length(min = 1))]
     pub s3_key: String,
     /// Requested validity in seconds, 1 to 3600; 3600 when absent.
+    #[schemars(range(min = 1, max = VALID_MAX))]
     pub expires_in: Option<u32>,
 }
 
@@ -34,10 +36,12 @@ pub struct TicketRequest {
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
     /// Signed URL to `GET` the file from.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
     /// Actual validity in seconds. Shorter than requested when the credentials that signed the URL expire earlier.
     pub expires_in: u64,
     /// When the URL expires.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 
@@ -45,10 +49,12 @@ pub struct Ticket {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SecureTicket {
     /// Signed URL to `GET` the file from.
+    #[schemars(extend("format" = "uri"))]
     pub download_url: String,
     /// Actual validity in seconds.
     pub expires_in: u64,
     /// When the URL expires.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 

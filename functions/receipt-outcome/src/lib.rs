@@ -2,7 +2,7 @@
 //! receipts are the usage log.
 
 use consigne_auth::{Refreshed, ServiceTokens};
-use consigne_core::credits::{Outcome, OutcomeKept, ReceiptId};
+use consigne_core::credits::{Outcome, OutcomeKept, RESPONSE_MS_MAX, ReceiptId, STATUS_CODES};
 use consigne_core::ports::KeepOutcome;
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
@@ -18,8 +18,10 @@ const DETAILS_MAX: usize = 4 * 1024;
 #[serde(deny_unknown_fields)]
 pub struct OutcomeRequest {
     /// HTTP status that the service answered, 100 to 599.
+    #[schemars(range(min = *STATUS_CODES.start(), max = *STATUS_CODES.end()))]
     pub status_code: u16,
     /// Duration of the call in milliseconds.
+    #[schemars(range(max = RESPONSE_MS_MAX))]
     pub response_ms: u64,
     /// Further details, at most 4 KiB as JSON.
     #[serde(default)]
@@ -28,6 +30,7 @@ pub struct OutcomeRequest {
 
 /// A receipt with its outcome.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "OutcomeKept")]
 pub struct Completed {
     /// Id of the receipt.
     pub receipt_id: String,

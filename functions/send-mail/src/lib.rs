@@ -4,18 +4,21 @@
 //! claimed, sent and marked as sent, and a second delivery of the event finds the mark or the claim. If the function is
 //! killed between claim and mark, the claim expires and the mail is sent again. It may then arrive twice, which is counted
 //! (`MailsPerhapsTwice`).
+//!
+//! Mails about new keys are gathered: ten an hour go to one person from one organisation, and the tenth says that no more
+//! come in that hour. All other mails are sent.
 
 mod mail_event;
 
 use std::collections::BTreeMap;
 
 use consigne_auth::{InvitationTokens, UnsubscribeSeal};
-use consigne_core::mail::{Address, Claim, Claimed, Handover, Mail, MailClaim, MailEnd, Topic};
+use consigne_core::mail::{Address, Claim, Claimed, Gathering, Handover, Mail, MailClaim, MailCount, MailEnd, Topic};
 use consigne_core::ports::{
     ClaimMail, GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage,
 };
-use consigne_core::{EventId, Fault, UserId};
-use consigne_messaging::mail::{MailTemplate, MailTheme, Reader};
+use consigne_core::{EventId, Fault, Timestamp, UserId};
+use consigne_messaging::mail::{LastOfHour, MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
 
@@ -63,13 +66,13 @@ impl<A: Needs> BatchFunction for Function<A> {
                 return self.dead_letters.send_message(&message.body).await;
             }
         };
-        let event = mail_event.event;
+        let (event, occurred_at) = (mail_event.event, mail_event.occurred_at);
         message.log.field("event.id", event);
         message.log.field("event.kind", &mail_event.kind);
         let (mut outcomes, mut left) = (BTreeMap::new(), None);
         for (to, template) in mail_event.mails(&self.table, &self.invitations, message.now).await? {
             message.log.field("mail.template", template.name());
-            let outcome = self.deliver(event, &to, &*template, message).await;
+            let outcome = self.deliver((event, occurred_at), &to, &*template, message).await;
             let word = outcome.as_ref().map_or("left", |outcome| *outcome);
             // Log user ids only, never an e-mail address.
             let name = match &to {
@@ -90,7 +93,7 @@ impl<A: Needs> Function<A> {
     /// outcome as a word for the log.
     async fn deliver(
         &self,
-        event: EventId,
+        (event, occurred_at): (EventId, Timestamp),
         to: &Recipient,
         template: &dyn MailTemplate,
         message: &Message,
@@ -115,10 +118,22 @@ impl<A: Needs> Function<A> {
             format!("{}/api/mail/unsubscribe?token={}", self.public_url, self.seal.token(user, *topic))
         };
         let reader = Reader { address, name, language, unsubscribe: wanted_by.as_ref().map(link) };
+        let counted_in = template.gathered().map(|org| MailCount::of(org, template.name(), occurred_at));
+        let last = match &counted_in {
+            Some(_) => Some(self.theme.write(&LastOfHour(template), reader.clone(), message.now)?),
+            None => None,
+        };
         let rendered = self.theme.write(template, reader, message.now)?;
 
-        match self.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, now: message.now }).await? {
-            Claimed::Ours(claim) => send(&self.table, mailer, &claim, &rendered, message).await,
+        match self.table.claim_mail(&MailClaim { mail, mailbox, wanted_by, counted_in, now: message.now }).await? {
+            Claimed::Ours(claim) => {
+                let rendered = last.filter(|_| claim.gathering == Gathering::Last).unwrap_or(rendered);
+                send(&self.table, mailer, &claim, &rendered, message).await
+            }
+            Claimed::Gathered => {
+                message.log.count("MailsGathered");
+                Ok("gathered")
+            }
             Claimed::Done => Ok("done before"),
             Claimed::Suppressed => Ok("suppressed"),
             Claimed::Unsubscribed => Ok("unsubscribed"),

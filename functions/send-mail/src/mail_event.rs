@@ -27,6 +27,8 @@ const MEMBERS: u32 = 100;
 pub(crate) struct MailEvent {
     /// Id of the event. Each recipient gets one mail per event.
     pub(crate) event: EventId,
+    /// When the event happened.
+    pub(crate) occurred_at: Timestamp,
     /// Type of the event, its `detail-type` on the bus.
     pub(crate) kind: String,
     data: Option<EventData>,
@@ -65,11 +67,11 @@ pub(crate) type Addressed = (Recipient, Box<dyn MailTemplate>);
 impl MailEvent {
     /// Parses a message. The error does not quote the message, because that may contain personal data.
     pub(crate) fn parse(body: &str) -> Result<Self, String> {
-        let EventMessage { id, detail_type, data, .. } =
+        let EventMessage { id, occurred_at, detail_type, data, .. } =
             EventMessage::parse(body).map_err(|malformed| malformed.to_string())?;
         match &data {
             Some(EventData::KeyAnomaly(event)) if facts(event).is_none() => Err("name is missing".to_owned()),
-            _ => Ok(Self { event: id, kind: detail_type, data }),
+            _ => Ok(Self { event: id, occurred_at, kind: detail_type, data }),
         }
     }
 
@@ -120,6 +122,12 @@ impl MailEvent {
                 let (host, gone) = (Quoted::name(&event.host), event.reason == DisabledBecause::Gone);
                 let mail = |org, org_name| templates::EndpointDisabled { org, org_name, host: host.clone(), gone };
                 to_members(table, event.org_id, &[OrgRole::Owner], mail).await
+            }
+            EventData::OrganisationDeleted(event) => {
+                let by = by(table, &event.actor).await?;
+                let by = if event.actor == Actor::User(event.user_id.clone()) { By::Reader } else { by };
+                let (org_name, credits_lost) = (Quoted::name(&event.org_name), event.credits_lost);
+                Ok(to_person(event.user_id, templates::OrganisationDeleted { org_name, by, credits_lost }))
             }
             EventData::QuotaExceeded(event) => Ok(to_person(event.user_id.clone(), quota(&event))),
             EventData::PaymentDisputed(event) => {
@@ -185,19 +193,24 @@ where
     T: MailTemplate + 'static,
 {
     let Some(Organisation { id, name, .. }) = table.get_org(event.org_id).await? else { return Ok(Vec::new()) };
-    let by = match &event.actor {
-        Actor::User(user) => {
-            let name = table.get_profile(user).await?.contact().and_then(|contact| contact.name.clone());
-            name.map_or(By::Member, |name| By::Person(Quoted::name(&name)))
-        }
-        Actor::Operator(_) | Actor::Service(_) => By::Operator,
-    };
+    let by = by(table, &event.actor).await?;
     let owners = members_in(table, id, &[OrgRole::Owner]).await?;
     let to_each = owners.into_iter().flat_map(|owner| {
         let by = if event.actor == Actor::User(owner.clone()) { By::Reader } else { by.clone() };
         to_person(owner, mail(id, Quoted::name(&name), Quoted::name(&event.name), by))
     });
     Ok(to_each.collect())
+}
+
+/// Returns who acted, for a mail.
+async fn by(profiles: &impl GetProfile, actor: &Actor) -> Result<By, Fault> {
+    Ok(match actor {
+        Actor::User(user) => {
+            let name = profiles.get_profile(user).await?.contact().and_then(|contact| contact.name.clone());
+            name.map_or(By::Member, |name| By::Person(Quoted::name(&name)))
+        }
+        Actor::Operator(_) | Actor::Service(_) => By::Operator,
+    })
 }
 
 /// Addresses a mail to the owner of keys that were migrated from an older installation.

@@ -25,6 +25,7 @@ const RESERVE: Duration = Duration::from_secs(3);
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DayView {
     /// The day (UTC), such as 2026-11-21.
+    #[schemars(extend("format" = "date"))]
     pub date: String,
     /// Calls that were charged, and calls through the gateway that failed at their service.
     pub requests: u64,
@@ -52,6 +53,7 @@ pub struct DayView {
     /// Whether the day was counted at least three hours after its end. Only late outcomes can change such a count.
     pub complete: bool,
     /// Calls up to this time are counted.
+    #[schemars(extend("format" = "date-time"))]
     pub counted_until: String,
 }
 
@@ -86,9 +88,16 @@ impl<A: Adapters<Table: GetMember + ListStats + ReadCalls>> HttpFunction for Fun
             "GET /api/orgs/{org}/stats",
             "Get statistics of the keys' calls, day by day",
         );
+        let operation = operation.in_org().listed().parameter(
+            "from",
+            "First day (UTC); thirty days before `to` when absent",
+            false,
+        );
+        let day = json!({ "type": "string", "format": "date" });
+        let operation = operation.accepting(day.clone());
         let operation =
-            operation.in_org().parameter("from", "First day (UTC); thirty days before `to` when absent", false);
-        vec![operation.parameter("to", "Last day (UTC); today when absent. At most 92 days are shown", false)]
+            operation.parameter("to", "Last day (UTC); today when absent. At most 92 days are shown", false);
+        vec![operation.accepting(day)]
     }
 }
 

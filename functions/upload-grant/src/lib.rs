@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use consigne_auth::SessionVerifier;
-use consigne_core::files::{Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT_VALID, Usage, still_usable};
+use consigne_core::files::{
+    FILE_NAME_MAX, Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT_VALID, Usage, still_usable,
+};
 use consigne_core::idempotency::key_reused;
 use consigne_core::ports::GrantUpload;
 use consigne_core::{Code, Fault};
@@ -20,13 +22,16 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UploadRequest {
     /// File name as the user knows it, without a path; at most 255 characters.
+    #[schemars(length(min = 1, max = FILE_NAME_MAX))]
     pub filename: String,
     /// Media type. It must match the extension of the file name. If it is empty or `application/octet-stream`, the
     /// extension decides.
     pub content_type: String,
     /// Exact size in bytes, at least 1.
+    #[schemars(range(min = 1))]
     pub size: u64,
     /// SHA-256 of the content, in base64. When it is given, S3 refuses any other content.
+    #[schemars(length(equal = 44))]
     pub sha256: Option<String>,
     /// Kind of the file; derived from the media type when absent.
     pub kind: Option<Kind>,
@@ -51,10 +56,12 @@ pub struct Upload {
     /// HTTP method to upload with.
     pub method: Method,
     /// Signed URL to upload to.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
     /// Headers to send unchanged with the upload; the signature covers them.
     pub headers: BTreeMap<&'static str, String>,
     /// When the grant expires. The upload must have started by then.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 

@@ -1,14 +1,14 @@
 //! Lists an organisation's receipts, newest first: which key was charged, for what, and the outcome of the call.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::credits::Receipt;
+use consigne_core::credits::{Receipt, STATUS_CODES};
 use consigne_core::periods::Day;
 use consigne_core::ports::{GetMember, ListReceipts, ReceiptFilter};
 use consigne_core::{Fault, KeyId};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A charged call: its receipt, and its outcome once the service has reported it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -18,6 +18,7 @@ pub struct UsageEntry {
     /// Id of the key that was charged.
     pub key_id: String,
     /// `production` or `test`.
+    #[schemars(extend("enum" = ["production", "test"]))]
     pub environment: &'static str,
     /// Service that was paid for.
     pub service: Option<String>,
@@ -26,6 +27,7 @@ pub struct UsageEntry {
     /// HTTP method of the call, as reported by the service.
     pub method: Option<String>,
     /// HTTP status that the service answered; null until it reports the outcome.
+    #[schemars(range(min = *STATUS_CODES.start(), max = *STATUS_CODES.end()))]
     pub status_code: Option<u16>,
     /// Duration of the call in milliseconds; null until the service reports the outcome.
     pub response_ms: Option<u64>,
@@ -40,6 +42,7 @@ pub struct UsageEntry {
     /// Further details that the service reported with the outcome.
     pub details: Value,
     /// When the call was charged.
+    #[schemars(extend("format" = "date-time"))]
     pub timestamp: String,
 }
 
@@ -65,6 +68,7 @@ impl<A: Adapters<Table: GetMember + ListReceipts>> HttpFunction for Function<A> 
         let operation =
             Operation::new::<Vec<UsageEntry>>("GET /api/orgs/{org}/usage", "List charged calls, newest first");
         let operation = operation.in_org().parameter("day", "Only calls of this day (UTC), such as 2026-11-21", false);
+        let operation = operation.accepting(json!({ "type": "string", "format": "date" }));
         vec![operation.parameter("key", "Only calls with this key (its id)", false).paged()]
     }
 }

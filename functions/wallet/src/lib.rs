@@ -2,7 +2,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
-use consigne_core::credits::{Wallet, WalletId};
+use consigne_core::credits::{CURRENCY, Wallet, WalletId};
 use consigne_core::orgs::org_not_found;
 use consigne_core::ports::{GetMember, GetWallet};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
@@ -27,6 +27,7 @@ pub struct WalletView {
     /// Credits taken back after refunds and disputes since the wallet was opened.
     pub total_clawed_back: u64,
     /// Currency in which credits are bought.
+    #[schemars(extend("const" = CURRENCY))]
     pub currency: &'static str,
     /// Whether keys may spend from it. False while the organisation is suspended.
     pub is_open: bool,
@@ -42,6 +43,7 @@ pub struct TestView {
     /// Test credits to spend.
     pub balance: i64,
     /// When the balance is reset to 100 credits.
+    #[schemars(extend("format" = "date-time"))]
     pub resets_at: Option<String>,
 }
 
@@ -51,12 +53,14 @@ pub struct LotView {
     /// Id of the lot.
     pub id: String,
     /// `promo` or `paid`. Promotional credits are spent first.
+    #[schemars(extend("enum" = ["promo", "paid"]))]
     pub kind: &'static str,
     /// Credits in the lot when it was added.
     pub amount: u64,
     /// Credits of the lot that are left.
     pub left: u64,
     /// When the credits that are left expire; null when they do not.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
 }
 

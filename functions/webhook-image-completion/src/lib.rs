@@ -1,6 +1,6 @@
 //! Receives a generator's report about an image job: that it started, what it delivered, or why it failed.
 
-use consigne_core::files::Kind;
+use consigne_core::files::{Dimensions, Kind};
 use consigne_core::jobs::ClaimedFile;
 use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus, Reports};
 use schemars::JsonSchema;
@@ -38,9 +38,9 @@ pub struct ImageFile {
     pub s3_key: String,
     /// File name. It is ignored: the file has the name of its grant.
     pub filename: Option<String>,
-    /// Width in pixels. It is ignored: the file is measured after its upload.
+    /// Width in pixels. It is shown only if the file cannot be measured.
     pub width: Option<u32>,
-    /// Height in pixels. It is ignored: the file is measured after its upload.
+    /// Height in pixels. It is shown only if the file cannot be measured.
     pub height: Option<u32>,
     /// Size in bytes; must be that of the file.
     pub file_size: Option<u64>,
@@ -54,6 +54,7 @@ impl From<ImageCompletion> for Completion {
             s3_key: file.s3_key,
             size: file.file_size,
             content_type: file.content_type,
+            dimensions: Dimensions::reported(file.width, file.height),
             duration_seconds: None,
         };
         let files = body.images.map(|images| images.into_iter().map(claimed).collect());

@@ -100,7 +100,9 @@ impl<A: Needs> Function<A> {
             }
             PurchaseOutcome::CreditedBefore => Ok("repeated"),
             PurchaseOutcome::NoSuchOrganisation => {
-                self.refuse(None, paid, "there is no such organisation", event, request).await
+                // The session was opened here, so the organisation existed. The entry goes to the log of the installation,
+                // because nobody reads that of a deleted organisation: an operator gives the money back.
+                self.refuse(None, paid, "the organisation was deleted", event, request).await
             }
         }
     }

@@ -67,6 +67,7 @@ impl From<TextCompletion> for Completion {
             s3_key: file.s3_key,
             size: file.file_size,
             content_type: file.content_type,
+            dimensions: None,
             duration_seconds: None,
         };
         let files = body.texts.map(|texts| texts.into_iter().map(claimed).collect());

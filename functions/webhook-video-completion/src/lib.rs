@@ -1,6 +1,6 @@
 //! Receives a generator's report about a video job: that it started, what it delivered, or why it failed.
 
-use consigne_core::files::Kind;
+use consigne_core::files::{Dimensions, Kind};
 use consigne_core::jobs::ClaimedFile;
 use consigne_runtime::completions::{self, Completion, ReportedError, ReportedStatus, Reports};
 use schemars::JsonSchema;
@@ -38,6 +38,10 @@ pub struct VideoFile {
     pub s3_key: String,
     /// File name. It is ignored: the file has the name of its grant.
     pub filename: Option<String>,
+    /// Width in pixels. It is shown only if the file cannot be measured.
+    pub width: Option<u32>,
+    /// Height in pixels. It is shown only if the file cannot be measured.
+    pub height: Option<u32>,
     /// Length in seconds; rounded to whole seconds.
     pub duration_seconds: Option<f64>,
     /// Size in bytes; must be that of the file.
@@ -52,6 +56,7 @@ impl From<VideoCompletion> for Completion {
             s3_key: file.s3_key,
             size: file.file_size,
             content_type: file.content_type,
+            dimensions: Dimensions::reported(file.width, file.height),
             // The cast saturates. The length is only shown, so that does no harm.
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             duration_seconds: file.duration_seconds.map(|seconds| seconds.round() as u32),

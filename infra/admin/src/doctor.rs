@@ -56,7 +56,7 @@ async fn examine(table: &Table, bucket: &Bucket) -> Vec<Check> {
     };
     let overdue = table.find_due(long_ago, 1, &mut DueWalk::default()).await.map_err(|fault| fault.chain());
     let closings = table.find_closings(long_ago).await.map_err(|fault| fault.chain());
-    let closed = closings.map(|due| due.closings.is_empty() && due.unreadable.is_empty());
+    let closed = closings.map(|due| due.closings.is_empty() && due.deletions.is_empty() && due.unreadable.is_empty());
     vec![
         Check { name: "table", found: answers(table.probe().await) },
         Check { name: "bucket", found: answers(bucket.probe().await) },

@@ -27,6 +27,7 @@ mod token;
 mod wallet;
 mod webhook_secret;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -36,10 +37,13 @@ use crate::cli::Arguments;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.run() {
-        Ok(report) => {
-            say(&report.render(arguments.wants_json()));
-            ExitCode::from(report.exit())
-        }
+        Ok(report) => match say(&report.render(arguments.wants_json())) {
+            Ok(()) => ExitCode::from(report.exit()),
+            Err(error) => {
+                complain(&format!("The answer could not be printed: {error}"));
+                ExitCode::FAILURE
+            }
+        },
         Err(problem) => {
             complain(&problem);
             ExitCode::FAILURE
@@ -47,13 +51,12 @@ fn main() -> ExitCode {
     }
 }
 
-// A command line prints. These are the two places.
-#[allow(clippy::print_stdout)]
-fn say(text: &str) {
-    println!("{text}");
+/// Writes an answer to standard output, which every command does here.
+fn say(text: &str) -> io::Result<()> {
+    report::print(text, &mut io::stdout().lock())
 }
 
-#[allow(clippy::print_stderr)]
+/// Writes to standard error. If nobody reads that either, there is nobody left to tell.
 fn complain(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr(), "{text}");
 }

@@ -49,7 +49,7 @@ async fn status(table: &Table, until: Option<Timestamp>, now: Timestamp) -> Resu
             }
         }
     }
-    let hashes = table.count_pepper_needs(Pointer::HASHED, now).await?;
+    let hashes = table.list_pepper_needs(Pointer::HASHED, now).await?.len() as u64;
     Ok(Report::new(counts.render(hashes, until, now), counts.document(hashes, until)))
 }
 

@@ -1,5 +1,7 @@
 //! What a command prints on standard output: text for people, or with `--json` one JSON document for programs.
 
+use std::io::{ErrorKind, Result as Written, Write};
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -66,6 +68,17 @@ impl Report {
     }
 }
 
+/// Prints a text and a line end. Whoever reads may stop early, as `head` does: the rest is not printed, and nothing failed.
+///
+/// # Errors
+/// If it cannot be written for another reason, such as a full disk.
+pub(crate) fn print(text: &str, to: &mut impl Write) -> Written<()> {
+    match writeln!(to, "{text}").and_then(|()| to.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
 /// Converts a view of the API to JSON.
 ///
 /// # Errors
@@ -77,6 +90,29 @@ pub(crate) fn document(view: &impl Serialize) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A reader that takes nothing, for a reason.
+    struct Gone(ErrorKind);
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> Written<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> Written<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_stops_early_is_no_failure_and_a_full_disk_is_one() {
+        assert!(print("Suspended org_1.", &mut Gone(ErrorKind::BrokenPipe)).is_ok());
+        let full = print("Suspended org_1.", &mut Gone(ErrorKind::StorageFull)).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::StorageFull);
+        let mut printed = Vec::new();
+        print("Suspended org_1.", &mut printed).unwrap();
+        assert_eq!(printed, b"Suspended org_1.\n");
+    }
 
     #[test]
     fn a_change_is_sentences_for_people_and_facts_for_programs() {

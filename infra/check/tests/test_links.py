@@ -33,6 +33,15 @@ class Documents(unittest.TestCase):
     def test_the_documents_are_in_order(self) -> None:
         self.assertEqual(list(links.problems(ROOT)), [])
 
+    def test_a_function_named_by_a_link_is_in_its_file(self) -> None:
+        known = "[`a_key_is_kept`](../shared/testkit/tests/it/ports/keys.rs) [`keys`](page.md) [a](../Makefile)"
+        self.assertEqual(self.problems(known), [])
+        gone = "| a fault | [`a_key_is_lost`](../shared/testkit/tests/it/ports/keys.rs) |"
+        wanted = "docs/text.md: there is no a_key_is_lost in ../shared/testkit/tests/it/ports/keys.rs."
+        self.assertEqual(self.problems(gone), [wanted])
+        # Half of a name is no name.
+        self.assertEqual(len(self.problems("[`a_key_is`](../shared/testkit/tests/it/ports/keys.rs)")), 1)
+
     def test_links_that_lead_somewhere(self) -> None:
         inside = (
             "[a](page.md) [b](../README.md) [c](page.md#what-it-is-this) [d](page.md#twice-1) [e](#here) [f](../docs)"

@@ -3,7 +3,8 @@
 use consigne_core::UserId;
 use consigne_core::mail::Topic;
 
-use crate::{Seal, Secret};
+use crate::Secret;
+use crate::seal::Seal;
 
 /// What the seal is for. Text sealed for another purpose does not open here.
 const CONTEXT: &[&str] = &["mail-unsubscribe"];

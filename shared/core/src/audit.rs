@@ -14,6 +14,8 @@ pub enum AuditAction {
     OrgSuspended,
     OrgResumed,
     OrgPolicyChanged,
+    OrgUpdated,
+    OrgDeleted,
     MemberInvited,
     InvitationRevoked,
     MemberJoined,
@@ -40,17 +42,21 @@ pub enum AuditAction {
     EndpointDisabled,
     PepperAdded,
     PepperPromoted,
+    PepperClosed,
+    PepperReopened,
     PepperRetired,
     WebhookRefused,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
         Self::OrgPolicyChanged,
+        Self::OrgUpdated,
+        Self::OrgDeleted,
         Self::MemberInvited,
         Self::InvitationRevoked,
         Self::MemberJoined,
@@ -77,6 +83,8 @@ impl AuditAction {
         Self::EndpointDisabled,
         Self::PepperAdded,
         Self::PepperPromoted,
+        Self::PepperClosed,
+        Self::PepperReopened,
         Self::PepperRetired,
         Self::WebhookRefused,
     ];
@@ -88,6 +96,8 @@ impl AuditAction {
             Self::OrgSuspended => "org.suspended",
             Self::OrgResumed => "org.resumed",
             Self::OrgPolicyChanged => "org.policy_changed",
+            Self::OrgUpdated => "org.updated",
+            Self::OrgDeleted => "org.deleted",
             Self::MemberInvited => "member.invited",
             Self::InvitationRevoked => "invitation.revoked",
             Self::MemberJoined => "member.joined",
@@ -114,6 +124,8 @@ impl AuditAction {
             Self::EndpointDisabled => "endpoint.disabled",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
+            Self::PepperClosed => "pepper.closed",
+            Self::PepperReopened => "pepper.reopened",
             Self::PepperRetired => "pepper.retired",
             Self::WebhookRefused => "webhook.refused",
         }

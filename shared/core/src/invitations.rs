@@ -217,14 +217,17 @@ pub struct InvitationView {
     /// Id of the invitation.
     pub id: String,
     /// The invited address, in lower case.
+    #[schemars(extend("format" = "email"))]
     pub email: String,
     /// The role the person will have.
     pub role: OrgRole,
     /// Id of the member who sent it.
     pub invited_by: String,
     /// When it was sent.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// Until when it can be accepted.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
 

@@ -10,6 +10,7 @@ pub mod anomalies;
 pub mod application;
 pub mod audit;
 pub mod credits;
+pub mod deletions;
 pub mod deliveries;
 pub mod email;
 pub mod endpoints;

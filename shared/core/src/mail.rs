@@ -7,11 +7,17 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 
 use crate::email::ENCODED_WORD;
-use crate::{EmailAddress, EventId, Fault, Timestamp, UserId, text};
+use crate::{EmailAddress, EventId, Fault, OrgId, Timestamp, UserId, text};
 
 /// How long a claim of a mail lasts. It is longer than any invocation, so an older claim was left by an invocation that
 /// failed.
 pub const LEASE: Duration = Duration::from_mins(15);
+
+/// Most mails of a gathered kind to one mailbox in an hour, from one organisation. The last of them says that no more
+/// come in that hour.
+pub const GATHERED_AN_HOUR: u32 = 10;
+/// The span in which gathered mails are counted.
+const HOUR: Duration = Duration::from_hours(1);
 
 /// How long a sent mail is remembered: more than twice as long as a queue keeps a message.
 pub const REMEMBERED: Duration = Duration::from_hours(24 * 30);
@@ -153,8 +159,39 @@ pub struct MailClaim {
     /// The person and topic, for mails from which one can unsubscribe. People who have unsubscribed do not get the
     /// mail.
     pub wanted_by: Option<(UserId, Topic)>,
+    /// The count of the mail, if it is of a gathered kind.
+    pub counted_in: Option<MailCount>,
     /// The time of the request.
     pub now: Timestamp,
+}
+
+/// The count of gathered mails from one organisation in one hour. Each mailbox has its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MailCount {
+    /// The organisation that the mails are about.
+    pub org: OrgId,
+    /// Name of the mails' template.
+    pub template: &'static str,
+    /// The hour in which their events happened. Not that of the request: a repeated event is in the same hour.
+    pub hour: Timestamp,
+}
+
+impl MailCount {
+    /// Returns the count of the mail about an event.
+    pub fn of(org: OrgId, template: &'static str, occurred_at: Timestamp) -> Self {
+        Self { org, template, hour: occurred_at.floor(HOUR) }
+    }
+}
+
+/// Whether a claimed mail is one of a gathered kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gathering {
+    /// It is not: all mails of its kind are sent.
+    None,
+    /// It is, and more may be sent.
+    Counted,
+    /// It is the last one of its hour, and must say so.
+    Last,
 }
 
 /// A granted claim, which expires after [`LEASE`].
@@ -166,6 +203,8 @@ pub struct Claim {
     pub at: Timestamp,
     /// Whether an earlier claim expired. If so, the mail may have been sent already.
     pub again: bool,
+    /// Whether it is counted with others of its kind.
+    pub gathering: Gathering,
 }
 
 /// The outcome of a request to claim a mail.
@@ -181,6 +220,8 @@ pub enum Claimed {
     Suppressed,
     /// The person has unsubscribed from the topic.
     Unsubscribed,
+    /// [`GATHERED_AN_HOUR`] mails of its kind were claimed in its hour. The last one said that no more come.
+    Gathered,
 }
 
 /// How a mail ended.

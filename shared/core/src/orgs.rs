@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::anomalies::OnAnomaly;
-use crate::{Code, Fault, KeyId, OrgId, Timestamp, UserId, text};
+use crate::{Code, Fault, KeyId, OrgId, Plan, Timestamp, UserId, text};
 
 /// Longest name of an organisation, in characters.
-const NAME_MAX: usize = 100;
+pub const ORG_NAME_MAX: usize = 100;
 /// Longest readable part of a slug, in bytes.
 const SLUG_MAX: usize = 40;
 
@@ -42,7 +42,7 @@ impl Organisation {
     /// # Errors
     /// `INVALID_REQUEST` naming `name`.
     pub fn with_id(id: OrgId, name: &str, now: Timestamp) -> Result<Self, Fault> {
-        let name = text::label("name", name, NAME_MAX)?;
+        let name = name_of(name)?;
         let readable = text::slug(&name, SLUG_MAX).replace(['.', '_'], "-");
         let readable = readable.trim_matches('-');
         let own = id.to_string().to_ascii_lowercase();
@@ -63,6 +63,14 @@ impl Organisation {
             Ok(())
         }
     }
+}
+
+/// Parses the name of an organisation that a person chose.
+///
+/// # Errors
+/// `INVALID_REQUEST` naming `name`.
+pub fn name_of(text: &str) -> Result<String, Fault> {
+    text::label("name", text, ORG_NAME_MAX)
 }
 
 /// The role of a member, which decides the routes they may call.
@@ -120,8 +128,10 @@ pub struct OrgView {
     /// Name in URLs, unique.
     pub slug: String,
     /// The member's role: owner, admin, developer or billing.
+    #[schemars(extend("enum" = OrgRole::ALL.map(OrgRole::name)))]
     pub role: &'static str,
     /// When it was created.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
 }
 
@@ -144,8 +154,10 @@ pub struct MemberView {
     /// Id of the person.
     pub user_id: String,
     /// Role: owner, admin, developer or billing.
+    #[schemars(extend("enum" = OrgRole::ALL.map(OrgRole::name)))]
     pub role: &'static str,
     /// When they became a member.
+    #[schemars(extend("format" = "date-time"))]
     pub joined_at: String,
 }
 
@@ -173,6 +185,20 @@ pub fn key_in_path(text: &str) -> Result<KeyId, Fault> {
     KeyId::parse(text).ok_or_else(key_not_found)
 }
 
+/// Returns the 403 for a person who has founded as many organisations as their plan allows. It is not a 429, because
+/// waiting does not help: only a deletion or a larger plan does.
+pub fn too_many_organisations(plan: Plan) -> Fault {
+    let limit = plan.allowances().organisations;
+    let larger = Plan::ALL.into_iter().find(|other| other.allowances().organisations > limit);
+    let remedy = larger.map_or("", |_| " or change to a larger plan");
+    let message =
+        format!("your plan {} allows {limit} organisations that you founded; delete one{remedy}", plan.name());
+    Fault::new(Code::SubscriptionRequired, message)
+        .detail("limit", limit)
+        .detail("plan", plan.name())
+        .detail("required", larger.map(Plan::name))
+}
+
 /// Returns the 404 for an organisation that does not exist, or of which the caller is not a member.
 pub fn org_not_found() -> Fault {
     Fault::not_found("Organisation")
@@ -198,5 +224,18 @@ mod tests {
         }
         assert_ne!(Organisation::create("Acme", now).unwrap().slug, Organisation::create("Acme", now).unwrap().slug);
         assert!(Organisation::create("a\u{202E}b", now).is_err());
+    }
+
+    #[test]
+    fn a_refused_foundation_names_the_plan_the_number_and_a_larger_plan() {
+        let fault = too_many_organisations(Plan::Free);
+        assert_eq!(
+            fault.message,
+            "your plan free allows 3 organisations that you founded; delete one or change to a larger plan"
+        );
+        assert_eq!((&fault.details["limit"], &fault.details["required"]), (&3.into(), &"basic".into()));
+        let fault = too_many_organisations(Plan::Enterprise);
+        assert_eq!(fault.message, "your plan enterprise allows 200 organisations that you founded; delete one");
+        assert!(fault.details["required"].is_null());
     }
 }

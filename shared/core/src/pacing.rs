@@ -21,6 +21,9 @@ pub const LATEST: Duration = Duration::from_secs(1);
 /// Longest line: a queue message can be delayed until any place in it. A caller who would get a later place is refused
 /// and asks again later.
 pub const LINE_MAX: Duration = Duration::from_mins(10);
+/// Longest line of a destination that is called less than once a second because it fails. It is short, so that little
+/// waits when the destination works again.
+const SLOW_LINE_MAX: Duration = Duration::from_mins(1);
 
 /// A rate, in calls a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,6 +62,9 @@ impl Rate {
         Duration::from_millis(1000_u64.div_ceil(self.0 as u64))
     }
 }
+
+/// Most calls a second to one host, for all organisations together.
+pub const HOST_RATE: Rate = Rate(50);
 
 /// The generic cell rate algorithm for one rate and burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +117,8 @@ pub enum Paced {
 pub struct PaceAsk {
     /// Name of the destination, which is unique.
     pub destination: String,
-    /// Rate of the destination.
-    pub rate: Rate,
+    /// Shortest time between two calls of the destination.
+    pub interval: Duration,
     /// The place in the line that the caller was given before, if any.
     pub place: Option<Timestamp>,
     /// The time of the request.
@@ -124,13 +130,18 @@ impl PaceAsk {
     pub fn is_in_turn(&self) -> bool {
         self.place.is_some_and(|place| place <= self.now && self.now.since(place) <= LATEST)
     }
+
+    /// Returns how long the line of the destination may be.
+    pub fn line_max(&self) -> Duration {
+        if self.interval > Duration::from_secs(1) { SLOW_LINE_MAX } else { LINE_MAX }
+    }
 }
 
 impl Pace {
     /// Admits a call or returns a place in the line. A caller without a place waits behind those who have one.
     pub fn ask(&mut self, ask: &PaceAsk) -> Paced {
         let waiting = self.line.is_some_and(|line| line > ask.now) && !ask.is_in_turn();
-        match Gcra::new(ask.rate, 1).admit(self.opens, ask.now) {
+        match (Gcra { interval: ask.interval, tolerance: Duration::ZERO }).admit(self.opens, ask.now) {
             Ok(opens) if !waiting => {
                 self.opens = Some(opens);
                 Paced::Now
@@ -139,10 +150,10 @@ impl Pace {
             Err(opens) if ask.is_in_turn() => Paced::At(opens),
             _ => {
                 let place = self.line.max(self.opens).unwrap_or(ask.now).max(ask.now);
-                if place.since(ask.now) > LINE_MAX {
+                if place.since(ask.now) > ask.line_max() {
                     return Paced::Full;
                 }
-                self.line = Some(place.plus(ask.rate.interval()));
+                self.line = Some(place.plus(ask.interval));
                 Paced::At(place)
             }
         }
@@ -160,7 +171,7 @@ mod tests {
     }
 
     fn ask(rate: u32, place: Option<Timestamp>, now: Timestamp) -> PaceAsk {
-        PaceAsk { destination: "d".to_owned(), rate: Rate::new(rate).unwrap(), place, now }
+        PaceAsk { destination: "d".to_owned(), interval: Rate::new(rate).unwrap().interval(), place, now }
     }
 
     /// Returns the most calls within any span that begins with one of them.

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use consigne_auth::{Refreshed, Secret};
 use consigne_aws::budget::remaining;
-use consigne_core::credits::{CURRENCY, CheckoutAsk, OpenSession, SessionId};
+use consigne_core::credits::{CURRENCY, CheckoutAnswer, CheckoutAsk, OpenSession, SessionId};
 use consigne_core::gateway::Failure;
 use consigne_core::ports::StartCheckout;
 use consigne_core::{Application, Fault, Timestamp};
@@ -65,8 +65,10 @@ enum Trouble {
     Transient(Box<dyn std::error::Error + Send + Sync>),
     /// Stripe failed and replays that failure for a day to every try with the same idempotency key.
     Replayed(String),
-    /// No try will succeed.
+    /// No try will succeed. Stripe may have opened a session.
     Permanent(String),
+    /// Stripe refuses the request and has opened no session.
+    Refused(String),
 }
 
 impl Stripe {
@@ -127,9 +129,11 @@ impl Stripe {
 }
 
 impl StartCheckout for Stripe {
-    async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<OpenSession, Fault> {
+    async fn start_checkout(&self, ask: &CheckoutAsk) -> Result<CheckoutAnswer, Fault> {
         let (form, key) = (self.form(ask), &ask.idempotency_key);
         let tried = match self.send(&form, key, (self.now)()).await {
+            // Only the first try can tell that there is no session. After a lost answer there may be one.
+            Err(Trouble::Refused(why)) => return Ok(CheckoutAnswer::Refused(why)),
             Err(Trouble::Transient(_)) => {
                 tokio::time::sleep(PAUSE).await;
                 // With the same idempotency key, so that a session opened by the first try is returned.
@@ -140,10 +144,10 @@ impl StartCheckout for Stripe {
             Err(Trouble::Replayed(_)) => self.send(&form, &format!("{key}-2"), (self.now)()).await,
             done => done,
         };
-        tried.map_err(|trouble| match trouble {
+        tried.map(CheckoutAnswer::Opened).map_err(|trouble| match trouble {
             Trouble::Transient(why) => Fault::unavailable(why),
             Trouble::Replayed(why) => Fault::unavailable(why),
-            Trouble::Permanent(why) => Fault::internal(why),
+            Trouble::Permanent(why) | Trouble::Refused(why) => Fault::internal(why),
         })
     }
 }
@@ -167,6 +171,7 @@ fn read(status: u16, replayed: bool, body: &[u8]) -> Result<OpenSession, Trouble
         500.. if replayed => Trouble::Replayed(why),
         // 409 means that a request with the same key is under way, perhaps our own first one.
         409 | 429 | 500.. => Trouble::Transient(why.into()),
+        400..500 => Trouble::Refused(why),
         _ => Trouble::Permanent(why),
     })
 }

@@ -54,14 +54,15 @@ fn an_answer_is_a_session_or_a_transient_or_permanent_failure() {
     assert!(matches!(read(429, true, b""), Err(Trouble::Transient(_))));
     let refusal =
         format!(r#"{{"error": {{"type": "invalid_request_error", "code": "x", "message": "Invalid: {KEY}"}}}}"#);
-    for permanent in [301, 400, 401, 402, 403, 404] {
-        match read(permanent, false, refusal.as_bytes()) {
-            Err(Trouble::Permanent(why)) => {
-                assert_eq!(why, format!("Stripe answered {permanent} invalid_request_error x"), "without its sentence");
+    for refused in [400, 401, 402, 403, 404] {
+        match read(refused, false, refusal.as_bytes()) {
+            Err(Trouble::Refused(why)) => {
+                assert_eq!(why, format!("Stripe answered {refused} invalid_request_error x"), "without its sentence");
             }
-            _ => panic!("{permanent} passes"),
+            _ => panic!("{refused} passes"),
         }
     }
+    assert!(matches!(read(301, false, b""), Err(Trouble::Permanent(_))), "nothing is known of a session");
 }
 
 #[test]

@@ -79,7 +79,8 @@ pub async fn process<F: ScheduleFunction>(
     process_at(function, event, deadline, clock::now()).await
 }
 
-/// Like [`process`], with a current time of the caller's choice, for simulations.
+/// Like [`process`], with a current time of the caller's choice for the tick, for simulations. The deadline stays one of
+/// the machine's clock.
 ///
 /// # Errors
 /// Those of [`process`].
@@ -91,12 +92,13 @@ pub async fn process_at<F: ScheduleFunction>(
 ) -> Result<Value, Fault> {
     let now = event.time().map_or(clock, |time| time.min(clock));
     let tick = Tick { now, log: RequestLog::default() };
-    let invocation = Invocation::begin(F::NAME, deadline, clock);
+    let began = clock::now();
+    let invocation = Invocation::begin(F::NAME, deadline, began);
     let verdict = invocation.run(function.handle(&tick)).await;
     let mut fields = Map::new();
     fields.insert("schedule.time".to_owned(), now.to_string().into());
     let sentence = if verdict.is_ok() { "A tick was processed" } else { "A tick failed" };
-    invocation.finish(sentence, verdict.as_ref().err(), fields, &tick.log, clock);
+    invocation.finish(sentence, verdict.as_ref().err(), fields, &tick.log, began);
     verdict
 }
 

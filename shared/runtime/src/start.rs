@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use consigne_auth::{
-    EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource, Peppers,
-    Refreshed, Seal, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
+    CursorSeal, EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
+    Peppers, Refreshed, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
     WebhookSecrets,
 };
 use consigne_core::gateway::Upstreams;
@@ -181,14 +181,9 @@ impl<A: Adapters> Start<A> {
         }
     }
 
-    /// Reads the secret that seals list cursors.
-    pub fn cursor_seal(&self) -> Result<Pending<Seal>, StartError> {
-        Ok(self.secret(&settings::CURSOR_SECRET_ARN)?.map(Seal::new))
-    }
-
-    /// Creates the pager of lists.
+    /// Creates the pager of lists, from the secret that seals cursors.
     pub fn paging(&self) -> Result<Pending<Paging>, StartError> {
-        Ok(self.cursor_seal()?.map(Paging::new))
+        Ok(self.secret(&settings::CURSOR_SECRET_ARN)?.map(|secret| Paging::new(CursorSeal::new(&secret))))
     }
 
     /// Reads the secret from which tokens of invitations are derived.
@@ -222,6 +217,13 @@ impl<A: Adapters> Start<A> {
     /// Reads the tokens of services.
     pub fn service_tokens(&self) -> Result<Pending<Refreshed<ServiceTokens>>, StartError> {
         self.refreshed(&settings::SERVICE_TOKENS_ARN, "{}", |text| Ok(ServiceTokens::parse(text)?))
+    }
+
+    /// Returns the tokens of services, which are read at their first use and not at the start. For functions that mostly
+    /// answer without them.
+    pub fn service_tokens_on_demand(&self) -> Result<Refreshed<ServiceTokens>, StartError> {
+        let fetch = self.fetch(&settings::SERVICE_TOKENS_ARN, |text| Ok(ServiceTokens::parse(text)?))?;
+        Ok(Refreshed::new(ServiceTokens::none(), Timestamp::from_secs(0), fetch))
     }
 
     /// Reads the secrets with which a sender signs its webhooks.
@@ -264,16 +266,24 @@ impl<A: Adapters> Start<A> {
         example: &'static str,
         parse: fn(&str) -> Result<T, Box<dyn Error + Send + Sync>>,
     ) -> Result<Pending<Refreshed<T>>, StartError> {
-        let (id, secrets, describing) =
-            (self.environment.get(arn)?, A::secrets(self), self.environment.is_describing());
-        let fetch: Fetch<T> = Box::new(move || {
-            let (secrets, id) = (secrets.clone(), id.clone());
-            Box::pin(async move { parse(&secrets.read_secret(id).await?) })
-        });
+        let (fetch, describing) = (self.fetch(arn, parse)?, self.environment.is_describing());
         Ok(Pending::new(async move {
             let value = if describing { parse(example) } else { fetch().await };
             let unusable = |error| SettingError::new(arn, format!("names an unusable secret: {error}"));
             Ok(Refreshed::new(value.map_err(unusable)?, clock::now(), fetch))
+        }))
+    }
+
+    /// Returns how to read a secret and parse it with `parse`.
+    fn fetch<T: Send + Sync + 'static>(
+        &self,
+        arn: &'static Setting,
+        parse: fn(&str) -> Result<T, Box<dyn Error + Send + Sync>>,
+    ) -> Result<Fetch<T>, StartError> {
+        let (id, secrets) = (self.environment.get(arn)?, A::secrets(self));
+        Ok(Box::new(move || {
+            let (secrets, id) = (secrets.clone(), id.clone());
+            Box::pin(async move { parse(&secrets.read_secret(id).await?) })
         }))
     }
 

@@ -97,10 +97,10 @@ impl Presigner {
     /// # Errors
     /// `INTERNAL` if signing fails.
     pub fn read(&self, file: &Readable, valid: Duration, now: Timestamp) -> Result<String, Fault> {
-        let disposition = content_disposition(file);
+        let (disposition, media_type) = (content_disposition(file), file.media.served_as());
         let query = [
             ("response-content-disposition", disposition.as_str()),
-            ("response-content-type", file.media.name),
+            ("response-content-type", &*media_type),
             ("versionId", &file.version),
         ];
         let url = self.url(file.key.as_str(), "GetObject", &query);

@@ -54,6 +54,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         changed_at: Timestamp::from_secs(1),
         pinned: None,
         dimensions: None,
+        reported: None,
         rejected_reason: None,
         job: None,
         revision: 1,

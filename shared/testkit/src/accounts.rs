@@ -42,6 +42,7 @@ pub fn org(owner: &UserId, now: Timestamp) -> NewOrg {
         owner: Member { org: id, user, role: OrgRole::Owner, joined_at: now },
         wallet: Wallet::of_organisation(id, now),
         audit: entry(id, AuditAction::OrgCreated, owner, now),
+        plan: None,
         seen: None,
         idempotent: None,
     }

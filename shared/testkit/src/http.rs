@@ -1,5 +1,6 @@
 //! An HTTP client for tests and benches. An error status is an answer like any other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, Request, Uri};
@@ -10,10 +11,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use crate::openapi::answers::{self, Answered};
+
 /// An HTTP client. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     hyper: Hyper<HttpConnector, Full<Bytes>>,
+    /// Base of the API whose answers openapi.json must describe.
+    api: Option<Arc<str>>,
 }
 
 /// An HTTP response.
@@ -48,11 +53,17 @@ impl Default for Client {
     fn default() -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Self { hyper: Hyper::builder(TokioExecutor::new()).build(connector) }
+        Self { hyper: Hyper::builder(TokioExecutor::new()).build(connector), api: None }
     }
 }
 
 impl Client {
+    /// Makes the client panic if an answer of the API is not as openapi.json describes it. `api` is the API's base URL.
+    #[must_use]
+    pub fn asserting_documented(self, api: &str) -> Self {
+        Self { api: Some(api.into()), ..self }
+    }
+
     /// Sends a request and reads the whole response, within a minute.
     pub async fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
         self.try_send(method, url, headers, body).await.unwrap_or_else(|error| panic!("{url}: {error}"))
@@ -77,6 +88,13 @@ impl Client {
             let bytes = body.collect().await?.to_bytes().to_vec();
             Ok(Response { status: parts.status.as_u16(), headers: parts.headers, bytes })
         };
-        tokio::time::timeout(Duration::from_mins(1), exchange).await?
+        let response: Result<Response, Box<dyn std::error::Error + Send + Sync>> =
+            tokio::time::timeout(Duration::from_mins(1), exchange).await?;
+        let path = self.api.as_deref().and_then(|api| url.strip_prefix(api)).filter(|path| path.starts_with('/'));
+        if let (Ok(response), Some(path)) = (&response, path) {
+            let (status, content_type) = (response.status, response.header("content-type"));
+            answers::assert_documented(method, path, &Answered { status, content_type, body: &response.bytes });
+        }
+        response
     }
 }

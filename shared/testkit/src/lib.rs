@@ -11,6 +11,7 @@ pub mod functions;
 pub mod generator;
 pub mod hooks;
 pub mod http;
+pub mod json_schema;
 pub mod model;
 pub mod openapi;
 pub mod org_fixture;

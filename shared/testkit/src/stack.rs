@@ -33,7 +33,8 @@ impl Stack {
         Self::of_file("target/local/stack.env")
     }
 
-    /// Finds a stack by its environment file, relative to the root of the checkout.
+    /// Finds a stack by its environment file, relative to the root of the checkout. The client asserts that openapi.json
+    /// describes every answer of the API.
     pub fn of_file(file: &str) -> Self {
         let path = payload::root().join(file);
         let text = std::fs::read_to_string(&path)
@@ -44,7 +45,8 @@ impl Stack {
         let pem = std::fs::read(&names["JWT_KEY_FILE"]).expect("JWT_KEY_FILE can be read");
         let name = |name: &str| names[name].clone();
         let issuer = Arc::new(Issuer::of_stack(&pem, name("JWT_KID"), name("JWT_ISSUER"), name("JWT_AZP")));
-        Self { names, client: Client::default(), issuer }
+        let client = Client::default().asserting_documented(&name("CONSIGNE_URL"));
+        Self { names, client, issuer }
     }
 
     /// Returns a variable of the environment file.

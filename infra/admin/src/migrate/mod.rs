@@ -106,8 +106,9 @@ pub(crate) fn run(which: &Which, options: &Options) -> report::Outcome {
 
 /// Prints what was done before the table failed, as the report would have, and returns how to continue.
 fn cut_short(report: &Report, fault: &Fault) -> String {
-    crate::say(&report.render());
-    format!("{}\nRun it again: it does what is left and changes nothing that is done.", table_failed(fault))
+    let unprinted = crate::say(&report.render()).err();
+    let unprinted = unprinted.map_or_else(String::new, |error| format!("The report could not be printed: {error}\n"));
+    format!("{unprinted}{}\nRun it again: it does what is left and changes nothing that is done.", table_failed(fault))
 }
 
 fn lines(path: &Path) -> Result<impl Iterator<Item = std::io::Result<String>> + use<>, String> {

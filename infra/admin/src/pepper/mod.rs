@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
+use consigne_core::Timestamp;
 use consigne_core::audit::{AuditAction, AuditEntry};
-use consigne_core::keys::Pointer;
+use consigne_core::keys::{ApiKey, KeyView, Pointer};
 use consigne_core::ports::KeepPeppers;
 use consigne_runtime::clock;
 use consigne_runtime::settings::PEPPER_SECRET_ARN;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use crate::grid::Grid;
 use crate::input::given;
 use crate::operator::{Operator, table_failed, work};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, document};
 use crate::secret::{Held, StoredSecret, Unreplaced, random};
 use crate::stack_env::Which;
 use kept::{Bar, Kept};
@@ -47,6 +48,18 @@ Examples:
         /// Version, as `status` shows it.
         version: u32,
     },
+    /// List the live keys that still need a pepper, with the organisations that they belong to.
+    #[command(after_help = "\
+Examples:
+  consigne pepper keys --version 1
+  consigne pepper keys --version 0 --json
+
+A key moves to the current pepper when it is next used. One that nobody uses must be rotated or revoked.")]
+    Keys {
+        /// Version of the pepper, as `status` shows it.
+        #[arg(long)]
+        version: u32,
+    },
     /// Remove a pepper that no live key needs.
     Retire {
         /// Version, as `status` shows it.
@@ -57,7 +70,7 @@ Examples:
 pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
     let names = ["TABLE_NAME", PEPPER_SECRET_ARN.name];
     let operator = match command {
-        Command::Status => Operator::of_stack(which, &names)?,
+        Command::Status | Command::Keys { .. } => Operator::of_stack(which, &names)?,
         Command::Add => Operator::to_change(which, &names, "Add a pepper")?,
         Command::Legacy => Operator::to_change(which, &names, "Add the pepper of an older installation")?,
         Command::Promote { version } => {
@@ -74,6 +87,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
         let kept = Kept::parse(&held.text)?;
         let (done, facts) = match command {
             Command::Status => return store.status(&kept).await,
+            Command::Keys { version } => return store.keys(&kept, *version).await,
             Command::Add => {
                 let (version, text) = store.add(&held, kept).await?;
                 (text, json!({ "version": version, "current": false }))
@@ -124,6 +138,17 @@ impl PepperStore {
         Ok(Report::new(text, json!({ "peppers": peppers })))
     }
 
+    /// Lists the keys that need a pepper, by organisation.
+    async fn keys(&self, kept: &Kept, version: u32) -> Outcome {
+        if !kept.holds(version) {
+            let live: Vec<String> = kept.versions().map(|version| version.to_string()).collect();
+            return Err(format!("Pepper {version} is not live; live are {}.", live.join(", ")));
+        }
+        let mut needing = self.needing(version).await?;
+        needing.sort_by_key(|key| (key.org, key.id));
+        keys_report(version, &needing, clock::now())
+    }
+
     /// Adds a pepper, in the register first. If the command is killed in between, the register has a pepper that does
     /// not exist, and the next `add` creates one with that number. In the other order there would be a secret that no
     /// audit entry explains.
@@ -171,7 +196,8 @@ impl PepperStore {
         ))
     }
 
-    /// Retires a pepper: closes it, counts its keys, and removes it, in this order.
+    /// Retires a pepper: closes it, counts its keys, and removes it, in this order. Each step is in the audit log under
+    /// its own name: a pepper that was closed, found needed and opened again was never retired.
     ///
     /// If it were counted before it is closed, a key could be written under it after the count and be lost. The
     /// transactions that write pointers require an open pepper, so once it is closed the count can only fall. If the
@@ -181,23 +207,25 @@ impl PepperStore {
     async fn retire(&self, held: &Held, mut kept: Kept, version: u32) -> Result<String, String> {
         kept.retire(version)?;
         let text = kept.render()?;
-        self.record(version, true, AuditAction::PepperRetired, json!({ "step": "closed" })).await?;
+        self.record(version, true, AuditAction::PepperClosed, json!({})).await?;
         // Keys that were written just before must be in the index before it is counted.
         tokio::time::sleep(INDEX_LAG).await;
         let needs = match self.count(version).await {
             Ok(needs) => needs,
-            Err(problem) => return self.reopen(version, json!({ "step": "not counted" }), problem).await,
+            Err(problem) => return self.reopen(version, json!({ "reason": "not counted" }), problem).await,
         };
         if needs > 0 {
             let keys = if needs == 1 { "1 live key needs it" } else { &format!("{needs} live keys need it") };
             let problem = format!(
                 "Pepper {version} was not retired: {keys}.\nA key moves to pepper {} when it is next used, from five \
                  minutes after the promotion at the latest. A key that nobody uses must be rotated or revoked. Then run this \
-                 again.",
+                 again; `consigne \
+                 pepper keys --version {version}` lists them.",
                 kept.current()
             );
-            return self.reopen(version, json!({ "step": "refused", "live_keys": needs }), problem).await;
+            return self.reopen(version, json!({ "reason": "needed", "live_keys": needs }), problem).await;
         }
+        self.record(version, true, AuditAction::PepperRetired, json!({})).await?;
         match self.secret.replace(held, text).await {
             Ok(()) => Ok(format!(
                 "Retired pepper {version}: no live key needs it, and it was removed from the secret.\nSecrets Manager keeps it \
@@ -217,14 +245,14 @@ impl PepperStore {
     /// again.
     async fn moved(&self, version: u32) -> Result<String, String> {
         if Kept::parse(&self.secret.read().await?.text)?.holds(version) {
-            return self.reopen(version, json!({ "step": "moved" }), Unreplaced::Conflict.into()).await;
+            return self.reopen(version, json!({ "reason": "moved" }), Unreplaced::Conflict.into()).await;
         }
         Ok(format!("Somebody else retired pepper {version} at the same moment."))
     }
 
     /// Opens a pepper again that stays. Returns the reason it stays, as an error.
     async fn reopen(&self, version: u32, details: Value, problem: String) -> Result<String, String> {
-        let opened = self.record(version, false, AuditAction::PepperRetired, details).await;
+        let opened = self.record(version, false, AuditAction::PepperReopened, details).await;
         Err(match opened {
             Ok(()) => problem,
             Err(also) => format!(
@@ -233,12 +261,41 @@ impl PepperStore {
         })
     }
 
-    async fn count(&self, version: u32) -> Result<u64, String> {
-        self.table.count_pepper_needs(version, clock::now()).await.map_err(|fault| table_failed(&fault))
+    async fn count(&self, version: u32) -> Result<usize, String> {
+        Ok(self.needing(version).await?.len())
+    }
+
+    async fn needing(&self, version: u32) -> Result<Vec<ApiKey>, String> {
+        self.table.list_pepper_needs(version, clock::now()).await.map_err(|fault| table_failed(&fault))
     }
 
     async fn record(&self, version: u32, closed: bool, action: AuditAction, details: Value) -> Result<(), String> {
         let entry: AuditEntry = self.operator.entry(None, action, format!("pepper:{version}"), details)?;
         self.table.record_pepper(version, closed, &entry).await.map_err(|fault| table_failed(&fault))
     }
+}
+
+/// Writes the keys that need a pepper, without their texts.
+fn keys_report(version: u32, needing: &[ApiKey], now: Timestamp) -> Outcome {
+    let mut grid = Grid::new(&["organisation", "id", "name", "text", "status", "last used at"]);
+    let mut documents = Vec::new();
+    for key in needing {
+        let view = KeyView::of(key, now);
+        let mut json = document(&view)?;
+        json["org_id"] = json!(key.org);
+        documents.push(json);
+        grid.row([
+            key.org.to_string(),
+            view.id,
+            view.name,
+            format!("{}...{}", view.prefix, view.hint),
+            view.status.to_owned(),
+            view.last_used_at.unwrap_or_else(|| "never".to_owned()),
+        ]);
+    }
+    let json = json!({ "version": version, "keys": documents });
+    if grid.is_empty() {
+        return Ok(Report::new(format!("No live key needs pepper {version}."), json));
+    }
+    Ok(Report::new(grid.render(), json))
 }

@@ -11,6 +11,7 @@ use super::{LotKind, PaymentId, Purchase, SessionId, topped_up};
 use crate::audit::{AuditAction, AuditEntry, Origin};
 use crate::idempotency::IdempotentRequest;
 use crate::ids::digest;
+use crate::periods::Day;
 use crate::{Code, Fault, LotId, OrgId, Timestamp, UserId, text};
 
 /// Currency of all packs.
@@ -22,6 +23,9 @@ pub const CHECKOUT_KEPT: Duration = Duration::from_hours(24 * 400);
 /// Most sessions that an organisation opens in an hour. Each costs a call to the provider and opens a page on which
 /// stolen cards can be tried.
 pub const CHECKOUTS_AN_HOUR: u32 = 20;
+/// Most sessions that a person opens in a day (UTC), over all their organisations. Else the limit of an organisation
+/// could be multiplied by founding more of them.
+pub const CHECKOUTS_A_DAY: u32 = 40;
 /// The span in which sessions are counted.
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -35,6 +39,50 @@ pub fn too_many_checkouts(now: Timestamp) -> Fault {
     let (limit, resets_at) = (CHECKOUTS_AN_HOUR, checkout_hour(now).plus(HOUR));
     let message = format!("organisation can open at most {limit} checkouts an hour; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(limit.into(), resets_at, now)
+}
+
+/// Returns the 429 for a person who has opened [`CHECKOUTS_A_DAY`] sessions in this day.
+pub fn too_many_checkouts_of_person(now: Timestamp) -> Fault {
+    let (limit, resets_at) = (CHECKOUTS_A_DAY, Day::of(now).ends());
+    let message = format!("you can open at most {limit} checkouts a day; try again at {resets_at}");
+    Fault::new(Code::RateLimited, message).limited(limit.into(), resets_at, now)
+}
+
+/// A place for one session within the limits, taken before the provider is asked to open it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckoutReservation {
+    /// The organisation that buys.
+    pub org: OrgId,
+    /// The member who asks for the session.
+    pub user: UserId,
+    /// When the place was taken. It is counted in this hour and this day.
+    pub at: Timestamp,
+    /// The request, if it has an idempotency key. Its retries share the reservation.
+    pub idempotent: Option<IdempotentRequest>,
+}
+
+impl CheckoutReservation {
+    /// Name under which the idempotency record of a reservation is stored. The record of the session has another name.
+    const OPERATION: &'static str = "checkout-reservation";
+
+    /// Builds the reservation for a request. `idempotent` is the request, if it has an idempotency key.
+    pub fn new(org: OrgId, user: UserId, idempotent: Option<&IdempotentRequest>, now: Timestamp) -> Self {
+        let idempotent = idempotent.map(|request| IdempotentRequest {
+            operation: Self::OPERATION,
+            result: now.as_millis().to_string(),
+            ..request.clone()
+        });
+        Self { org, user, at: now, idempotent }
+    }
+
+    /// Returns the reservation that an earlier try has made. `result` is that of its idempotency record.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the result is not a time.
+    pub fn made_before(self, result: &str) -> Result<Self, Fault> {
+        let millis = result.parse().map_err(|_| Fault::internal("the record of a reservation is malformed"))?;
+        Ok(Self { at: Timestamp::from_millis(millis), ..self })
+    }
 }
 
 /// A pack of credits for sale.
@@ -105,6 +153,16 @@ pub struct OpenSession {
     pub id: SessionId,
     /// URL of the page where the buyer pays.
     pub url: String,
+}
+
+/// The answer of the payment provider to a request for a session. A missing or unclear answer is a [`Fault`] instead: a
+/// session may have been opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckoutAnswer {
+    /// The session is open.
+    Opened(OpenSession),
+    /// The provider has opened no session, for this reason.
+    Refused(String),
 }
 
 /// The record of a checkout session: what it offered.
@@ -236,6 +294,22 @@ mod tests {
         let refusal = too_many_checkouts(Timestamp::from_secs(3_700));
         assert_eq!(refusal.code, Code::RateLimited);
         assert_eq!(refusal.details["resets_at"], json!(Timestamp::from_secs(7_200)));
+        let refusal = too_many_checkouts_of_person(Timestamp::from_secs(3_700));
+        assert_eq!((refusal.code, &refusal.details["limit"]), (Code::RateLimited, &json!(CHECKOUTS_A_DAY)));
+        assert_eq!(refusal.details["resets_at"], json!(Timestamp::from_secs(86_400)));
+    }
+
+    #[test]
+    fn a_retry_finds_the_time_of_its_reservation() {
+        let request = idempotent("k", "f", "user_a");
+        let user = UserId::parse("user_a").unwrap();
+        let first = CheckoutReservation::new(OrgId::mint(NOW), user.clone(), Some(&request), NOW);
+        let own = first.idempotent.clone().unwrap();
+        assert_ne!(own.operation, request.operation, "the session has a record of its own");
+        let later = NOW.plus(Duration::from_hours(2));
+        let retry = CheckoutReservation::new(first.org, user, Some(&request), later);
+        assert_eq!(retry.clone().made_before(&own.result).unwrap().at, NOW);
+        assert!(retry.made_before("soon").is_err());
     }
 
     #[test]

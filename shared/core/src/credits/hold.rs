@@ -267,9 +267,11 @@ pub struct HoldView {
     /// Id of the hold.
     pub hold_id: String,
     /// Status: `settled` or `voided`.
+    #[schemars(extend("enum" = ["settled", "voided"]))]
     pub status: &'static str,
     /// Why it was voided: `provider_error`, `caller_error` or `refunds_spent`; null if it was settled. With
     /// `refunds_spent` the provider failed too, but the key has had all refunds of the day, so nothing is given back.
+    #[schemars(extend("enum" = ["provider_error", "caller_error", "refunds_spent"]))]
     pub reason: Option<&'static str>,
     /// Credits that were reserved.
     pub amount: u64,

@@ -9,7 +9,7 @@ use crate::services::{Service, service, unknown_service};
 use crate::{Fault, IdempotencyKey};
 
 /// Shortest and longest time to live of a hold, in seconds.
-const TTL: RangeInclusive<u64> = 60..=86_400;
+pub const HOLD_TTL: RangeInclusive<u64> = 60..=86_400;
 /// Time to live of a hold if none is given, in seconds.
 const TTL_DEFAULT: u64 = 3_600;
 
@@ -38,8 +38,8 @@ impl HoldTerms {
             return Err(Fault::field("amount", format!("amount must be 1 to {most}")).detail("limit", most));
         }
         let seconds = ttl_seconds.unwrap_or(TTL_DEFAULT);
-        if !TTL.contains(&seconds) {
-            let (least, most) = (TTL.start(), TTL.end());
+        if !HOLD_TTL.contains(&seconds) {
+            let (least, most) = (HOLD_TTL.start(), HOLD_TTL.end());
             let message = format!("ttl_seconds must be {least} to {most}");
             return Err(Fault::field("ttl_seconds", message).detail("limit", most));
         }

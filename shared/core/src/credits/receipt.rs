@@ -1,5 +1,6 @@
 //! Receipts: one for each charge, which also answers a retry of the charge. Together they are the usage log.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,7 +13,9 @@ use crate::{Fault, KeyId, Timestamp};
 /// How long receipts are kept.
 pub const RECEIPT_KEPT: Duration = Duration::from_hours(24 * 400);
 /// Longest response time that can be reported: a day, in milliseconds.
-const RESPONSE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+pub const RESPONSE_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// Smallest and largest HTTP status that can be reported.
+pub const STATUS_CODES: RangeInclusive<u16> = 100..=599;
 
 /// What the caller reports about the call for which it charges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -44,7 +47,7 @@ impl Outcome {
     /// # Errors
     /// `INVALID_REQUEST` naming `status_code` unless it is 100 to 599, or `response_ms` if it is more than a day.
     pub fn reported(status_code: u16, response_ms: u64, details: Value) -> Result<Self, Fault> {
-        if !(100..=599).contains(&status_code) {
+        if !STATUS_CODES.contains(&status_code) {
             return Err(Fault::field("status_code", "status_code must be 100 to 599"));
         }
         if response_ms > RESPONSE_MS_MAX {

@@ -48,6 +48,30 @@ impl DeliveryStatus {
     }
 }
 
+/// A line in which deliveries wait for their turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The line of the delivery's endpoint.
+    Endpoint,
+    /// The line of the host to which the endpoint's URL leads. Endpoints of all organisations share it.
+    Host,
+}
+
+impl Line {
+    /// Returns the line's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Endpoint => "endpoint",
+            Self::Host => "host",
+        }
+    }
+
+    /// Parses a name that [`Self::name`] returned.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Endpoint, Self::Host].into_iter().find(|line| line.name() == name)
+    }
+}
+
 /// A finished attempt, kept for the endpoint's owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -96,8 +120,8 @@ pub struct Delivery {
     pub next_at: Option<Timestamp>,
     /// When `sweep` should send a message for it. Later than `next_at` if a message is already on its way.
     pub wake_at: Option<Timestamp>,
-    /// Whether `next_at` is a place in the endpoint's line.
-    pub in_line: bool,
+    /// The line in which `next_at` is a place, if it is one.
+    pub in_line: Option<Line>,
     /// When the current attempt started, if one is being made.
     pub open: Option<Timestamp>,
     /// The newest attempts, oldest first.
@@ -125,7 +149,7 @@ impl Delivery {
             attempts_made: 0,
             next_at: Some(now),
             wake_at: Some(now.plus(super::MARGIN)),
-            in_line: false,
+            in_line: None,
             open: None,
             attempts: Vec::new(),
             revision: 1,
@@ -137,9 +161,15 @@ impl Delivery {
         self.next_at.is_some_and(|next| next <= now)
     }
 
-    /// Returns its place in the endpoint's line, if it has one.
-    pub fn place(&self) -> Option<Timestamp> {
-        self.next_at.filter(|_| self.in_line)
+    /// Returns its place in the endpoint's line, if it has one. A place in the host's line counts too: the delivery got
+    /// it after its turn at the endpoint, so it need not wait in the endpoint's line again.
+    pub fn place_at_endpoint(&self) -> Option<Timestamp> {
+        self.next_at.filter(|_| self.in_line.is_some())
+    }
+
+    /// Returns its place in the host's line, if it has one.
+    pub fn place_at_host(&self) -> Option<Timestamp> {
+        self.next_at.filter(|_| self.in_line == Some(Line::Host))
     }
 
     /// Returns whether a member may see it and request a redelivery.

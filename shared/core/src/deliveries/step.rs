@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::schedule::spread;
-use super::{ATTEMPTS_KEPT, Attempt, Delivery, DeliveryStatus, Next, Posted, next};
+use super::{
+    ATTEMPTS_KEPT, Attempt, Delivery, DeliveryStatus, LASTS, Line, Next, Posted, SLOT_WAIT_MAX, SLOT_WAIT_MIN, Slot,
+    SlotChange, next,
+};
 use crate::Timestamp;
 use crate::endpoints::{DisabledBecause, Endpoint, EndpointStep, FAILING_MAX};
 use crate::ports::DELAY_MAX;
@@ -34,6 +37,8 @@ pub struct DeliveryStep {
     pub seen: u64,
     /// The step of its endpoint, if it changes too.
     pub endpoint: Option<EndpointStep>,
+    /// The slot that it takes or gives back.
+    pub slot: Option<SlotChange>,
 }
 
 /// The outcome of an attempt for the delivery.
@@ -49,11 +54,23 @@ pub enum Conclusion {
     Disabled,
 }
 
+impl Conclusion {
+    /// Returns the outcome's name, as the log has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Again(_) => "to retry",
+            Self::GivenUp => "given up",
+            Self::Disabled => "endpoint disabled",
+        }
+    }
+}
+
 impl Delivery {
-    /// Waits until a time: for its place in the endpoint's line, or until the endpoint may be called.
-    pub fn postpone(&self, until: Timestamp, now: Timestamp) -> DeliveryStep {
+    /// Waits until a time: for its place in a line, or until the destination may be called.
+    pub fn postpone(&self, line: Line, until: Timestamp, now: Timestamp) -> DeliveryStep {
         self.step(|delivery| {
-            delivery.in_line = true;
+            delivery.in_line = Some(line);
             delivery.due(until, now);
         })
     }
@@ -63,15 +80,29 @@ impl Delivery {
     pub fn stand_back(&self, now: Timestamp) -> DeliveryStep {
         let wait = STAND_BACK + spread(self.id, &now.to_string(), STAND_BACK_SPREAD);
         self.step(|delivery| {
-            delivery.in_line = false;
+            delivery.in_line = None;
             delivery.due(now.plus(wait), now);
         })
     }
 
-    /// Starts an attempt. Only the caller whose write succeeds owns it. An earlier attempt without an end is recorded
-    /// as cut short: it may have reached its receiver.
-    pub fn begin(&self, now: Timestamp) -> DeliveryStep {
+    /// Waits because all slots of its organisation are taken: as long again as it has waited since it began, so that
+    /// many waiting deliveries do not ask all the time. If it has waited for three days, it fails.
+    pub fn wait_for_slot(&self, now: Timestamp) -> DeliveryStep {
+        let wait = now.since(self.began).clamp(SLOT_WAIT_MIN, SLOT_WAIT_MAX);
+        let at = now.plus(wait + spread(self.id, &now.to_string(), wait));
         self.step(|delivery| {
+            if at.since(delivery.began) > LASTS {
+                return delivery.end(DeliveryStatus::Failed);
+            }
+            delivery.in_line = None;
+            delivery.due(at, now);
+        })
+    }
+
+    /// Starts an attempt and takes a slot for it. Only the caller whose write succeeds owns it. An earlier attempt
+    /// without an end is recorded as cut short: it may have reached its receiver.
+    pub fn begin(&self, now: Timestamp) -> DeliveryStep {
+        let step = self.step(|delivery| {
             if let Some(at) = delivery.open.replace(now) {
                 let error = Some(CUT_SHORT.to_owned());
                 let (number, response) = (delivery.attempts_made, String::new());
@@ -79,15 +110,31 @@ impl Delivery {
             }
             delivery.tries += 1;
             delivery.attempts_made += 1;
-            delivery.in_line = false;
+            delivery.in_line = None;
             // No message is on its way during an attempt. If the attempt is never concluded, `sweep` finds the
             // delivery.
             delivery.next_at = Some(now.plus(LEASE));
             delivery.wake_at = delivery.next_at;
-        })
+        });
+        DeliveryStep { slot: Some(SlotChange::Take(Slot::of(self.id, now))), ..step }
     }
 
-    /// Concludes the current attempt. If the receiver accepted it, the delivery ends. Otherwise the next attempt
+    /// Takes back the current attempt, because its call was not made, and waits for a place in the host's line. Without
+    /// a place, it stands back. Gives the slot back.
+    pub fn withdraw(&self, place: Option<Timestamp>, now: Timestamp) -> DeliveryStep {
+        let mut before = self.clone();
+        before.tries -= 1;
+        before.attempts_made -= 1;
+        before.open = None;
+        let step = place.map_or_else(|| before.stand_back(now), |at| before.postpone(Line::Host, at, now));
+        DeliveryStep { slot: self.slot_to_give_back(), ..step }
+    }
+
+    fn slot_to_give_back(&self) -> Option<SlotChange> {
+        self.open.map(|started| SlotChange::GiveBack(Slot::of(self.id, started)))
+    }
+
+    /// Concludes the current attempt and gives its slot back. If the receiver accepted it, the delivery ends. Otherwise the next attempt
     /// becomes due, or the delivery fails. An endpoint that is gone, or has failed for a week, is disabled in the same
     /// transaction.
     pub fn conclude(
@@ -131,7 +178,7 @@ impl Delivery {
         });
         // Leave an endpoint that is already disabled as it is.
         let of_endpoint = of_endpoint.filter(|_| endpoint.is_active());
-        (DeliveryStep { endpoint: of_endpoint, ..step }, conclusion)
+        (DeliveryStep { endpoint: of_endpoint, slot: self.slot_to_give_back(), ..step }, conclusion)
     }
 
     /// Ends the delivery without sending it.
@@ -142,7 +189,7 @@ impl Delivery {
     /// Starts a redelivery: makes it due now, with the same id. Returns `None` if it is due, waits in the line or is
     /// being attempted.
     pub fn again(&self, now: Timestamp) -> Option<DeliveryStep> {
-        if self.is_due(now) || self.in_line || self.open.is_some() {
+        if self.is_due(now) || self.in_line.is_some() || self.open.is_some() {
             return None;
         }
         Some(self.step(|delivery| {
@@ -157,7 +204,7 @@ impl Delivery {
         let mut delivery = self.clone();
         change(&mut delivery);
         delivery.revision += 1;
-        DeliveryStep { delivery, seen: self.revision, endpoint: None }
+        DeliveryStep { delivery, seen: self.revision, endpoint: None, slot: None }
     }
 
     fn due(&mut self, at: Timestamp, now: Timestamp) {
@@ -170,7 +217,7 @@ impl Delivery {
         self.status = status;
         self.next_at = None;
         self.wake_at = None;
-        self.in_line = false;
+        self.in_line = None;
         self.open = None;
     }
 

@@ -3,14 +3,17 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Attempt, Delivery};
+use super::{Attempt, Delivery, DeliveryStatus};
+use crate::events::EventKind;
 
 /// One attempt to deliver a webhook.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct AttemptView {
     /// Number of the attempt, from 1, including those of redeliveries.
+    #[schemars(range(min = 1))]
     pub number: u32,
     /// When the attempt started.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// Status of the answer, if there was one.
     pub status_code: Option<u16>,
@@ -34,12 +37,16 @@ pub struct DeliveryView {
     pub event_id: String,
     /// Kind of the event.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = EventKind::ALL.map(EventKind::name)))]
     pub kind: &'static str,
     /// Status: `pending`, `delivered`, `failed` or `cancelled`.
+    #[schemars(extend("enum" = DeliveryStatus::ALL.map(DeliveryStatus::name)))]
     pub status: &'static str,
     /// When it was created.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When the next attempt is due. During an attempt: when another one would be made if that one does not end.
+    #[schemars(extend("format" = "date-time"))]
     pub next_attempt_at: Option<String>,
     /// The newest attempts, oldest first.
     pub attempts: Vec<AttemptView>,

@@ -41,6 +41,9 @@ impl EventKind {
             Self::InvitationCreated => {
                 Audience::Nobody("private to the inviter and the invited person, who gets it by mail")
             }
+            Self::OrganisationDeleted => {
+                Audience::Nobody("the endpoints end with the organisation; each member gets it by mail")
+            }
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
                 Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
@@ -71,6 +74,7 @@ impl EventData {
             Self::QuotaExceeded(event) => Some(Subject::Person(event.user_id.clone())),
             Self::JobRequested(_)
             | Self::InvitationCreated(_)
+            | Self::OrganisationDeleted(_)
             | Self::KeyMigrationStarted(_)
             | Self::KeyMigrationReminder(_) => None,
         }
@@ -83,6 +87,11 @@ pub fn offered() -> Vec<EventKind> {
     let mut kinds: Vec<EventKind> = EventKind::ALL.into_iter().filter(has_audience).collect();
     kinds.sort_by_key(|kind| kind.name());
     kinds
+}
+
+/// Returns the name of every kind that endpoints can subscribe to, sorted.
+pub fn offered_names() -> Vec<&'static str> {
+    offered().into_iter().map(EventKind::name).collect()
 }
 
 #[cfg(test)]
@@ -98,7 +107,13 @@ mod tests {
             .collect();
         assert_eq!(
             left_out,
-            ["job.requested", "invitation.created", "key.migration-started", "key.migration-reminder"]
+            [
+                "job.requested",
+                "invitation.created",
+                "key.migration-started",
+                "key.migration-reminder",
+                "organisation.deleted"
+            ]
         );
         assert_eq!(offered().len(), EventKind::ALL.len() - left_out.len());
     }

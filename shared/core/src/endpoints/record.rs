@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HookUrl, offered};
+use super::{HookUrl, offered, offered_names};
 use crate::audit::AuditEntry;
 use crate::events::EventKind;
 use crate::idempotency::IdempotentRequest;
@@ -19,6 +19,12 @@ const NAME_SHOWN: usize = 64;
 pub const ENDPOINTS_MAX: u32 = 20;
 /// How long an endpoint may fail without a success before it is disabled.
 pub const FAILING_MAX: Duration = Duration::from_hours(24 * 7);
+
+/// How long an endpoint may fail before it is called less often.
+pub const FAILING_GRACE: Duration = Duration::from_mins(1);
+/// Shortest time between two calls of an endpoint that has failed for longer than [`FAILING_GRACE`]. It is as long as a
+/// call may take, so an endpoint that never answers occupies about one slot.
+pub const FAILING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why an endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +101,12 @@ impl Endpoint {
         self.is_active() && self.events.contains(&kind)
     }
 
+    /// Returns the shortest time between two calls: that of its rate, and [`FAILING_INTERVAL`] while it fails.
+    pub fn interval(&self, now: Timestamp) -> Duration {
+        let failing = self.failing_since.is_some_and(|since| now.since(since) >= FAILING_GRACE);
+        if failing { FAILING_INTERVAL.max(self.rate.interval()) } else { self.rate.interval() }
+    }
+
     /// Returns the generations of the secrets that sign webhooks at a time, the newest first.
     pub fn signing(&self, now: Timestamp) -> Vec<u32> {
         let previous = self.previous_until.filter(|until| *until > now).map(|_| self.generation - 1);
@@ -118,7 +130,7 @@ pub struct NewEndpoint {
 /// # Errors
 /// `INVALID_REQUEST` naming `events`, with all known events, if the list is empty or has an unknown one.
 pub fn events_of(names: &[String]) -> Result<BTreeSet<EventKind>, Fault> {
-    let known = || offered().into_iter().map(EventKind::name).collect::<Vec<_>>();
+    let known = offered_names;
     let refuse = |message: String| Fault::field("events", message).detail("known", known());
     if names.is_empty() {
         return Err(refuse("events must name at least one event".to_owned()));
@@ -148,6 +160,11 @@ pub fn endpoint_in_path(text: &str) -> Result<EndpointId, Fault> {
 /// Returns the 404 for an endpoint that is unknown, deleted or of another organisation.
 pub fn endpoint_not_found() -> Fault {
     Fault::not_found("Endpoint")
+}
+
+/// Returns the 409 for an organisation that already has an endpoint with this URL.
+pub fn url_taken() -> Fault {
+    Fault::new(Code::Conflict, "organisation already has an endpoint with this url").detail("field", "url")
 }
 
 /// Returns the 409 for an organisation that already has [`ENDPOINTS_MAX`] endpoints.

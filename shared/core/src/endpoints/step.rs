@@ -14,7 +14,7 @@ use crate::pacing::Rate;
 use crate::{Code, Fault, Timestamp, UserId};
 
 /// Longest grace period, during which webhooks are also signed with the previous secret.
-const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
+pub const GRACE_MAX: Duration = Duration::from_hours(24 * 7);
 /// Name of the service that disables endpoints, in the audit log.
 const DISABLER: &str = "dispatch-webhook";
 
@@ -25,6 +25,8 @@ pub struct EndpointStep {
     pub endpoint: Endpoint,
     /// Revision from which the step was computed.
     pub seen: u64,
+    /// The URL before the step, if the step changes what [`HookUrl::same`] returns. The new one must be free.
+    pub left: Option<HookUrl>,
     /// Entry of the audit log; `None` for changes that deliveries cause.
     pub audit: Option<AuditEntry>,
     /// The event that announces the change.
@@ -147,7 +149,7 @@ impl Endpoint {
 
     fn failing(&self, since: Option<Timestamp>) -> EndpointStep {
         let endpoint = Self { failing_since: since, revision: self.revision + 1, ..self.clone() };
-        EndpointStep { endpoint, seen: self.revision, audit: None, event: None, idempotent: None }
+        EndpointStep { endpoint, seen: self.revision, left: None, audit: None, event: None, idempotent: None }
     }
 
     fn step(
@@ -160,6 +162,7 @@ impl Endpoint {
     ) -> EndpointStep {
         endpoint.revision = self.revision + 1;
         let audit = Some(AuditEntry::new(self.org, action, self.id.to_string(), origin, now, details));
-        EndpointStep { endpoint, seen: self.revision, audit, event: None, idempotent: None }
+        let left = (endpoint.url.same() != self.url.same()).then(|| self.url.clone());
+        EndpointStep { endpoint, seen: self.revision, left, audit, event: None, idempotent: None }
     }
 }

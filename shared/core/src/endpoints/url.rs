@@ -8,11 +8,13 @@ use crate::Fault;
 use crate::gateway::{Reach, address, host};
 
 /// Longest URL, in bytes.
-const LENGTH_MAX: usize = 2048;
+pub const URL_MAX: usize = 2048;
 /// Longest host name. Source: RFC 1035, section 2.3.4.
 const HOST_MAX: usize = 253;
 /// Smallest allowed port, apart from 443. Lower ones belong to services other than web servers.
 const PORT_MIN: u16 = 1024;
+/// The port of HTTP.
+const HTTP: u16 = 80;
 /// The port of HTTPS.
 const HTTPS: u16 = 443;
 /// Characters that a URL may contain beside letters and digits. Source: RFC 3986, section 2, without `#` and the
@@ -43,8 +45,8 @@ impl HookUrl {
     }
 
     fn read(text: &str, private: bool) -> Result<Self, String> {
-        if text.len() > LENGTH_MAX {
-            return Err(format!("must have at most {LENGTH_MAX} bytes"));
+        if text.len() > URL_MAX {
+            return Err(format!("must have at most {URL_MAX} bytes"));
         }
         let Some((scheme, rest)) = text.split_once("://") else { return Err("must begin with https://".to_owned()) };
         let at = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
@@ -112,6 +114,15 @@ impl HookUrl {
         if target.starts_with('/') { target.to_owned() } else { format!("/{target}") }
     }
 
+    /// Returns the URL in one spelling, which two URLs have in common if they lead to the same place: the host in lower
+    /// case, without the default port, with a path, and with percent-encoding only where it is needed.
+    pub fn same(&self) -> String {
+        let scheme = self.text.split_once("://").map_or("", |(scheme, _)| scheme);
+        let default = if scheme == "http" { HTTP } else { HTTPS };
+        let port = self.port().filter(|port| *port != default).map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{scheme}://{}{port}{}", self.authority_host().to_ascii_lowercase(), decode_plain(&self.target()))
+    }
+
     fn authority(&self) -> &str {
         self.origin().split_once("://").map_or("", |(_, authority)| authority)
     }
@@ -152,6 +163,25 @@ fn shape_of(authority: &str, target: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Decodes percent-encoded characters that mean the same without encoding, and writes the others in upper case. Source:
+/// RFC 3986, section 6.2.2.
+fn decode_plain(target: &str) -> String {
+    let mut parts = target.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        match u8::from_str_radix(digits, 16) {
+            Ok(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => out.push(char::from(byte)),
+            _ => {
+                out.push('%');
+                out.push_str(&digits.to_ascii_uppercase());
+            }
+        }
+        out.push_str(rest);
+    }
+    out
+}
+
 impl fmt::Debug for HookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HookUrl({}, ..)", self.host())
@@ -187,8 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn spellings_of_one_url_are_the_same() {
+        let same = |text: &str| HookUrl::kept(text).unwrap().same();
+        for spelling in [
+            "https://A.Example/h%2fx/~a?t=%41",
+            "https://a.example:443/h%2Fx/%7Ea?t=A",
+            "https://a.example:0443/h%2Fx/%7ea?t=A",
+        ] {
+            assert_eq!(same(spelling), "https://a.example/h%2Fx/~a?t=A", "{spelling}");
+        }
+        assert_eq!(same("https://a.example"), same("https://a.example:443/"));
+        assert_eq!(same("http://127.0.0.1:80"), same("http://127.0.0.1/"));
+        for other in ["https://a.example/H", "https://a.example/h/", "https://a.example/h?", "https://a.example:8443/h"]
+        {
+            assert_ne!(same(other), same("https://a.example/h"));
+        }
+    }
+
+    #[test]
     fn ambiguous_and_private_urls_are_refused_in_all_spellings() {
-        let long = format!("https://a.example/{}", "a".repeat(LENGTH_MAX));
+        let long = format!("https://a.example/{}", "a".repeat(URL_MAX));
         for bad in [
             "",
             "a.example",

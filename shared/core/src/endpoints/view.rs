@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Endpoint, EndpointStatus};
 use crate::Timestamp;
+use crate::pacing::RATE_MAX;
 
 /// An endpoint without its secret.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -12,24 +13,32 @@ pub struct EndpointView {
     /// Id of the endpoint.
     pub id: String,
     /// URL to which webhooks are sent.
+    #[schemars(extend("format" = "uri"))]
     pub url: String,
     /// The events it subscribes to.
     pub events: Vec<&'static str>,
     /// How fast it is called at most, in calls a second.
+    #[schemars(range(min = 1, max = RATE_MAX))]
     pub rate_per_second: u32,
     /// Whether it gets webhooks: `active` or `disabled`.
+    #[schemars(extend("enum" = ["active", "disabled"]))]
     pub status: &'static str,
     /// Why it was disabled: `gone` if it answered 410, `failing` if it had failed for a week.
+    #[schemars(extend("enum" = ["gone", "failing"]))]
     pub disabled_reason: Option<&'static str>,
     /// When it was disabled.
+    #[schemars(extend("format" = "date-time"))]
     pub disabled_at: Option<String>,
     /// Since when every attempt has failed.
+    #[schemars(extend("format" = "date-time"))]
     pub failing_since: Option<String>,
     /// Until when webhooks are also signed with the previous secret; null if they are not.
+    #[schemars(extend("format" = "date-time"))]
     pub previous_valid_until: Option<String>,
     /// Id of the member who registered it. It gets the personal events of this member and of nobody else.
     pub created_by: String,
     /// When it was registered.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
 }
 

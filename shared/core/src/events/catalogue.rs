@@ -7,8 +7,8 @@ use serde_path_to_error::Error;
 
 use super::{
     Detail, EndpointDisabled, FileDeleted, FileReady, FileRejected, InvitationCreated, JobCompleted, JobFailed,
-    JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, PaymentEvent, QuotaExceeded, StatsReady, WalletLow,
-    WalletToppedUp,
+    JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent, QuotaExceeded,
+    StatsReady, WalletLow, WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -113,6 +113,8 @@ catalogue! {
     KeyMigrationReminder(KeyMigrationEvent) = "key.migration-reminder",
     /// Keys were used or created in an unusual way.
     KeyAnomaly(KeyAnomaly) = "key.anomaly",
+    /// An organisation was deleted, and a member lost their access.
+    OrganisationDeleted(OrganisationDeleted) = "organisation.deleted",
     /// A person has used 80 % of a quota.
     QuotaExceeded(QuotaExceeded) = "quota.exceeded",
     /// A dispute of a payment was won, and credits were given back.

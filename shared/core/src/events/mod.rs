@@ -29,7 +29,7 @@ pub use file::{FileDeleted, FileFacts, FileReady, FileRejected, Quota, QuotaExce
 pub use job::{CompletedStatus, FailedStatus, JobCompleted, JobError, JobFailed, JobRequested};
 pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent, NamedKey};
 pub use message::{EventMessage, MalformedEvent};
-pub use organisation::{EndpointDisabled, InvitationCreated, StatsReady};
+pub use organisation::{EndpointDisabled, InvitationCreated, OrganisationDeleted, StatsReady};
 
 use crate::{EventId, Timestamp};
 

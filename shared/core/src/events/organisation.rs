@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Actor;
 use crate::endpoints::DisabledBecause;
 use crate::periods::Day;
-use crate::{EndpointId, InvitationId, OrgId};
+use crate::{EndpointId, InvitationId, OrgId, UserId};
 
 /// `endpoint.disabled`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +34,22 @@ pub struct InvitationCreated {
     pub invitation_id: InvitationId,
     /// Who sent the invitation: a user's id, or `operator:` or `service:` and a name.
     pub actor: Actor,
+}
+
+/// `organisation.deleted`. There is one event for each member, because each member loses their access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OrganisationDeleted {
+    /// Id of the organisation.
+    pub org_id: OrgId,
+    /// The organisation's name.
+    #[schemars(length(min = 1))]
+    pub org_name: String,
+    /// Id of the member who loses their access.
+    pub user_id: UserId,
+    /// Who deleted the organisation: a user's id.
+    pub actor: Actor,
+    /// Credits that were in the wallet and are lost.
+    pub credits_lost: u64,
 }
 
 /// `stats.ready`.

@@ -95,6 +95,7 @@ impl GrantRequest {
             changed_at: now,
             pinned: None,
             dimensions: None,
+            reported: None,
             rejected_reason: None,
             job: None,
             revision: 1,

@@ -1,5 +1,7 @@
 //! The kinds of file, and the media types that each kind may have.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +67,7 @@ pub(super) enum Shape {
 /// A supported media type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
-    /// The name, as downloads have it in `Content-Type`.
+    /// The name.
     pub name: &'static str,
     /// Further names under which callers declare it: older ones, and those of close relatives.
     pub aliases: &'static [&'static str],
@@ -237,6 +239,17 @@ impl MediaType {
         MEDIA_TYPES.iter().map(|media| media.name)
     }
 
+    /// Returns the `Content-Type` of downloads.
+    ///
+    /// Texts were checked to be UTF-8, so it says so. Without a charset, browsers guess an older one from the language
+    /// of the system. An SVG is XML, which names its encoding itself.
+    pub fn served_as(&self) -> Cow<'static, str> {
+        match self.shape {
+            Shape::Text => format!("{}; charset=utf-8", self.name).into(),
+            Shape::Container | Shape::Svg => self.name.into(),
+        }
+    }
+
     /// Returns whether a file name's extension (without dot, any case) agrees with the type.
     pub fn takes_extension(&self, extension: &str) -> bool {
         self.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension))
@@ -256,6 +269,17 @@ fn essence(declared: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn downloads_of_texts_say_that_they_are_utf_8() {
+        let served = |name| MediaType::from_name(name).unwrap().served_as();
+        assert_eq!(served("text/plain"), "text/plain; charset=utf-8");
+        assert_eq!(served("text/markdown"), "text/markdown; charset=utf-8");
+        assert_eq!(served("text/html"), "text/html; charset=utf-8");
+        for own in ["image/png", "image/svg+xml", "application/pdf"] {
+            assert_eq!(served(own), own);
+        }
+    }
 
     #[test]
     fn a_type_is_found_whatever_its_case_and_parameters() {

@@ -7,7 +7,7 @@ use super::extensions::is_foreign;
 use crate::{Code, Fault, text};
 
 /// The longest display name, in characters: the limit of common file systems.
-const NAME_MAX: usize = 255;
+pub const FILE_NAME_MAX: usize = 255;
 /// The longest name in a key without its extension, in bytes.
 const STEM_MAX: usize = 80;
 
@@ -32,8 +32,8 @@ impl FileName {
         if name == "." || name == ".." {
             return Err(invalid("filename must not be a directory (. or ..)"));
         }
-        if name.chars().count() > NAME_MAX {
-            return Err(invalid("filename must be at most 255 characters").detail("limit", NAME_MAX));
+        if name.chars().count() > FILE_NAME_MAX {
+            return Err(invalid("filename must be at most 255 characters").detail("limit", FILE_NAME_MAX));
         }
         if name.contains(['/', '\\']) {
             return Err(invalid("filename must not contain a path; send the last part only"));

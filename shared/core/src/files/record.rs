@@ -131,6 +131,8 @@ pub struct File {
     pub pinned: Option<Pinned>,
     /// Measured dimensions of an image or a video.
     pub dimensions: Option<Dimensions>,
+    /// Dimensions that the generator of the file reported. They are shown if it could not be measured.
+    pub reported: Option<Dimensions>,
     /// Why it was rejected, as a sentence.
     pub rejected_reason: Option<String>,
     /// The job it is delivered for, if any.
@@ -298,6 +300,7 @@ mod tests {
             changed_at: now,
             pinned: None,
             dimensions: None,
+            reported: None,
             rejected_reason: None,
             job: None,
             revision: 1,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Dimensions, File};
+use super::{Dimensions, File, Kind};
 
 /// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -21,14 +21,20 @@ pub struct FileView {
     /// Media type.
     pub content_type: String,
     /// `image`, `video`, `book` or `blog`.
+    #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.
+    #[schemars(extend("enum" = ["pending", "processing", "ready", "rejected", "infected"]))]
     pub status: String,
-    /// Width in pixels of an image or a video, as a browser shows it; null if it could not be measured.
+    /// Width in pixels of an image or a video, as a browser shows it; null if it is not known.
     pub width: Option<u32>,
-    /// Height in pixels of an image or a video, as a browser shows it; null if it could not be measured.
+    /// Height in pixels of an image or a video, as a browser shows it; null if it is not known.
     pub height: Option<u32>,
+    /// `measured` in the file, or `reported` by its generator because the file could not be measured; null if width and
+    /// height are not known.
+    pub dimensions: Option<&'static str>,
     /// When the status last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub last_modified: String,
     /// Smaller pictures by name; always empty for now.
     pub thumbnails: Map<String, Value>,
@@ -44,16 +50,27 @@ pub struct SecureFileView {
     /// Size in bytes.
     pub size: u64,
     /// When the status last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub last_modified: String,
     /// Media type.
     pub content_type: String,
-    /// Further facts: `file_id`, `kind`, `status`, and `width` and `height` in pixels if
-    /// they were measured.
+    /// Further facts: `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
+    /// which is `measured` or `reported`.
     pub metadata: Map<String, Value>,
+}
+
+/// Returns the dimensions to show, and whether they are measured or reported.
+pub fn shown_dimensions(
+    measured: Option<Dimensions>,
+    reported: Option<Dimensions>,
+) -> Option<(Dimensions, &'static str)> {
+    let measured = measured.map(|dimensions| (dimensions, "measured"));
+    measured.or_else(|| reported.map(|dimensions| (dimensions, "reported")))
 }
 
 impl From<&File> for FileView {
     fn from(file: &File) -> Self {
+        let shown = shown_dimensions(file.dimensions, file.reported);
         Self {
             file_id: file.id().to_string(),
             key: file.key.to_string(),
@@ -62,8 +79,9 @@ impl From<&File> for FileView {
             content_type: file.media.name.to_owned(),
             kind: file.kind().name().to_owned(),
             status: file.status.name().to_owned(),
-            width: file.dimensions.map(|dimensions| dimensions.width),
-            height: file.dimensions.map(|dimensions| dimensions.height),
+            width: shown.map(|(dimensions, _)| dimensions.width),
+            height: shown.map(|(dimensions, _)| dimensions.height),
+            dimensions: shown.map(|(_, source)| source),
             last_modified: file.changed_at.to_string(),
             thumbnails: Map::new(),
         }
@@ -76,9 +94,10 @@ impl From<&File> for SecureFileView {
         metadata.insert("file_id".to_owned(), file.id().to_string().into());
         metadata.insert("kind".to_owned(), file.kind().name().into());
         metadata.insert("status".to_owned(), file.status.name().into());
-        if let Some(Dimensions { width, height }) = file.dimensions {
+        if let Some((Dimensions { width, height }, source)) = shown_dimensions(file.dimensions, file.reported) {
             metadata.insert("width".to_owned(), width.into());
             metadata.insert("height".to_owned(), height.into());
+            metadata.insert("dimensions".to_owned(), source.into());
         }
         Self {
             s3_key: file.key.to_string(),

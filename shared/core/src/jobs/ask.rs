@@ -14,10 +14,14 @@ pub const DURATION_MAX: u32 = 60;
 /// Aspect ratios that a video may have.
 pub const ASPECT_RATIOS: [&str; 5] = ["16:9", "9:16", "1:1", "4:3", "3:4"];
 
-const TOPIC_MAX: usize = 500;
-const GOAL_MAX: usize = 2_000;
-const TITLE_MAX: usize = 200;
-const PROMPT_MAX: usize = 4_000;
+/// Longest topic of a text, in characters.
+pub const TOPIC_MAX: usize = 500;
+/// Longest goal of a text, in characters.
+pub const GOAL_MAX: usize = 2_000;
+/// Longest title of a text, in characters.
+pub const TITLE_MAX: usize = 200;
+/// Longest prompt, in characters.
+pub const PROMPT_MAX: usize = 4_000;
 /// Allowed width and height of an image, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 64..=4_096;
 /// Length of a title that is taken from a prompt or topic, in characters.

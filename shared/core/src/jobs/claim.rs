@@ -1,7 +1,7 @@
 //! The claims of a completion: what a generator says it has delivered.
 
 use super::Output;
-use crate::files::File;
+use crate::files::{Dimensions, File};
 use crate::texts::Tokens;
 
 /// A file that a completion lists.
@@ -13,6 +13,8 @@ pub struct ClaimedFile {
     pub size: Option<u64>,
     /// Media type, if given.
     pub content_type: Option<String>,
+    /// Dimensions of an image or a video, if given and plausible.
+    pub dimensions: Option<Dimensions>,
     /// Length of a video in seconds, if given.
     pub duration_seconds: Option<u32>,
 }

@@ -8,7 +8,7 @@ mod report;
 mod step;
 mod view;
 
-pub use ask::{ASPECT_RATIOS, Ask, COUNT_MAX, DURATION_MAX};
+pub use ask::{ASPECT_RATIOS, Ask, COUNT_MAX, DURATION_MAX, GOAL_MAX, PROMPT_MAX, TITLE_MAX, TOPIC_MAX};
 pub use claim::{CheckedFile, Claim, ClaimedFile, TextFacts};
 pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};

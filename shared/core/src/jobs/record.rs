@@ -70,6 +70,8 @@ pub struct Output {
     pub size: u64,
     /// Measured dimensions of an image or a video.
     pub dimensions: Option<Dimensions>,
+    /// Dimensions as the completion gives them. They are shown if the file could not be measured.
+    pub reported: Option<Dimensions>,
     /// The version that may be read, once the file is ready.
     pub version: Option<String>,
     /// Whether the completion lists it.
@@ -87,6 +89,7 @@ impl Output {
             media: file.media,
             size: file.size,
             dimensions: None,
+            reported: None,
             version: None,
             claimed: false,
             duration_seconds: None,

@@ -8,7 +8,7 @@
 
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{CompletedStatus, Event, EventData, FailedStatus, JobCompleted, JobError, JobFailed};
-use crate::files::{File, Status};
+use crate::files::{Dimensions, File, ObjectKey, Status};
 use crate::rates::{OverRate, Rate};
 use crate::{Code, Fault, FileId, Timestamp};
 
@@ -46,6 +46,8 @@ pub struct JobStep {
     /// Files that the job adopts because its completion lists them: the revision that each record must still have, and
     /// the record after the step.
     pub adopted: Vec<(u64, File)>,
+    /// Files whose records get the dimensions that the completion reports, because they are not measured.
+    pub reported: Vec<(ObjectKey, Dimensions)>,
 }
 
 impl JobStep {
@@ -159,7 +161,10 @@ impl Job {
 
     /// Returns the step that accepts a completion whose files were checked.
     pub fn claimed(&self, claim: &Claim, now: Timestamp) -> JobStep {
-        self.step(now, |job| {
+        // The records of adopted files are written anyway.
+        let unmeasured = claim.files.iter().filter(|file| file.adopts.is_none() && file.output.dimensions.is_none());
+        let reported = unmeasured.filter_map(|file| Some((file.output.key.clone(), file.output.reported?))).collect();
+        let step = self.step(now, |job| {
             let known = std::mem::take(&mut job.outputs);
             let claimed = |output: &Output| claim.files.iter().any(|file| file.output.key == output.key);
             let delivered = claim.files.iter().map(|file| Output { claimed: true, ..file.output.clone() });
@@ -167,7 +172,8 @@ impl Job {
             job.status = JobStatus::Processing;
             job.claimed_at = Some(now);
             job.text.clone_from(&claim.text);
-        })
+        });
+        JobStep { reported, ..step }
     }
 
     /// Returns the step that fails the job, or `None` if it has ended.
@@ -235,6 +241,7 @@ impl Job {
             job,
             event: event.map(|data| Event::new(now, data)),
             adopted: Vec::new(),
+            reported: Vec::new(),
         }
     }
 

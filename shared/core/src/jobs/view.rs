@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Ask, Job, JobStatus, Output};
 use crate::Fault;
-use crate::files::Kind;
+use crate::files::{Kind, shown_dimensions};
 use crate::texts::Tokens;
 
 /// A generation job with its progress.
@@ -14,18 +14,23 @@ pub struct JobView {
     /// Id of the job, opaque.
     pub job_id: String,
     /// `image`, `video`, `book` or `blog`.
+    #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
     pub kind: &'static str,
     /// `pending`, `processing`, `completed` or `failed`.
+    #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::name)))]
     pub status: &'static str,
     /// Progress in percent, which never falls.
+    #[schemars(range(max = 100))]
     pub progress: u8,
     /// The status as a sentence.
     pub message: String,
     /// Title: the requested one, or the start of the topic or prompt.
     pub title: String,
     /// When it was accepted.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// When it last changed.
+    #[schemars(extend("format" = "date-time"))]
     pub updated_at: String,
     /// What was delivered, once it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,7 @@ pub struct TextView {
     /// Key of the file.
     pub s3_key: String,
     /// A ticket to read the file, valid for an hour at most.
+    #[schemars(extend("format" = "uri"))]
     pub download_url: String,
     /// Size of the file in bytes.
     pub file_size: u64,
@@ -69,6 +75,7 @@ pub struct TextView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<TokensView>,
     /// When it was completed.
+    #[schemars(extend("format" = "date-time"))]
     pub generated_at: String,
 }
 
@@ -88,16 +95,20 @@ pub struct MediaView {
     pub s3_key: String,
     /// Name of the file.
     pub filename: String,
-    /// Measured width in pixels, as a browser shows it; null if it could not be measured.
+    /// Width in pixels, as a browser shows it; null if it is not known.
     pub width: Option<u32>,
-    /// Measured height in pixels, as a browser shows it; null if it could not be measured.
+    /// Height in pixels, as a browser shows it; null if it is not known.
     pub height: Option<u32>,
+    /// `measured` in the file, or `reported` by the generator because the file could not be measured; null if width and
+    /// height are not known.
+    pub dimensions: Option<&'static str>,
     /// Size of the file in bytes.
     pub file_size: u64,
     /// Length in seconds, as the generator reported it; videos only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,
     /// A ticket to read the file, valid for an hour at most.
+    #[schemars(extend("format" = "uri"))]
     pub download_url: String,
 }
 
@@ -149,11 +160,13 @@ impl JobView {
 
 fn media(job: &Job, ticket: impl Fn(&Output) -> Result<String, Fault>) -> Result<Vec<MediaView>, Fault> {
     let show = |output: &Output| {
+        let shown = shown_dimensions(output.dimensions, output.reported);
         Ok(MediaView {
             s3_key: output.key.to_string(),
             filename: output.name.as_str().to_owned(),
-            width: output.dimensions.map(|dimensions| dimensions.width),
-            height: output.dimensions.map(|dimensions| dimensions.height),
+            width: shown.map(|(dimensions, _)| dimensions.width),
+            height: shown.map(|(dimensions, _)| dimensions.height),
+            dimensions: shown.map(|(_, source)| source),
             file_size: output.size,
             duration_seconds: output.duration_seconds,
             download_url: ticket(output)?,

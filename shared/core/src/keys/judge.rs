@@ -1,6 +1,7 @@
 //! Why a key refuses a call. The conditions are checked in a fixed order, so a check and a failed charge get the same
 //! refusal.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ApiKey, KeyStatus};
@@ -20,7 +21,7 @@ pub struct Ask {
 }
 
 /// A refusal's stable code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[allow(missing_docs)]
 pub enum RefusalCode {
@@ -37,7 +38,7 @@ pub enum RefusalCode {
 }
 
 /// What refuses the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Limiter {

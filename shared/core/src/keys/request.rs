@@ -6,9 +6,9 @@ use super::KeyMode;
 use crate::{Fault, Timestamp, services, text};
 
 /// Longest name of a key, in characters.
-const NAME_MAX: usize = 100;
+pub const KEY_NAME_MAX: usize = 100;
 /// Largest quota: up to 2^53, JSON numbers are exact in every language.
-const QUOTA_MAX: u64 = 1 << 53;
+pub const QUOTA_MAX: u64 = 1 << 53;
 
 /// Most charged calls in a minute, a day and a month. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl KeyPatch {
 }
 
 fn parse_name(name: &str) -> Result<String, Fault> {
-    text::label("name", name, NAME_MAX)
+    text::label("name", name, KEY_NAME_MAX)
 }
 
 fn parse_scopes(scopes: &[String]) -> Result<BTreeSet<String>, Fault> {

@@ -12,9 +12,9 @@ use crate::orgs::key_not_found;
 use crate::{Code, Fault, Timestamp, text};
 
 /// Longest reason, in characters.
-const REASON_MAX: usize = 200;
+pub const REASON_MAX: usize = 200;
 /// Longest grace period of a rotation.
-const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
+pub const GRACE_MAX: Duration = Duration::from_hours(24 * 30);
 /// Longest grace period of a text that comes from an older installation.
 const LEGACY_GRACE: Duration = Duration::from_hours(24);
 

@@ -28,12 +28,15 @@ pub struct KeyView {
     /// Most charged calls in a month (UTC).
     pub monthly_quota: Option<u64>,
     /// When it expires; null if never.
+    #[schemars(extend("format" = "date-time"))]
     pub expires_at: Option<String>,
     /// Id of the user who issued it. They may have left the organisation since.
     pub created_by: String,
     /// When it was issued.
+    #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
     /// `active`, `suspended`, `revoked` or `expired`.
+    #[schemars(extend("enum" = ["active", "suspended", "revoked", "expired"]))]
     pub status: &'static str,
     /// Charged calls in the open minute; 0 without a minute quota.
     pub minute_used: u64,
@@ -42,14 +45,17 @@ pub struct KeyView {
     /// Charged calls this month (UTC).
     pub monthly_used: u64,
     /// When it was last charged.
+    #[schemars(extend("format" = "date-time"))]
     pub last_used_at: Option<String>,
     /// Last address reported with a charge.
     pub last_used_ip: Option<String>,
     /// When it was revoked.
+    #[schemars(extend("format" = "date-time"))]
     pub revoked_at: Option<String>,
     /// Why it was revoked.
     pub revoked_reason: Option<String>,
     /// Until when the previous text is accepted too; null if it is not.
+    #[schemars(extend("format" = "date-time"))]
     pub previous_valid_until: Option<String>,
     /// True while its text is that of an older installation, which must be replaced by a rotation; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

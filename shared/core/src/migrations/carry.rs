@@ -136,6 +136,7 @@ impl LegacyKey {
             wallet: Wallet::of_organisation(id, by.now),
             audit: AuditEntry::new(id, AuditAction::OrgCreated, id.to_string(), by.origin, by.now, details),
             org,
+            plan: None,
             seen: None,
             idempotent: None,
         })

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::audit::AuditEntry;
-use crate::deliveries::{Delivery, DeliveryStatus, DeliveryStep, Post, Posted};
+use crate::deliveries::{Delivery, DeliveryStatus, DeliveryStep, MoveOutcome, Post, Posted};
 use crate::endpoints::{Endpoint, EndpointStep, NewEndpoint};
-use crate::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
+use crate::idempotency::{IdempotentRequest, WriteOutcome};
 use crate::pacing::{PaceAsk, Paced};
 use crate::{DeliveryId, EndpointId, OrgId, Timestamp, UserId};
 
@@ -15,7 +15,7 @@ pub trait CreateEndpoint {
     /// Writes the endpoint. Never returns `Conflict`.
     ///
     /// # Errors
-    /// `CONFLICT` if the organisation already has the maximum number of endpoints.
+    /// `CONFLICT` if the organisation already has the maximum number of endpoints, or one with this URL.
     fn create_endpoint(&self, new: &NewEndpoint) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -43,9 +43,12 @@ pub trait ForgetEndpoints {
     fn forget_endpoints(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
-/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
 pub trait ChangeEndpoint {
     /// Applies the step. Returns `Conflict` if the endpoint has changed since it was read.
+    ///
+    /// # Errors
+    /// `CONFLICT` naming `url` if the step changes the URL to that of another endpoint of the organisation.
     fn change_endpoint(&self, step: &EndpointStep) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -67,10 +70,12 @@ pub trait GetDelivery {
     fn get_delivery(&self, org: OrgId, id: DeliveryId) -> impl PortFuture<Option<Delivery>>;
 }
 
-/// Changes a delivery by one step, in one transaction with its endpoint if that changes too. `dynamodb:PutItem`.
+/// Changes a delivery by one step, in one transaction with its endpoint and its slot if those change too.
+/// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait MoveDelivery {
-    /// Applies the step. Returns `Conflict` if the delivery or the endpoint has changed since it was read.
-    fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<CommitOutcome>;
+    /// Applies the step. Returns `Conflict` if the delivery or the endpoint has changed since it was read, and `NoSlot`
+    /// if the step takes a slot and its organisation has none free.
+    fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<MoveOutcome>;
 }
 
 /// Makes a delivery due again, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.

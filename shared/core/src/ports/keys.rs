@@ -12,7 +12,7 @@ use crate::keys::{ApiKey, KeyFacts, KeyStep, Pointer};
 use crate::orgs::{Member, Organisation};
 use crate::periods::Day;
 use crate::profiles::Sighting;
-use crate::{KeyId, OrgId, Timestamp, UserId};
+use crate::{KeyId, OrgId, Plan, Timestamp, UserId};
 
 /// A request for a page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub struct NewOrg {
     pub wallet: Wallet,
     /// Entry of the audit log.
     pub audit: AuditEntry,
+    /// The owner's plan, if the owner founds it: it counts as theirs until it is deleted, and the plan limits how many
+    /// they may have. `None` for one that an operator imports.
+    pub plan: Option<Plan>,
     /// The owner's contact details from their token.
     pub seen: Option<Sighting>,
     /// The request with its idempotency key, if there is one.
@@ -62,12 +65,14 @@ pub trait GetIdempotencyRecord {
     ) -> impl PortFuture<Option<WriteOutcome>>;
 }
 
-/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`; and `dynamodb:Query` to
+/// count the organisations that its founder had before there was a count.
 pub trait CreateOrg {
     /// Creates it. Never returns `Conflict`.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if the owner's account is closed.
+    /// `UNAUTHENTICATED` if the owner's account is closed; `SUBSCRIPTION_REQUIRED` if the founder has as many
+    /// organisations as their plan allows.
     fn create_org(&self, org: &NewOrg) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -75,6 +80,12 @@ pub trait CreateOrg {
 pub trait GetOrg {
     /// Returns the organisation, or `None` if there is none.
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
+}
+
+/// Renames an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+pub trait RenameOrg {
+    /// Stores the new name with its audit entry. Returns `false` if there is no such organisation.
+    fn rename_org(&self, org: OrgId, name: &str, audit: &AuditEntry) -> impl PortFuture<bool>;
 }
 
 /// Suspends an organisation or resumes it, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
@@ -126,9 +137,13 @@ pub struct NewKey {
     pub idempotent: Option<IdempotentRequest>,
 }
 
-/// Issues a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
+/// Issues a key, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`; and
+/// `dynamodb:Query` to count the keys of an organisation that is older than the count.
 pub trait IssueKey {
     /// Issues the key. Returns `Conflict` if the pointer's pepper was retired meanwhile.
+    ///
+    /// # Errors
+    /// `CONFLICT` if the organisation has too many keys; `RATE_LIMITED` if it has issued too many in this hour.
     fn issue_key(&self, key: &NewKey) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -142,6 +157,9 @@ pub trait GetKey {
 /// `dynamodb:ConditionCheckItem`.
 pub trait ChangeKey {
     /// Applies the step. Returns `Conflict` if the key has changed since it was read.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the step is a rotation and the organisation has issued too many keys in this hour.
     fn change_key(&self, step: &KeyStep) -> impl PortFuture<WriteOutcome>;
 }
 
@@ -233,8 +251,8 @@ pub trait ListAudit {
 /// Manages the register of peppers, which are themselves in a secret. `dynamodb:Query`, `dynamodb:GetItem`,
 /// `dynamodb:PutItem`.
 pub trait KeepPeppers {
-    /// Counts the live keys whose only pointer is under this pepper.
-    fn count_pepper_needs(&self, version: u32, now: Timestamp) -> impl PortFuture<u64>;
+    /// Returns the live keys whose only pointer is under this pepper, of all organisations, without an order.
+    fn list_pepper_needs(&self, version: u32, now: Timestamp) -> impl PortFuture<Vec<ApiKey>>;
 
     /// Records whether a pepper is closed. A closed pepper gets no new pointers.
     fn record_pepper(&self, version: u32, closed: bool, audit: &AuditEntry) -> impl PortFuture<()>;

@@ -4,13 +4,14 @@ use super::PortFuture;
 use crate::mail::{Claim, Claimed, Handover, Mail, MailClaim, MailEnd, Mailbox, Suppression, Topic};
 use crate::{Timestamp, UserId};
 
-/// Claims a mail, in one transaction. `dynamodb:PutItem`, `dynamodb:ConditionCheckItem`.
+/// Claims a mail, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait ClaimMail {
-    /// Grants the mail to one caller at a time. A claim that is older than its lease can be taken over.
+    /// Grants the mail to one caller at a time. A claim that is older than its lease can be taken over. A mail of a
+    /// gathered kind is counted once, however often it is claimed.
     fn claim_mail(&self, claim: &MailClaim) -> impl PortFuture<Claimed>;
 }
 
-/// Releases a claim. `dynamodb:DeleteItem`.
+/// Releases a claim. `dynamodb:DeleteItem`, and `dynamodb:UpdateItem` for a mail that is counted and stays so.
 pub trait ReleaseMail {
     /// Makes the mail claimable again at once. A claim that another worker has taken over stays.
     fn release_mail(&self, claim: &Claim) -> impl PortFuture<()>;

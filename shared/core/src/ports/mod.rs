@@ -6,6 +6,7 @@
 //! a retry and `INTERNAL` for others, with the cause for the log.
 
 mod anomalies;
+mod deletions;
 mod deliveries;
 mod gateway;
 mod holds;
@@ -22,6 +23,7 @@ mod stats;
 mod texts;
 
 pub use anomalies::*;
+pub use deletions::*;
 pub use deliveries::*;
 pub use gateway::*;
 pub use holds::*;

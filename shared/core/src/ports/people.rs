@@ -2,6 +2,7 @@
 
 use super::PortFuture;
 use crate::audit::AuditEntry;
+use crate::deletions::OrgDeletion;
 use crate::idempotency::{CommitOutcome, WriteOutcome};
 use crate::orgs::Member;
 use crate::profiles::{Closing, ContactUpdate};
@@ -22,18 +23,20 @@ pub trait CloseAccount {
     fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
-/// The closings that are due.
+/// The closings and deletions that are due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DueClosings {
-    /// The closings, the longest overdue first.
+    /// Closed accounts, the longest overdue first.
     pub closings: Vec<Closing>,
+    /// Deleted organisations, the longest overdue first.
+    pub deletions: Vec<OrgDeletion>,
     /// Partition keys of items that cannot be parsed. A person must repair them.
     pub unreadable: Vec<String>,
 }
 
-/// Finds closed accounts whose data is still to be deleted. `dynamodb:Query`.
+/// Finds closed accounts and deleted organisations of which something is left. `dynamodb:Query`.
 pub trait FindClosings {
-    /// Returns every closing that is due by `now`.
+    /// Returns every closing and every deletion that is due by `now`.
     fn find_closings(&self, now: Timestamp) -> impl PortFuture<DueClosings>;
 }
 

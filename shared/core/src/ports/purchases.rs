@@ -3,26 +3,47 @@
 use super::PortFuture;
 use crate::OrgId;
 use crate::credits::{
-    Checkout, CheckoutAsk, ClawBack, ClawBackOutcome, OpenSession, Purchase, PurchaseOutcome, SessionId,
+    Checkout, CheckoutAnswer, CheckoutAsk, CheckoutReservation, ClawBack, ClawBackOutcome, Purchase, PurchaseOutcome,
+    SessionId,
 };
 use crate::idempotency::{IdempotentRequest, WriteOutcome};
 
 /// Opens checkout sessions at the payment provider. No IAM action: it calls the provider with the provider's API key.
 pub trait StartCheckout {
     /// Opens a session for a pack. A retry gets the same session.
-    fn start_checkout(&self, ask: &CheckoutAsk) -> impl PortFuture<OpenSession>;
-}
-
-/// Records checkout sessions. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
-pub trait RecordCheckout {
-    /// Records what a session offers, with the request's idempotency record. Never returns [`WriteOutcome::Conflict`].
     ///
     /// # Errors
-    /// `RATE_LIMITED` if the organisation has used up its sessions of this hour.
+    /// If it is unknown whether a session was opened.
+    fn start_checkout(&self, ask: &CheckoutAsk) -> impl PortFuture<CheckoutAnswer>;
+}
+
+/// Takes a place for a checkout session within the limits, in one transaction. `dynamodb:PutItem`,
+/// `dynamodb:UpdateItem`.
+pub trait ReserveCheckout {
+    /// Takes the place. A retry of a request with an idempotency key takes no second one: it gets `Replayed` with the
+    /// result of the first. Never returns [`WriteOutcome::Conflict`].
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the organisation has used up its sessions of this hour, or the person theirs of this day.
+    fn reserve_checkout(&self, reservation: &CheckoutReservation) -> impl PortFuture<WriteOutcome>;
+}
+
+/// Gives the place of a checkout session back, in one transaction. `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
+pub trait ReleaseCheckout {
+    /// Gives the place back, because the provider has opened no session. Of a request with an idempotency key it is
+    /// given back once, however often this is called.
+    fn release_checkout(&self, reservation: &CheckoutReservation) -> impl PortFuture<()>;
+}
+
+/// Records checkout sessions. `dynamodb:PutItem`, `dynamodb:ConditionCheckItem`.
+pub trait RecordCheckout {
+    /// Records what a session offers, with the request's idempotency record. Returns `Conflict` if the request's
+    /// reservation was given back meanwhile by another try. Then the session must not be shown.
     fn record_checkout(
         &self,
         checkout: &Checkout,
         idempotent: Option<&IdempotentRequest>,
+        reservation: &CheckoutReservation,
     ) -> impl PortFuture<WriteOutcome>;
 }
 

@@ -273,6 +273,8 @@ mutate(
     lambda data: data[data.index(b"mdat") - 4 :],
 )
 mutate("begins-with-moov.mov", "video/quicktime", UPRIGHT, "index-first.qt", "without `ftyp`", lambda data: data[20:])
+# With the brand of QuickTime alone, as an application that names its films `.mp4` writes it.
+ENTRIES.append(("plain.mov", "video/mp4", UPRIGHT, None))
 
 # WebM and Matroska
 make("vp8.webm", "video/webm", UPRIGHT, f"ffmpeg {FILM} -c:v libvpx -crf 50 -b:v 10k {{out}}")
@@ -393,7 +395,7 @@ for file, declared, found in [
     ("rgb.png", "image/jpeg", "image/png"),
     ("plain.heic", "image/avif", "image/heic"),
     ("plain.avif", "image/heic", "image/avif"),
-    ("plain.mov", "video/mp4", "video/quicktime"),
+    ("begins-with-moov.mov", "video/mp4", "video/quicktime"),
     ("plain.mp4", "image/heic", "video/mp4"),
     ("lossy.webp", "video/webm", "image/webp"),
     ("cairo.pdf", "text/plain", "application/pdf"),

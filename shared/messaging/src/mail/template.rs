@@ -5,7 +5,7 @@ use std::fmt;
 use consigne_core::mail::Topic;
 use consigne_core::profiles::Language;
 use consigne_core::text::fitness;
-use consigne_core::{Application, Timestamp};
+use consigne_core::{Application, OrgId, Timestamp};
 
 /// Characters shown of a name that somebody else has chosen.
 const NAME_MAX: usize = 80;
@@ -182,6 +182,17 @@ pub trait MailTemplate: Send + Sync {
 
     /// Returns the topic from which one can unsubscribe; `None` for mails that are always sent.
     fn topic(&self) -> Option<Topic>;
+
+    /// Returns the organisation from which only some of these mails go to one person in an hour; `None` for mails that
+    /// are all sent. Such a template also has a [`Self::no_more`].
+    fn gathered(&self) -> Option<OrgId> {
+        None
+    }
+
+    /// Returns what the last gathered mail of an hour says about those that do not follow.
+    fn no_more(&self, _language: Language) -> Option<&'static str> {
+        None
+    }
 
     /// Writes the mail's content.
     fn content(&self, language: Language, application: &Application) -> MailContent;

@@ -51,6 +51,7 @@ fn template_names_are_unique_and_mandatory_mails_have_no_unsubscribe_link() {
             "key-migration-reminder",
             "key-migration-start",
             "key-revoked",
+            "organisation-deleted",
             "payment-disputed",
             "payment-refunded",
         ]
@@ -89,6 +90,7 @@ fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
         Box::new(templates::KeyMigrationReminder { org, org_name: name(), keys: 1, names: vec![name()], until: NOW }),
         Box::new(templates::KeyMigrationStart { org, org_name: name(), keys: 1, names: vec![name()], until: NOW }),
         Box::new(templates::KeyRevoked { org, org_name: key().org_name, key_name: key().key_name, by: key().by }),
+        Box::new(templates::OrganisationDeleted { org_name: name(), by: key().by, credits_lost: 3 }),
         Box::new(templates::PaymentDisputed { org, org_name: name(), cents: 1, credits: 1 }),
         Box::new(templates::PaymentRefunded { org, org_name: name(), cents: 1, credits: 1, balance: -1 }),
         Box::new(templates::Quota80 { quota: Quota::Key { org, name: name() }, percent: 80, used: 8, limit: 10 }),

@@ -103,7 +103,7 @@ fn syntax_fault(error: &serde_json::Error) -> Fault {
 /// in backquotes.
 fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     let sentence = error.inner().to_string();
-    let sentence = sentence.split(" at line ").next().unwrap_or_default();
+    let sentence = &in_terms_of_json(sentence.split(" at line ").next().unwrap_or_default());
     let path = error.path().to_string();
     for problem in ["missing field", "unknown field", "duplicate field"] {
         if let Some(name) = sentence.strip_prefix(problem).and_then(|rest| rest.split('`').nth(1)) {
@@ -116,6 +116,33 @@ fn shape_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
         return Fault::new(Code::InvalidRequest, format!("body has the wrong shape: {sentence}"));
     }
     Fault::field(&path, format!("{path}: {sentence}"))
+}
+
+/// Rewrites a sentence of serde, which names types of Rust, so that it names what JSON has.
+fn in_terms_of_json(sentence: &str) -> String {
+    if sentence.starts_with("data did not match any variant") {
+        return "invalid type".to_owned();
+    }
+    let Some((found, expected)) = sentence.rsplit_once(", expected ") else { return sentence.to_owned() };
+    let found = match found {
+        "invalid type: map" => "invalid type: object",
+        "invalid type: sequence" => "invalid type: array",
+        found => found,
+    };
+    let found = found.replace("floating point", "number");
+    let expected = match expected.split(' ').next().unwrap_or_default() {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or greater",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "struct" | "map" => "an object",
+        "tuple" | "sequence" => "an array",
+        "unit" => "null",
+        "variant" | "enum" => "one of the known values",
+        _ if expected == "a map" => "an object",
+        _ if expected == "a sequence" => "an array",
+        _ => expected,
+    };
+    format!("{found}, expected {expected}")
 }
 
 #[cfg(test)]

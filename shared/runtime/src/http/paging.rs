@@ -1,18 +1,21 @@
 //! Pages of lists: reads limit and cursor, answers with cursor and total.
 
-use consigne_auth::Seal;
+use consigne_auth::CursorSeal;
 use consigne_core::Fault;
 use consigne_core::ports::{Listed, PageAsk};
 use serde::Serialize;
 
 use super::{Answer, Request};
 
-const LIMIT_MAX: u32 = 1000;
-const LIMIT_DEFAULT: u32 = 100;
+/// Most entries on a page.
+pub(super) const LIMIT_MAX: u32 = 1000;
+/// Entries on a page when the request does not say how many.
+pub(super) const LIMIT_DEFAULT: u32 = 100;
 
-/// Pages through lists. A cursor is sealed: it works only for one caller and one filter, and cannot be altered.
+/// Pages through lists. A cursor is sealed: it works only for one caller and one filter, and can be neither read nor
+/// altered.
 #[derive(Debug)]
-pub struct Paging(Seal);
+pub struct Paging(CursorSeal);
 
 /// The `metadata` of a list in an envelope.
 #[derive(Debug, Serialize)]
@@ -23,7 +26,7 @@ struct Metadata {
 
 impl Paging {
     /// Creates a pager that seals cursors with `seal`.
-    pub fn new(seal: Seal) -> Self {
+    pub fn new(seal: CursorSeal) -> Self {
         Self(seal)
     }
 
@@ -38,6 +41,11 @@ impl Paging {
         Ok(PageAsk { limit, after: Some(after.ok_or_else(Fault::invalid_cursor)?) })
     }
 
+    /// Returns the cursor of the next page, which starts after the position `next`; `None` on the last page.
+    pub fn cursor(&self, next: Option<&str>, context: &[&str]) -> Option<String> {
+        next.map(|next| self.0.seal(context, next))
+    }
+
     /// Answers with a page in an envelope. `show` converts each entry.
     pub fn answer<T, V: Serialize>(
         &self,
@@ -49,16 +57,13 @@ impl Paging {
     ) -> Answer {
         request.log.field("list.entries", listed.items.len());
         let data: Vec<V> = listed.items.iter().map(show).collect();
-        let next_cursor = listed.next.as_ref().map(|next| self.0.seal(context, next));
+        let next_cursor = self.cursor(listed.next.as_deref(), context);
         Answer::envelope(200, message, &data, request.now).with_metadata(&Metadata { next_cursor, total: listed.total })
     }
 }
 
 /// Reads `limit`: 1 to 1000, by default 100.
-///
-/// # Errors
-/// `INVALID_REQUEST` naming `limit`.
-pub fn limit(request: &Request) -> Result<u32, Fault> {
+fn limit(request: &Request) -> Result<u32, Fault> {
     let Some(text) = request.query("limit")? else { return Ok(LIMIT_DEFAULT) };
     match text.parse() {
         Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),

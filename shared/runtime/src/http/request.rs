@@ -25,7 +25,7 @@ use crate::log::RequestLog;
 /// Largest JSON body, in bytes. Media never pass through a function, so other bodies are small.
 pub const BODY_MAX: usize = 64 * 1024;
 /// Longest idempotency key, in characters.
-const IDEMPOTENCY_KEY_MAX: usize = 255;
+pub const IDEMPOTENCY_KEY_MAX: usize = 255;
 /// Characters kept of a client's `User-Agent`.
 const AGENT_MAX: usize = 256;
 

@@ -1,13 +1,17 @@
 //! Descriptions of routes as data, from which the `OpenAPI` document is generated.
 
-use consigne_core::Code;
+use consigne_core::{Code, Fault};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::paging::{LIMIT_DEFAULT, LIMIT_MAX};
 
 /// Generates the schema of one type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// A query or path parameter of a route.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Parameter {
     /// Name of the parameter.
     pub name: &'static str,
@@ -15,6 +19,8 @@ pub struct Parameter {
     pub description: &'static str,
     /// Whether a request without it is refused.
     pub required: bool,
+    /// JSON Schema of the values that are accepted.
+    pub schema: Value,
 }
 
 /// Who may call a route, and how they authenticate.
@@ -47,6 +53,8 @@ pub struct Operation {
     pub parameters: Vec<Parameter>,
     /// Shape of the JSON body, if there is one.
     pub body: Option<SchemaOf>,
+    /// Parses a JSON body as the function does, and returns how it is refused.
+    pub refusal: Option<fn(&[u8]) -> Option<Fault>>,
     /// Whether `Idempotency-Key` is supported.
     pub idempotent: bool,
     /// Status of a success.
@@ -55,6 +63,8 @@ pub struct Operation {
     pub answer: SchemaOf,
     /// Whether the answer is in an envelope.
     pub envelope: bool,
+    /// Whether the envelope has the `metadata` of a list.
+    pub listed: bool,
     /// Whether the answer is an HTML page for people.
     pub page: bool,
     /// Error codes in addition to those of every route.
@@ -70,10 +80,12 @@ impl Operation {
             caller: AuthScheme::User,
             parameters: Vec::new(),
             body: None,
+            refusal: None,
             idempotent: false,
             status: 200,
             answer: |generator| generator.subschema_for::<A>(),
             envelope: false,
+            listed: false,
             page: false,
             refusals: Vec::new(),
         }
@@ -121,11 +133,24 @@ impl Operation {
         Self { caller: AuthScheme::Stripe, ..self }
     }
 
-    /// Makes it a paged list.
+    /// Makes it a paged list in an envelope.
     #[must_use]
     pub fn paged(self) -> Self {
-        self.parameter("limit", "Entries per page, 1 to 1000; 100 when absent", false)
-            .parameter("cursor", "`next_cursor` of the previous page", false)
+        self.listed().by_cursor("`next_cursor` of the previous page")
+    }
+
+    /// Adds the `metadata` of a list to the envelope: the cursor of the next page, and the total.
+    #[must_use]
+    pub fn listed(self) -> Self {
+        Self { listed: true, ..self }
+    }
+
+    /// Adds the parameters of pages. `cursor` describes where a client finds the cursor.
+    #[must_use]
+    pub fn by_cursor(self, cursor: &'static str) -> Self {
+        self.parameter("limit", "Entries per page", false)
+            .accepting(json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }))
+            .parameter("cursor", cursor, false)
             .refuses(&[Code::InvalidCursor])
     }
 
@@ -145,8 +170,9 @@ impl Operation {
 
     /// Gives the request a JSON body of shape `B`.
     #[must_use]
-    pub fn takes<B: JsonSchema>(self) -> Self {
-        Self { body: Some(schemars::SchemaGenerator::subschema_for::<B>), ..self }
+    pub fn takes<B: JsonSchema + DeserializeOwned>(self) -> Self {
+        let refusal = |body: &[u8]| super::json_body::read::<B>(body).err();
+        Self { body: Some(schemars::SchemaGenerator::subschema_for::<B>), refusal: Some(refusal), ..self }
     }
 
     /// Makes a success 201. A retry with the same `Idempotency-Key` gets the same answer.
@@ -158,8 +184,23 @@ impl Operation {
     /// Adds a query or path parameter.
     #[must_use]
     pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {
-        self.parameters.push(Parameter { name, description, required });
+        self.parameters.push(Parameter { name, description, required, schema: json!({ "type": "string" }) });
         self
+    }
+
+    /// Restricts the parameter that was added last to values of a JSON Schema.
+    #[must_use]
+    pub fn accepting(mut self, schema: Value) -> Self {
+        if let Some(last) = self.parameters.last_mut() {
+            last.schema = schema;
+        }
+        self
+    }
+
+    /// Restricts the parameter that was added last to some words.
+    #[must_use]
+    pub fn one_of(self, words: &[&str]) -> Self {
+        self.accepting(json!({ "enum": words }))
     }
 
     /// Adds error codes that the route can answer.

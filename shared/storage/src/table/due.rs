@@ -13,7 +13,7 @@ use crate::table::files::file_item;
 use crate::table::item::{Item, Reader, number, text};
 use crate::table::jobs::job_item;
 use crate::table::outbox;
-use crate::table::people::closings;
+use crate::table::people::{closings, deletions};
 use crate::table::webhooks::delivery_item;
 
 /// Attribute with an item's shard of the index.
@@ -84,14 +84,14 @@ impl Table {
             .expression_attribute_values(":now", number(now.as_millis()))
     }
 
-    /// Reads a shard's next page. Leaves out closings, which `account-close` finishes.
+    /// Reads a shard's next page. Leaves out closings and deletions, which `account-close` finishes.
     async fn read_due(&self, shard: u8, now: Timestamp, limit: u32, stretch: &mut Stretch) -> Result<(), Fault> {
         let query = self
             .due_query(shard, now)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .set_exclusive_start_key(stretch.next.take());
         let page = self.client.send(query).await.map_err(Fault::unavailable)?;
-        for item in page.items().iter().filter(|item| !closings::is_closing(item)) {
+        for item in page.items().iter().filter(|item| !closings::is_closing(item) && !deletions::is_deletion(item)) {
             stretch.read.push_back((Reader(item).time(AT)?, due(item)));
         }
         stretch.over = page.last_evaluated_key.is_none();

@@ -14,7 +14,7 @@ use crate::table::transact::{Failed, Outcome, failed_at};
 
 /// Returns the primary key of a request's record. The idempotency key is stored only as a hash, because a new API key
 /// may be derived from it.
-fn record_key(request: &IdempotentRequest) -> Item {
+pub(crate) fn record_key(request: &IdempotentRequest) -> Item {
     let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&request.key.key));
     let of_owner = match &request.owner {
         KeyOwner::User(user) => user_pk(user),

@@ -10,15 +10,19 @@
 //! | chapter of a draft | `USER#<user>` | `TEXT#<job>#<place>` |
 //! | jobs counted in a month | `USER#<user>` | `GENERATIONS#<month>` |
 //! | outbox entry | `OUTBOX#<event>` | `OUTBOX` |
-//! | organisation | `ORG#<org>` | `ORG` |
+//! | organisation, also a deleted one | `ORG#<org>` | `ORG` |
+//! | deleted organisation of which something is still to be ended | `ORG#<org>` | `DELETION` |
 //! | statistics of a day | `ORG#<org>` | `STATS#<day>` |
 //! | member | `ORG#<org>` | `MEMBER#<user>` |
 //! | counts of members | `ORG#<org>` | `ROSTER` |
 //! | invitation | `ORG#<org>` | `INVITATION#<invitation>` |
 //! | key | `ORG#<org>` | `KEY#<key>` |
+//! | count of keys | `ORG#<org>` | `KEYS` |
+//! | keys issued or rotated in an hour | `ORG#<org>` | `ISSUED#<hour>` |
 //! | wallet | `ORG#<org>` | `WALLET` |
 //! | credit grant | `ORG#<org>` | `LOT#<lot>` |
 //! | migration: keys of one owner, migrated on one day | `ORG#<org>` | `MIGRATION#<user>#<day>` |
+//! | checkout sessions in an hour | `ORG#<org>` | `CHECKOUTS#<hour>` |
 //! | checkout session with its offer | `ORG#<org>` | `CHECKOUT#<session>` |
 //! | checkout session that was paid | `ORG#<org>` | `SESSION#<session>` |
 //! | refunds of a key's holds in a day | `ORG#<org>` | `REFUNDS#<key>#<day>` |
@@ -26,10 +30,13 @@
 //! | endpoint | `ORG#<org>` | `ENDPOINT#<endpoint>` |
 //! | count of endpoints | `ORG#<org>` | `ENDPOINTS` |
 //! | redeliveries counted in an hour | `ORG#<org>` | `REDELIVERIES#<hour>` |
+//! | gathered mails of a kind to a mailbox in an hour | `ORG#<org>` | `MAILS#<template>#<hash of the address>#<hour>` |
 //! | audit entry | `ORG#<org>`, or `SYSTEM` | `AUDIT#<entry>` |
 //! | pointer to an endpoint that a person has registered | `USER#<user>` | `ENDPOINT#<endpoint>` |
 //! | test wallet | `USER#<user>` | `TESTWALLET` |
 //! | profile | `USER#<user>` | `PROFILE` |
+//! | count of organisations that a person founded | `USER#<user>` | `FOUNDED` |
+//! | checkout sessions of a person in a day | `USER#<user>` | `CHECKOUTS#<day>` |
 //! | closed account whose data is still to be deleted | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
 //! | topic from which a person has unsubscribed | `USER#<user>` | `UNSUBSCRIBED#<topic>` |

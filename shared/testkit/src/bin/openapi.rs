@@ -10,7 +10,7 @@ use consigne_testkit::{openapi, reference, schemas};
 use serde_json::Value;
 
 fn main() -> Result<()> {
-    write_json(openapi::PATH, &openapi::document())?;
+    write(root().join(openapi::PATH), openapi::written(&openapi::document()))?;
     EventKind::ALL.into_iter().try_for_each(|kind| write_json(&schemas::path(kind), &schemas::document(kind)))?;
     reference::pages(&command_line()?).iter().try_for_each(|page| write(root().join(page.path), page.filled_in()))
 }

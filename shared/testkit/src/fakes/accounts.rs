@@ -7,9 +7,13 @@ use consigne_core::audit::AuditEntry;
 use consigne_core::credits::{
     Checkout, Hold, HoldId, OpenSession, Payment, PaymentId, Receipt, ReceiptId, SessionId, Wallet, WalletId,
 };
+use consigne_core::deletions::OrgDeletion;
 use consigne_core::idempotency::{IdempotentRequest, KeyOwner, WriteOutcome};
 use consigne_core::invitations::Invitation;
-use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyGuard, KeyStatus, KeyStep, Pointer, Refusal};
+use consigne_core::keys::{
+    ApiKey, Ask, KEYS_AN_HOUR, KEYS_MAX, KeyFacts, KeyGuard, KeyStatus, KeyStep, Pointer, Refusal, issuing_hour,
+    too_many_issued, too_many_keys,
+};
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -25,12 +29,20 @@ use super::{State, World};
 pub struct AccountsState {
     /// Organisations by id.
     pub orgs: BTreeMap<OrgId, Organisation>,
+    /// Deleted organisations.
+    pub deleted: BTreeMap<OrgId, Organisation>,
+    /// Deleted organisations of which `account-close` has something left to end.
+    pub deletions: BTreeMap<OrgId, OrgDeletion>,
+    /// The founders of organisations that count as theirs.
+    pub founders: BTreeMap<OrgId, UserId>,
     /// Members by organisation and person.
     pub members: BTreeMap<(OrgId, UserId), Member>,
     /// Invitations by organisation and id.
     pub invitations: BTreeMap<(OrgId, InvitationId), Invitation>,
     /// Keys by organisation and id.
     pub keys: BTreeMap<(OrgId, KeyId), ApiKey>,
+    /// Number of keys issued or rotated by organisation and hour.
+    pub keys_issued: BTreeMap<(OrgId, Timestamp), u32>,
     /// Keys by the MAC of their text, and whether the key still needs that pepper.
     pub pointers: BTreeMap<Pointer, (KeyFacts, bool)>,
     /// Wallets.
@@ -59,8 +71,12 @@ pub struct AccountsState {
     pub opened: BTreeMap<String, OpenSession>,
     /// What was for sale in each checkout session.
     pub checkouts: BTreeMap<(OrgId, SessionId), Checkout>,
-    /// Number of recorded checkout sessions by organisation and hour.
+    /// Whether the payment provider refuses to open sessions.
+    pub provider_refuses: bool,
+    /// Number of places for checkout sessions taken by organisation and hour.
     pub checkouts_opened: BTreeMap<(OrgId, Timestamp), u32>,
+    /// Number of places for checkout sessions taken by person and day.
+    pub checkouts_of_person: BTreeMap<(UserId, Day), u32>,
     /// Checkout sessions that were paid.
     pub sessions: BTreeSet<(OrgId, SessionId)>,
     /// Payments by id.
@@ -83,6 +99,21 @@ impl AccountsState {
             let place = (idempotent.owner.clone(), idempotent.operation, idempotent.key.key.clone());
             self.idempotency_records.insert(place, (idempotent.clone(), now.plus(idempotent.owner.remembered())));
         }
+    }
+
+    /// Requires that an organisation may issue another key in this hour.
+    fn may_issue(&self, org: OrgId, now: Timestamp) -> Result<(), Fault> {
+        let issued = self.keys_issued.get(&(org, issuing_hour(now))).copied().unwrap_or_default();
+        if issued < KEYS_AN_HOUR { Ok(()) } else { Err(too_many_issued(now)) }
+    }
+
+    fn count_issued(&mut self, org: OrgId, now: Timestamp) {
+        *self.keys_issued.entry((org, issuing_hour(now))).or_default() += 1;
+    }
+
+    pub(super) fn forget(&mut self, idempotent: &IdempotentRequest) {
+        let place = (idempotent.owner.clone(), idempotent.operation, idempotent.key.key.clone());
+        self.idempotency_records.remove(&place);
     }
 
     /// Creates a person's test wallet at its first use, unless it would refuse the cost. Ignores other wallets.
@@ -124,19 +155,25 @@ impl IssueKey for World {
         self.action(&new.audit, |state| {
             let (accounts, now) = (&mut state.accounts, new.key.created_at);
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
-                return before;
+                return Ok(before);
             }
             if accounts.closed_peppers.contains(&new.pointer.pepper) {
-                return WriteOutcome::Conflict;
+                return Ok(WriteOutcome::Conflict);
             }
+            accounts.may_issue(new.key.org, now)?;
+            let here = |key: &&ApiKey| key.org == new.key.org && key.status != KeyStatus::Deleted;
+            if accounts.keys.values().filter(here).count() >= KEYS_MAX as usize {
+                return Err(too_many_keys());
+            }
+            accounts.count_issued(new.key.org, now);
             accounts.keep(new.idempotent.as_ref(), now);
             accounts.mark(new.key.org, None, None, now);
             accounts.keys.insert((new.key.org, new.key.id), new.key.clone());
             accounts.pointers.insert(new.pointer.clone(), (new.key.facts(), true));
             accounts.audit.push(new.audit.clone());
             state.push_event(&new.event);
-            WriteOutcome::Applied
-        })
+            Ok(WriteOutcome::Applied)
+        })?
     }
 }
 
@@ -170,15 +207,21 @@ impl ChangeKey for World {
             if let Some(before) =
                 step.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, step.audit.at))
             {
-                return before;
+                return Ok(before);
             }
             let closed = step.pointer.as_ref().is_some_and(|pointer| accounts.closed_peppers.contains(&pointer.pepper));
-            let Some(known) = accounts.keys.get_mut(&(step.key.org, step.key.id)) else {
-                return WriteOutcome::Conflict;
+            let Some(known) = accounts.keys.get(&(step.key.org, step.key.id)) else {
+                return Ok(WriteOutcome::Conflict);
             };
-            if closed || !apply(known, step) {
-                return WriteOutcome::Conflict;
+            let mut after = known.clone();
+            if closed || !apply(&mut after, step) {
+                return Ok(WriteOutcome::Conflict);
             }
+            if step.pointer.is_some() {
+                accounts.may_issue(step.key.org, step.audit.at)?;
+                accounts.count_issued(step.key.org, step.audit.at);
+            }
+            accounts.keys.insert((step.key.org, step.key.id), after);
             accounts.keep(step.idempotent.as_ref(), step.audit.at);
             if let Some(pointer) = &step.pointer {
                 accounts.pointers.insert(pointer.clone(), (step.key.facts(), true));
@@ -187,8 +230,8 @@ impl ChangeKey for World {
             if let Some(event) = &step.event {
                 state.push_event(event);
             }
-            WriteOutcome::Applied
-        })
+            Ok(WriteOutcome::Applied)
+        })?
     }
 }
 
@@ -227,15 +270,15 @@ impl Repoint for World {
 }
 
 impl KeepPeppers for World {
-    async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
+    async fn list_pepper_needs(&self, version: u32, now: Timestamp) -> Result<Vec<ApiKey>, Fault> {
         self.effect(|State { accounts, .. }| {
-            let needing = accounts.pointers.iter().filter(|(pointer, (facts, needed))| {
+            let needing = accounts.pointers.iter().filter_map(|(pointer, (facts, needed))| {
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 let key = accounts.keys.get(&(facts.org, facts.id));
-                let known = key.is_some_and(|key| key.status.is_live() && key.accepts_text(&ask));
-                pointer.pepper == version && *needed && known
+                let key = key.filter(|key| key.status.is_live() && key.accepts_text(&ask));
+                key.filter(|_| pointer.pepper == version && *needed).cloned()
             });
-            needing.count() as u64
+            needing.collect()
         })
     }
 

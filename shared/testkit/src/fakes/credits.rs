@@ -19,7 +19,8 @@ impl ReadKeySnapshot for World {
     async fn read_key_snapshot(&self, facts: &KeyFacts, now: Timestamp) -> Result<Option<KeySnapshot>, Fault> {
         self.effect(|State { accounts, .. }| {
             let key = accounts.keys.get(&(facts.org, facts.id))?.clone();
-            let stopped = accounts.orgs.get(&facts.org).is_some_and(|org| org.suspended);
+            let deleted = accounts.deleted.contains_key(&facts.org);
+            let stopped = deleted || accounts.orgs.get(&facts.org).is_some_and(|org| org.suspended);
             let (payer, suspended) = match (accounts.spender_has_left(facts) && !stopped, accounts.new_payer(facts.org))
             {
                 (true, Some(new_payer)) => (WalletId::Test(new_payer), false),
@@ -155,7 +156,7 @@ impl GrantCredits for World {
     async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
         self.effect(|state| {
             let id = WalletId::Organisation(grant.org);
-            if !state.accounts.wallets.contains_key(&id) {
+            if !state.accounts.wallets.contains_key(&id) || state.accounts.deleted.contains_key(&grant.org) {
                 return CreditGrantOutcome::NoSuchOrganisation;
             }
             if !state.accounts.given.insert(grant.id) {

@@ -1,15 +1,16 @@
 //! Fakes for customers' endpoints and deliveries, with receivers that answer as planned.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::deliveries::{
-    Delivery, DeliveryStep, Post, Posted, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries,
+    Delivery, DeliveryStep, IN_FLIGHT_MAX, MoveOutcome, Post, Posted, REDELIVERIES_AN_HOUR, Slot, SlotChange,
+    redelivery_hour, too_many_redeliveries,
 };
-use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints};
-use consigne_core::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
+use consigne_core::endpoints::{ENDPOINTS_MAX, Endpoint, EndpointStep, NewEndpoint, too_many_endpoints, url_taken};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::pacing::{Pace, PaceAsk, Paced};
 use consigne_core::ports::{
     ChangeEndpoint, Clock, CreateEndpoint, DeleteEndpoint, DeliveryFilter, Due, FindEndpoints, ForgetEndpoints,
@@ -32,6 +33,8 @@ pub struct WebhookFakes {
     pub deliveries: BTreeMap<(OrgId, DeliveryId), Delivery>,
     /// Until when `sweep` snoozes deliveries.
     pub snoozed: BTreeMap<(OrgId, DeliveryId), (u64, Timestamp)>,
+    /// Slots of organisations that are taken.
+    pub slots: BTreeMap<OrgId, BTreeSet<Slot>>,
     /// Paces by destination.
     pub paces: BTreeMap<String, Pace>,
     /// Number of redeliveries by organisation and hour.
@@ -58,6 +61,27 @@ impl WebhookFakes {
     fn is_current(&self, step: &EndpointStep) -> bool {
         let known = self.endpoints.get(&(step.endpoint.org, step.endpoint.id));
         known.is_some_and(|known| known.revision == step.seen)
+    }
+
+    /// Returns whether another endpoint of the organisation has the endpoint's URL.
+    fn has_url(&self, endpoint: &Endpoint) -> bool {
+        let others = self.endpoints.values().filter(|known| known.org == endpoint.org && known.id != endpoint.id);
+        others.map(|known| known.url.same()).any(|url| url == endpoint.url.same())
+    }
+
+    /// Takes or gives back a slot. Returns whether it could be taken.
+    fn change_slot(&mut self, org: OrgId, change: SlotChange) -> bool {
+        let slots = self.slots.entry(org).or_default();
+        match change {
+            SlotChange::GiveBack(slot) => {
+                slots.remove(&slot);
+                true
+            }
+            SlotChange::Take(slot) => {
+                slots.retain(|taken| !taken.is_over(slot.started()));
+                slots.len() < IN_FLIGHT_MAX as usize && slots.insert(slot)
+            }
+        }
     }
 
     fn has_moved(&self, step: &DeliveryStep) -> bool {
@@ -90,6 +114,9 @@ impl CreateEndpoint for World {
             let theirs = state.hooks.endpoints.keys().filter(|(org, _)| *org == endpoint.org);
             if theirs.count() >= ENDPOINTS_MAX as usize {
                 return Err(too_many_endpoints());
+            }
+            if state.hooks.has_url(endpoint) {
+                return Err(url_taken());
             }
             state.accounts.keep(new.idempotent.as_ref(), now);
             state.hooks.endpoints.insert((endpoint.org, endpoint.id), endpoint.clone());
@@ -135,18 +162,21 @@ impl ChangeEndpoint for World {
         let change = |state: &mut State| {
             let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
             if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
-                return before;
+                return Ok(before);
             }
             if !state.hooks.is_current(step) {
-                return WriteOutcome::Conflict;
+                return Ok(WriteOutcome::Conflict);
+            }
+            if step.left.is_some() && state.hooks.has_url(&step.endpoint) {
+                return Err(url_taken());
             }
             state.accounts.keep(step.idempotent.as_ref(), now);
             state.take_endpoint_step(step);
-            WriteOutcome::Applied
+            Ok(WriteOutcome::Applied)
         };
         match &step.audit {
-            Some(entry) => self.action(entry, change),
-            None => self.effect(change),
+            Some(entry) => self.action(entry, change)?,
+            None => self.effect(change)?,
         }
     }
 }
@@ -183,17 +213,20 @@ impl GetDelivery for World {
 }
 
 impl MoveDelivery for World {
-    async fn move_delivery(&self, step: &DeliveryStep) -> Result<CommitOutcome, Fault> {
+    async fn move_delivery(&self, step: &DeliveryStep) -> Result<MoveOutcome, Fault> {
         self.effect(|state| {
             let current = step.endpoint.as_ref().is_none_or(|endpoint| state.hooks.is_current(endpoint));
             if state.hooks.has_moved(step) || !current {
-                return CommitOutcome::Conflict;
+                return MoveOutcome::Conflict;
+            }
+            if step.slot.is_some_and(|change| !state.hooks.change_slot(step.delivery.org, change)) {
+                return MoveOutcome::NoSlot;
             }
             state.hooks.put(&step.delivery);
             if let Some(endpoint) = &step.endpoint {
                 state.take_endpoint_step(endpoint);
             }
-            CommitOutcome::Committed
+            MoveOutcome::Committed
         })
     }
 }

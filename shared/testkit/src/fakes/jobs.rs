@@ -109,11 +109,20 @@ impl ApplyJobStep for World {
             }
             let place = |file: &consigne_core::files::File| (file.owner().clone(), file.id());
             let moved = |(seen, file): &(u64, _)| state.files.get(&place(file)).is_none_or(|now| now.revision != *seen);
-            if !state.jobs.is_current(step) || step.adopted.iter().any(moved) {
+            let is_gone = |(key, _): &(consigne_core::files::ObjectKey, _)| {
+                !state.files.contains_key(&(key.owner().clone(), key.file()))
+            };
+            let gone = step.reported.iter().any(is_gone);
+            if !state.jobs.is_current(step) || step.adopted.iter().any(moved) || gone {
                 return StepOutcome::Conflict;
             }
             for (_, file) in &step.adopted {
                 state.files.insert(place(file), file.clone());
+            }
+            for (key, reported) in &step.reported {
+                if let Some(file) = state.files.get_mut(&(key.owner().clone(), key.file())) {
+                    (file.reported, file.revision) = (Some(*reported), file.revision + 1);
+                }
             }
             state.take_step(step);
             if let Some(received) = received {

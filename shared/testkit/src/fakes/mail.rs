@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::mail::{
-    Claim, Claimed, Handover, LEASE, Mail, MailClaim, MailEnd, MailId, Mailbox, Suppression, Topic,
+    Claim, Claimed, GATHERED_AN_HOUR, Gathering, Handover, LEASE, Mail, MailClaim, MailCount, MailEnd, MailId, Mailbox,
+    Suppression, Topic,
 };
 use consigne_core::ports::{ClaimMail, MarkMail, ReleaseMail, SendMail, SuppressMailbox, Unsubscribe};
 use consigne_core::{Fault, Timestamp, UserId};
@@ -15,6 +16,8 @@ use super::World;
 pub struct MailFakes {
     /// Mails by id.
     pub mails: BTreeMap<MailId, MailState>,
+    /// Number of gathered mails that were claimed, by mailbox.
+    pub gathered: BTreeMap<(MailCount, Mailbox), u32>,
     /// Mailboxes to which no mails are sent.
     pub suppressed: BTreeMap<Mailbox, Suppression>,
     /// People who have unsubscribed from a topic.
@@ -29,7 +32,9 @@ pub struct MailFakes {
 #[derive(Clone, Debug, PartialEq)]
 pub enum MailState {
     /// A function has claimed it, at this time.
-    Claimed(Timestamp),
+    Claimed(Timestamp, Gathering),
+    /// It is counted, and may be claimed again.
+    Released(Gathering),
     /// It was sent or given up.
     Ended(MailEnd),
 }
@@ -50,11 +55,12 @@ impl ClaimMail for World {
     async fn claim_mail(&self, ask: &MailClaim) -> Result<Claimed, Fault> {
         self.effect(|state| {
             let post = &mut state.mail;
-            let again = match post.mails.get(&ask.mail) {
-                None => false,
+            let (again, before) = match post.mails.get(&ask.mail) {
+                None => (false, None),
                 Some(MailState::Ended(_)) => return Claimed::Done,
-                Some(MailState::Claimed(since)) if ask.now.since(*since) < LEASE => return Claimed::InHand,
-                Some(MailState::Claimed(_)) => true,
+                Some(MailState::Claimed(since, _)) if ask.now.since(*since) < LEASE => return Claimed::InHand,
+                Some(MailState::Claimed(_, gathering)) => (true, Some(*gathering)),
+                Some(MailState::Released(gathering)) => (false, Some(*gathering)),
             };
             if post.suppressed.contains_key(&ask.mailbox) {
                 return Claimed::Suppressed;
@@ -62,8 +68,20 @@ impl ClaimMail for World {
             if ask.wanted_by.as_ref().is_some_and(|topic| post.unsubscribed.contains(topic)) {
                 return Claimed::Unsubscribed;
             }
-            post.mails.insert(ask.mail.clone(), MailState::Claimed(ask.now));
-            Claimed::Ours(Claim { mail: ask.mail.clone(), at: ask.now, again })
+            let gathering = match (before, &ask.counted_in) {
+                (Some(before), _) => before,
+                (None, None) => Gathering::None,
+                (None, Some(count)) => {
+                    let sent = post.gathered.entry((count.clone(), ask.mailbox.clone())).or_default();
+                    if *sent >= GATHERED_AN_HOUR {
+                        return Claimed::Gathered;
+                    }
+                    *sent += 1;
+                    if *sent == GATHERED_AN_HOUR { Gathering::Last } else { Gathering::Counted }
+                }
+            };
+            post.mails.insert(ask.mail.clone(), MailState::Claimed(ask.now, gathering));
+            Claimed::Ours(Claim { mail: ask.mail.clone(), at: ask.now, again, gathering })
         })
     }
 }
@@ -71,8 +89,13 @@ impl ClaimMail for World {
 impl ReleaseMail for World {
     async fn release_mail(&self, claim: &Claim) -> Result<(), Fault> {
         self.effect(|state| {
-            if state.mail.mails.get(&claim.mail) == Some(&MailState::Claimed(claim.at)) {
+            if state.mail.mails.get(&claim.mail) != Some(&MailState::Claimed(claim.at, claim.gathering)) {
+                return;
+            }
+            if claim.gathering == Gathering::None {
                 state.mail.mails.remove(&claim.mail);
+            } else {
+                state.mail.mails.insert(claim.mail.clone(), MailState::Released(claim.gathering));
             }
         })
     }

@@ -153,7 +153,7 @@ impl AcceptInvitation for World {
             let Acceptance { invitation, member, seen, audit } = acceptance;
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
             let open = state.accounts.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
-            if !open {
+            if !open || state.accounts.deleted.contains_key(&member.org) {
                 return Ok(Accepted::Conflict);
             }
             if state.accounts.members.contains_key(&place) {

@@ -6,6 +6,7 @@ mod accounts;
 mod anomalies;
 mod checkouts;
 mod credits;
+mod deletions;
 mod deliveries;
 mod due;
 mod gateway;
@@ -35,7 +36,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consigne_core::audit::{Actor, AuditEntry};
+use consigne_core::audit::{Actor, AuditEntry, Origin};
 use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{
     File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage,
@@ -193,18 +194,23 @@ impl World {
     /// Runs the effect of an audited action. If it writes the entry, it counts as a write of the person who acts. If
     /// their plan allows no more writes, nothing changes.
     fn action<T>(&self, entry: &AuditEntry, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        self.act(&entry.origin, entry.at, effect)
+    }
+
+    /// Like [`Self::action`], for an action whose entry depends on what it finds.
+    fn act<T>(&self, origin: &Origin, at: Timestamp, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
         self.effect(|state| {
             let before = state.clone();
             let outcome = effect(state);
-            let (Actor::User(user), Some(plan)) = (&entry.origin.actor, entry.origin.plan) else { return Ok(outcome) };
+            let (Actor::User(user), Some(plan)) = (&origin.actor, origin.plan) else { return Ok(outcome) };
             if state.accounts.audit.len() == before.accounts.audit.len() {
                 return Ok(outcome);
             }
-            match state.windows(user).admit(&[Rate::Writes], plan, entry.at) {
+            match state.windows(user).admit(&[Rate::Writes], plan, at) {
                 Ok(windows) => *state.windows(user) = windows,
                 Err(over) => {
                     *state = before;
-                    return Err(over.refusal(plan, entry.at));
+                    return Err(over.refusal(plan, at));
                 }
             }
             Ok(outcome)

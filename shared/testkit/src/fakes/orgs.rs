@@ -3,13 +3,13 @@
 use consigne_core::audit::AuditEntry;
 use consigne_core::credits::WalletId;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::orgs::{Member, Organisation};
+use consigne_core::orgs::{Member, Organisation, too_many_organisations};
 use consigne_core::ports::{
-    CreateOrg, GetMember, GetOrg, ListAudit, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg,
+    CreateOrg, GetMember, GetOrg, ListAudit, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, RenameOrg, SuspendOrg,
 };
-use consigne_core::{Fault, OrgId, UserId};
+use consigne_core::{Fault, OrgId, Plan, UserId};
 
-use super::accounts::page;
+use super::accounts::{AccountsState, page};
 use super::{State, World};
 
 impl CreateOrg for World {
@@ -19,8 +19,14 @@ impl CreateOrg for World {
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
             }
+            if let Some(plan) = new.plan {
+                state.accounts.found_one(&new.owner.user, plan)?;
+            }
             state.see(new.seen.as_ref())?;
             let accounts = &mut state.accounts;
+            if new.plan.is_some() {
+                accounts.founders.insert(new.org.id, new.owner.user.clone());
+            }
             accounts.keep(new.idempotent.as_ref(), now);
             accounts.orgs.insert(new.org.id, new.org.clone());
             accounts.members.insert((new.org.id, new.owner.user.clone()), new.owner.clone());
@@ -31,9 +37,42 @@ impl CreateOrg for World {
     }
 }
 
+impl AccountsState {
+    /// Returns whether there is an item of an organisation: it exists, or it is deleted.
+    pub(super) fn exists(&self, org: OrgId) -> bool {
+        self.orgs.contains_key(&org) || self.deleted.contains_key(&org)
+    }
+
+    /// Requires that a person may found another organisation. Those they founded before there was a count are counted
+    /// now.
+    fn found_one(&mut self, founder: &UserId, plan: Plan) -> Result<(), Fault> {
+        let created = |org: OrgId| self.orgs.get(&org).map(|org| org.created_at);
+        let places = self.members.values().filter(|member| member.user == *founder);
+        let older: Vec<OrgId> =
+            places.filter(|member| created(member.org) == Some(member.joined_at)).map(|member| member.org).collect();
+        for org in older {
+            self.founders.entry(org).or_insert_with(|| founder.clone());
+        }
+        let founded = self.founders.values().filter(|other| *other == founder).count();
+        let limit = usize::try_from(plan.allowances().organisations).unwrap_or(usize::MAX);
+        if founded < limit { Ok(()) } else { Err(too_many_organisations(plan)) }
+    }
+}
+
 impl GetOrg for World {
     async fn get_org(&self, org: OrgId) -> Result<Option<Organisation>, Fault> {
         self.effect(|state| state.accounts.orgs.get(&org).cloned())
+    }
+}
+
+impl RenameOrg for World {
+    async fn rename_org(&self, org: OrgId, name: &str, audit: &AuditEntry) -> Result<bool, Fault> {
+        self.action(audit, |State { accounts, .. }| {
+            let Some(known) = accounts.orgs.get_mut(&org) else { return false };
+            name.clone_into(&mut known.name);
+            accounts.audit.push(audit.clone());
+            true
+        })
     }
 }
 
@@ -74,7 +113,9 @@ impl ListOrgs for World {
     async fn list_orgs(&self, user: &UserId, ask: &PageAsk) -> Result<Listed<(Organisation, Member)>, Fault> {
         self.effect(|State { accounts, .. }| {
             let places = accounts.members.values().filter(|member| member.user == *user);
-            let places: Vec<_> = places.map(|member| (accounts.orgs[&member.org].clone(), member.clone())).collect();
+            // Of a deleted organisation, memberships may be left for a moment.
+            let place = |member: &Member| Some((accounts.orgs.get(&member.org)?.clone(), member.clone()));
+            let places: Vec<_> = places.filter_map(place).collect();
             page(&places, ask)
         })?
     }

@@ -108,7 +108,10 @@ impl FindClosings for World {
             let due = state.closings.values().filter(|closing| closing.due_at <= now);
             let mut closings: Vec<_> = due.cloned().collect();
             closings.sort_by_key(|closing| closing.due_at);
-            DueClosings { closings, unreadable: Vec::new() }
+            let due = state.accounts.deletions.values().filter(|deletion| deletion.due_at <= now);
+            let mut deletions: Vec<_> = due.cloned().collect();
+            deletions.sort_by_key(|deletion| deletion.due_at);
+            DueClosings { closings, deletions, unreadable: Vec::new() }
         })
     }
 }
@@ -139,7 +142,7 @@ impl EndMembership for World {
             }
             match succession {
                 Succession::Owner(owner) if role(owner) != Some(OrgRole::Owner) => return CommitOutcome::Conflict,
-                Succession::Nobody(_) if !accounts.orgs.contains_key(&member.org) => return CommitOutcome::Conflict,
+                Succession::Nobody(_) if !accounts.exists(member.org) => return CommitOutcome::Conflict,
                 _ => {}
             }
             accounts.members.remove(&(member.org, member.user.clone()));

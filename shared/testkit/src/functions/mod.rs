@@ -25,6 +25,7 @@ use consigne_runtime::{BatchFunction as _, HttpFunction as _, Request, Start, Wi
 use serde_json::{Value, json};
 
 use crate::fakes::{SimClock, World};
+use crate::openapi::answers::{self, Answered};
 use crate::tokens::Issuer;
 use adapters::secret;
 
@@ -41,8 +42,37 @@ pub fn issuer() -> &'static Issuer {
 
 /// Calls an HTTP function on a world. Returns status, body, and the headers that not every answer has.
 pub async fn call(world: &World, name: &str, event: Value) -> Value {
-    let answer = (function(name).run)(&Fakes::start(world), event, deadline()).await;
-    shown(answer.expect("a request gets an answer"))
+    let answer = (function(name).run)(&Fakes::start(world), event.clone(), deadline()).await;
+    let answer = answer.expect("a request gets an answer");
+    assert_documented(&event, &answer);
+    shown(answer)
+}
+
+/// Asserts that openapi.json describes the answer to an event, and the event's request if it succeeded.
+fn assert_documented(event: &Value, answer: &Value) {
+    let text_of = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (method, path) = (text_of(&event["requestContext"]["http"]["method"]), text_of(&event["rawPath"]));
+    // The path is decoded, so it may have more segments than its route.
+    let route = text_of(&event["routeKey"]);
+    let path = route.split_once(' ').map_or(path.as_str(), |(_, path)| path).replace("+}", "}");
+    let text = answer["body"].as_str().unwrap_or_default();
+    let body = if answer["isBase64Encoded"] == true {
+        STANDARD.decode(text).expect("the body is base64")
+    } else {
+        text.as_bytes().to_vec()
+    };
+    let answered = Answered {
+        status: answer["statusCode"].as_u64().and_then(|status| u16::try_from(status).ok()).expect("a status"),
+        content_type: answer["headers"]["content-type"].as_str().unwrap_or_default(),
+        body: &body,
+    };
+    answers::assert_documented(&method, &path, &answered);
+    if (200..300).contains(&answered.status) {
+        let sent = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+        let query = text_of(&event["rawQueryString"]);
+        let faults = answers::faults_of_accepted(&method, &path, &query, sent.as_ref());
+        assert!(faults.is_empty(), "openapi.json forbids a request that is accepted: {faults:#?}");
+    }
 }
 
 /// Passes a batch of records to a function. Returns its answer to Lambda.
@@ -71,6 +101,9 @@ pub async fn verify_at(world: &World, event: Value, now: Timestamp) -> Value {
     let function = wired(&Fakes::start(world), key_verify::Function::wire).await;
     let answer = function.handle(&Request::from_event(event, now)).await;
     let Body::Json(body) = answer.expect("a check is answered").body else { panic!("the answer is JSON") };
+    let text = body.to_string();
+    let answered = Answered { status: 200, content_type: "application/json", body: text.as_bytes() };
+    answers::assert_documented("POST", "/api/keys/verify", &answered);
     body["data"].clone()
 }
 

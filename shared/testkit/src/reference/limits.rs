@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use consigne_core::anomalies::{COUNTRIES_MAX, CREATED_MAX};
 use consigne_core::credits::{
-    ALERT_PERCENTAGES, CHECKOUTS_AN_HOUR, CURRENCY, PACKS, RECEIPT_KEPT, REFUNDS_A_DAY, TEST_CREDITS, TEST_PERIOD,
+    ALERT_PERCENTAGES, CHECKOUTS_A_DAY, CHECKOUTS_AN_HOUR, CURRENCY, PACKS, RECEIPT_KEPT, REFUNDS_A_DAY, TEST_CREDITS,
+    TEST_PERIOD,
 };
-use consigne_core::deliveries::{ATTEMPTS_KEPT, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
-use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_MAX};
+use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
+use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX};
 use consigne_core::files::{Kind, MediaType, NOTICE_PERCENT, UPLOAD_GRANT_VALID, in_words};
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
+use consigne_core::keys::{KEYS_AN_HOUR, KEYS_MAX};
+use consigne_core::mail::GATHERED_AN_HOUR;
 use consigne_core::members::MEMBERS_MAX;
-use consigne_core::pacing::RATE_MAX;
+use consigne_core::pacing::{HOST_RATE, RATE_MAX};
 use consigne_core::plans::Allowances;
 use consigne_core::services::{SERVICES, Service};
 use consigne_core::{Plan, idempotency, invitations, webhooks};
@@ -101,7 +104,11 @@ fn limits() -> String {
         ("time for which receipts, and keys of charges, holds and gateway calls, are kept", in_time(RECEIPT_KEPT)),
         ("holds of a key refunded in a day because the service failed", REFUNDS_A_DAY.to_string()),
         ("shares of the last top-up at which an organisation is told of its balance", format!("{percentages} %")),
+        ("keys of an organisation that are not deleted", KEYS_MAX.to_string()),
+        ("keys issued or rotated by an organisation in an hour", KEYS_AN_HOUR.to_string()),
+        ("mails about an organisation's new keys to one address in an hour", GATHERED_AN_HOUR.to_string()),
         ("checkouts of an organisation in an hour", CHECKOUTS_AN_HOUR.to_string()),
+        ("checkouts of a person in a day", CHECKOUTS_A_DAY.to_string()),
         ("credits of a test wallet", format!("{TEST_CREDITS} for {}", in_time(TEST_PERIOD))),
         ("headers through the gateway, names and values together", in_words(HEADERS_MAX as u64)),
         ("pictures of one job", COUNT_MAX.to_string()),
@@ -113,7 +120,11 @@ fn limits() -> String {
         ("invitations of an organisation in 24 hours", invitations::DAILY_MAX.to_string()),
         ("invitations of an organisation to one address in 24 hours", invitations::DAILY_MAX_EACH.to_string()),
         ("invitations by one person in a day", invitations::INVITER_DAILY_MAX.to_string()),
-        ("endpoints of an organisation", ENDPOINTS_MAX.to_string()),
+        ("endpoints of an organisation, each with a URL of its own", ENDPOINTS_MAX.to_string()),
+        ("webhooks of an organisation in flight", IN_FLIGHT_MAX.to_string()),
+        ("webhooks a second to one host, of all organisations together", HOST_RATE.per_second().to_string()),
+        ("time after which an endpoint that only fails is called less often", in_time(FAILING_GRACE)),
+        ("time between two calls of such an endpoint", in_time(FAILING_INTERVAL)),
         ("calls a second that an endpoint may ask for", RATE_MAX.to_string()),
         ("time after which an endpoint that only fails is disabled", in_time(FAILING_MAX)),
         ("time for which a delivery is attempted", in_time(LASTS)),

@@ -9,7 +9,7 @@ use consigne_core::{Code, Fault, Timestamp};
 /// if the completion changes nothing, because the job has ended or the same completion was accepted before. `list` is
 /// the name of the list of files in the completion.
 ///
-/// Sizes and types must be as claimed. Claimed dimensions are ignored, because only measured ones are used.
+/// Sizes and types must be as claimed. Claimed dimensions are kept as reported ones, because measured ones are better.
 ///
 /// # Errors
 /// `WEBHOOK_CONTENT_MISMATCH` naming the first field that is wrong; `CONFLICT` if another completion was accepted
@@ -47,8 +47,8 @@ pub async fn accept(
         return Ok(None);
     }
     let mut step = job.claimed(&claim, now);
-    for file in claim.files.into_iter().filter_map(|file| file.adopts) {
-        let adopted = File { job: Some(job.id.clone()), revision: file.revision + 1, ..file.clone() };
+    for (file, reported) in claim.files.into_iter().filter_map(|file| Some((file.adopts?, file.output.reported))) {
+        let adopted = File { job: Some(job.id.clone()), reported, revision: file.revision + 1, ..file.clone() };
         step.adopted.push((file.revision, adopted));
     }
     Ok(Some(step))
@@ -96,6 +96,7 @@ async fn check(
         ));
     }
     output.duration_seconds = claimed.duration_seconds;
+    output.reported = claimed.dimensions;
     Ok(CheckedFile { output, adopts })
 }
 

@@ -85,6 +85,9 @@ const AVIF: Types = &["image/avif"];
 const MP4: Types = &["video/mp4"];
 const QUICKTIME: Types = &["video/quicktime"];
 const MP4_OR_QUICKTIME: Types = &["video/mp4", "video/quicktime"];
+/// A film with the brand of QuickTime alone. Some programs name it `.mp4`; its boxes are those of MP4, and what plays MP4
+/// plays it.
+const QUICKTIME_OR_MP4: Types = &["video/quicktime", "video/mp4"];
 const AUDIO: Types = &["audio/mp4"];
 const CANON_RAW: Types = &["image/x-canon-cr3"];
 
@@ -121,7 +124,7 @@ fn types(ftyp: &[u8], boxes: Boxes<'_>) -> Option<Types> {
             Some(match (any(MP4), any(QUICKTIME)) {
                 (true, true) => MP4_OR_QUICKTIME,
                 (true, false) => MP4,
-                _ => QUICKTIME,
+                _ => QUICKTIME_OR_MP4,
             })
         }
         Brand::Is(types) => Some(types),

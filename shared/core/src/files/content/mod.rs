@@ -37,6 +37,9 @@ use text::Encoding;
 /// dimensions, and a text is known to be UTF-8 only up to here.
 pub const SAMPLE_BYTES: u64 = 256 * 1024;
 
+/// Largest side in pixels that is believed when it is only reported.
+const REPORTED_MAX: u32 = 65_535;
+
 /// Width and height of an image or a video, in pixels, as a browser shows it: turned upright, cropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -50,6 +53,11 @@ impl Dimensions {
     fn new(width: u32, height: u32, max: u32) -> Option<Self> {
         let range = 1..=max;
         (range.contains(&width) && range.contains(&height)).then_some(Self { width, height })
+    }
+
+    /// Returns dimensions that somebody reports, if both sides are given and from 1 to [`REPORTED_MAX`].
+    pub fn reported(width: Option<u32>, height: Option<u32>) -> Option<Self> {
+        Self::new(width?, height?, REPORTED_MAX)
     }
 
     /// Exchanges the sides if the picture is shown turned by a quarter.

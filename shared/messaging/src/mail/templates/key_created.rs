@@ -36,6 +36,21 @@ impl MailTemplate for KeyCreated {
         None
     }
 
+    fn gathered(&self) -> Option<OrgId> {
+        Some(self.org)
+    }
+
+    fn no_more(&self, language: Language) -> Option<&'static str> {
+        Some(match language {
+            Language::English => {
+                "Many keys are being created. You get no more mails about new keys of this organisation in this hour; its audit log lists all of them."
+            }
+            Language::French => {
+                "De nombreuses clés sont en cours de création. Vous ne recevrez plus de messages sur les nouvelles clés de cette organisation pendant cette heure ; son journal d’audit les énumère toutes."
+            }
+        })
+    }
+
     fn content(&self, language: Language, application: &Application) -> MailContent {
         let (org, key) = (self.org_name.quoted(language), self.key_name.quoted(language));
         let (org_name, by) = (&self.org_name, self.by.phrase(language));

@@ -26,6 +26,7 @@ templates! {
     key_migration_reminder: KeyMigrationReminder,
     key_migration_start: KeyMigrationStart,
     key_revoked: KeyRevoked,
+    organisation_deleted: OrganisationDeleted,
     payment_disputed: PaymentDisputed,
     payment_refunded: PaymentRefunded,
     quota_80: Quota80,

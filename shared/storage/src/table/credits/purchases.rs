@@ -21,7 +21,7 @@ const SESSION: usize = 0;
 impl CreditPurchase for Table {
     async fn credit_purchase(&self, purchase: &Purchase) -> Result<PurchaseOutcome, Fault> {
         loop {
-            let Some(wallet) = self.wallet_to_change(purchase.org, purchase.now).await? else {
+            let Some(wallet) = self.wallet_to_credit(purchase.org, purchase.now).await? else {
                 return Ok(PurchaseOutcome::NoSuchOrganisation);
             };
             let payment = self.payment(&purchase.payment).await?;

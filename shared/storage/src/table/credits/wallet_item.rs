@@ -19,6 +19,9 @@ const LOT: &str = "lot.";
 /// the total within the item, so that it is right despite concurrent debits.
 const SINCE: &str = "since.";
 
+/// Attribute of the wallet of a deleted organisation, which gets no more credits.
+pub(crate) const DELETED: &str = "deleted";
+
 pub(crate) fn wallet_key(id: &WalletId) -> Item {
     match id {
         WalletId::Organisation(org) => key(org_pk(*org), WALLET),

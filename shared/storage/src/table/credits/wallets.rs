@@ -8,7 +8,7 @@ use consigne_core::ports::{GetWallet, GrantCredits};
 use consigne_core::{Fault, OrgId, Timestamp};
 
 use crate::table::credits::wallet_change::WalletChange;
-use crate::table::credits::wallet_item::{read, wallet_key, write};
+use crate::table::credits::wallet_item::{DELETED, read, wallet_key, write};
 use crate::table::item::{key, number, org_pk, text};
 use crate::table::outbox;
 use crate::table::transact::{Outcome, failed_at};
@@ -31,7 +31,7 @@ impl GetWallet for Table {
 impl GrantCredits for Table {
     async fn grant_credits(&self, grant: &CreditGrant) -> Result<CreditGrantOutcome, Fault> {
         loop {
-            let Some(wallet) = self.wallet_to_change(grant.org, grant.now).await? else {
+            let Some(wallet) = self.wallet_to_credit(grant.org, grant.now).await? else {
                 return Ok(CreditGrantOutcome::NoSuchOrganisation);
             };
             let Outcome::Refused(failed) = self.transact(self.grant_of_credits(grant, &wallet)?).await? else {
@@ -79,11 +79,23 @@ impl Table {
     /// Reads an organisation's wallet in order to change it, after expiring lots that are due. Returns `None` if there
     /// is no wallet.
     pub(crate) async fn wallet_to_change(&self, org: OrgId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
+        Ok(self.fresh_wallet(org, now).await?.map(|(wallet, _)| wallet))
+    }
+
+    /// Reads an organisation's wallet in order to add credits. Returns `None` if there is no wallet, or if the
+    /// organisation is deleted.
+    pub(crate) async fn wallet_to_credit(&self, org: OrgId, now: Timestamp) -> Result<Option<Wallet>, Fault> {
+        Ok(self.fresh_wallet(org, now).await?.filter(|(_, deleted)| !deleted).map(|(wallet, _)| wallet))
+    }
+
+    /// Reads a wallet after expiring lots that are due, and whether its organisation is deleted.
+    async fn fresh_wallet(&self, org: OrgId, now: Timestamp) -> Result<Option<(Wallet, bool)>, Fault> {
         loop {
             let item = self.get(wallet_key(&WalletId::Organisation(org))).await?;
+            let deleted = item.as_ref().is_some_and(|item| item.contains_key(DELETED));
             let Some(wallet) = item.as_ref().map(read).transpose()? else { return Ok(None) };
             if !wallet.is_stale(now) {
-                return Ok(Some(wallet));
+                return Ok(Some((wallet, deleted)));
             }
             self.write_expiry(&wallet, now).await?;
             in_time()?;

@@ -1,11 +1,17 @@
 //! Converts a file to and from its item.
 
+use aws_sdk_dynamodb::types::Update;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, ObjectKey, Pinned, Status};
 use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::due;
-use crate::table::item::{Item, Reader, number, sortable, text, user_pk};
+use crate::table::item::{self, Item, Reader, number, sortable, text, user_pk};
+
+/// Attributes with the dimensions that a file's generator reported.
+const REPORTED_WIDTH: &str = "reported_width";
+const REPORTED_HEIGHT: &str = "reported_height";
 
 pub(crate) fn file_sk(file: FileId) -> String {
     format!("FILE#{file}")
@@ -22,6 +28,17 @@ pub(crate) fn list_partition(owner: &UserId, filter: Filter) -> (&'static str, S
 /// Returns a file's sort key in its lists: by time of change, then by id.
 pub(crate) fn list_sort(changed_at: Timestamp, file: FileId) -> String {
     format!("{}#{file}", sortable(changed_at))
+}
+
+/// Builds the update that adds reported dimensions to a file's record, on condition that there is one.
+pub(crate) fn report(key: &ObjectKey, dimensions: Dimensions) -> UpdateBuilder {
+    Update::builder()
+        .set_key(Some(item::key(user_pk(key.owner()), file_sk(key.file()))))
+        .update_expression(format!("SET {REPORTED_WIDTH} = :width, {REPORTED_HEIGHT} = :height ADD revision :one"))
+        .condition_expression("attribute_exists(pk)")
+        .expression_attribute_values(":width", number(dimensions.width))
+        .expression_attribute_values(":height", number(dimensions.height))
+        .expression_attribute_values(":one", number(1))
 }
 
 /// Builds the whole item of a file.
@@ -53,6 +70,10 @@ pub(crate) fn write(file: &File) -> Item {
     if let Some(Dimensions { width, height }) = file.dimensions {
         put("width", number(width));
         put("height", number(height));
+    }
+    if let Some(Dimensions { width, height }) = file.reported {
+        put(REPORTED_WIDTH, number(width));
+        put(REPORTED_HEIGHT, number(height));
     }
     if let Some(reason) = &file.rejected_reason {
         put("rejected_reason", text(reason));
@@ -90,6 +111,7 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         sequencer: reader.optional_text("sequencer").unwrap_or_default().to_owned(),
     });
     let dimensions = reader.optional_number("width").zip(reader.optional_number("height"));
+    let reported = reader.optional_number(REPORTED_WIDTH).zip(reader.optional_number(REPORTED_HEIGHT));
     Ok(File {
         key: reader.parsed("s3_key", ObjectKey::parse)?,
         name: FileName::stored(reader.text("filename")?.to_owned()),
@@ -103,6 +125,7 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         changed_at: reader.time("changed_at")?,
         pinned,
         dimensions: dimensions.map(|(width, height)| Dimensions { width, height }),
+        reported: reported.map(|(width, height)| Dimensions { width, height }),
         rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
         job: reader.optional_parsed("job_id", JobId::parse)?,
         revision: reader.number("revision")?,

@@ -24,6 +24,9 @@ struct StoredOutput {
     version: Option<String>,
     claimed: bool,
     seconds: Option<u32>,
+    /// Reported width and height.
+    #[serde(default)]
+    reported: Option<(u32, u32)>,
 }
 
 pub(crate) fn job_key(id: &JobId) -> Item {
@@ -109,6 +112,7 @@ fn store(output: &Output) -> StoredOutput {
         version: output.version.clone(),
         claimed: output.claimed,
         seconds: output.duration_seconds,
+        reported: output.reported.map(|reported| (reported.width, reported.height)),
     }
 }
 
@@ -122,6 +126,7 @@ fn restore(stored: StoredOutput) -> Option<Output> {
         version: stored.version,
         claimed: stored.claimed,
         duration_seconds: stored.seconds,
+        reported: stored.reported.map(|(width, height)| Dimensions { width, height }),
     })
 }
 

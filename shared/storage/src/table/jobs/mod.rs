@@ -122,6 +122,9 @@ impl ApplyJobStep for Table {
         for (seen, file) in &step.adopted {
             writes.push(self.put_seen(file_item::write(file), *seen)?);
         }
+        for (file, dimensions) in &step.reported {
+            writes.push(self.update(file_item::report(file, *dimensions))?);
+        }
         let record = received.map(|received| self.webhook_record(received)).transpose()?;
         Ok(match self.transact_with(writes, record).await? {
             TransactionOutcome::Written(WriteOutcome::Applied) => StepOutcome::Applied,

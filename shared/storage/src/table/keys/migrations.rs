@@ -77,6 +77,7 @@ fn read(item: &Item) -> Result<Migration, Fault> {
 impl MigrateKey for Table {
     async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
         let mut writes = self.new_key_writes(&new.key, &new.pointer, &new.audit)?;
+        writes.push(self.import_key(new.key.org)?);
         if let Some(id) = new.migration() {
             writes.push(self.count_in(&id)?);
         }

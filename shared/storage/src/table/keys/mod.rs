@@ -1,5 +1,6 @@
 //! Keys: issuing, changing and listing them.
 
+mod counts;
 pub(crate) mod key_item;
 pub(crate) mod migrations;
 pub(crate) mod pointers;
@@ -8,10 +9,11 @@ use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::keys::{ApiKey, KeyGuard, KeyStatus, KeyStep, Pointer};
+use consigne_core::keys::{ApiKey, KeyGuard, KeyStatus, KeyStep, Pointer, too_many_issued};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
 use consigne_core::{Fault, KeyId, OrgId};
 
+use crate::table::credits::wallets::in_time;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{number, org_pk, text};
 use crate::table::outbox;
@@ -23,6 +25,10 @@ use crate::table::{Table, audit};
 pub(crate) const POINTER: usize = 1;
 /// Index of the pepper's check among the writes of a new key.
 const PEPPER: usize = 2;
+/// Index of the count of keys among the writes of a new key.
+const COUNT: usize = 5;
+/// Index of the count of the hour among the writes of a new key.
+const ISSUED: usize = 6;
 
 impl GetKey for Table {
     async fn get_key(&self, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, Fault> {
@@ -45,18 +51,30 @@ impl ListKeys for Table {
 impl IssueKey for Table {
     async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
         let key = &new.key;
-        let mut writes = self.new_key_writes(key, &new.pointer, &new.audit)?;
-        writes.push(self.put(outbox::write(&new.event))?);
         let mark = Mark::issued(key.org, key.created_at);
-        writes.extend(self.mark(&mark)?);
-        match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
-            TransactionOutcome::Written(written) => {
-                self.set_marked(&mark);
-                Ok(written)
+        loop {
+            let mut writes = self.new_key_writes(key, &new.pointer, &new.audit)?;
+            writes.push(self.put(outbox::write(&new.event))?);
+            writes.push(self.add_key(key.org)?);
+            writes.push(self.count_issued(key.org, key.created_at)?);
+            writes.extend(self.mark(&mark)?);
+            let failed = match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
+                TransactionOutcome::Written(written) => {
+                    self.set_marked(&mark);
+                    return Ok(written);
+                }
+                TransactionOutcome::Refused(failed) => failed,
+            };
+            if failed_at(&failed, PEPPER).is_some() {
+                return Ok(WriteOutcome::Conflict);
             }
-            // The key's id and text are new, so only the pepper's condition can have failed.
-            TransactionOutcome::Refused(failed) if failed_at(&failed, PEPPER).is_some() => Ok(WriteOutcome::Conflict),
-            TransactionOutcome::Refused(_) => Err(Fault::internal("a key was minted twice")),
+            if failed_at(&failed, ISSUED).is_some() {
+                return Err(too_many_issued(key.created_at));
+            }
+            // The key's id and text are new, so only the count is left.
+            let count = failed_at(&failed, COUNT).ok_or_else(|| Fault::internal("a key was minted twice"))?;
+            self.complete_count(key.org, count).await?;
+            in_time()?;
         }
     }
 }
@@ -68,12 +86,23 @@ impl ChangeKey for Table {
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
         }
+        if key.status == KeyStatus::Deleted {
+            writes.push(self.drop_key(key.org)?);
+        }
+        let mut issued = None;
         if let Some(pointer) = &step.pointer {
             writes.push(self.put_new(pointers::write(pointer, &key.facts()))?);
             writes.push(self.require_open_pepper(pointer.pepper)?);
+            issued = Some(writes.len());
+            writes.push(self.count_issued(key.org, step.audit.at)?);
         }
         match self.transact_action(&step.audit, writes, step.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(failed)
+                if failed.len() == 1 && issued.is_some_and(|at| failed_at(&failed, at).is_some()) =>
+            {
+                Err(too_many_issued(step.audit.at))
+            }
             TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }
     }

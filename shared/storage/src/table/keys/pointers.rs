@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
-use consigne_core::keys::{Ask, KeyFacts, KeyMode, Pointer};
+use consigne_core::keys::{ApiKey, Ask, KeyFacts, KeyMode, Pointer};
 use consigne_core::ports::{FindKey, GetKey, KeepPeppers, Repoint};
 use consigne_core::{Fault, KeyId, OrgId, Timestamp, UserId};
 
@@ -105,24 +105,24 @@ impl Table {
     }
 }
 
-/// Number of pointers that one query reads to count them.
-const COUNT_PAGE: u32 = 500;
+/// Number of pointers that one query reads.
+const NEEDS_PAGE: u32 = 500;
 
 impl KeepPeppers for Table {
-    async fn count_pepper_needs(&self, version: u32, now: Timestamp) -> Result<u64, Fault> {
-        let (mut count, mut start) = (0, None);
+    async fn list_pepper_needs(&self, version: u32, now: Timestamp) -> Result<Vec<ApiKey>, Fault> {
+        let (mut needing, mut start) = (Vec::new(), None);
         loop {
             let query = self.partition(Some("gsi2"), pepper_partition(version)).key_condition_expression("#pk = :pk");
-            let (found, more) = self.entries(Some("gsi2"), &query, COUNT_PAGE, start, read).await?;
+            let (found, more) = self.entries(Some("gsi2"), &query, NEEDS_PAGE, start, read).await?;
             for facts in found {
                 let key = self.get_key(facts.org, facts.id).await?;
                 let ask = Ask { generation: facts.generation, scope: None, now };
                 // Expired keys count, because their expiry can be changed, and suspended keys, because they can be
                 // resumed.
-                count += u64::from(key.is_some_and(|key| key.status.is_live() && key.accepts_text(&ask)));
+                needing.extend(key.filter(|key| key.status.is_live() && key.accepts_text(&ask)));
             }
             if more.is_none() {
-                return Ok(count);
+                return Ok(needing);
             }
             start = more;
         }

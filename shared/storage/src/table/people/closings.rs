@@ -9,6 +9,7 @@ use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
 
 use crate::table::item::{Item, Reader, key, number, text, user_pk};
+use crate::table::people::deletions;
 use crate::table::people::profiles::profile_key;
 use crate::table::{Table, due};
 
@@ -57,12 +58,20 @@ impl FindClosings for Table {
             let mut next = None;
             loop {
                 // The filter leaves out most other due items, which have no such attribute.
-                let query = self.due_query(shard, now).filter_expression("attribute_exists(closed_at)");
+                let query = self
+                    .due_query(shard, now)
+                    .filter_expression("attribute_exists(closed_at) OR attribute_exists(deleted_at)");
                 let page = self.client.send(query.set_exclusive_start_key(next)).await.map_err(Fault::unavailable)?;
-                for item in page.items().iter().filter(|item| is_closing(item)) {
-                    match read(item) {
-                        Ok(closing) => due.closings.push(closing),
-                        Err(_) => due.unreadable.push(Reader(item).optional_text("pk").unwrap_or_default().to_owned()),
+                for item in page.items() {
+                    let read = if is_closing(item) {
+                        read(item).map(|closing| due.closings.push(closing))
+                    } else if deletions::is_deletion(item) {
+                        deletions::read(item).map(|deletion| due.deletions.push(deletion))
+                    } else {
+                        continue;
+                    };
+                    if read.is_err() {
+                        due.unreadable.push(Reader(item).optional_text("pk").unwrap_or_default().to_owned());
                     }
                 }
                 next = page.last_evaluated_key;
@@ -72,6 +81,7 @@ impl FindClosings for Table {
             }
         }
         due.closings.sort_by_key(|closing| closing.due_at);
+        due.deletions.sort_by_key(|deletion| deletion.due_at);
         Ok(due)
     }
 }

@@ -24,7 +24,7 @@ use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, count_one, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::people::members::{member_count, roster_key};
-use crate::table::people::orgs::member_key;
+use crate::table::people::orgs::{member_key, org_key};
 use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
@@ -158,6 +158,11 @@ impl AcceptInvitation for Table {
             membership,
             self.require_inviter(invitation)?,
             count,
+            self.check(
+                ConditionCheck::builder()
+                    .set_key(Some(org_key(member.org)))
+                    .condition_expression("attribute_not_exists(deleted_at)"),
+            )?,
             self.put(audit::write(entry))?,
         ];
         if let Some(seen) = seen {
@@ -167,7 +172,8 @@ impl AcceptInvitation for Table {
             return Ok(Accepted::Joined);
         };
         let is_at = |at| failed_at(&failed, at).is_some();
-        if is_at(0) {
+        // The invitations of a deleted organisation have ended.
+        if is_at(0) || is_at(4) {
             return Ok(Accepted::Conflict);
         }
         if is_at(1) {

@@ -1,7 +1,9 @@
 //! Accounts: organisations, members, invitations and profiles.
 
 pub(crate) mod closings;
+pub(crate) mod deletions;
 pub(crate) mod departures;
+pub(crate) mod foundations;
 pub(crate) mod invitations;
 pub(crate) mod members;
 pub(crate) mod org_list;

@@ -52,7 +52,7 @@ impl EnrolOrgs for Table {
     async fn enrol_orgs(&self, after: Option<&str>) -> Result<(u32, Option<String>), Fault> {
         let scan = ScanInput::builder()
             .table_name(&self.name)
-            .filter_expression("sk = :org AND attribute_not_exists(gsi2pk)")
+            .filter_expression("sk = :org AND attribute_not_exists(gsi2pk) AND attribute_not_exists(deleted_at)")
             .projection_expression("pk")
             .expression_attribute_values(":org", text(ORG))
             .set_exclusive_start_key(after.map(decode));
@@ -74,7 +74,9 @@ impl Table {
             .table_name(&self.name)
             .set_key(Some(org_key(org)))
             .update_expression("SET gsi2pk = :shard, gsi2sk = :id")
-            .condition_expression("attribute_exists(pk) AND attribute_not_exists(gsi2pk)")
+            .condition_expression(
+                "attribute_exists(pk) AND attribute_not_exists(gsi2pk) AND attribute_not_exists(deleted_at)",
+            )
             .expression_attribute_values(":shard", shard)
             .expression_attribute_values(":id", id);
         match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {

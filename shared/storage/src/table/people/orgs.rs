@@ -4,8 +4,10 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::anomalies::OnAnomaly;
 use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::orgs::{Member, OrgRole, Organisation};
-use consigne_core::ports::{CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, SuspendOrg};
+use consigne_core::orgs::{Member, OrgRole, Organisation, too_many_organisations};
+use consigne_core::ports::{
+    CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, RenameOrg, SuspendOrg,
+};
 use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
@@ -13,6 +15,8 @@ use crate::table::credits::wallet_item;
 use crate::table::credits::wallets::in_time;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, number, org_pk, text};
+use crate::table::people::deletions::DELETED_AT;
+use crate::table::people::foundations::{COUNTED, FOUNDER};
 use crate::table::people::org_walk;
 use crate::table::transact::{Outcome, failed_at};
 use crate::table::{Table, audit};
@@ -70,41 +74,77 @@ pub(crate) fn read_member(item: &Item) -> Result<Member, Fault> {
     })
 }
 
-fn orgs_of(user: &UserId) -> String {
+pub(crate) fn orgs_of(user: &UserId) -> String {
     format!("USER#{user}#ORGS")
 }
 
 impl CreateOrg for Table {
     async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
-        let mut writes = vec![
-            self.put_new(write_org(&new.org))?,
-            self.put_new(write_member(&new.owner))?,
-            self.put_new(wallet_item::write(&new.wallet))?,
-            self.put(audit::write(&new.audit))?,
-        ];
-        let sighting = writes.len();
-        if let Some(seen) = &new.seen {
-            writes.push(self.sighting(seen)?);
-        }
-        match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
-            TransactionOutcome::Written(written) => Ok(written),
-            TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, sighting).is_some() => {
-                Err(Sighting::closed())
+        let founder = &new.owner.user;
+        loop {
+            let mut org = write_org(&new.org);
+            add(&mut org, FOUNDER, new.plan.map(|_| text(founder.as_str())));
+            let mut writes = vec![
+                self.put_new(org)?,
+                self.put_new(write_member(&new.owner))?,
+                self.put_new(wallet_item::write(&new.wallet))?,
+                self.put(audit::write(&new.audit))?,
+            ];
+            let sighting = new.seen.as_ref().map(|_| writes.len());
+            if let Some(seen) = &new.seen {
+                writes.push(self.sighting(seen)?);
             }
-            TransactionOutcome::Refused(_) => Err(Fault::internal("an organisation's id was minted twice")),
+            let foundation = new.plan.map(|_| writes.len());
+            if let Some(plan) = new.plan {
+                writes.push(self.found_one(founder, plan)?);
+            }
+            let failed = match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
+                TransactionOutcome::Written(written) => return Ok(written),
+                TransactionOutcome::Refused(failed) => failed,
+            };
+            if sighting.is_some_and(|at| failed_at(&failed, at).is_some()) {
+                return Err(Sighting::closed());
+            }
+            let Some((plan, count)) = new.plan.zip(foundation.and_then(|at| failed_at(&failed, at))) else {
+                return Err(Fault::internal("an organisation with this id exists, or existed and was deleted"));
+            };
+            if count.contains_key(COUNTED) {
+                return Err(too_many_organisations(plan));
+            }
+            self.count_older_foundations(founder).await?;
+            in_time()?;
         }
     }
 }
 
 impl GetOrg for Table {
     async fn get_org(&self, org: OrgId) -> Result<Option<Organisation>, Fault> {
-        self.get(org_key(org)).await?.as_ref().map(read_org).transpose()
+        let found = self.get(org_key(org)).await?;
+        found.as_ref().filter(|item| !item.contains_key(DELETED_AT)).map(read_org).transpose()
+    }
+}
+
+impl RenameOrg for Table {
+    async fn rename_org(&self, org: OrgId, name: &str, entry: &AuditEntry) -> Result<bool, Fault> {
+        let rename = Update::builder()
+            .set_key(Some(org_key(org)))
+            .update_expression("SET #name = :name")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleted_at)")
+            .expression_attribute_names("#name", "name")
+            .expression_attribute_values(":name", text(name));
+        let writes = vec![self.update(rename)?, self.put(audit::write(entry))?];
+        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
 
 /// Returns the condition on which an organisation exists and is not yet in the wanted state.
 const fn changes(suspended: bool) -> &'static str {
-    if suspended { "attribute_exists(pk) AND attribute_not_exists(suspended)" } else { "attribute_exists(suspended)" }
+    if suspended {
+        "attribute_exists(pk) AND attribute_not_exists(suspended)"
+    } else {
+        // A deleted organisation counts as suspended, and cannot be resumed.
+        "attribute_exists(suspended) AND attribute_not_exists(deleted_at)"
+    }
 }
 
 impl SuspendOrg for Table {
@@ -169,7 +209,8 @@ impl ListOrgs for Table {
         let memberships = self.page(Some("gsi1"), query, page, read_member).await?;
         let keys: Vec<Item> = memberships.items.iter().map(|member| org_key(member.org)).collect();
         let orgs = self.batch_get(&keys, false).await?;
-        let orgs = orgs.iter().map(read_org).collect::<Result<Vec<_>, _>>()?;
+        let living = orgs.iter().filter(|item| !item.contains_key(DELETED_AT));
+        let orgs = living.map(read_org).collect::<Result<Vec<_>, _>>()?;
         let pair = |member: Member| {
             let org = orgs.iter().find(|org| org.id == member.org)?.clone();
             Some((org, member))

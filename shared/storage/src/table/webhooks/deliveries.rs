@@ -5,8 +5,10 @@ use std::time::Duration;
 use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemInput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use consigne_aws::Failure;
-use consigne_core::deliveries::{Delivery, DeliveryStep, REDELIVERIES_AN_HOUR, redelivery_hour, too_many_redeliveries};
-use consigne_core::idempotency::{CommitOutcome, IdempotentRequest, WriteOutcome};
+use consigne_core::deliveries::{
+    Delivery, DeliveryStep, MoveOutcome, REDELIVERIES_AN_HOUR, SlotChange, redelivery_hour, too_many_redeliveries,
+};
+use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::ports::{
     DeliveryFilter, GetDelivery, ListDeliveries, Listed, MoveDelivery, PageAsk, RecordDelivery, Redeliver,
     SnoozeDelivery,
@@ -15,12 +17,15 @@ use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
 
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{count_one, key, number, org_pk, text};
-use crate::table::transact::failed_at;
+use crate::table::transact::{Outcome, failed_at};
 use crate::table::webhooks::delivery_item::{self, delivery_key};
+use crate::table::webhooks::slots::ended_leases;
 use crate::table::{Table, due};
 
 /// Index of the hour's count in the transaction that redelivers.
 const COUNTED: usize = 1;
+/// Index of the slot in the transaction that moves a delivery.
+const SLOT: usize = 1;
 
 impl RecordDelivery for Table {
     async fn record_delivery(&self, delivery: &Delivery) -> Result<bool, Fault> {
@@ -36,18 +41,38 @@ impl GetDelivery for Table {
 }
 
 impl MoveDelivery for Table {
-    async fn move_delivery(&self, step: &DeliveryStep) -> Result<CommitOutcome, Fault> {
+    async fn move_delivery(&self, step: &DeliveryStep) -> Result<MoveOutcome, Fault> {
         let item = delivery_item::write(&step.delivery)?;
-        let Some(of_endpoint) = &step.endpoint else {
+        if step.slot.is_none() && step.endpoint.is_none() {
             // Not a transaction, which would cost twice as much.
             let put = PutItemInput::builder().table_name(&self.name).set_item(Some(item));
             let put = put.condition_expression("revision = :seen");
             let put = put.expression_attribute_values(":seen", number(step.seen));
-            return Ok(CommitOutcome::of(written(self.client.send(put).await)?));
-        };
+            let written = written(self.client.send(put).await)?;
+            return Ok(if written { MoveOutcome::Committed } else { MoveOutcome::Conflict });
+        }
+        let org = step.delivery.org;
         let mut writes = vec![self.put_seen(item, step.seen)?];
-        writes.extend(self.endpoint_step(of_endpoint)?);
-        self.commit(writes).await
+        writes.extend(step.slot.map(|change| self.slot_change(org, change)).transpose()?);
+        if let Some(of_endpoint) = &step.endpoint {
+            writes.extend(self.endpoint_step(of_endpoint)?);
+        }
+        let refused = match self.transact(writes.clone()).await? {
+            Outcome::Committed => return Ok(MoveOutcome::Committed),
+            Outcome::Refused(failed) => failed,
+        };
+        let Some(SlotChange::Take(slot)) = step.slot else { return Ok(MoveOutcome::Conflict) };
+        let Some(taken) = failed_at(&refused, SLOT) else { return Ok(MoveOutcome::Conflict) };
+        let ended = ended_leases(taken, slot.started());
+        if ended.is_empty() {
+            return Ok(MoveOutcome::NoSlot);
+        }
+        self.free_slots(org, ended, slot.started()).await?;
+        Ok(match self.transact(writes).await? {
+            Outcome::Committed => MoveOutcome::Committed,
+            Outcome::Refused(failed) if failed_at(&failed, SLOT).is_some() => MoveOutcome::NoSlot,
+            Outcome::Refused(_) => MoveOutcome::Conflict,
+        })
     }
 }
 

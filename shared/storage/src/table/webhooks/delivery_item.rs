@@ -1,6 +1,6 @@
 //! Converts a delivery to and from its item.
 
-use consigne_core::deliveries::{Attempt, Delivery, DeliveryStatus};
+use consigne_core::deliveries::{Attempt, Delivery, DeliveryStatus, Line};
 use consigne_core::events::EventKind;
 use consigne_core::{DeliveryId, EndpointId, EventId, Fault, OrgId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub(crate) fn write(delivery: &Delivery) -> Result<Item, Fault> {
     item.insert("tries".to_owned(), number(delivery.tries));
     item.insert("attempts_made".to_owned(), number(delivery.attempts_made));
     add(&mut item, "next_at", delivery.next_at.map(millis));
-    add(&mut item, "in_line", delivery.in_line.then(|| text("yes")));
+    add(&mut item, "in_line", delivery.in_line.map(|line| text(line.name())));
     add(&mut item, "open_at", delivery.open.map(millis));
     let attempts: Vec<StoredAttempt> = delivery.attempts.iter().map(store).collect();
     item.insert("attempts".to_owned(), text(serde_json::to_string(&attempts).map_err(Fault::internal)?));
@@ -89,7 +89,8 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Fault> {
         attempts_made: reader.number("attempts_made")?,
         next_at: reader.optional_time("next_at"),
         wake_at: reader.optional_time(due::AT),
-        in_line: reader.optional_text("in_line").is_some(),
+        // Earlier versions wrote `yes` for the endpoint's line.
+        in_line: reader.optional_text("in_line").map(|line| Line::from_name(line).unwrap_or(Line::Endpoint)),
         open: reader.optional_time("open_at"),
         attempts: attempts.into_iter().map(restore).collect(),
         revision: reader.number("revision")?,

@@ -4,9 +4,12 @@
 //! person who registered it, even if that event comes a moment later.
 
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::audit::AuditEntry;
 use consigne_core::endpoints::{
     DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointStatus, EndpointStep, HookUrl, NewEndpoint, too_many_endpoints,
+    url_taken,
 };
 use consigne_core::events::EventKind;
 use consigne_core::idempotency::WriteOutcome;
@@ -16,11 +19,12 @@ use consigne_core::ports::{
     ListEndpoints, Listed, PageAsk,
 };
 use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
+use sha2::{Digest, Sha256};
 
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
-use crate::table::transact::failed_at;
+use crate::table::transact::{Failed, failed_at};
 use crate::table::{Table, audit};
 
 /// Prefix of the sort keys of endpoints and of pointers to them.
@@ -29,11 +33,26 @@ const ENDPOINT: &str = "ENDPOINT#";
 const COUNT: &str = "endpoint_count";
 /// Index of that count in the transaction that registers an endpoint.
 const COUNTED: usize = 2;
+/// Index of the URL's item in the transaction that registers an endpoint.
+const URL_CLAIMED: usize = 3;
+/// Index of the new URL's item in the transaction of a step that changes the URL.
+const URL_CHANGED: usize = 1;
+/// Index of the old URL's item in that transaction.
+const URL_LEFT: usize = 2;
+/// Index of the URL's item in the transaction that deletes an endpoint.
+const URL_RELEASED: usize = 4;
 /// Most pointers that are read of one person.
 const POINTERS: u32 = 1_000;
 
 fn endpoint_key(org: OrgId, id: EndpointId) -> Item {
     key(org_pk(org), format!("{ENDPOINT}{id}"))
+}
+
+/// Returns the key of the item that keeps a URL unique in an organisation. URLs may be longer than a key and may contain
+/// a secret, so it has a hash of the URL.
+fn url_key(org: OrgId, url: &HookUrl) -> Item {
+    let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(url.same()));
+    key(org_pk(org), format!("ENDPOINT_URL#{hash}"))
 }
 
 fn pointer_key(user: &UserId, id: EndpointId) -> Item {
@@ -82,6 +101,11 @@ fn read(item: &Item) -> Result<Endpoint, Fault> {
     })
 }
 
+/// Returns whether the write at `index` is the only one whose condition failed.
+fn is_only(failed: &[Failed], index: usize) -> bool {
+    failed.len() == 1 && failed_at(failed, index).is_some()
+}
+
 impl CreateEndpoint for Table {
     async fn create_endpoint(&self, new: &NewEndpoint) -> Result<WriteOutcome, Fault> {
         let endpoint = &new.endpoint;
@@ -91,17 +115,21 @@ impl CreateEndpoint for Table {
             self.put_new(write(endpoint))?,
             self.put_new(pointer)?,
             self.count_endpoints(endpoint.org, 1)?,
+            self.claim_url(endpoint)?,
             self.put(audit::write(&new.audit))?,
         ];
         match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
-            TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {
-                // An earlier try of this request may itself have reached the limit.
+            TransactionOutcome::Refused(failed)
+                if failed_at(&failed, COUNTED).is_some() || failed_at(&failed, URL_CLAIMED).is_some() =>
+            {
+                // An earlier try of this request may itself have reached the limit, or have the URL.
                 let before = match &new.idempotent {
                     Some(idempotent) => self.get_idempotency_record(idempotent, endpoint.created_at).await?,
                     None => None,
                 };
-                before.ok_or_else(too_many_endpoints)
+                let url = failed_at(&failed, URL_CLAIMED).is_some();
+                before.ok_or_else(|| if url { url_taken() } else { too_many_endpoints() })
             }
             TransactionOutcome::Refused(_) => Err(Fault::internal("an endpoint's id was minted twice")),
         }
@@ -151,13 +179,20 @@ impl ForgetEndpoints for Table {
 
 impl ChangeEndpoint for Table {
     async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
-        let (writes, request) = (self.endpoint_step(step)?, step.idempotent.as_ref());
-        let outcome = match &step.audit {
-            Some(entry) => self.transact_action(entry, writes, request).await?,
-            None => self.transact_once(writes, request, step.endpoint.created_at).await?,
-        };
+        let mut writes = self.endpoint_step(step)?;
+        let mut outcome = self.send_endpoint_step(step, writes.clone()).await?;
+        if let TransactionOutcome::Refused(failed) = &outcome
+            && step.left.is_some()
+            && is_only(failed, URL_LEFT)
+        {
+            writes.remove(URL_LEFT);
+            outcome = self.send_endpoint_step(step, writes).await?;
+        }
         match outcome {
             TransactionOutcome::Written(written) => Ok(written),
+            TransactionOutcome::Refused(failed) if step.left.is_some() && is_only(&failed, URL_CHANGED) => {
+                Err(url_taken())
+            }
             TransactionOutcome::Refused(_) => Ok(WriteOutcome::Conflict),
         }
     }
@@ -173,20 +208,45 @@ impl DeleteEndpoint for Table {
             .set_key(Some(pointer_key(&endpoint.created_by, endpoint.id)))
             .build()
             .map_err(Fault::internal)?;
-        let writes = vec![
+        let mut writes = vec![
             self.delete_if(there)?,
             TransactWriteItem::builder().delete(pointer).build(),
             self.count_endpoints(endpoint.org, -1)?,
             self.put(audit::write(entry))?,
+            self.release_url(endpoint.org, endpoint.id, &endpoint.url)?,
         ];
-        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
+        Ok(match self.transact_action(entry, writes.clone(), None).await? {
+            TransactionOutcome::Written(_) => true,
+            TransactionOutcome::Refused(failed) if is_only(&failed, URL_RELEASED) => {
+                writes.remove(URL_RELEASED);
+                matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_))
+            }
+            TransactionOutcome::Refused(_) => false,
+        })
     }
 }
 
 impl Table {
+    /// Sends the writes of an endpoint's step. A step of a person counts as a write of theirs.
+    async fn send_endpoint_step(
+        &self,
+        step: &EndpointStep,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<TransactionOutcome, Fault> {
+        let request = step.idempotent.as_ref();
+        match &step.audit {
+            Some(entry) => self.transact_action(entry, writes, request).await,
+            None => self.transact_once(writes, request, step.endpoint.created_at).await,
+        }
+    }
+
     /// Returns the writes of an endpoint's step, on condition that the endpoint has not changed since it was read.
     pub(crate) fn endpoint_step(&self, step: &EndpointStep) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.put_seen(write(&step.endpoint), step.seen)?];
+        if let Some(left) = &step.left {
+            writes.push(self.claim_url(&step.endpoint)?);
+            writes.push(self.release_url(step.endpoint.org, step.endpoint.id, left)?);
+        }
         if let Some(entry) = &step.audit {
             writes.push(self.put(audit::write(entry))?);
         }
@@ -194,6 +254,23 @@ impl Table {
             writes.push(self.put(outbox::write(event))?);
         }
         Ok(writes)
+    }
+
+    /// Returns the write that claims an endpoint's URL, on condition that no other endpoint of the organisation has it.
+    fn claim_url(&self, endpoint: &Endpoint) -> Result<TransactWriteItem, Fault> {
+        let mut item = url_key(endpoint.org, &endpoint.url);
+        item.insert("endpoint_id".to_owned(), text(endpoint.id.to_string()));
+        self.put_new(item)
+    }
+
+    /// Returns the write that releases an endpoint's URL. Its condition fails if another endpoint has claimed the URL,
+    /// which it can if this one was registered before URLs were unique. Then there is nothing to release.
+    fn release_url(&self, org: OrgId, id: EndpointId, url: &HookUrl) -> Result<TransactWriteItem, Fault> {
+        let delete = Delete::builder()
+            .set_key(Some(url_key(org, url)))
+            .condition_expression("attribute_not_exists(pk) OR endpoint_id = :id")
+            .expression_attribute_values(":id", text(id.to_string()));
+        self.delete_if(delete)
     }
 
     /// Returns the write that adds `change`, 1 or -1, to the count. An addition is conditional on the limit.

@@ -5,3 +5,4 @@ pub(crate) mod delivery_item;
 pub(crate) mod endpoints;
 pub(crate) mod pacing;
 pub(crate) mod received;
+pub(crate) mod slots;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemInputBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use consigne_aws::Backoff;
-use consigne_core::pacing::{LINE_MAX, PaceAsk, Paced};
+use consigne_core::pacing::{PaceAsk, Paced};
 use consigne_core::ports::PaceCall;
 use consigne_core::{Fault, Timestamp};
 
@@ -39,7 +39,7 @@ impl PaceCall for Table {
         if ask.is_in_turn() {
             return Ok(Paced::At(opens));
         }
-        if Reader(&failed).optional_time(LINE).is_some_and(|line| line.since(ask.now) > LINE_MAX) {
+        if Reader(&failed).optional_time(LINE).is_some_and(|line| line.since(ask.now) > ask.line_max()) {
             return Ok(Paced::Full);
         }
         let mut backoff = Backoff::of_conflicts();
@@ -49,7 +49,7 @@ impl PaceCall for Table {
             match tried {
                 UpdateTry::Made(item) => {
                     let next = Reader(&item).time(LINE)?;
-                    return Ok(Paced::At(next.minus(ask.rate.interval())));
+                    return Ok(Paced::At(next.minus(ask.interval)));
                 }
                 // The assumption about the line was wrong: there is none, or another caller has started one.
                 UpdateTry::Failed(_) => has_line = !has_line,
@@ -68,7 +68,7 @@ impl Table {
         let open = format!("(attribute_not_exists({OPENS}) OR {OPENS} <= :now)");
         let alone = format!("(attribute_not_exists({LINE}) OR {LINE} <= :now)");
         let condition = if ask.is_in_turn() { open } else { format!("{open} AND {alone}") };
-        let next = ask.now.plus(ask.rate.interval());
+        let next = ask.now.plus(ask.interval);
         let update = self.destination_update(ask).update_expression(format!("SET {OPENS} = :next, #ttl = :ttl"));
         let update = update.condition_expression(condition);
         self.try_update(
@@ -84,7 +84,7 @@ impl Table {
         let update =
             self.destination_update(ask).update_expression(format!("SET {LINE} = {LINE} + :more, #ttl = :ttl"));
         let update = update.condition_expression(format!("{LINE} >= :floor"));
-        let more = number(ask.rate.interval().as_millis());
+        let more = number(ask.interval.as_millis());
         self.try_update(
             update.expression_attribute_values(":more", more).expression_attribute_values(":floor", millis(floor)),
         )
@@ -95,7 +95,7 @@ impl Table {
     async fn start_line(&self, ask: &PaceAsk, floor: Timestamp) -> Result<UpdateTry, Fault> {
         let update = self.destination_update(ask).update_expression(format!("SET {LINE} = :next, #ttl = :ttl"));
         let update = update.condition_expression(format!("attribute_not_exists({LINE}) OR {LINE} < :floor"));
-        let next = floor.plus(ask.rate.interval());
+        let next = floor.plus(ask.interval);
         self.try_update(
             update
                 .expression_attribute_values(":next", millis(next))

@@ -2,13 +2,17 @@
 //! without a fault.
 
 use consigne_core::keys::KeyMode;
-use consigne_testkit::fakes::World;
+use consigne_runtime::clock;
+use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::people::accounts::{KEY_ID, acme, put_key, sent_by, sent_by_service, user};
+use crate::handlers::people::closing::try_close_accounts;
 use crate::handlers::people::invited::{BOBS, bob_accepts, put_invitation};
+use crate::handlers::people::org_delete::{dissolve, make_due};
+use crate::handlers::webhooks::endpoints::{ENDPOINT, put_endpoint};
 
 /// Returns the state that must be the same in the end: members, invitations and keys without ids and times.
 fn essence(world: &World) -> Value {
@@ -115,6 +119,62 @@ async fn removing_a_member_and_revoking_their_keys_survives_every_fault() {
         essence(world)
     };
     survives_to(prepare, act, end).await;
+}
+
+#[tokio::test]
+async fn deleting_an_organisation_survives_every_fault() {
+    let prepare = || {
+        let world = invited();
+        put_key(&world, KEY_ID, KeyMode::Production, |_| ());
+        put_endpoint(&world, ENDPOINT, "user_ann1", |_| ());
+        world
+    };
+    let act = async |world: &World| drop(asked(world, "org-delete", "acme").await);
+    let end = async |world: &World| {
+        dissolve(world).await;
+        let state = world.state();
+        assert!(state.accounts.members.is_empty() && state.hooks.endpoints.is_empty());
+        assert!(state.accounts.keys.values().all(|key| key.revoked.is_some()));
+        json!([essence(world), state.accounts.founders.len(), state.accounts.deleted.len()])
+    };
+    survives_to(prepare, act, end).await;
+}
+
+#[tokio::test]
+async fn dissolving_a_deleted_organisation_survives_every_fault() {
+    let prepared = || {
+        let world = invited();
+        put_key(&world, KEY_ID, KeyMode::Production, |_| ());
+        put_endpoint(&world, ENDPOINT, "user_ann1", |_| ());
+        world
+    };
+    let deleted = prepared();
+    // The members are left too: the list of them fails.
+    deleted.fail_at(3, Moment::Before);
+    assert_eq!(asked(&deleted, "org-delete", "acme").await["status"], 200);
+    make_due(&deleted);
+    let state = deleted.state();
+    let prepare = || {
+        let world = World::default();
+        world.change(|own| *own = state.clone());
+        world
+    };
+    let act = async |world: &World| drop(try_close_accounts(world, clock::now()).await);
+    let end = async |world: &World| {
+        dissolve(world).await;
+        essence(world)
+    };
+    survives_to(prepare, act, end).await;
+}
+
+#[tokio::test]
+async fn renaming_an_organisation_survives_every_fault() {
+    let act = async |world: &World| drop(asked(world, "org-update", "renamed").await);
+    let end = async |world: &World| {
+        let names: Vec<String> = world.state().accounts.orgs.into_values().map(|org| org.name).collect();
+        json!([essence(world), names])
+    };
+    survives_to(acme, act, end).await;
 }
 
 #[tokio::test]

@@ -24,6 +24,26 @@ async fn opening_a_checkout_survives_every_fault() {
     survives_to(acme, async |world| drop(open(world).await), end).await;
 }
 
+#[tokio::test]
+async fn a_place_of_a_refused_checkout_is_given_back_once_despite_every_fault() {
+    let prepare = || {
+        let world = acme();
+        world.change(|state| state.accounts.provider_refuses = true);
+        world
+    };
+    let act = async |world: &World| {
+        drop(functions::call(world, "checkout", sent_by("user_ann1", "checkout", "with-key")).await);
+    };
+    let end = async |world: &World| {
+        // One more try, because the last one may have ended before it gave the place back.
+        act(world).await;
+        let accounts = world.state().accounts;
+        let taken: u32 = accounts.checkouts_opened.values().chain(accounts.checkouts_of_person.values()).sum();
+        json!([taken, accounts.opened.len(), accounts.checkouts.len(), accounts.idempotency_records.len()])
+    };
+    survives_to(prepare, act, end).await;
+}
+
 /// Asserts that an event survives every fault, after the events in `before`. Stripe sends it again until it gets 200.
 async fn event_survives(before: &[&str], case: &str) {
     let prepared = offered().await;

@@ -17,14 +17,14 @@ use super::mail::job_of;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Returns a new name at the receiver, and its URL.
-fn new_receiver(stack: &Stack) -> (String, String) {
+pub fn new_receiver(stack: &Stack) -> (String, String) {
     let name = fresh_user();
     let url = format!("{}/{name}?token=t", stack.name("RECEIVER_URL"));
     (name, url)
 }
 
 /// Registers an endpoint. Returns its id and its secret.
-async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, events: &[&str]) -> (String, String) {
+pub async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, events: &[&str]) -> (String, String) {
     let body = json!({ "url": url, "events": events });
     let registered = person.call_with("POST", &fixture.path("/endpoints"), &body).await;
     assert_eq!(registered.status, 201, "{}", registered.json());
@@ -33,7 +33,7 @@ async fn register(fixture: &OrgFixture<'_>, person: &Person<'_>, url: &str, even
 }
 
 /// Puts an event on the bus for each of the facts, as `publish-events` does.
-async fn publish(stack: &Stack, kind: &str, facts: &[Value]) {
+pub async fn publish(stack: &Stack, kind: &str, facts: &[Value]) {
     let bus = aws_sdk_eventbridge::Client::new(&stack.aws().sdk_config());
     for some in facts.chunks(10) {
         let entry = |facts: &Value| {

@@ -61,7 +61,7 @@ async fn a_file_that_could_run_a_script_is_always_an_attachment() {
     let url = text(&ann.ticket(&key).await.json(), "url");
     let download = stack.client.send("GET", &url, &[], Vec::new()).await;
     assert!(download.header("content-disposition").starts_with("attachment;"));
-    assert_eq!(download.header("content-type"), "text/html");
+    assert_eq!(download.header("content-type"), "text/html; charset=utf-8");
 }
 
 #[tokio::test]

@@ -147,12 +147,16 @@ async fn a_video_is_delivered_with_its_reported_details() {
     let message = generator.take(&video).await;
     let mut file = generator.upload(&message, "phare.mp4", "video/mp4", pictures::mp4(4000)).await;
     file["duration_seconds"] = json!(7.9);
+    (file["width"], file["height"]) = (json!(1920), json!(1080));
     assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
     let result = wait_for(&ann, &video, "completed").await["result"].clone();
     assert_eq!(
         (&result["videos"][0]["duration_seconds"], &result["videos"][0]["file_size"]),
         (&json!(8), &json!(4000))
     );
+    // The stand-in's video has no index, so it cannot be measured.
+    let [width, height, source] = ["width", "height", "dimensions"].map(|name| &result["videos"][0][name]);
+    assert_eq!((width, height, source), (&json!(1920), &json!(1080), &json!("reported")));
 }
 
 #[tokio::test]

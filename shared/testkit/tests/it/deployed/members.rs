@@ -274,7 +274,7 @@ async fn only_a_valid_address_can_be_invited() {
         "",
         "bob",
         "a@b\r\nBcc: x",
-        "bob@example.com ",
+        "bob@ example.com",
         "b\u{f6}b@example.com",
         &format!("{}@example.com", "a".repeat(300)),
     ] {

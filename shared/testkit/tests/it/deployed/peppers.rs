@@ -48,6 +48,14 @@ async fn no_check_fails_while_a_new_pepper_becomes_current() {
     let (well, said) = consigne(&["pepper", "retire", &before]).await;
     assert!(!well, "a pepper that a live key needs was retired: {said}");
     assert!(said.contains("1 live key") || said.contains("2 live keys"), "{said}");
+    let (_, log) = consigne(&["audit", "--json"]).await;
+    assert!(log.contains("pepper.closed") && log.contains("pepper.reopened"), "{log}");
+    assert!(!log.contains("pepper.retired"), "a pepper that stays was audited as retired: {log}");
+    let (well, listed) = consigne(&["pepper", "keys", "--version", &before]).await;
+    assert!(well && listed.contains(&unused.id) && listed.contains(&fixture.org), "{listed}");
+    assert!(!listed.contains(&unused.text), "a list shows the text of a key: {listed}");
+    let (well, said) = consigne(&["pepper", "keys", "--version", "99"]).await;
+    assert!(!well && said.contains("Pepper 99 is not live"), "{said}");
     let (well, said) = consigne(&["pepper", "retire", &version.to_string()]).await;
     assert!(!well, "the current pepper was retired: {said}");
     let new = fixture.issue("production", &json!({})).await;

@@ -3,7 +3,7 @@
 use consigne_auth::MATRIX;
 use consigne_core::UserId;
 use consigne_core::audit::AuditAction;
-use consigne_core::endpoints::NewEndpoint;
+use consigne_core::endpoints::{HookUrl, NewEndpoint};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{CreateEndpoint as _, RecordDelivery as _};
 use consigne_runtime::clock;
@@ -30,7 +30,8 @@ impl Things {
         let invited = fixture.owner.call_with("POST", &fixture.path("/invitations"), &body).await;
         assert_eq!(invited.status, 201, "{}", invited.json());
         let user = UserId::parse(&fixture.owner.id).unwrap();
-        let endpoint = hooks::endpoint(fixture.id(), &user, clock::now());
+        let mut endpoint = hooks::endpoint(fixture.id(), &user, clock::now());
+        endpoint.url = HookUrl::kept(&format!("https://hooks.example.com/{}", endpoint.id)).unwrap();
         let audit = accounts::entry(fixture.id(), AuditAction::EndpointCreated, &user, clock::now());
         let new = NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None };
         Stack::find().table().create_endpoint(&new).await.unwrap();
@@ -52,7 +53,8 @@ impl Things {
 pub(super) fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&'static str, String, Option<Value>) {
     let of_key = |verb: &str| fixture.path(&format!("/keys/{}{verb}", things.key.id));
     let of_endpoint = |verb: &str| fixture.path(&format!("/endpoints/{}{verb}", things.endpoint));
-    let hook = json!({ "url": "https://hooks.example.com/consigne", "events": ["stats.ready"] });
+    let hook =
+        json!({ "url": format!("https://hooks.example.com/{}/new", things.endpoint), "events": ["stats.ready"] });
     let issue = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read"] });
     match route {
         "audit-list" => ("GET", fixture.path("/audit"), None),
@@ -82,6 +84,12 @@ pub(super) fn call(fixture: &OrgFixture<'_>, route: &str, things: &Things) -> (&
         "member-update" => {
             ("PATCH", fixture.path(&format!("/members/{}", things.member)), Some(json!({ "role": "billing" })))
         }
+        "org-delete" => {
+            let own = fixture.org.to_lowercase();
+            let confirm = format!("acme-{}", &own[own.len() - 6..]);
+            ("DELETE", fixture.path(""), Some(json!({ "confirm": confirm })))
+        }
+        "org-update" => ("PATCH", fixture.path(""), Some(json!({ "name": "Acme & Sons" }))),
         "stats" => ("GET", fixture.path("/stats"), None),
         "usage-log" => ("GET", fixture.path("/usage"), None),
         "wallet" => ("GET", fixture.path("/wallet"), None),

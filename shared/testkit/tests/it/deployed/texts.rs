@@ -47,7 +47,7 @@ fn asks(chapters: usize) -> Vec<String> {
 async fn download(stack: &Stack, job: &Value) -> String {
     let url = text(&job["result"], "download_url");
     let downloaded = stack.client.send("GET", &url, &[], Vec::new()).await;
-    assert_eq!((downloaded.status, downloaded.header("content-type")), (200, "text/markdown"));
+    assert_eq!((downloaded.status, downloaded.header("content-type")), (200, "text/markdown; charset=utf-8"));
     String::from_utf8(downloaded.bytes).unwrap()
 }
 

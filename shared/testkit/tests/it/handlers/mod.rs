@@ -41,6 +41,7 @@ pub fn pending_at(key: &str) -> File {
         changed_at: GRANTED,
         pinned: None,
         dimensions: None,
+        reported: None,
         rejected_reason: None,
         job: None,
         revision: 1,

@@ -160,8 +160,10 @@ async fn calls_are_listed_newest_first_back_to_a_day(store: &impl AnomalyStore) 
 async fn many_keys_can_be_read_at_once(store: &impl AnomalyStore) {
     let (org, owner) = accounts::found(store, now()).await;
     let mut places = vec![(org, KeyId::mint(now()))];
-    for _ in 0..120 {
-        places.push((org, accounts::issue(store, &accounts::key(org, &owner, false, now())).await.id));
+    for n in 0..120 {
+        // An organisation issues 60 keys an hour at most.
+        let at = now().minus(Duration::from_hours(n / 60));
+        places.push((org, accounts::issue(store, &accounts::key(org, &owner, false, at)).await.id));
     }
     let read = store.get_keys(&places).await.unwrap();
     let ids = |keys: Vec<KeyId>| keys.into_iter().collect::<BTreeSet<_>>();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::files::{File, Kind};
+use consigne_core::files::{Dimensions, File, Kind};
 use consigne_core::idempotency::{IdempotencyKey, IdempotentRequest};
 use consigne_core::jobs::{Admission, Ask, Job, JobId, JobStatus, JobStep, NewJob, Output, StepOutcome, TextFacts};
 use consigne_core::periods::Month;
@@ -51,6 +51,7 @@ on_both!(
     a_returned_unit_goes_to_the_month_of_its_request,
     lists_are_newest_first_in_pages_of_one_status_or_all,
     every_field_of_a_job_is_stored,
+    reported_dimensions_are_stored_with_a_file_that_exists,
     a_step_is_applied_once,
     a_message_is_applied_once_and_recorded,
     a_changed_file_is_not_added_to_a_job,
@@ -265,8 +266,9 @@ async fn every_field_of_a_job_is_stored(jobs: &impl Jobs) {
     let new = request(&owner, Plan::Premium, Kind::Book, now);
     assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);
     let media = file_of(&owner, "Été 👩\u{200D}🚀 \"q\".md", 10, now);
-    let ready =
-        Output { version: Some("v1".to_owned()), claimed: true, duration_seconds: Some(8), ..Output::of(&media) };
+    let ready = Output { version: Some("v1".to_owned()), claimed: true, ..Output::of(&media) };
+    let reported = Some(Dimensions { width: 1920, height: 1080 });
+    let ready = Output { reported, duration_seconds: Some(8), ..ready };
     let waiting = Output::of(&file_of(&owner, "b.png", 10, now));
     let mut step = new.job.failed("SAFETY", "Non, « jamais »", now.plus(Duration::from_secs(5))).unwrap();
     step.job.outputs = vec![ready, waiting];
@@ -358,6 +360,20 @@ async fn a_changed_file_is_not_added_to_a_job(jobs: &impl Jobs) {
     assert_eq!(jobs.apply_job_step(&step, Some(&said)).await.unwrap(), StepOutcome::Applied);
     assert_eq!(jobs.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.adopted[0].1));
     assert_eq!(read(jobs, &job.id).await, step.job);
+}
+
+async fn reported_dimensions_are_stored_with_a_file_that_exists(jobs: &impl Jobs) {
+    let (owner, now) = (owner(), now());
+    let job = accepted(jobs, &owner, now).await;
+    let file = file_of(&owner, "a.png", 10, now);
+    let reported = Dimensions { width: 1920, height: 1080 };
+    let step = JobStep { reported: vec![(file.key.clone(), reported)], ..job.begun(now).unwrap() };
+    assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Conflict, "there is no such file");
+    let grant = consigne_core::files::Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+    jobs.grant_upload(&grant).await.unwrap();
+    assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
+    let stored = jobs.get_file(&owner, file.id()).await.unwrap();
+    assert_eq!(stored, Some(File { reported: Some(reported), revision: file.revision + 1, ..file }));
 }
 
 async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {

@@ -22,6 +22,7 @@ mod migrations;
 mod minute_quotas;
 mod objects;
 mod operators;
+mod org_lifetimes;
 mod people;
 mod purchases;
 mod rates;

@@ -77,6 +77,7 @@ fn named(files: &[&File]) -> Vec<ClaimedFile> {
         s3_key: file.key.to_string(),
         size: Some(SIZE),
         content_type: Some("image/png; charset=binary".to_owned()),
+        dimensions: None,
         duration_seconds: None,
     };
     files.iter().map(one).collect()

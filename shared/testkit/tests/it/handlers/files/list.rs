@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::files::File;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -42,6 +44,7 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "status": "ready",
             "width": 640,
             "height": 480,
+            "dimensions": "measured",
             "lastModified": "<time>",
             "thumbnails": {}
           },
@@ -55,6 +58,7 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "status": "ready",
             "width": 640,
             "height": 480,
+            "dimensions": "measured",
             "lastModified": "<time>",
             "thumbnails": {}
           }
@@ -87,7 +91,8 @@ async fn the_secure_route_answers_in_the_envelope() {
               "kind": "image",
               "status": "ready",
               "width": 640,
-              "height": 480
+              "height": 480,
+              "dimensions": "measured"
             }
           }
         ],
@@ -151,6 +156,8 @@ async fn a_cursor_works_for_its_user_and_filter_only() {
     let world = world_with(&many(3));
     let first = page(&world, "user_ann1", "limit=1&contentType=image").await;
     let cursor = first["body"]["nextCursor"].as_str().unwrap().to_owned();
+    let sealed = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
+    assert!(!String::from_utf8_lossy(&sealed).contains("#01"), "a caller can read the position");
     assert_eq!(page(&world, "user_ann1", &format!("limit=1&contentType=image&cursor={cursor}")).await["status"], 200);
     let altered = format!("{}{}", &cursor[..cursor.len() - 1], if cursor.ends_with('A') { 'B' } else { 'A' });
     for (user, query) in [

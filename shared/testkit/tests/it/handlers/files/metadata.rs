@@ -17,6 +17,7 @@ async fn a_ready_file_has_all_metadata() {
         "status": "ready",
         "width": 640,
         "height": 480,
+        "dimensions": "measured",
         "lastModified": "<time>",
         "thumbnails": {},
         "etag": "e1",

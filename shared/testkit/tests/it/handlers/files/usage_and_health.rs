@@ -4,6 +4,7 @@ use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
+use crate::handlers::people::accounts::{headed, refusal};
 use crate::handlers::{call, call_as, pending, pending_at, ready, world_with};
 
 #[tokio::test]
@@ -60,12 +61,37 @@ async fn head_on_health_is_answered_as_get_without_a_body() {
     assert_eq!((&head["status"], &head["body"]), (&json!(200), &Value::Null));
     let length: usize = head["headers"]["content-length"].as_str().unwrap().parse().unwrap();
     assert!(length > 50, "{head}");
+    event = payload::event("health", "ask", "");
+    event["routeKey"] = "GET /health".into();
+    event["rawPath"] = "/health".into();
+    assert_eq!(functions::call(&world, "health", event).await["status"], 200);
 }
 
 #[tokio::test]
-async fn health_names_the_dependency_that_fails() {
+async fn health_without_deep_makes_no_call_and_deep_needs_a_service_token() {
     let world = World::default();
-    insta::assert_json_snapshot!(call(&world, "health", "ask").await, @r#"
+    // The first call of any port would fail.
+    world.fail_at(0, Moment::Before);
+    let well = call(&world, "health", "ask").await;
+    assert_eq!((&well["status"], &well["body"]["data"]), (&json!(200), &json!({ "status": "ok", "version": "0.1.0" })));
+    assert!(world.fault_is_left());
+    for token in [None, Some("Bearer wrong"), Some("Bearer ")] {
+        let refused =
+            functions::call(&world, "health", headed(payload::event("health", "deep", ""), "authorization", token))
+                .await;
+        assert_eq!(refusal(&refused), (401, "UNAUTHENTICATED"), "{token:?}");
+    }
+}
+
+async fn deep(world: &World) -> Value {
+    let event = payload::event("health", "deep", functions::SERVICE_TOKEN);
+    payload::steady(&functions::call(world, "health", event).await)
+}
+
+#[tokio::test]
+async fn deep_health_names_the_dependency_that_fails() {
+    let world = World::default();
+    insta::assert_json_snapshot!(deep(&world).await, @r#"
     {
       "status": 200,
       "body": {
@@ -77,14 +103,15 @@ async fn health_names_the_dependency_that_fails() {
           "checks": {
             "bucket": "ok",
             "table": "ok"
-          }
+          },
+          "degraded": []
         },
         "timestamp": "<time>"
       }
     }
     "#);
     world.fail_at(1, Moment::Before);
-    insta::assert_json_snapshot!(call(&world, "health", "ask").await, @r#"
+    insta::assert_json_snapshot!(deep(&world).await, @r#"
     {
       "status": 503,
       "headers": {
@@ -99,7 +126,10 @@ async fn health_names_the_dependency_that_fails() {
             "checks": {
               "bucket": "unreachable",
               "table": "ok"
-            }
+            },
+            "degraded": [
+              "bucket"
+            ]
           }
         },
         "timestamp": "<time>",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::files::{File, Kind};
+use consigne_core::files::{File, FileView, Kind, ObjectKey};
 use consigne_core::jobs::JobStatus;
 use consigne_testkit::fakes::{State, World};
 use consigne_testkit::{functions, payload, pictures};
@@ -48,6 +48,12 @@ pub fn uploaded(kind: Kind, bytes: Vec<u8>) -> World {
 /// Creates such a world with a job for one picture.
 pub fn picture() -> World {
     uploaded(Kind::Image, pictures::png(640, 480, 1000))
+}
+
+/// Returns a stored file.
+fn file_of(world: &World, key: &str) -> File {
+    let key = ObjectKey::parse(key).unwrap();
+    world.state().files[&(key.owner().clone(), key.file())].clone()
 }
 
 /// Returns the answer to an accepted report.
@@ -376,6 +382,15 @@ async fn a_video_has_its_duration_in_seconds() {
     object(&world, "created", VIDEO_KEY).await;
     let job = job_in(&world);
     assert_eq!((job.status, job.outputs[0].duration_seconds), (JobStatus::Completed, Some(8)));
+    let shown = FileView::from(&file_of(&world, VIDEO_KEY));
+    assert_eq!((shown.width, shown.height, shown.dimensions), (Some(1920), Some(1080), Some("reported")));
+    // What is implausible is not kept.
+    for (width, height) in [(json!(0), json!(10)), (json!(70_000), json!(10)), (json!(10), json!(null))] {
+        let world = world_of(&self::job(Kind::Video), &[arrived(Kind::Video)]);
+        let videos = json!({ "videos": [{ "s3_key": VIDEO_KEY, "width": width, "height": height }] });
+        signed(&world, "webhook-video-completion", "completed", "msg_1", &videos).await;
+        assert_eq!(FileView::from(&file_of(&world, VIDEO_KEY)).dimensions, None, "{width} x {height}");
+    }
     for (reported, expected) in
         [(json!(7.6), Some(8)), (json!(-3), Some(0)), (json!(1e300), Some(u32::MAX)), (json!(null), None)]
     {

@@ -369,10 +369,10 @@ async fn every_invalid_field_is_named_and_the_hold_stays_open() {
     }
     insta::assert_json_snapshot!(outcomes, @r#"
     [
-      "amount null: amount: invalid type: null, expected u64",
-      "amount -1: amount: invalid value: integer `-1`, expected u64",
-      "amount \"12\": amount: invalid type: string \"12\", expected u64",
-      "status_code null: status_code: invalid type: null, expected u16",
+      "amount null: amount: invalid type: null, expected a whole number, 0 or greater",
+      "amount -1: amount: invalid value: integer `-1`, expected a whole number, 0 or greater",
+      "amount \"12\": amount: invalid type: string \"12\", expected a whole number, 0 or greater",
+      "status_code null: status_code: invalid type: null, expected a whole number, 0 or greater",
       "status_code 99: status_code must be 100 to 599",
       "response_ms 86400001: response_ms must be at most 86400000 (a day)",
       "reason \"done\": unknown field reason",

@@ -231,11 +231,11 @@ async fn every_invalid_field_is_named_and_nothing_is_held() {
     insta::assert_json_snapshot!(outcomes, @r#"
     [
       "key null: key: invalid type: null, expected a string",
-      "amount null: amount: invalid type: null, expected u64",
+      "amount null: amount: invalid type: null, expected a whole number, 0 or greater",
       "amount 0: amount must be 1 to 1000",
-      "amount -1: amount: invalid value: integer `-1`, expected u64",
-      "amount 1.5: amount: invalid type: floating point `1.5`, expected u64",
-      "amount \"30\": amount: invalid type: string \"30\", expected u64",
+      "amount -1: amount: invalid value: integer `-1`, expected a whole number, 0 or greater",
+      "amount 1.5: amount: invalid type: number `1.5`, expected a whole number, 0 or greater",
+      "amount \"30\": amount: invalid type: string \"30\", expected a whole number, 0 or greater",
       "amount 1001: amount must be 1 to 1000",
       "service null: service: invalid type: null, expected a string",
       "service \"fax\": unknown service `fax`; GET /api/services lists them",
@@ -243,7 +243,7 @@ async fn every_invalid_field_is_named_and_nothing_is_held() {
       "scope \"pdf read\": scope must be 1 to 64 visible ASCII characters",
       "ttl_seconds 59: ttl_seconds must be 60 to 86400",
       "ttl_seconds 86401: ttl_seconds must be 60 to 86400",
-      "ttl_seconds \"600\": ttl_seconds: invalid type: string \"600\", expected u64",
+      "ttl_seconds \"600\": ttl_seconds: invalid type: string \"600\", expected a whole number, 0 or greater",
       "cost 1: unknown field cost"
     ]
     "#);

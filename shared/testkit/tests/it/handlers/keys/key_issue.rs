@@ -1,12 +1,13 @@
 //! key-issue: the properties of a new key. Its text is shown only once.
 
+use consigne_core::keys::{KEYS_AN_HOUR, KEYS_MAX};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::handlers::people::accounts::{
-    ORG, OTHER_ORG, acme, answer, audit_log, code_of, found, headed, in_days, outbox, refusal, saying, sent_by, user,
-    verified, with,
+    ORG, OTHER_ORG, acme, answer, audit_log, code_of, found, headed, in_days, outbox, put_production, refusal, saying,
+    sent_by, user, verified, with,
 };
 
 fn asked(case: &str) -> Value {
@@ -326,4 +327,63 @@ async fn valid_fields_are_stored_as_requested() {
       }
     }
     "#);
+}
+
+/// Returns a request without an idempotency key.
+fn without_key() -> Value {
+    headed(asked("production"), "idempotency-key", None)
+}
+
+/// Counts answers with a status.
+fn count(answers: &[Value], status: u16) -> usize {
+    answers.iter().filter(|answer| answer["status"] == status).count()
+}
+
+#[tokio::test]
+async fn sixty_keys_are_issued_or_rotated_in_an_hour() {
+    let world = acme();
+    let mut answers = Vec::new();
+    for _ in 0..59 {
+        answers.push(functions::call(&world, "key-issue", without_key()).await);
+    }
+    assert_eq!(count(&answers, 201), 59);
+    put_production(&world, |_| ());
+    let rotate = async || {
+        answer(
+            &world,
+            "key-rotate",
+            saying(sent_by("user_dev1", "key-rotate", "default-grace"), &json!({ "grace_seconds": 0 })),
+        )
+        .await
+    };
+    assert_eq!(rotate().await["status"], 201, "a rotation counts");
+    for refused in [answer(&world, "key-issue", without_key()).await, rotate().await] {
+        assert_eq!(refusal(&refused), (429, "RATE_LIMITED"), "{refused}");
+        assert_eq!(refused["body"]["error"]["details"]["limit"], KEYS_AN_HOUR);
+    }
+    let retry = functions::call(&world, "key-rotate", sent_by("user_dev1", "key-rotate", "with-grace-and-key")).await;
+    assert_eq!(refusal(&retry), (429, "RATE_LIMITED"));
+    found(&world, OTHER_ORG, "Other", &[("user_dev1", consigne_core::orgs::OrgRole::Owner)]);
+    let mut elsewhere = without_key();
+    elsewhere["pathParameters"]["org"] = OTHER_ORG.into();
+    assert_eq!(functions::call(&world, "key-issue", elsewhere).await["status"], 201, "another organisation");
+}
+
+#[tokio::test]
+async fn an_organisation_has_five_hundred_keys_at_most() {
+    let world = acme();
+    put_production(&world, |_| ());
+    world.change(|state| {
+        let (place, key) = state.accounts.keys.iter().map(|(place, key)| (*place, key.clone())).next().unwrap();
+        for at in 1..KEYS_MAX {
+            let id = consigne_core::KeyId::derive(&["many", &at.to_string()]);
+            state.accounts.keys.insert((place.0, id), consigne_core::keys::ApiKey { id, ..key.clone() });
+        }
+    });
+    let refused = answer(&world, "key-issue", without_key()).await;
+    assert_eq!(refusal(&refused), (409, "CONFLICT"), "{refused}");
+    assert_eq!(refused["body"]["error"]["details"]["limit"], KEYS_MAX);
+    let deleted = functions::call(&world, "key-delete", sent_by("user_ann1", "key-delete", "one")).await;
+    assert_eq!(deleted["status"], 200, "{deleted}");
+    assert_eq!(answer(&world, "key-issue", without_key()).await["status"], 201);
 }

@@ -248,7 +248,7 @@ async fn every_invalid_field_is_named_and_nothing_changes() {
       "{\"scopes\":[\"pdf:delete\"]}: \"scopes\": unknown scope `pdf:delete`; GET /api/services lists them",
       "{\"daily_quota\":0}: \"daily_quota\": daily_quota must be at least 1; to stop a key, revoke it",
       "{\"minute_quota\":0}: \"minute_quota\": minute_quota must be at least 1; to stop a key, revoke it",
-      "{\"monthly_quota\":\"5\"}: \"monthly_quota\": monthly_quota: invalid type: string \"5\", expected u64",
+      "{\"monthly_quota\":\"5\"}: \"monthly_quota\": monthly_quota: invalid type: string \"5\", expected a whole number, 0 or greater",
       "{\"expires_at\":\"soon\"}: \"expires_at\": expires_at must be a time such as 2027-01-31T00:00:00Z",
       "{\"expires_at\":\"2020-01-01T00:00:00Z\"}: \"expires_at\": expires_at must be in the future",
       "{\"environment\":\"test\"}: \"environment\": unknown field environment",

@@ -174,17 +174,17 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
     }
     insta::assert_json_snapshot!(outcomes, @r#"
     [
-      "status_code null: status_code: invalid type: null, expected u16",
+      "status_code null: status_code: invalid type: null, expected a whole number, 0 or greater",
       "status_code 99: status_code must be 100 to 599",
       "status_code 600: status_code must be 100 to 599",
-      "status_code 70000: status_code: invalid value: integer `70000`, expected u16",
-      "status_code \"200\": status_code: invalid type: string \"200\", expected u16",
-      "response_ms null: response_ms: invalid type: null, expected u64",
-      "response_ms -1: response_ms: invalid value: integer `-1`, expected u64",
-      "response_ms 0.5: response_ms: invalid type: floating point `0.5`, expected u64",
+      "status_code 70000: status_code: invalid value: integer `70000`, expected a whole number, 0 or greater",
+      "status_code \"200\": status_code: invalid type: string \"200\", expected a whole number, 0 or greater",
+      "response_ms null: response_ms: invalid type: null, expected a whole number, 0 or greater",
+      "response_ms -1: response_ms: invalid value: integer `-1`, expected a whole number, 0 or greater",
+      "response_ms 0.5: response_ms: invalid type: number `0.5`, expected a whole number, 0 or greater",
       "response_ms 86400001: response_ms must be at most 86400000 (a day)",
       "details null: details: invalid type: null, expected a map",
-      "details []: details: invalid type: sequence, expected a map",
+      "details []: details: invalid type: array, expected a map",
       "details \"text\": details: invalid type: string \"text\", expected a map",
       "details {\"log\":\"xxxxxxxxxxxx: details must be at most 4096 bytes as JSON",
       "credits 0: unknown field credits"

@@ -3,6 +3,7 @@
 use consigne_auth::MATRIX;
 use consigne_core::DeliveryId;
 use consigne_core::deliveries::Delivery;
+use consigne_core::endpoints::HookUrl;
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, hooks, payload};
 use serde_json::Value;
@@ -38,6 +39,8 @@ pub const IN_ORG: &[(&str, &str)] = &[
     ("member-list", "all"),
     ("member-remove", "dev"),
     ("member-update", "to-billing"),
+    ("org-delete", "acme"),
+    ("org-update", "renamed"),
     ("stats", "two-days"),
     ("usage-log", "all"),
     ("wallet", "ask"),
@@ -53,7 +56,7 @@ pub fn acme_with_key_and_invitation() -> World {
     let world = acme();
     put_production(&world, |_| ());
     put_invitation(&world, |invitation| invitation.email = address("zoe@example.com"));
-    put_endpoint(&world, ENDPOINT, "user_ann1", |_| ());
+    put_endpoint(&world, ENDPOINT, "user_ann1", |endpoint| endpoint.url = HookUrl::kept("https://a.example").unwrap());
     let delivery = hooks::delivery(&endpoint_in(&world), GRANTED).cancel().delivery;
     let id = DeliveryId::parse("dlv_01M7YREWKH7VM7Z3Z2KWSH2FTV").unwrap();
     let delivery = Delivery { id, ..delivery };
@@ -241,6 +244,8 @@ async fn every_role_may_call_exactly_the_routes_in_the_matrix() {
       "member-list: owner 200, admin 200, developer 200, billing 200",
       "member-remove: owner 200, admin 200, developer 200, billing 403",
       "member-update: owner 200, admin 200, developer 403, billing 403",
+      "org-delete: owner 200, admin 403, developer 403, billing 403",
+      "org-update: owner 200, admin 200, developer 403, billing 403",
       "stats: owner 200, admin 200, developer 200, billing 200",
       "usage-log: owner 200, admin 200, developer 200, billing 200",
       "wallet: owner 200, admin 200, developer 200, billing 200"

@@ -1,5 +1,7 @@
 //! Pages of the six lists about organisations and keys: each entry appears once, and a cursor works for its list only.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_core::InvitationId;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{CallFacts, Receipt, ReceiptId};
@@ -125,6 +127,8 @@ async fn a_cursor_works_for_its_user_list_and_filter_only() {
     for (function, case, _) in LISTS {
         let query = async |person: &str, query: String| page(&world, person, function, case, &query).await;
         let cursor = next_of(&query("user_ann1", "limit=1".to_owned()).await).unwrap();
+        let sealed = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
+        assert!(!String::from_utf8_lossy(&sealed).contains("start"), "{function}: a caller can read the position");
         assert_eq!(query("user_ann1", format!("limit=1&cursor={cursor}")).await["status"], 200, "{function}");
         let last = if cursor.ends_with('A') { 'B' } else { 'A' };
         let altered = format!("{}{last}", &cursor[..cursor.len() - 1]);

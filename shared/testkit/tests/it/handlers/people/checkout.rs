@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use consigne_core::OrgId;
 use consigne_core::credits::{CHECKOUTS_AN_HOUR, SessionId, checkout_hour};
 use consigne_runtime::clock;
-use consigne_testkit::fakes::World;
+use consigne_testkit::fakes::{Moment, World};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::handlers::people::accounts::{
@@ -93,22 +95,85 @@ async fn a_suspended_organisation_cannot_buy() {
     assert_eq!(sessions(&world), (0, 0));
 }
 
-#[tokio::test]
-async fn sessions_above_the_hourly_limit_are_refused_with_a_time_to_retry() {
-    let world = acme();
+/// Fills the hour of an organisation, or leaves some places. Also the next hour, in case it begins during the test.
+fn fill_hour(world: &World, taken: u32) {
     let hour = checkout_hour(clock::now());
-    // Also for the next hour, in case it begins during the test.
     let hours = [hour, hour.plus(Duration::from_hours(1))];
-    let full = hours.map(|hour| ((org(ORG), hour), CHECKOUTS_AN_HOUR));
-    world.change(|state| state.accounts.checkouts_opened.extend(full));
+    world.change(|state| state.accounts.checkouts_opened.extend(hours.map(|hour| ((org(ORG), hour), taken))));
+}
+
+#[tokio::test]
+async fn requests_above_the_hourly_limit_are_refused_before_the_provider_is_called() {
+    let world = acme();
+    fill_hour(&world, CHECKOUTS_AN_HOUR);
     let refused = answer(&world, "checkout", asked("starter")).await;
     assert_eq!(refusal(&refused), (429, "RATE_LIMITED"), "{refused}");
     let details = &refused["body"]["error"]["details"];
     assert_eq!(details["limit"], CHECKOUTS_AN_HOUR);
     assert!(details["resets_at"].is_string(), "{details}");
-    assert_eq!(sessions(&world), (1, 0), "the session that was not recorded must not be shown");
+    assert_eq!(sessions(&world), (0, 0), "the provider must not be called");
     world.change(|state| state.accounts.checkouts_opened.clear());
     assert_eq!(answer(&world, "checkout", asked("starter")).await["status"], 201);
+}
+
+#[tokio::test]
+async fn of_sixty_requests_in_an_hour_the_provider_sees_twenty() {
+    let world = acme();
+    let answers = join_all((0..60).map(|_| answer(&world, "checkout", asked("starter")))).await;
+    let count = |status: u16| answers.iter().filter(|answer| answer["status"] == status).count();
+    assert_eq!((count(201), count(429)), (20, 40));
+    assert_eq!(sessions(&world), (20, 20));
+}
+
+#[tokio::test]
+async fn a_person_with_fifteen_organisations_opens_forty_sessions_a_day() {
+    let world = acme();
+    let orgs: Vec<OrgId> = (0..15).map(|at| OrgId::derive(&["bought by one person", &at.to_string()])).collect();
+    for org in &orgs {
+        found(&world, &org.to_string(), "One of many", &PEOPLE[..1]);
+    }
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        for org in &orgs {
+            let mut event = sent_by("user_ann1", "checkout", "starter");
+            event["pathParameters"]["org"] = org.to_string().into();
+            statuses.push(answer(&world, "checkout", event).await["status"].clone());
+        }
+    }
+    let count = |status: u16| statuses.iter().filter(|own| **own == status).count();
+    assert_eq!((count(201), count(429)), (40, 260));
+    assert_eq!(sessions(&world), (40, 40));
+}
+
+#[tokio::test]
+async fn a_retry_finds_its_session_when_no_place_is_left() {
+    let calm = acme();
+    let want = answer(&calm, "checkout", asked("with-key")).await;
+    for moment in [Moment::Before, Moment::After] {
+        let world = acme();
+        fill_hour(&world, CHECKOUTS_AN_HOUR - 1);
+        // Member, organisation, idempotency record, reservation; then the provider.
+        world.fail_at(4, moment);
+        assert_eq!(answer(&world, "checkout", asked("with-key")).await["status"], 503);
+        assert_eq!(refusal(&answer(&world, "checkout", asked("starter")).await), (429, "RATE_LIMITED"));
+        assert_eq!(answer(&world, "checkout", asked("with-key")).await, want, "{moment:?}");
+        assert_eq!(sessions(&world), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_provider_gives_the_place_back() {
+    for case in ["starter", "with-key"] {
+        let world = acme();
+        fill_hour(&world, CHECKOUTS_AN_HOUR - 1);
+        world.change(|state| state.accounts.provider_refuses = true);
+        for _ in 0..3 {
+            assert_eq!(refusal(&answer(&world, "checkout", asked(case)).await), (500, "INTERNAL"), "{case}");
+        }
+        world.change(|state| state.accounts.provider_refuses = false);
+        assert_eq!(answer(&world, "checkout", asked(case)).await["status"], 201, "{case}");
+        assert_eq!(refusal(&answer(&world, "checkout", asked("starter")).await), (429, "RATE_LIMITED"), "{case}");
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::handlers::people::accounts::{refusal, sent_by, user};
 use crate::handlers::people::invited::{BOBS, accepting, put_invitation};
 
 /// The routes whose transaction counts the write, with a valid request of Ann.
-const EXACT: [(&str, &str); 14] = [
+const EXACT: [(&str, &str); 16] = [
     ("endpoint-create", "hooks"),
     ("endpoint-delete", "hooks"),
     ("endpoint-rotate", "day"),
@@ -32,6 +32,8 @@ const EXACT: [(&str, &str); 14] = [
     ("member-remove", "dev"),
     ("member-update", "to-billing"),
     ("org-create", "acme"),
+    ("org-delete", "acme"),
+    ("org-update", "renamed"),
 ];
 
 /// Sets the count of a person's window of writes, which opened just now.

@@ -11,6 +11,7 @@ mod invitation_mail;
 mod invitations;
 pub mod invited;
 mod members;
+pub mod org_delete;
 mod orgs;
 mod webhook_clerk;
 mod webhook_clerk_fields;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
-use consigne_core::deliveries::{Attempt, Delivery, DeliveryMessage, DeliveryStatus, Posted};
+use consigne_core::deliveries::{Attempt, Delivery, DeliveryMessage, DeliveryStatus, Line, Posted};
 use consigne_core::endpoints::{DisabledBecause, EndpointStatus};
 use consigne_core::events::EventKind;
 use consigne_core::gateway::Failure;
@@ -323,8 +323,8 @@ async fn an_ended_delivery_can_be_redelivered_with_the_same_id() {
     assert_eq!((delivery.status, delivery.attempts_made, delivery.tries), (DeliveryStatus::Delivered, 3, 1));
     assert_eq!(world.state().hooks.posted.len(), 3, "two redeliveries, because one of the requests was a retry");
     // A delivery that waits for hours becomes due now, and a repeated request changes nothing.
-    let far = delivery.postpone(clock.now().plus(Duration::from_hours(5)), clock.now()).delivery;
-    let far = Delivery { in_line: false, status: DeliveryStatus::Pending, ..far };
+    let far = delivery.postpone(Line::Endpoint, clock.now().plus(Duration::from_hours(5)), clock.now()).delivery;
+    let far = Delivery { in_line: None, status: DeliveryStatus::Pending, ..far };
     world.change(|state| drop(state.hooks.deliveries.insert((far.org, far.id), far)));
     assert_eq!(again("user_ann1", None).await["body"]["data"]["status"], "pending");
     let revision = the_delivery(&world).revision;

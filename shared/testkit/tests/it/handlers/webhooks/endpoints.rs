@@ -127,8 +127,8 @@ async fn every_invalid_field_is_named() {
 #[tokio::test]
 async fn an_organisation_has_at_most_twenty_endpoints_and_none_new_while_suspended() {
     let world = acme();
-    for _ in 0..ENDPOINTS_MAX {
-        assert_eq!(create(&world, &json!({})).await["status"], 201);
+    for n in 0..ENDPOINTS_MAX {
+        assert_eq!(create(&world, &json!({ "url": format!("https://soon.example.com/{n}") })).await["status"], 201);
     }
     let full = create(&world, &json!({})).await;
     assert_eq!((refusal(&full), &full["body"]["error"]["details"]["limit"]), ((409, "CONFLICT"), &json!(20)));
@@ -168,6 +168,32 @@ async fn an_endpoint_is_changed_and_enabled_again() {
         );
     }
     assert_eq!(audit_log(&world).as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_organisation_registers_a_url_once() {
+    let world = with_endpoint(|_| ());
+    let refused = |answer: &Value| {
+        assert_eq!(refusal(answer), (409, "CONFLICT"), "{answer}");
+        assert_eq!(answer["body"]["error"]["details"]["field"], "url", "{answer}");
+    };
+    let taken = endpoint_in(&world).url.as_str().to_owned();
+    for spelling in [taken.clone(), taken.replace("hooks", "HOOKS"), taken.replace(".com/", ".com:443/")] {
+        refused(&create(&world, &json!({ "url": spelling })).await);
+    }
+    let other = create(&world, &json!({ "url": taken.replace("token=t", "token=u") })).await;
+    assert_eq!(other["status"], 201, "{other}");
+    let change = async |id: &str, url: &str| {
+        let mut event = sent_by("user_ann1", "endpoint-update", "enable");
+        event["pathParameters"]["endpoint"] = id.into();
+        answer(&world, "endpoint-update", saying(event, &json!({ "url": url }))).await
+    };
+    let id = world.state().hooks.endpoints.keys().map(|(_, id)| id.to_string()).find(|id| id != ENDPOINT).unwrap();
+    refused(&change(&id, &taken).await);
+    // Its own URL may be spelled in another way, and once it is left, another endpoint may have it.
+    assert_eq!(change(ENDPOINT, &taken.replace("hooks", "HOOKS")).await["status"], 200);
+    assert_eq!(change(ENDPOINT, "https://soon.example.com").await["status"], 200);
+    assert_eq!(change(&id, &taken).await["status"], 200);
 }
 
 #[tokio::test]

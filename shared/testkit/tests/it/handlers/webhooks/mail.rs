@@ -66,5 +66,11 @@ pub fn post(world: &World) -> Value {
 /// Returns the claim for the mail to a person about the payloads' event.
 pub fn claim_of(id: &str, now: Timestamp) -> MailClaim {
     let mailbox = Address::parse(&format!("{}@example.com", id.trim_start_matches("user_"))).unwrap().mailbox();
-    MailClaim { mail: MailId::new(EventId::parse(EVENT).unwrap(), user(id).as_str()), mailbox, wanted_by: None, now }
+    MailClaim {
+        mail: MailId::new(EventId::parse(EVENT).unwrap(), user(id).as_str()),
+        mailbox,
+        wanted_by: None,
+        counted_in: None,
+        now,
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod deliveries;
 pub mod endpoints;
+mod fairness;
 pub mod mail;
 mod mail_feedback;
 mod mail_unsubscribe;

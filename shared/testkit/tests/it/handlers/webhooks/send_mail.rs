@@ -11,7 +11,9 @@ use serde_json::json;
 
 use crate::handlers::GRANTED;
 use crate::handlers::people::accounts::{ORG, org, user};
-use crate::handlers::webhooks::mail::{acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post};
+use crate::handlers::webhooks::mail::{
+    EVENT, acme_with_mailboxes, claim_of, deliver, delivered, known, message_of, post,
+};
 
 #[tokio::test]
 async fn a_jobs_owner_gets_a_mail_with_the_result_in_their_language() {
@@ -287,4 +289,62 @@ async fn events_without_a_mail_are_ignored_and_so_are_all_without_a_sender() {
 async fn no_mail_is_sent_about_keys_of_an_organisation_that_no_longer_exists() {
     let world = World::default();
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({}));
+}
+
+#[tokio::test]
+async fn a_person_gets_ten_mails_about_new_keys_an_hour_and_the_tenth_says_so() {
+    let world = acme_with_mailboxes();
+    let body = |case: &str, number: u32| {
+        let id = |id: &str| format!("\"event_id\": \"{id}\"");
+        message_of(case).replace(&id(EVENT), &id(&format!("01M7YREWKH7VM7Z3Z2KWSH{number:04}")))
+    };
+    let mut outcomes = Vec::new();
+    for number in 0..303 {
+        let (outcome, log) = delivered(&world, &body("key-issued", number), clock::now()).await;
+        assert!(outcome.is_ok(), "{outcome:?}");
+        outcomes.push(log["mail.outcomes"]["user_ann1"].as_str().unwrap().to_owned());
+    }
+    let sent = world.state().mail.sent;
+    assert_eq!(sent.len(), 10);
+    let says_so = |mail: &consigne_core::mail::Mail| mail.text.contains("journal d’audit");
+    assert_eq!(sent.iter().map(says_so).collect::<Vec<_>>(), [&[false; 9][..], &[true]].concat());
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "gathered").count(), 293);
+    // A repeated event leads to no mail, whether its mail was sent or gathered.
+    for number in [3, 200] {
+        delivered(&world, &body("key-issued", number), clock::now().plus(Duration::from_hours(3))).await.0.unwrap();
+    }
+    assert_eq!(world.state().mail.sent.len(), 10);
+    // Mails of other kinds are all sent.
+    for number in 0..30 {
+        delivered(&world, &body("key-revoked", number + 400), clock::now()).await.0.unwrap();
+    }
+    assert_eq!(world.state().mail.sent.len(), 40);
+}
+
+#[tokio::test]
+async fn a_throttled_mail_service_does_not_use_the_gathered_mails_up() {
+    let world = acme_with_mailboxes();
+    world.change(|state| state.mail.service = MailService::Throttles);
+    for _ in 0..30 {
+        assert!(delivered(&world, &message_of("key-issued"), clock::now()).await.0.is_err());
+    }
+    world.change(|state| state.mail.service = MailService::Works);
+    assert!(delivered(&world, &message_of("key-issued"), clock::now()).await.0.is_ok());
+    assert_eq!(world.state().mail.sent.len(), 1);
+    assert_eq!(world.state().mail.gathered.values().copied().collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn a_member_is_told_that_the_organisation_was_deleted_without_reading_it() {
+    let world = acme_with_mailboxes();
+    // Nothing of the organisation is left.
+    world.change(|state| {
+        state.accounts.orgs.clear();
+        state.accounts.members.clear();
+    });
+    let log = deliver(&world, "organisation-deleted").await;
+    assert_eq!(log["mail.outcomes"], json!({ "user_dev1": "sent" }));
+    let mail = world.state().mail.sent[0].clone();
+    assert_eq!(mail.subject, "Acme: the organisation was deleted");
+    assert!(mail.text.contains("by Ann") && mail.text.contains("250 credits"), "{}", mail.text);
 }
