@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke bugs schemathesis check dev up down logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test e2e smoke bugs schemathesis fuzz check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -43,7 +43,7 @@ demo: demo-parts up ## Start the stack and show what Consigne does, step by step
 demo-parts: $(VENV)/bin/python
 	@$(PYTHON) infra/local/demo/names.py "$(ONLY)"
 
-test: $(VENV)/local $(VENV)/web ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
+test: $(VENV)/local $(VENV)/web $(VENV)/clients ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
@@ -51,6 +51,9 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@echo "Building the functions (the first time takes some minutes)..."
 	@infra/local/build.sh --quiet
 	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
+
+fuzz: ## Try mutated files and random bytes on the parsers of uploads (SECONDS_MAX=60)
+	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh
 
 # A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.
 smoke: STACK =
@@ -154,9 +157,10 @@ $(VENV)/bin/python:
 	@echo "Making a virtual environment..." >&2
 	@python3 -m venv $(VENV)
 
-$(VENV)/local: infra/local/requirements.txt | $(VENV)/bin/python
+$(VENV)/local: infra/local/requirements.txt infra/local/requirements-viewer.txt | $(VENV)/bin/python
 	@echo "Installing the laptop stack (once, about half a minute)..." >&2
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --requirement infra/local/requirements-viewer.txt
 	@touch $@
 
 $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local
@@ -181,6 +185,12 @@ $(VENV)/schemathesis: infra/schemathesis/requirements.txt | $(VENV)/bin/python
 	@echo "Installing Schemathesis (once, about a quarter of a minute)..."
 	@python3 -m venv $(VENV)/schemathesis-tools
 	@$(VENV)/schemathesis-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+$(VENV)/clients: infra/clients/requirements.txt | $(VENV)/bin/python
+	@echo "Installing the generator of Python clients (once)..."
+	@python3 -m venv $(VENV)/client-tools
+	@$(VENV)/client-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 $(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python

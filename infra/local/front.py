@@ -2,6 +2,7 @@
 
 | path | what answers |
 |---|---|
+| `/_local/api` | the reference of the API, from which requests can be sent |
 | `/_local/mail` | the mails that were sent, for people; `/_local/mail.json` for programs |
 | `/_local/stack.json` | the checkout that runs this server, and its stacks |
 | `/_local/stacks/<name>/...` | the API of a further stack |
@@ -24,6 +25,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import api_page
 import mail_page
 import why
 
@@ -159,8 +161,9 @@ class Front:
             addresses = {stack: address_of(self.api_port, stack) for stack in names}
             await answer(send, 200, "application/json", json.dumps({"checkout": str(ROOT), "stacks": addresses}))
         else:
-            found = mail_page.answer(path, scope.get("query_string", b"").decode("latin-1"), await self.mails())
-            status, kind, text, policy = found or (404, "text/plain", "The mails are at /_local/mail.\n", "")
+            query, address = scope.get("query_string", b"").decode("latin-1"), address_of(self.api_port, FIRST_STACK)
+            found = api_page.answer(path, address) or mail_page.answer(path, query, await self.mails())
+            status, kind, text, policy = found or (404, "text/plain", "Here are /_local/api and /_local/mail.\n", "")
             more = [(b"content-security-policy", policy.encode())] if policy else []
             await answer(send, status, kind, text, more)
 
@@ -211,9 +214,11 @@ def log(request: "why.Request", status: int, reason: str) -> None:
     print(json.dumps(line), file=sys.stderr, flush=True)
 
 
-async def answer(send: Send, status: int, kind: str, text: str, more: list[tuple[bytes, bytes]] | None = None) -> None:
+async def answer(
+    send: Send, status: int, kind: str, text: str | bytes, more: list[tuple[bytes, bytes]] | None = None
+) -> None:
     """Sends a whole answer."""
-    body = text.encode()
+    body = text.encode() if isinstance(text, str) else text
     headers = [
         (b"content-type", f"{kind}; charset=utf-8".encode()),
         (b"content-length", str(len(body)).encode()),

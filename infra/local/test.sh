@@ -69,6 +69,21 @@ run_documents() {
   return "${PIPESTATUS[0]}"
 }
 
+# Runs what is written in TypeScript and Python against types that are generated from openapi.json.
+run_clients() {
+  (
+    set -a
+    # shellcheck source=/dev/null
+    . target/local/stack.env
+    # One after the other, because the shell does not stop at a failure here.
+    TOKEN=$("$BINARIES/consigne" token --user "user_types$RANDOM$RANDOM" --plan pro) &&
+      .venv/node/bin/node --test 'web/contract/*.test.ts' &&
+      TOKEN=$("$BINARIES/consigne" token --user "user_python$RANDOM$RANDOM" --plan pro) &&
+      .venv/client-tools/bin/python infra/clients
+  ) 2>&1 | tee -a "$log" | grep -E '^ℹ (tests|fail)|^not ok|✖|Python client|AssertionError'
+  return "${PIPESTATUS[0]}"
+}
+
 if [ -n "$documents" ]; then
   : > "$log"
   $python -m unittest discover --quiet --start-directory infra/examples/tests
@@ -97,6 +112,8 @@ if [ -z "${SDK_CLIENT:-}" ]; then
   echo "Running what README.md and docs/ show (about a minute)..."
   run_documents || status=$?
 fi
+echo "Generating clients from openapi.json, and using them..."
+run_clients || status=$?
 echo "Running the tests (about three minutes)..."
 run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
 echo "Running the tests that must not run beside others..."
@@ -105,6 +122,8 @@ run "${packages[@]}" --test it -- --test-threads=1 "${alone[@]}" || status=$?
 
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
      /^Ran [0-9]+ tests? in/ { python = $2 }
+     /^ℹ pass [0-9]+/ { passed += $3 }
+     /^ℹ fail [0-9]+/ { failed += $3 }
      /^OK$/ && python { passed += python; python = 0 }
      /^FAILED \((failures|errors)=/ { split($0, counts, /[^0-9]+/); failed += counts[2] + counts[3]; passed += python - counts[2] - counts[3] }
      /^Ran [0-9]+ blocks/ { documents = $0 }

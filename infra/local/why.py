@@ -238,6 +238,11 @@ def of_claims(claims: dict[str, Any], facts: dict[str, Any], header: dict[str, A
         return "the token has no time at which it expires (claim exp)"
     if now > expires + LEEWAY_S:
         return f"the token expired {ago(now - expires)} ago: make --silent token prints a new one"
+    issued, most = claims.get("iat"), facts["max_token_seconds"]
+    if not is_number(issued):
+        return "the token does not say when it was issued (claim iat)"
+    if expires - issued > most:
+        return f"the token lives for {expires - issued:.0f} seconds, this stack takes {most} (MaxTokenSeconds)"
     if not is_number(begins) or now < begins - LEEWAY_S:
         return "the token is not valid yet (claim nbf): the clocks of its issuer and of this machine differ"
     party, allowed = claims.get("azp"), facts["origins"]

@@ -74,15 +74,30 @@ def with_examples(document: dict[str, Any], ids: dict[str, str]) -> dict[str, An
             name: value for prefix, own in known.items() if path.startswith(prefix) for name, value in own.items()
         }
         for method, operation in item.items():
-            for parameter in operation.get("parameters", []):
+            parameters = [resolved(document, one) for one in operation.get("parameters", [])]
+            for parameter in parameters:
                 if parameter["in"] in ("path", "query") and parameter["name"] in examples:
+                    parameter.pop("examples", None)
                     parameter["example"] = examples[parameter["name"]]
+            if parameters:
+                operation["parameters"] = parameters
             body = left.pop(f"{method.upper()} {path}", None)
             if body is not None:
-                operation["requestBody"]["content"]["application/json"]["example"] = body
+                operation["requestBody"] = resolved(document, operation["requestBody"])
+                content = operation["requestBody"]["content"]["application/json"]
+                content.pop("examples", None)
+                content["example"] = body
     if left:
         raise SystemExit(f"infra/schemathesis/examples.py: openapi.json has no {', '.join(sorted(left))}.")
     return document
+
+
+def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """Returns a copy of a part of the document, or of what it refers to, which an example may be added to."""
+    while "$ref" in part:
+        *_, kind, name = part["$ref"].split("/")
+        part = document["components"][kind][name]
+    return copy.deepcopy(part)
 
 
 def without_server_addresses(document: dict[str, Any]) -> str:

@@ -159,13 +159,19 @@ pub struct MemberView {
     /// When they became a member.
     #[schemars(extend("format" = "date-time"))]
     pub joined_at: String,
+    /// Their name, in lists; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their verified e-mail address, in lists; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 impl MemberView {
-    /// Builds the view of a member.
+    /// Builds the view of a member, without name and address.
     pub fn of(member: &Member) -> Self {
         let joined_at = member.joined_at.to_string();
-        Self { user_id: member.user.to_string(), role: member.role.name(), joined_at }
+        Self { user_id: member.user.to_string(), role: member.role.name(), joined_at, name: None, email: None }
     }
 }
 

@@ -124,35 +124,69 @@ const NOT_FORWARDED_FAMILIES: &[&str] = &[
     "x-vercel-",
     "x-webauth-",
 ];
-/// Words between hyphens that mark a header of any other proxy: the address or the host of a call, its protocol, the
-/// caller's certificate, or a method or path instead of those whose scope was checked.
+/// Words between hyphens that mark a header of any other proxy, wherever they stand.
 const NOT_FORWARDED_WORDS: &[&str] = &[
-    "addr",
-    "cert",
     "clientaddr",
     "clientcert",
     "clientip",
     "connectingip",
     "forwarded",
+    "originip",
+    "peerip",
+    "realip",
+    "remoteip",
+    "socketip",
+    "sourceip",
+    "subrequest",
+    "userip",
+];
+/// Words about a connection: the address or the host of a call, its protocol, the caller's certificate, or a method or
+/// path instead of those whose scope was checked. Applications use them for things of their own, as in `X-Smtp-Host`. So
+/// they mark a header of a proxy only if its name has nothing else, as `X-Host`, or one of [`ENDS_OF_A_CALL`], as
+/// `X-Acme-Client-IP`.
+const CONNECTION_WORDS: &[&str] = &[
+    "addr",
+    "address",
+    "cert",
     "host",
     "hostname",
     "https",
     "ip",
     "ipaddress",
     "method",
-    "originip",
     "override",
-    "peerip",
     "port",
     "proto",
     "protocol",
-    "realip",
-    "remoteip",
     "scheme",
-    "socketip",
-    "sourceip",
-    "subrequest",
-    "userip",
+];
+/// Words that say whose connection a name is about: the caller's, or that of the request before a proxy changed it.
+const ENDS_OF_A_CALL: &[&str] = &[
+    "caller",
+    "client",
+    "connecting",
+    "connection",
+    "external",
+    "from",
+    "http",
+    "orig",
+    "origin",
+    "original",
+    "originating",
+    "peer",
+    "public",
+    "real",
+    "remote",
+    "request",
+    "server",
+    "socket",
+    "source",
+    "src",
+    "true",
+    "url",
+    "user",
+    "viewer",
+    "visitor",
 ];
 
 /// Response headers that callers do not get: those that would apply to our whole origin, and those that we set
@@ -175,9 +209,16 @@ const NOT_RETURNED_FAMILIES: [&str; 3] = ["access-control-", "x-amz", "x-consign
 /// Returns the request headers that the upstream gets. A header that contains the key is left out.
 pub fn forwarded(headers: &[(&str, &str)], key: &str) -> Vec<(String, String)> {
     let mut kept = passing(headers, NOT_FORWARDED, NOT_FORWARDED_FAMILIES);
-    let marked = |name: &str| plain(name).split('-').any(|word| NOT_FORWARDED_WORDS.contains(&word));
-    kept.retain(|(name, value)| !marked(name) && !value.contains(key) && !name.contains(key));
+    kept.retain(|(name, value)| !is_of_a_proxy(&plain(name)) && !value.contains(key) && !name.contains(key));
     kept
+}
+
+/// Returns whether the words of a name mark a header with which a proxy reports a call.
+fn is_of_a_proxy(name: &str) -> bool {
+    let (connection, others): (Vec<&str>, Vec<&str>) =
+        name.split('-').filter(|word| *word != "x").partition(|word| CONNECTION_WORDS.contains(word));
+    others.iter().any(|word| NOT_FORWARDED_WORDS.contains(word))
+        || !connection.is_empty() && (others.is_empty() || others.iter().any(|word| ENDS_OF_A_CALL.contains(word)))
 }
 
 /// Returns the response headers that the caller gets.
@@ -287,6 +328,9 @@ mod tests {
             "true-client-ip",
             "wl-proxy-client-ip",
             "x-accel-redirect",
+            "x-acme-client-ip",
+            "x-acme-realip",
+            "x-acme-true-client-address",
             "x-amz-cf-id",
             "x-amzn-trace-id",
             "x-appengine-user-ip",
@@ -309,7 +353,10 @@ mod tests {
             "x-host",
             "x-http-host-override",
             "x-http-method",
+            "x-http-method-override",
             "x-ip",
+            "x-ip-address",
+            "x-method-override",
             "x-middleware-subrequest",
             "x-ms-client-principal",
             "x-nf-client-connection-ip",
@@ -358,12 +405,18 @@ mod tests {
             "tracestate",
             "user-agent",
             "x-b3-traceid",
+            "x-billing-address",
             "x-callback-url",
             "x-client-version",
             "x-correlation-id",
+            "x-database-port",
             "x-dpi",
+            "x-payment-method",
+            "x-price-override",
             "x-request-id",
             "x-requested-with",
+            "x-ship-ip-label",
+            "x-smtp-host",
             "x-trace",
             "x-user-id",
             "x-zip-code",

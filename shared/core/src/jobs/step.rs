@@ -41,6 +41,8 @@ pub struct JobStep {
     pub job: Job,
     /// Whether the month's allowance is given back.
     pub gives_back: bool,
+    /// Whether the job's owner asks for the step. Then their account must be open.
+    pub by_owner: bool,
     /// The event that announces the step, if it ends the job.
     pub event: Option<Event>,
     /// Files that the job adopts because its completion lists them: the revision that each record must still have, and
@@ -206,10 +208,11 @@ impl Job {
         match self.status {
             JobStatus::Pending => {
                 let message = if gives_back { WAS_CANCELLED } else { WAS_CANCELLED_SPENT };
-                Ok(Some(self.step(now, |job| {
+                let step = self.step(now, |job| {
                     job.spent |= !gives_back;
                     job.failure = Some(Failure { code: CANCELLED.to_owned(), message: message.to_owned() });
-                })))
+                });
+                Ok(Some(JobStep { by_owner: true, ..step }))
             }
             JobStatus::Failed if self.failure.as_ref().is_some_and(|failure| failure.code == CANCELLED) => Ok(None),
             status => Err(Fault::new(Code::Conflict, format!("job is {} and cannot be cancelled", status.name()))
@@ -238,6 +241,7 @@ impl Job {
         JobStep {
             seen: self.revision,
             gives_back: job.status == JobStatus::Failed && !job.spent,
+            by_owner: false,
             job,
             event: event.map(|data| Event::new(now, data)),
             adopted: Vec::new(),

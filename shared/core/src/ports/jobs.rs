@@ -8,7 +8,7 @@ use crate::webhooks::Received;
 use crate::{Plan, UserId};
 
 /// Records a job and takes one unit of its owner's allowance, in one transaction. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait RequestJob {
     /// Accepts the job, or returns why not.
     ///
@@ -29,13 +29,15 @@ pub trait ListJobs {
     fn list_jobs(&self, owner: &UserId, status: Option<JobStatus>, page: &PageAsk) -> impl PortFuture<Listed<Job>>;
 }
 
-/// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`; and
+/// `dynamodb:ConditionCheckItem` for a step of the job's owner.
 pub trait ApplyJobStep {
     /// Applies the step, and records the webhook that requested it, if there is one.
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl PortFuture<StepOutcome>;
 }
 
-/// Cancels a job for its owner, and counts that, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Cancels a job for its owner, and counts that, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait CancelJob {
     /// Applies the step that cancels the job. It counts against the limits of the owner's `plan`.
     fn cancel_job(&self, step: &JobStep, plan: Plan) -> impl PortFuture<CancelOutcome>;

@@ -74,11 +74,6 @@ impl Quoted {
         }
     }
 
-    /// Returns the name for the middle of a subject, or `instead` if it may not stand there.
-    pub fn in_subject<'a>(&'a self, instead: &'a str) -> &'a str {
-        self.as_subject_name().unwrap_or(instead)
-    }
-
     /// Returns the name in quotation marks, after a space, for a subject. Empty if it may not stand there.
     pub fn quoted_in_subject(&self, language: Language) -> String {
         self.as_subject_name().map_or_else(String::new, |_| format!(" {}", self.quoted(language)))

@@ -162,12 +162,21 @@ impl Request {
     pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
         let credentials = self.credentials();
         let reads = !credentials.writes;
-        let user = users.user(credentials, self.now).await?;
-        self.log.field("user.id", &user.id);
-        if reads {
-            users.count_read(&user, self.now)?;
+        let verified = users.user(credentials, self.now).await;
+        match &verified {
+            Ok(user) => {
+                self.log.field("user.id", &user.id);
+                if reads {
+                    users.count_read(user, self.now)?;
+                }
+            }
+            Err(fault) => {
+                if let Some(why) = fault.source() {
+                    self.log.field("token.refused", why.to_string());
+                }
+            }
         }
-        Ok(user)
+        verified
     }
 
     /// Authenticates the person who is calling, and checks that their role in the organisation of the path allows the

@@ -235,10 +235,11 @@ impl Redeliver for World {
     async fn redeliver(
         &self,
         step: &DeliveryStep,
+        by: &UserId,
         idempotent: Option<&IdempotentRequest>,
         now: Timestamp,
     ) -> Result<WriteOutcome, Fault> {
-        self.effect(|State { accounts, hooks, .. }| {
+        self.effect_of(by, |State { accounts, hooks, .. }| {
             if let Some(before) = idempotent.and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return Ok(before);
             }

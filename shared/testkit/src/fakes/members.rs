@@ -45,7 +45,7 @@ impl AccountsState {
 
 impl PutMember for World {
     async fn put_member(&self, member: &Member, audit: &AuditEntry) -> Result<(), Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.effect_by(audit, |State { accounts, .. }| {
             let place = (member.org, member.user.clone());
             if accounts.members.contains_key(&place) {
                 return Err(Fault::new(Code::Conflict, "This person is already a member"));
@@ -154,25 +154,25 @@ impl AcceptInvitation for World {
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
             let open = state.accounts.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
             if !open || state.accounts.deleted.contains_key(&member.org) {
-                return Ok(Accepted::Conflict);
+                return Accepted::Conflict;
             }
             if state.accounts.members.contains_key(&place) {
-                return Ok(Accepted::Member);
+                return Accepted::Member;
             }
             let inviter = state.accounts.members.get(&(invitation.org, invitation.invited_by.clone()));
             if !inviter.is_some_and(|inviter| inviter.role.may_invite(invitation.role)) {
-                return Ok(Accepted::Withdrawn);
+                return Accepted::Withdrawn;
             }
             if state.accounts.is_full(member.org) {
-                return Ok(Accepted::Full);
+                return Accepted::Full;
             }
-            state.see(seen.as_ref())?;
+            state.see(seen.as_ref());
             let accounts = &mut state.accounts;
             let accepted = InvitationStatus::Accepted(member.user.clone());
             accounts.invitations.entry(name).and_modify(|invitation| invitation.status = accepted);
             accounts.members.insert(place, member.clone());
             accounts.audit.push(audit.clone());
-            Ok(Accepted::Joined)
-        })?
+            Accepted::Joined
+        })
     }
 }

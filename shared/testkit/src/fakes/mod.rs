@@ -194,27 +194,36 @@ impl World {
     /// Runs the effect of an audited action. If it writes the entry, it counts as a write of the person who acts. If
     /// their plan allows no more writes, nothing changes.
     fn action<T>(&self, entry: &AuditEntry, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
-        self.act(&entry.origin, entry.at, effect)
+        self.effect_by(entry, counted(&entry.origin, entry.at, effect))?
     }
 
     /// Like [`Self::action`], for an action whose entry depends on what it finds.
     fn act<T>(&self, origin: &Origin, at: Timestamp, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
-        self.effect(|state| {
-            let before = state.clone();
-            let outcome = effect(state);
-            let (Actor::User(user), Some(plan)) = (&origin.actor, origin.plan) else { return Ok(outcome) };
-            if state.accounts.audit.len() == before.accounts.audit.len() {
-                return Ok(outcome);
+        self.effect(counted(origin, at, effect))?
+    }
+}
+
+/// Returns an effect that counts as a write if it adds to the audit log.
+fn counted<T>(
+    origin: &Origin,
+    at: Timestamp,
+    effect: impl FnOnce(&mut State) -> T,
+) -> impl FnOnce(&mut State) -> Result<T, Fault> {
+    move |state| {
+        let before = state.clone();
+        let outcome = effect(state);
+        let (Actor::User(user), Some(plan)) = (&origin.actor, origin.plan) else { return Ok(outcome) };
+        if state.accounts.audit.len() == before.accounts.audit.len() {
+            return Ok(outcome);
+        }
+        match state.windows(user).admit(&[Rate::Writes], plan, at) {
+            Ok(windows) => *state.windows(user) = windows,
+            Err(over) => {
+                *state = before;
+                return Err(over.refusal(plan, at));
             }
-            match state.windows(user).admit(&[Rate::Writes], plan, at) {
-                Ok(windows) => *state.windows(user) = windows,
-                Err(over) => {
-                    *state = before;
-                    return Err(over.refusal(plan, at));
-                }
-            }
-            Ok(outcome)
-        })?
+        }
+        Ok(outcome)
     }
 }
 
@@ -247,7 +256,7 @@ impl State {
 
 impl GrantUpload for World {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_of(grant.file.owner(), |state| {
             let owner = grant.file.owner().clone();
             match grant.idempotent().and_then(|idempotent| state.accounts.kept(&idempotent, grant.now)) {
                 Some(WriteOutcome::Replayed(key)) => {
@@ -275,6 +284,7 @@ impl GrantUpload for World {
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
             state.plans.insert(owner.clone(), grant.plan);
+            state.see(grant.seen.as_ref());
             state.accounts.keep(grant.idempotent().as_ref(), grant.now);
             if let Some(step) = &grant.job {
                 state.take_step(step);

@@ -1,11 +1,14 @@
 //! Upload grants. One transaction writes the file, the ledger with its windows, and the idempotency record. If the
 //! grant crosses the mark of a nearly full storage, it also writes that event.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
 use consigne_core::files::{Grant, GrantOutcome, ObjectKey};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetFile, GrantUpload};
+use consigne_core::profiles::Contact;
 use consigne_core::{Fault, UserId};
 
 use crate::table::Table;
@@ -13,6 +16,7 @@ use crate::table::files::{file_item, ledger_item, ledger_walk};
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{number, text};
 use crate::table::outbox;
+use crate::table::people::profiles::OPEN;
 use crate::table::rates::{Counted, Counting, Form};
 use crate::table::transact::failed_at;
 
@@ -29,6 +33,14 @@ fn counted(grant: &Grant) -> Counted<'_> {
     Counted { user: grant.file.owner(), plan: grant.plan, rates: Grant::RATES, now: grant.now }
 }
 
+/// Returns a hash by which stored contact details are recognised, whenever a token had them.
+fn fingerprint(contact: &Contact) -> u64 {
+    let Contact { email, verified, name, language, at: _ } = contact;
+    let mut hash = DefaultHasher::new();
+    (email, verified, name, language).hash(&mut hash);
+    hash.finish()
+}
+
 impl GrantUpload for Table {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
         let (owner, allowances) = (grant.file.owner(), grant.plan.allowances());
@@ -38,10 +50,19 @@ impl GrantUpload for Table {
         let counted = counted(grant);
         let mut forms = self.guess_forms(&counted);
         let mut notice = None;
+        // Contact details that this execution environment has not stored yet. To store them again changes nothing.
+        let known = self.contacts.get(owner);
+        let unknown = grant.seen.as_ref().filter(|seen| known != Some(fingerprint(&seen.contact)));
         loop {
-            let writes = self.grant_writes(grant, room, &forms, notice.as_ref())?;
+            let mut writes = self.grant_writes(grant, room, &forms, notice.as_ref())?;
+            if let Some(seen) = unknown {
+                writes.push(self.sighting(seen)?);
+            }
             let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
                 TransactionOutcome::Written(WriteOutcome::Applied) => {
+                    if let Some(seen) = unknown {
+                        self.contacts.set(owner, fingerprint(&seen.contact));
+                    }
                     self.remember_counted(&counted, &forms);
                     return Ok(GrantOutcome::Granted);
                 }
@@ -89,8 +110,9 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the ledger's write, on condition that the bytes fit into the plan. It also requires that the grant
-    /// crosses the mark of a nearly full storage if `crosses` is true, and that it does not if `crosses` is false.
+    /// Returns the ledger's write, on condition that the account is open and the bytes fit into the plan. It also
+    /// requires that the grant crosses the mark of a nearly full storage if `crosses` is true, and that it does not if
+    /// `crosses` is false.
     fn ledger_write(
         &self,
         grant: &Grant,
@@ -120,7 +142,7 @@ impl Table {
         let (update, Counting { set, condition }) = counted(grant).count(forms, update);
         let update = update
             .update_expression(format!("ADD committed :size, reserved :size {LISTED}{set}"))
-            .condition_expression(format!("{fits}{condition}"));
+            .condition_expression(format!("{OPEN} AND {fits}{condition}"));
         self.update(update)
     }
 

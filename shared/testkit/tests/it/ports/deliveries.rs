@@ -454,24 +454,31 @@ async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl D
         let again = delivery.again(now()).unwrap();
         let idempotency_key = (n == 0).then_some(&idempotent);
         assert_eq!(
-            table.redeliver(&again, idempotency_key, endpoint.created_at).await.unwrap(),
+            table.redeliver(&again, &endpoint.created_by, idempotency_key, endpoint.created_at).await.unwrap(),
             WriteOutcome::Applied,
             "{n}"
         );
         if n == 0 {
-            assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), WriteOutcome::Conflict);
+            assert_eq!(
+                table.redeliver(&again, &endpoint.created_by, None, endpoint.created_at).await.unwrap(),
+                WriteOutcome::Conflict
+            );
         }
         let ended = again.delivery.cancel();
         assert!(table.move_delivery(&ended).await.unwrap().is_committed());
         delivery = ended.delivery;
     }
     let again = delivery.again(now()).unwrap();
-    let refused = table.redeliver(&again, None, endpoint.created_at).await.unwrap_err();
+    let refused = table.redeliver(&again, &endpoint.created_by, None, endpoint.created_at).await.unwrap_err();
     assert_eq!(refused.code, Code::RateLimited);
-    let before = table.redeliver(&again, Some(&idempotent), endpoint.created_at).await.unwrap();
+    let before = table.redeliver(&again, &endpoint.created_by, Some(&idempotent), endpoint.created_at).await.unwrap();
     assert_eq!(before, WriteOutcome::Replayed("r".to_owned()), "a retry gets the recorded answer");
     let later = endpoint.created_at.plus(Duration::from_hours(1));
-    assert_eq!(table.redeliver(&again, None, later).await.unwrap(), WriteOutcome::Applied, "another hour");
+    assert_eq!(
+        table.redeliver(&again, &endpoint.created_by, None, later).await.unwrap(),
+        WriteOutcome::Applied,
+        "another hour"
+    );
 }
 
 /// Number of workers that request turns of a destination, and of calls that they make.

@@ -39,7 +39,7 @@ on_both!(
 fn grant_for(job: &Job, size: u64, now: Timestamp) -> Grant {
     let file = File { job: Some(job.id.clone()), ..file_of(job.owner(), "a.png", size, now) };
     let step = job.granted(&file, now).unwrap();
-    Grant { file, plan: Plan::Pro, job: Some(Box::new(step)), idempotency: None, now }
+    Grant { file, plan: Plan::Pro, job: Some(Box::new(step)), seen: None, idempotency: None, now }
 }
 
 /// Grants files for a job, one after the other. Returns them and the job after that.

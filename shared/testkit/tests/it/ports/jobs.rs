@@ -344,7 +344,14 @@ async fn a_changed_file_is_not_added_to_a_job(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     let job = accepted(jobs, &owner, now).await;
     let file = file_of(&owner, "a.png", 10, now);
-    let grant = consigne_core::files::Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+    let grant = consigne_core::files::Grant {
+        file: file.clone(),
+        plan: Plan::Pro,
+        job: None,
+        seen: None,
+        idempotency: None,
+        now,
+    };
     jobs.grant_upload(&grant).await.unwrap();
     let said = message("f1", now);
     for stale in [

@@ -4,6 +4,7 @@ mod anomalies;
 mod balance_alerts;
 mod charges;
 mod checkouts;
+mod closed_accounts;
 mod committed_events;
 mod connector_faults;
 mod deliveries;

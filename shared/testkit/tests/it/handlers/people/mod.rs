@@ -4,6 +4,7 @@ mod account_callers;
 mod account_paging;
 pub mod accounts;
 mod checkout;
+mod closed_accounts;
 pub mod closing;
 mod counted;
 mod invitation_accept;

@@ -1,0 +1,52 @@
+// A small program against the API, written with the types that are generated from openapi.json. It shows that they say
+// enough: every narrowing below is checked by the compiler.
+
+import type {
+  GetFilesListResponses,
+  PostFilesUploadsData,
+  PostFilesUploadsErrors,
+  PostFilesUploadsResponses,
+  PostKeysVerifyData,
+  PostKeysVerifyResponses,
+} from "../../target/web/types/types.gen.ts";
+
+// A PNG of one red pixel, in base64.
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
+interface Shown {
+  granted: string;
+  uploaded: number;
+  listed: string[];
+  tooLarge: string;
+  refusedKey: string;
+}
+
+/** Uploads a file, waits until it is listed, asks for too much, and has an unknown key checked. */
+export async function walk(url: string, token: string, serviceToken: string): Promise<Shown> {
+  const call = async (path: string, bearer: string, body?: unknown): Promise<Response> => {
+    const sent = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    return fetch(url + path, { ...sent, headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" } });
+  };
+
+  const bytes = Uint8Array.from(atob(PNG), (character) => character.charCodeAt(0));
+  const wanted: PostFilesUploadsData["body"] = { filename: "types.png", contentType: "image/png", size: bytes.length };
+  const grant = (await (await call("/api/files/uploads", token, wanted)).json()) as PostFilesUploadsResponses[201];
+  const { status: uploaded } = await fetch(grant.url, { method: grant.method, headers: grant.headers, body: bytes });
+
+  let listed: string[] = [];
+  for (let tries = 0; listed.length === 0 && tries < 50; tries += 1) {
+    await new Promise((wake) => setTimeout(wake, 200));
+    const list = (await (await call("/api/files/list?limit=10", token)).json()) as GetFilesListResponses[200];
+    listed = list.files.map((file) => file.filename);
+  }
+
+  const huge = await call("/api/files/uploads", token, { ...wanted, size: 2 ** 30 });
+  const { error } = (await huge.json()) as PostFilesUploadsErrors[413];
+  const tooLarge = error.code === "FILE_TOO_LARGE" ? `${error.code}: limit ${error.details?.limit}` : error.code;
+
+  const asked: PostKeysVerifyData["body"] = { key: "sk_test_unknown", cost: 1 };
+  const { data } = (await (await call("/api/keys/verify", serviceToken, asked)).json()) as PostKeysVerifyResponses[200];
+  const refusedKey = data.valid ? data.key_id : data.code;
+
+  return { granted: grant.method, uploaded, listed, tooLarge, refusedKey };
+}
