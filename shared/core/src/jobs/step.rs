@@ -8,7 +8,7 @@
 
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{CompletedStatus, Event, EventData, FailedStatus, JobCompleted, JobError, JobFailed};
-use crate::files::{Dimensions, File, ObjectKey, Status};
+use crate::files::{Dimensions, File, Kind, ObjectKey, Status};
 use crate::rates::{OverRate, Rate};
 use crate::{Code, Fault, FileId, Timestamp};
 
@@ -163,8 +163,12 @@ impl Job {
 
     /// Returns the step that accepts a completion whose files were checked.
     pub fn claimed(&self, claim: &Claim, now: Timestamp) -> JobStep {
-        // The records of adopted files are written anyway.
-        let unmeasured = claim.files.iter().filter(|file| file.adopts.is_none() && file.output.dimensions.is_none());
+        // The records of adopted files are written anyway. A picture that has not been checked yet will be measured.
+        let may_be_measured = |output: &Output| output.version.is_none() && output.key.kind() == Kind::Image;
+        let unmeasured = claim
+            .files
+            .iter()
+            .filter(|file| file.adopts.is_none() && file.output.dimensions.is_none() && !may_be_measured(&file.output));
         let reported = unmeasured.filter_map(|file| Some((file.output.key.clone(), file.output.reported?))).collect();
         let step = self.step(now, |job| {
             let known = std::mem::take(&mut job.outputs);

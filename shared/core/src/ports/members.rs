@@ -75,7 +75,7 @@ pub enum Accepted {
     Conflict,
     /// The person is already a member.
     Member,
-    /// The sender has lost the right to send this invitation.
+    /// The sender has lost the right to send this invitation, or the organisation is deleted.
     Withdrawn,
     /// The organisation is full.
     Full,

@@ -330,7 +330,7 @@ mod tests {
             let name = Quoted::name(name);
             assert_eq!(name.subject_before(English, "new API key"), format!("{name}: new API key"));
             assert_eq!(name.subject_after(French, "Clé"), format!("Clé : {name}"));
-            assert_eq!(name.in_subject("an organisation"), name.to_string());
+            assert_eq!(name.as_subject_name(), Some(name.to_string().as_str()));
         }
         for name in [
             "Pay now!",
@@ -352,7 +352,7 @@ mod tests {
             let name = Quoted::name(name);
             assert_eq!(name.subject_before(French, "état"), "État", "{name}");
             assert_eq!(name.subject_after(English, "Done"), "Done", "{name}");
-            assert_eq!(name.in_subject("an organisation"), "an organisation", "{name}");
+            assert_eq!(name.as_subject_name(), None, "{name}");
             assert_eq!(name.quoted_in_subject(English), "", "{name}");
         }
     }

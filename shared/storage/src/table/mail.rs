@@ -131,13 +131,17 @@ impl Table {
             return Ok(ClaimTry::Existing(existing.clone()));
         }
         let has_failed = |at: Option<usize>| at.is_some_and(|at| failed_at(&failed, at).is_some());
-        Ok(match () {
-            () if has_failed(Some(1)) => ClaimTry::Decided(Claimed::Suppressed),
-            () if has_failed(topic) => ClaimTry::Decided(Claimed::Unsubscribed),
-            () if has_failed(counted) => ClaimTry::Full,
-            // No condition on suppression failed: the abandoned claim was released a moment ago.
-            () => ClaimTry::Decided(Claimed::InHand),
-        })
+        if has_failed(Some(1)) {
+            return Ok(ClaimTry::Decided(Claimed::Suppressed));
+        }
+        if has_failed(topic) {
+            return Ok(ClaimTry::Decided(Claimed::Unsubscribed));
+        }
+        if has_failed(counted) {
+            return Ok(ClaimTry::Full);
+        }
+        // No condition on suppression failed: the abandoned claim was released a moment ago.
+        Ok(ClaimTry::Decided(Claimed::InHand))
     }
 
     fn claim(

@@ -170,14 +170,14 @@ impl AcceptInvitation for Table {
             return Ok(Accepted::Joined);
         };
         let is_at = |at| failed_at(&failed, at).is_some();
-        // The invitations of a deleted organisation have ended.
-        if is_at(0) || is_at(4) {
+        if is_at(0) {
             return Ok(Accepted::Conflict);
         }
         if is_at(1) {
             return Ok(Accepted::Member);
         }
-        if is_at(2) {
+        // The invitations of a deleted organisation have ended, too.
+        if is_at(2) || is_at(4) {
             return Ok(Accepted::Withdrawn);
         }
         if is_at(3) {

@@ -162,7 +162,10 @@ async fn dissolving_a_deleted_organisation_survives_every_fault() {
     let act = async |world: &World| drop(try_close_accounts(world, clock::now()).await);
     let end = async |world: &World| {
         dissolve(world).await;
-        essence(world)
+        let mut essence = essence(world);
+        // A step that fails does not stop the next ones, so the order differs.
+        essence["audit"].as_array_mut().unwrap().sort_by_key(Value::to_string);
+        essence
     };
     survives_to(prepare, act, end).await;
 }

@@ -376,7 +376,14 @@ async fn reported_dimensions_are_stored_with_a_file_that_exists(jobs: &impl Jobs
     let reported = Dimensions { width: 1920, height: 1080 };
     let step = JobStep { reported: vec![(file.key.clone(), reported)], ..job.begun(now).unwrap() };
     assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Conflict, "there is no such file");
-    let grant = consigne_core::files::Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+    let grant = consigne_core::files::Grant {
+        file: file.clone(),
+        plan: Plan::Pro,
+        job: None,
+        seen: None,
+        idempotency: None,
+        now,
+    };
     jobs.grant_upload(&grant).await.unwrap();
     assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
     let stored = jobs.get_file(&owner, file.id()).await.unwrap();

@@ -8,6 +8,7 @@ mod closed_accounts;
 mod committed_events;
 mod connector_faults;
 mod deliveries;
+mod fair_deliveries;
 mod files;
 mod fullness;
 mod holds;

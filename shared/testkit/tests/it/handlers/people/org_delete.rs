@@ -151,8 +151,7 @@ async fn endpoints_and_invitations_end() {
     put_endpoint(&world, ENDPOINT, "user_ann1", |_| ());
     let token = put_invitation(&world, |_| ());
     delete_as(&world, "user_ann1").await;
-    let refused = bob_accepts(&world, &token).await;
-    assert!(refused["status"] == 404 || refused["status"] == 409, "{refused}");
+    assert_eq!(refusal(&bob_accepts(&world, &token).await), (404, "NOT_FOUND"), "before it is revoked");
     dissolve(&world).await;
     let state = world.state();
     assert!(state.hooks.endpoints.is_empty());
