@@ -153,26 +153,16 @@ impl AcceptInvitation for World {
             let Acceptance { invitation, member, seen, audit } = acceptance;
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
             let open = state.accounts.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
-<<<<<<< HEAD
-            if !open || state.accounts.deleted.contains_key(&member.org) {
-                return Accepted::Conflict;
-=======
             if !open {
-                return Ok(Accepted::Conflict);
->>>>>>> orgs
+                return Accepted::Conflict;
             }
             if state.accounts.members.contains_key(&place) {
                 return Accepted::Member;
             }
             let inviter = state.accounts.members.get(&(invitation.org, invitation.invited_by.clone()));
-<<<<<<< HEAD
-            if !inviter.is_some_and(|inviter| inviter.role.may_invite(invitation.role)) {
-                return Accepted::Withdrawn;
-=======
             let deleted = state.accounts.deleted.contains_key(&member.org);
             if deleted || !inviter.is_some_and(|inviter| inviter.role.may_invite(invitation.role)) {
-                return Ok(Accepted::Withdrawn);
->>>>>>> orgs
+                return Accepted::Withdrawn;
             }
             if state.accounts.is_full(member.org) {
                 return Accepted::Full;
