@@ -3,6 +3,7 @@
 //! A fake must not accept what the service refuses, so the same contract tests run on it and on the real adapters.
 
 mod accounts;
+mod actions;
 mod anomalies;
 mod checkouts;
 mod credits;
@@ -36,7 +37,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consigne_core::audit::{Actor, AuditEntry, Origin};
 use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{
     File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage,
@@ -49,7 +49,7 @@ use consigne_core::ports::{
     ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
-use consigne_core::rates::{Rate, Windows};
+use consigne_core::rates::Windows;
 use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
@@ -187,41 +187,6 @@ impl World {
         let outcome = effect(&mut self.lock());
         if due == Some(Moment::After) {
             return Err(Fault::unavailable("planned: the answer was lost"));
-        }
-        Ok(outcome)
-    }
-
-    /// Runs the effect of an audited action. If it writes the entry, it counts as a write of the person who acts. If
-    /// their plan allows no more writes, nothing changes.
-    fn action<T>(&self, entry: &AuditEntry, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
-        self.effect_by(entry, counted(&entry.origin, entry.at, effect))?
-    }
-
-    /// Like [`Self::action`], for an action whose entry depends on what it finds.
-    fn act<T>(&self, origin: &Origin, at: Timestamp, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
-        self.effect(counted(origin, at, effect))?
-    }
-}
-
-/// Returns an effect that counts as a write if it adds to the audit log.
-fn counted<T>(
-    origin: &Origin,
-    at: Timestamp,
-    effect: impl FnOnce(&mut State) -> T,
-) -> impl FnOnce(&mut State) -> Result<T, Fault> {
-    move |state| {
-        let before = state.clone();
-        let outcome = effect(state);
-        let (Actor::User(user), Some(plan)) = (&origin.actor, origin.plan) else { return Ok(outcome) };
-        if state.accounts.audit.len() == before.accounts.audit.len() {
-            return Ok(outcome);
-        }
-        match state.windows(user).admit(&[Rate::Writes], plan, at) {
-            Ok(windows) => *state.windows(user) = windows,
-            Err(over) => {
-                *state = before;
-                return Err(over.refusal(plan, at));
-            }
         }
         Ok(outcome)
     }
