@@ -60,7 +60,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint, Outgoing: Reso
             require_reachable(url, &self.resolver, self.private).await?;
         }
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let update = |endpoint: &Endpoint| {
             endpoint.require_own(&patch, &user.id)?;

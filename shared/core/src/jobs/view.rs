@@ -38,6 +38,9 @@ pub struct JobView {
     /// Why it failed; absent unless it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
+    /// Whether the month's allowance was given back; absent unless the job failed or was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowance_returned: Option<bool>,
 }
 
 /// What a job delivered.
@@ -133,6 +136,7 @@ impl JobView {
             updated_at: job.updated_at.to_string(),
             result: None,
             error: error.map(|error| ErrorView { code: error.code.clone(), message: error.message.clone() }),
+            allowance_returned: (job.status == JobStatus::Failed).then_some(!job.spent),
         }
     }
 
