@@ -193,10 +193,11 @@ pub fn too_many_organisations(plan: Plan) -> Fault {
     let remedy = larger.map_or("", |_| " or change to a larger plan");
     let message =
         format!("your plan {} allows {limit} organisations that you founded; delete one{remedy}", plan.name());
-    Fault::new(Code::SubscriptionRequired, message)
-        .detail("limit", limit)
-        .detail("plan", plan.name())
-        .detail("required", larger.map(Plan::name))
+    let fault = Fault::new(Code::SubscriptionRequired, message).detail("limit", limit).detail("plan", plan.name());
+    match larger {
+        Some(larger) => fault.detail("required", larger.name()),
+        None => fault,
+    }
 }
 
 /// Returns the 404 for an organisation that does not exist, or of which the caller is not a member.
@@ -236,6 +237,6 @@ mod tests {
         assert_eq!((&fault.details["limit"], &fault.details["required"]), (&3.into(), &"basic".into()));
         let fault = too_many_organisations(Plan::Enterprise);
         assert_eq!(fault.message, "your plan enterprise allows 200 organisations that you founded; delete one");
-        assert!(fault.details["required"].is_null());
+        assert!(!fault.details.contains_key("required"), "there is no larger plan");
     }
 }

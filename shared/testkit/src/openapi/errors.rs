@@ -177,7 +177,8 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         ],
         Code::InvalidFilename => vec![("field", text()), ("limit", number())],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
-        Code::SubscriptionRequired | Code::FeatureRequired => vec![("required", text()), ("plan", text())],
+        Code::SubscriptionRequired => vec![("required", text()), ("plan", text()), ("limit", number())],
+        Code::FeatureRequired => vec![("required", text()), ("plan", text())],
         Code::RoleRequired => {
             let required = json!({ "anyOf": [text(), texts()] });
             vec![("required", required), ("role", text())]
@@ -188,7 +189,9 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         }
         Code::NotReady | Code::HoldResolved => vec![("status", text())],
         Code::FileRejected => vec![("status", text()), ("reason", text())],
-        Code::Conflict => vec![("status", text()), ("limit", number()), ("previous_valid_until", date_time())],
+        Code::Conflict => {
+            vec![("status", text()), ("limit", number()), ("previous_valid_until", date_time()), ("holds", texts())]
+        }
         Code::AlreadyAnswered => vec![
             ("outcome", text()),
             ("credits", number()),
