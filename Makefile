@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke bugs schemathesis check dev up down logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test e2e smoke bugs schemathesis fuzz check dev up down logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python

@@ -26,6 +26,8 @@ import samconfig  # noqa: E402  (the line above sets its path)
 
 ISSUER = "https://issuer.consigne.example"
 KEY_ID = "laptop-1"
+# Most seconds that a session token may live on this machine.
+MAX_TOKEN_SECONDS = 86_400
 MAIL_FROM = "Consigne <no-reply@consigne.example>"
 
 
@@ -150,6 +152,7 @@ class Laptop:
             "jwks_url": "" if parameters["ClerkJwtKey"] else parameters["ClerkJwksUrl"],
             "public_key": parameters["ClerkJwtKey"].replace("\\n", "\n"),
             "origins": parameters["AuthorizedParties"].split(","),
+            "max_token_seconds": int(parameters["MaxTokenSeconds"]),
         }
         front.write_facts(self.server.stacks, self.stack, facts)
 
@@ -221,6 +224,8 @@ class Laptop:
             }
         return issuer | {
             "AuthorizedParties": ",".join(self.chosen.origins),
+            # Tokens of this machine's issuer may live for a day, so that nobody has to renew one at every try.
+            "MaxTokenSeconds": str(MAX_TOKEN_SECONDS),
             "MailFrom": MAIL_FROM,
             "ApplicationUrl": self.chosen.origins[0],
             "StripeUrl": self.server.stripe_address,

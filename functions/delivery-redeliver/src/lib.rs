@@ -41,7 +41,7 @@ impl<A: Needs> HttpFunction for Function<A> {
             operation: Self::NAME,
             result: id.to_string(),
         });
-        let delivery = self.make_due(delivery, idempotent.as_ref(), request).await?;
+        let delivery = self.make_due(delivery, &user.id, idempotent.as_ref(), request).await?;
         // If this fails, `sweep` finds the delivery and sends the message.
         self.queue.send_message(&DeliveryMessage::attempt(org, id)?).await?;
         Ok(Answer::envelope(200, "Delivery is due again", &DeliveryView::of(&delivery), request.now))
@@ -68,13 +68,14 @@ impl<A: Needs> Function<A> {
     async fn make_due(
         &self,
         mut delivery: Delivery,
+        by: &UserId,
         idempotent: Option<&IdempotentRequest>,
         request: &Request,
     ) -> Result<Delivery, Fault> {
         let mut retry = ConflictRetry::of("the delivery");
         loop {
             let Some(step) = delivery.again(request.now) else { return Ok(delivery) };
-            match self.deliveries.redeliver(&step, idempotent, request.now).await? {
+            match self.deliveries.redeliver(&step, by, idempotent, request.now).await? {
                 WriteOutcome::Applied => return Ok(step.delivery),
                 WriteOutcome::Replayed(_) => return Ok(delivery),
                 WriteOutcome::KeyReused => return Err(key_reused()),

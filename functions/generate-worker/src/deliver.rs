@@ -114,7 +114,8 @@ impl<A: Needs> Function<A> {
         let file = File { key, job: Some(job.id.clone()), ..file };
         let step = Some(Box::new(job.granted(&file, message.now)?));
         let idempotency_key = IdempotencyKey { key: format!("text {id}"), fingerprint: String::new() };
-        let grant = Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key), now: message.now };
+        let grant =
+            Grant { file, plan: job.plan, job: step, seen: None, idempotency: Some(idempotency_key), now: message.now };
         Ok(match self.table.grant_upload(&grant).await? {
             GrantOutcome::Granted => {
                 message.log.count("OutputsGranted");

@@ -95,7 +95,7 @@ impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
             result: job.id.to_string(),
         });
         let event = job.requested(&self.base(request));
-        let new = NewJob { seen: user.sighting(request.now), job, event, idempotent };
+        let new = NewJob { seen: user.sighting(), job, event, idempotent };
         let job = match self.jobs.request_job(&new).await? {
             Admission::Accepted => {
                 request.log.count("JobsRequested");

@@ -79,7 +79,7 @@ impl<A: Needs> Function<A> {
             match invitation.check_for(&user.id, request.now) {
                 AcceptCheck::Invalid => return Err(not_found()),
                 AcceptCheck::Accepted => return self.orgs.get_member(org, &user.id).await?.ok_or_else(not_found),
-                AcceptCheck::Open => self.require_address(&invitation.email, user, request).await?,
+                AcceptCheck::Open => self.require_address(&invitation.email, user).await?,
             }
             if invitation.invited_by == user.id {
                 return Err(self.inviter_refused(org, user).await?);
@@ -104,11 +104,15 @@ impl<A: Needs> Function<A> {
 
     /// Requires that the invited address is the user's verified one: from the session token or, when that has none,
     /// from their profile.
-    async fn require_address(&self, invited: &EmailAddress, user: &User, request: &Request) -> Result<(), Fault> {
-        let in_token = user.sighting(request.now).map(|seen| seen.contact).filter(|contact| contact.verified);
+    async fn require_address(&self, invited: &EmailAddress, user: &User) -> Result<(), Fault> {
+        let in_token = user.sighting().map(|seen| seen.contact).filter(|contact| contact.verified);
         let verified = match in_token {
             Some(contact) => Some(contact.email),
-            None => self.orgs.get_profile(&user.id).await?.verified().map(|contact| contact.email.clone()),
+            None => {
+                let profile = self.orgs.get_profile(&user.id).await?;
+                profile.require_open()?;
+                profile.verified().map(|contact| contact.email.clone())
+            }
         };
         let own = verified.and_then(|email| EmailAddress::parse(&email));
         if own.as_ref() == Some(invited) { Ok(()) } else { Err(email_mismatch()) }
@@ -120,7 +124,7 @@ fn acceptance(invitation: Invitation, user: &User, request: &Request) -> Accepta
     let details = json!({ "invitation_id": invitation.id, "role": invitation.role });
     Acceptance {
         member: Member { org, user: user.id.clone(), role: invitation.role, joined_at: now },
-        seen: user.sighting(now),
+        seen: user.sighting(),
         audit: AuditEntry::new(org, AuditAction::MemberJoined, user.id.to_string(), &origin, now, details),
         invitation,
     }

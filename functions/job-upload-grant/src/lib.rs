@@ -148,8 +148,14 @@ impl<A: Needs> Function<A> {
                     return granted_before(&self.jobs, &job, &idempotency_key, request).await?.ok_or(refusal);
                 }
             };
-            let grant =
-                Grant { file, plan: job.plan, job: step, idempotency: Some(idempotency_key.clone()), now: request.now };
+            let grant = Grant {
+                file,
+                plan: job.plan,
+                job: step,
+                seen: None,
+                idempotency: Some(idempotency_key.clone()),
+                now: request.now,
+            };
             match self.jobs.grant_upload(&grant).await? {
                 GrantOutcome::Granted => {
                     request.log.count("OutputsGranted");

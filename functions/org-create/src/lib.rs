@@ -31,7 +31,7 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
         let user = request.user(&self.users).await?;
         let body: OrgRequest = request.json()?;
         let idempotency_key = request.idempotency_key(&body)?;
-        let seen = user.sighting(request.now);
+        let seen = user.sighting();
 
         let org = Organisation::create(&body.name, request.now)?;
         let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };

@@ -81,7 +81,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
             GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), body.kind)?;
         let file = ask.admit(&user.id, user.plan, valid, request.now)?;
 
-        let grant = Grant { file, plan: user.plan, job: None, idempotency, now: request.now };
+        let grant = Grant { file, plan: user.plan, job: None, seen: user.sighting(), idempotency, now: request.now };
         let file = match self.files.grant_upload(&grant).await? {
             GrantOutcome::Granted => {
                 request.log.count("UploadsGranted");

@@ -27,6 +27,7 @@ FACTS = {
     "api": "a1b2c3d4",
     "bucket": "pictures",
     "origins": ["http://localhost:3000"],
+    "max_token_seconds": 86_400,
     "issuer": "i",
     "own_issuer": "i",
 }

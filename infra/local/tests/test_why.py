@@ -28,6 +28,7 @@ FACTS = {
     "jwks_url": "",
     "public_key": PEM.decode(),
     "origins": ORIGINS,
+    "max_token_seconds": 86_400,
 }
 REFUSED = b'{"success": false, "error": {"code": "UNAUTHENTICATED"}}'
 
@@ -95,6 +96,11 @@ class Sessions(unittest.TestCase):
             self.of(token(exp=int(time.time()) - 185)),
             "the token expired 3 minutes ago: make --silent token prints a new one",
         )
+        now = int(time.time())
+        self.assertIn(
+            "lives for 90000 seconds, this stack takes 86400", self.of(token(exp=now + 90_000, iat=now)) or ""
+        )
+        self.assertIn("claim iat", self.of(token(iat="")) or "")
         self.assertIn("not valid yet", self.of(token(nbf=int(time.time()) + 600)) or "")
         self.assertIn("claim exp", self.of(token(exp="")) or "")
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use consigne_core::{Plan, UserId};
+use consigne_core::{Plan, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use crate::user::{Organisation, Role, User};
@@ -36,6 +36,7 @@ impl Claims {
         let plan = self.text("pla").and_then(largest_plan).or_else(subscription);
         Some(User {
             id: UserId::parse(self.text("sub")?)?,
+            issued_at: Timestamp::from_secs(self.date("iat")?),
             session: owned("sid"),
             email: owned("email"),
             email_verified: flag("email_verified"),
@@ -85,7 +86,10 @@ mod tests {
 
     fn user(claims: Value) -> Option<User> {
         match claims {
-            Value::Object(claims) => Claims(claims).user(),
+            Value::Object(mut claims) => {
+                claims.insert("iat".to_owned(), json!(1_800_000_000));
+                Claims(claims).user()
+            }
             _ => None,
         }
     }
@@ -111,6 +115,8 @@ mod tests {
             ("u:basic,u:pro", Plan::Pro),
             ("u:pro, u:basic", Plan::Pro),
             ("u:free,o:premium", Plan::Premium),
+            ("u:basic,o:premium", Plan::Premium),
+            ("u:premium,o:basic", Plan::Premium),
             ("o:premium,u:basic", Plan::Premium),
             ("o:team,ou:basic,u:pro-2020", Plan::Basic),
             ("pro", Plan::Free),

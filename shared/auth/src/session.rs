@@ -23,6 +23,9 @@ pub struct SessionPolicy {
     /// The accepted values of `azp`: the origins of the applications, exactly as a browser writes them. A write that is
     /// authenticated by cookie must also come from one of them.
     pub authorized_parties: Vec<String>,
+    /// Most seconds from a token's issue to its expiry. Reads do not ask whether an account was closed, so they go on for
+    /// as long as its tokens live.
+    pub max_token_seconds: i64,
 }
 
 /// Verifies the session tokens of requests.
@@ -121,6 +124,12 @@ impl SessionVerifier {
         if now > expires.saturating_add(LEEWAY) {
             return Err(Fault::new(Code::TokenExpired, "The session token has expired")
                 .header("www-authenticate", "Bearer error=\"invalid_token\""));
+        }
+        let (issued, longest) = (claims.date("iat").ok_or_else(refused)?, self.policy.max_token_seconds);
+        let lives = expires.saturating_sub(issued);
+        if lives > longest {
+            let why = format!("the token lives for {lives} seconds, and MaxTokenSeconds is {longest}");
+            return Err(refused().because(why));
         }
         let early =
             claims.0.contains_key("nbf") && claims.date("nbf").is_none_or(|start| now < start.saturating_sub(LEEWAY));

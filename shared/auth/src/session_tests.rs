@@ -32,9 +32,12 @@ static ISSUER_KEY: LazyLock<Issuer> = LazyLock::new(|| {
     Issuer { private: EncodingKey::from_rsa_pem(private_pem.as_bytes()).unwrap(), public_pem }
 });
 
+fn policy() -> SessionPolicy {
+    SessionPolicy { issuer: ISSUER.to_owned(), authorized_parties: vec![PARTY.to_owned()], max_token_seconds: 300 }
+}
+
 fn verifier() -> SessionVerifier {
-    let policy = SessionPolicy { issuer: ISSUER.to_owned(), authorized_parties: vec![PARTY.to_owned()] };
-    SessionVerifier::new(policy, KeySource::from_pem(&ISSUER_KEY.public_pem).unwrap())
+    SessionVerifier::new(policy(), KeySource::from_pem(&ISSUER_KEY.public_pem).unwrap())
 }
 
 /// Signs `header` and `claims` unchanged.
@@ -47,7 +50,8 @@ fn token(header: &Value, claims: &Value) -> String {
 
 /// Returns a good token with some claims changed. A null removes the claim.
 fn token_with(changes: &Value) -> String {
-    let mut claims = json!({"sub": "user_ann1", "iss": ISSUER, "azp": PARTY, "exp": NOW + 60, "nbf": NOW - 1});
+    let mut claims =
+        json!({"sub": "user_ann1", "iss": ISSUER, "azp": PARTY, "exp": NOW + 60, "nbf": NOW - 1, "iat": NOW});
     for (name, value) in changes.as_object().unwrap() {
         claims[name] = value.clone();
     }
@@ -98,8 +102,37 @@ async fn every_required_claim_is_checked() {
 }
 
 #[tokio::test]
+async fn a_token_that_lives_longer_than_allowed_is_refused_and_the_log_says_why() {
+    for (issued, expires, accepted) in [
+        (NOW, NOW + 300, true),
+        (NOW, NOW + 301, false),
+        (NOW - 299, NOW + 1, true),
+        (NOW - 300, NOW + 1, false),
+        (NOW + 5, NOW + 60, true),
+        (i64::MIN, NOW + 60, false),
+        (NOW, i64::MAX, false),
+    ] {
+        let outcome = verify(&token_with(&json!({"iat": issued, "exp": expires}))).await;
+        assert_eq!(outcome.err(), (!accepted).then_some(Code::Unauthenticated), "{issued} {expires}");
+    }
+    for unreadable in [Value::Null, json!("today"), json!([])] {
+        assert_eq!(verify(&token_with(&json!({"iat": unreadable}))).await.err(), Some(Code::Unauthenticated));
+    }
+    let mut headers = HeaderMap::new();
+    let token = token_with(&json!({"exp": NOW + 3600}));
+    headers.insert("authorization", HeaderValue::from_str(&token).unwrap());
+    let fault = verifier().user(Credentials { headers: &headers, writes: false }, Timestamp::from_secs(NOW)).await;
+    let fault = fault.unwrap_err();
+    assert_eq!(fault.message, "The session token is not valid");
+    assert_eq!(
+        fault.chain(),
+        "UNAUTHENTICATED: The session token is not valid: the token lives for 3600 seconds, and MaxTokenSeconds is 300"
+    );
+}
+
+#[tokio::test]
 async fn only_rs256_by_the_issuers_key_is_genuine() {
-    let claims = json!({"sub": "user_ann1", "iss": ISSUER, "azp": PARTY, "exp": NOW + 60});
+    let claims = json!({"sub": "user_ann1", "iss": ISSUER, "azp": PARTY, "exp": NOW + 60, "iat": NOW});
     let good = token(&json!({"alg": "RS256"}), &claims);
     assert!(verify(&good).await.is_ok());
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -117,8 +150,7 @@ async fn only_rs256_by_the_issuers_key_is_genuine() {
 #[tokio::test]
 async fn an_algorithm_that_is_not_ours_fetches_no_key() {
     let source = KeySource::fetched(Box::new(|| panic!("a key was fetched")));
-    let policy = SessionPolicy { issuer: ISSUER.to_owned(), authorized_parties: vec![PARTY.to_owned()] };
-    let verifier = SessionVerifier::new(policy, source);
+    let verifier = SessionVerifier::new(policy(), source);
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     for alg in ["none", "None", "HS256", "RS512", "ES256", ""] {
         let mut headers = HeaderMap::new();

@@ -44,6 +44,8 @@ pub struct Organisation {
 pub struct User {
     /// Clerk's id of the person.
     pub id: UserId,
+    /// When their token was issued. Its claims are as old.
+    pub issued_at: Timestamp,
     /// The id of their session.
     pub session: Option<String>,
     /// Their e-mail address.
@@ -80,11 +82,11 @@ pub struct User {
 
 impl User {
     /// Returns how to reach this person according to the token, or `None` if it names no address.
-    pub fn sighting(&self, now: Timestamp) -> Option<Sighting> {
+    pub fn sighting(&self) -> Option<Sighting> {
         let email = self.email.clone()?;
         let given = self.full_name.clone().or_else(|| self.first_name.clone()).or_else(|| self.username.clone());
         let language = self.locale.as_deref().map_or_else(Language::default, Language::for_tag);
-        let contact = Contact { email, verified: self.email_verified, name: given, language, at: now };
+        let contact = Contact { email, verified: self.email_verified, name: given, language, at: self.issued_at };
         Some(Sighting { user: self.id.clone(), contact })
     }
 
@@ -138,7 +140,7 @@ mod tests {
 
     fn user(plan: Plan, role: Role) -> User {
         let claims = json!({
-            "sub": "user_ann1", "public_metadata": { "subscription": plan.name(), "role": role.name() },
+            "sub": "user_ann1", "iat": 1_800_000_000, "public_metadata": { "subscription": plan.name(), "role": role.name() },
         });
         let Value::Object(claims) = claims else { panic!("claims are an object") };
         Claims(claims).user().unwrap()

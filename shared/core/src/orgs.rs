@@ -159,13 +159,19 @@ pub struct MemberView {
     /// When they became a member.
     #[schemars(extend("format" = "date-time"))]
     pub joined_at: String,
+    /// Their name, in lists; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their verified e-mail address, in lists; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 impl MemberView {
-    /// Builds the view of a member.
+    /// Builds the view of a member, without name and address.
     pub fn of(member: &Member) -> Self {
         let joined_at = member.joined_at.to_string();
-        Self { user_id: member.user.to_string(), role: member.role.name(), joined_at }
+        Self { user_id: member.user.to_string(), role: member.role.name(), joined_at, name: None, email: None }
     }
 }
 
@@ -193,11 +199,10 @@ pub fn too_many_organisations(plan: Plan) -> Fault {
     let remedy = larger.map_or("", |_| " or change to a larger plan");
     let message =
         format!("your plan {} allows {limit} organisations that you founded; delete one{remedy}", plan.name());
-    let fault = Fault::new(Code::SubscriptionRequired, message).detail("limit", limit).detail("plan", plan.name());
-    match larger {
-        Some(larger) => fault.detail("required", larger.name()),
-        None => fault,
-    }
+    Fault::new(Code::SubscriptionRequired, message)
+        .detail("limit", limit)
+        .detail("plan", plan.name())
+        .detail("required", larger.map(Plan::name))
 }
 
 /// Returns the 404 for an organisation that does not exist, or of which the caller is not a member.
@@ -237,6 +242,6 @@ mod tests {
         assert_eq!((&fault.details["limit"], &fault.details["required"]), (&3.into(), &"basic".into()));
         let fault = too_many_organisations(Plan::Enterprise);
         assert_eq!(fault.message, "your plan enterprise allows 200 organisations that you founded; delete one");
-        assert!(!fault.details.contains_key("required"), "there is no larger plan");
+        assert!(fault.details["required"].is_null());
     }
 }

@@ -56,7 +56,7 @@ pub struct Contact {
     pub name: Option<String>,
     /// The language of mails to them.
     pub language: Language,
-    /// When the source had these details.
+    /// When the source had these details: for a token, when it was issued.
     pub at: Timestamp,
 }
 
@@ -72,7 +72,7 @@ pub struct Sighting {
 impl Sighting {
     /// Returns the 401 for somebody whose account is closed, but whose token has not expired.
     pub fn closed() -> Fault {
-        Fault::new(Code::Unauthenticated, "account is closed")
+        Fault::new(Code::Unauthenticated, "Your account is closed")
     }
 }
 
@@ -95,6 +95,19 @@ impl Profile {
     /// Returns the profile of an unknown person.
     pub fn unknown(user: UserId) -> Self {
         Self { user, from_token: None, from_webhook: None, webhook_at: None, closed_at: None }
+    }
+
+    /// Returns the person's name, as other members of an organisation see it.
+    pub fn name(&self) -> Option<&str> {
+        self.contact()?.name.as_deref()
+    }
+
+    /// Requires that the account is open.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if it is closed.
+    pub fn require_open(&self) -> Result<(), Fault> {
+        if self.closed_at.is_some() { Err(Sighting::closed()) } else { Ok(()) }
     }
 
     /// Returns the newest contact details with a verified address.

@@ -166,8 +166,12 @@ impl<A: Adapters> Start<A> {
         let issuer = self.environment.get(&settings::CLERK_ISSUER)?;
         let parties = self.environment.get(&settings::AUTHORIZED_PARTIES)?;
         let authorized_parties = parties.split(',').map(|party| party.trim().to_owned()).collect();
+        let most = self.environment.get(&settings::MAX_TOKEN_SECONDS)?;
+        let most = if self.environment.is_describing() { "300" } else { &most };
+        let max_token_seconds =
+            most.parse().map_err(|_| SettingError::new(&settings::MAX_TOKEN_SECONDS, "is not a number of seconds"))?;
         let keys = self.session_keys()?;
-        Ok(SessionVerifier::new(SessionPolicy { issuer, authorized_parties }, keys))
+        Ok(SessionVerifier::new(SessionPolicy { issuer, authorized_parties, max_token_seconds }, keys))
     }
 
     fn session_keys(&self) -> Result<KeySource, StartError> {

@@ -54,11 +54,15 @@ impl Issuer {
 
     /// Returns a verifier that accepts this issuer's tokens.
     pub fn verifier(&self) -> SessionVerifier {
-        let policy = SessionPolicy { issuer: self.iss.clone(), authorized_parties: vec![self.azp.clone()] };
+        let policy = SessionPolicy {
+            issuer: self.iss.clone(),
+            authorized_parties: vec![self.azp.clone()],
+            max_token_seconds: 300,
+        };
         SessionVerifier::new(policy, KeySource::from_pem(&self.public_pem).expect("the generated key is valid"))
     }
 
-    /// Issues a valid token for a user on a plan. It expires after ten minutes.
+    /// Issues a valid token for a user on a plan. It expires after five minutes.
     pub fn token(&self, user: &str, plan: &str) -> String {
         self.token_with(user, &json!({ "public_metadata": { "subscription": plan } }))
     }
@@ -67,7 +71,7 @@ impl Issuer {
     pub fn token_with(&self, user: &str, changes: &Value) -> String {
         let now = clock::now().as_secs();
         let mut claims = json!({
-            "sub": user, "iss": self.iss, "azp": self.azp, "iat": now, "nbf": now, "exp": now + 600, "sid": "sess_test",
+            "sub": user, "iss": self.iss, "azp": self.azp, "iat": now, "nbf": now, "exp": now + 300, "sid": "sess_test",
         });
         for (name, value) in changes.as_object().into_iter().flatten() {
             claims[name] = value.clone();

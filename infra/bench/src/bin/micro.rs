@@ -81,7 +81,11 @@ fn ticket(key: &str, now: Timestamp) -> Option<Work> {
 
 /// Verifies a session token with a known key.
 fn token(pem: &str, issuer: &str, party: &str, token: &str, now: Timestamp) -> Option<Work> {
-    let policy = SessionPolicy { issuer: issuer.to_owned(), authorized_parties: vec![party.to_owned()] };
+    let policy = SessionPolicy {
+        issuer: issuer.to_owned(),
+        authorized_parties: vec![party.to_owned()],
+        max_token_seconds: 86_400,
+    };
     let verifier = SessionVerifier::new(policy, KeySource::from_pem(pem).ok()?);
     let bearer = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);

@@ -53,7 +53,7 @@ mod tests {
         let (owner, now) = (UserId::parse("user_ann1").unwrap(), Timestamp::from_secs(1_795_257_000));
         let request = GrantRequest::parse("a.png", "image/png", size, None, None).unwrap();
         let file = request.admit(&owner, Plan::Free, UPLOAD_GRANT_VALID, now).unwrap();
-        Grant { file, plan: Plan::Free, job: None, idempotency: None, now }
+        Grant { file, plan: Plan::Free, job: None, seen: None, idempotency: None, now }
     }
 
     #[test]

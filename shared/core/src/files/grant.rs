@@ -6,6 +6,7 @@ use super::media::is_undecided;
 use super::{File, FileName, Kind, LedgerState, MediaType, ObjectKey, Status, Window, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
+use crate::profiles::Sighting;
 use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
@@ -135,6 +136,8 @@ pub struct Grant {
     pub plan: Plan,
     /// The step of the job for which the file is delivered, if it is for one.
     pub job: Option<Box<JobStep>>,
+    /// The owner's contact details from their token, if they ask themselves.
+    pub seen: Option<Sighting>,
     /// The caller's idempotency key, if any.
     pub idempotency: Option<IdempotencyKey>,
     /// The time of the grant.

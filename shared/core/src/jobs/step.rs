@@ -8,7 +8,7 @@
 
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{CompletedStatus, Event, EventData, FailedStatus, JobCompleted, JobError, JobFailed};
-use crate::files::{Dimensions, File, ObjectKey, Status};
+use crate::files::{Dimensions, File, Kind, ObjectKey, Status};
 use crate::{Code, Fault, FileId, Timestamp};
 
 /// Code of a job that its owner has cancelled.
@@ -35,6 +35,8 @@ pub struct JobStep {
     pub job: Job,
     /// Whether the month's allowance is given back.
     pub gives_back: bool,
+    /// Whether the job's owner asks for the step. Then their account must be open.
+    pub by_owner: bool,
     /// The event that announces the step, if it ends the job.
     pub event: Option<Event>,
     /// Files that the job adopts because its completion lists them: the revision that each record must still have, and
@@ -137,8 +139,12 @@ impl Job {
 
     /// Returns the step that accepts a completion whose files were checked.
     pub fn claimed(&self, claim: &Claim, now: Timestamp) -> JobStep {
-        // The records of adopted files are written anyway.
-        let unmeasured = claim.files.iter().filter(|file| file.adopts.is_none() && file.output.dimensions.is_none());
+        // The records of adopted files are written anyway. A picture that has not been checked yet will be measured.
+        let may_be_measured = |output: &Output| output.version.is_none() && output.key.kind() == Kind::Image;
+        let unmeasured = claim
+            .files
+            .iter()
+            .filter(|file| file.adopts.is_none() && file.output.dimensions.is_none() && !may_be_measured(&file.output));
         let reported = unmeasured.filter_map(|file| Some((file.output.key.clone(), file.output.reported?))).collect();
         let step = self.step(now, |job| {
             let known = std::mem::take(&mut job.outputs);
@@ -179,7 +185,10 @@ impl Job {
     /// `CONFLICT` if a generator is at work, or if the job has ended in another way.
     pub fn cancelled(&self, now: Timestamp) -> Result<Option<JobStep>, Fault> {
         match self.status {
-            JobStatus::Pending => Ok(self.failed(CANCELLED, "The job was cancelled", now)),
+            JobStatus::Pending => {
+                let step = self.failed(CANCELLED, "The job was cancelled", now);
+                Ok(step.map(|step| JobStep { by_owner: true, ..step }))
+            }
             JobStatus::Failed if self.failure.as_ref().is_some_and(|failure| failure.code == CANCELLED) => Ok(None),
             status => Err(Fault::new(Code::Conflict, format!("job is {} and cannot be cancelled", status.name()))
                 .detail("status", status.name())),
@@ -207,6 +216,7 @@ impl Job {
         JobStep {
             seen: self.revision,
             gives_back: job.status == JobStatus::Failed && !job.spent,
+            by_owner: false,
             job,
             event: event.map(|data| Event::new(now, data)),
             adopted: Vec::new(),

@@ -30,6 +30,9 @@ pub struct KeyView {
     pub expires_at: Option<String>,
     /// Id of the user who issued it. They may have left the organisation since.
     pub created_by: String,
+    /// Name of that user, in lists; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by_name: Option<String>,
     /// When it was issued.
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
@@ -59,7 +62,7 @@ pub struct KeyView {
 }
 
 impl KeyView {
-    /// Builds the view of a key at a moment.
+    /// Builds the view of a key at a moment, without the name of its creator.
     pub fn of(key: &ApiKey, now: Timestamp) -> Self {
         let status = match key.status {
             KeyStatus::Active if key.expires_at.is_some_and(|end| end <= now) => "expired",
@@ -77,6 +80,7 @@ impl KeyView {
             monthly_quota: key.monthly_quota,
             expires_at: key.expires_at.map(|end| end.to_string()),
             created_by: key.created_by.to_string(),
+            created_by_name: None,
             created_at: key.created_at.to_string(),
             status,
             daily_used: key.daily_used(now),

@@ -10,7 +10,8 @@ use crate::idempotency::{IdempotentRequest, WriteOutcome};
 use crate::pacing::{PaceAsk, Paced};
 use crate::{DeliveryId, EndpointId, OrgId, Timestamp, UserId};
 
-/// Registers an endpoint, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Registers an endpoint, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait CreateEndpoint {
     /// Writes the endpoint. Never returns `Conflict`.
     ///
@@ -43,7 +44,8 @@ pub trait ForgetEndpoints {
     fn forget_endpoints(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
-/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:DeleteItem`.
+/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:DeleteItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait ChangeEndpoint {
     /// Applies the step. Returns `Conflict` if the endpoint has changed since it was read.
     ///
@@ -52,7 +54,8 @@ pub trait ChangeEndpoint {
     fn change_endpoint(&self, step: &EndpointStep) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Deletes an endpoint, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
+/// Deletes an endpoint, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait DeleteEndpoint {
     /// Deletes the endpoint. Returns `false` if it no longer exists.
     fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> impl PortFuture<bool>;
@@ -78,15 +81,18 @@ pub trait MoveDelivery {
     fn move_delivery(&self, step: &DeliveryStep) -> impl PortFuture<MoveOutcome>;
 }
 
-/// Makes a delivery due again, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Makes a delivery due again, in one transaction. `dynamodb:GetItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait Redeliver {
-    /// Applies the step. Returns `Conflict` if the delivery has changed since it was read.
+    /// Applies the step for the member `by`. Returns `Conflict` if the delivery has changed since it was read.
     ///
     /// # Errors
-    /// `RATE_LIMITED` if the organisation has used up its redeliveries of this hour.
+    /// `RATE_LIMITED` if the organisation has used up its redeliveries of this hour. `UNAUTHENTICATED` if the account of
+    /// `by` is closed.
     fn redeliver(
         &self,
         step: &DeliveryStep,
+        by: &UserId,
         idempotent: Option<&IdempotentRequest>,
         now: Timestamp,
     ) -> impl PortFuture<WriteOutcome>;

@@ -8,7 +8,7 @@ use crate::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome
 use crate::webhooks::Received;
 
 /// Records a job and takes one unit of its owner's allowance, in one transaction. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait RequestJob {
     /// Accepts the job, or returns why not.
     ///
@@ -29,7 +29,8 @@ pub trait ListJobs {
     fn list_jobs(&self, owner: &UserId, status: Option<JobStatus>, page: &PageAsk) -> impl PortFuture<Listed<Job>>;
 }
 
-/// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Changes a job by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`; and
+/// `dynamodb:ConditionCheckItem` for a step of the job's owner.
 pub trait ApplyJobStep {
     /// Applies the step, and records the webhook that requested it, if there is one.
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl PortFuture<StepOutcome>;

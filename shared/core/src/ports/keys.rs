@@ -65,8 +65,8 @@ pub trait GetIdempotencyRecord {
     ) -> impl PortFuture<Option<WriteOutcome>>;
 }
 
-/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`; and `dynamodb:Query` to
-/// count the organisations that its founder had before there was a count.
+/// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`; and `dynamodb:Query` to count the organisations that its founder had before there was a count.
 pub trait CreateOrg {
     /// Creates it. Never returns `Conflict`.
     ///
@@ -101,7 +101,8 @@ pub trait GetMember {
     fn get_member(&self, org: OrgId, user: &UserId) -> impl PortFuture<Option<Member>>;
 }
 
-/// Makes a person a member without an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Makes a person a member without an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait PutMember {
     /// Writes the membership.
     ///

@@ -24,7 +24,7 @@ pub struct NewInvitation {
 }
 
 /// Sends an invitation, in one transaction. `dynamodb:GetItem`, `dynamodb:Query`, `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait CreateInvitation {
     /// Writes the invitation if the limits allow it. Never returns `Conflict`.
     ///
@@ -47,7 +47,7 @@ pub trait ListInvitations {
     fn list_invitations(&self, org: OrgId, now: Timestamp, page: &PageAsk) -> impl PortFuture<Listed<Invitation>>;
 }
 
-/// Revokes an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Revokes an invitation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait RevokeInvitation {
     /// Revokes the invitation. Returns `false` if it is no longer open.
     fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> impl PortFuture<bool>;
@@ -90,13 +90,15 @@ pub trait AcceptInvitation {
     fn accept_invitation(&self, acceptance: &Acceptance) -> impl PortFuture<Accepted>;
 }
 
-/// Changes a member's role, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Changes a member's role, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait ChangeRole {
     /// Applies the step, unless the organisation would have no owner left.
     fn change_role(&self, step: &RoleStep) -> impl PortFuture<Stepped>;
 }
 
-/// Ends a membership, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`.
+/// Ends a membership, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait RemoveMember {
     /// Applies the step, unless the organisation would have no owner left.
     fn remove_member(&self, removal: &Removal) -> impl PortFuture<Stepped>;

@@ -39,6 +39,7 @@ pub use purchases::*;
 pub use stats::*;
 pub use texts::*;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
@@ -222,6 +223,12 @@ pub trait SendMessages {
 pub trait GetProfile {
     /// Returns the profile, which is empty for an unknown person.
     fn get_profile(&self, user: &UserId) -> impl PortFuture<Profile>;
+}
+
+/// Reads several people's profiles. `dynamodb:BatchGetItem`.
+pub trait GetProfiles {
+    /// Returns the profiles of those who are known. Up to 100 are one call.
+    fn get_profiles(&self, users: &BTreeSet<UserId>) -> impl PortFuture<BTreeMap<UserId, Profile>>;
 }
 
 /// Checks that a part of the stack answers. `dynamodb:GetItem` or `s3:ListBucket`.

@@ -17,7 +17,8 @@ pub trait UpdateContact {
 }
 
 /// Closes a person's account, in one transaction with the webhook's record. All personal data of the profile is
-/// replaced by a mark that the account is closed, and a closing is recorded. `dynamodb:PutItem`.
+/// replaced by a mark that the account is closed, which the ledger gets too, and a closing is recorded. `dynamodb:PutItem`,
+/// `dynamodb:UpdateItem`.
 pub trait CloseAccount {
     /// Closes the account. Returns `Conflict` if it is already closed.
     fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;

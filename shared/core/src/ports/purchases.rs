@@ -18,7 +18,7 @@ pub trait StartCheckout {
 }
 
 /// Takes a place for a checkout session within the limits, in one transaction. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait ReserveCheckout {
     /// Takes the place. A retry of a request with an idempotency key takes no second one: it gets `Replayed` with the
     /// result of the first. Never returns [`WriteOutcome::Conflict`].

@@ -74,11 +74,6 @@ impl Quoted {
         }
     }
 
-    /// Returns the name for the middle of a subject, or `instead` if it may not stand there.
-    pub fn in_subject<'a>(&'a self, instead: &'a str) -> &'a str {
-        self.as_subject_name().unwrap_or(instead)
-    }
-
     /// Returns the name in quotation marks, after a space, for a subject. Empty if it may not stand there.
     pub fn quoted_in_subject(&self, language: Language) -> String {
         self.as_subject_name().map_or_else(String::new, |_| format!(" {}", self.quoted(language)))
@@ -335,7 +330,7 @@ mod tests {
             let name = Quoted::name(name);
             assert_eq!(name.subject_before(English, "new API key"), format!("{name}: new API key"));
             assert_eq!(name.subject_after(French, "Clé"), format!("Clé : {name}"));
-            assert_eq!(name.in_subject("an organisation"), name.to_string());
+            assert_eq!(name.as_subject_name(), Some(name.to_string().as_str()));
         }
         for name in [
             "Pay now!",
@@ -357,7 +352,7 @@ mod tests {
             let name = Quoted::name(name);
             assert_eq!(name.subject_before(French, "état"), "État", "{name}");
             assert_eq!(name.subject_after(English, "Done"), "Done", "{name}");
-            assert_eq!(name.in_subject("an organisation"), "an organisation", "{name}");
+            assert_eq!(name.as_subject_name(), None, "{name}");
             assert_eq!(name.quoted_in_subject(English), "", "{name}");
         }
     }

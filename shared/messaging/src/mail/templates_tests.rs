@@ -214,3 +214,15 @@ fn names_that_read_as_sentences_or_addresses_are_in_no_subject() {
         }
     }
 }
+
+#[test]
+fn no_name_is_in_the_subject_of_a_mail_to_somebody_who_is_not_a_member() {
+    for name in ["Acme", "Account suspended now", "Facture impayée"] {
+        let template = templates_naming(name).into_iter().find(|template| template.name() == "invitation").unwrap();
+        for language in Language::ALL {
+            let mail = write(&*template, "Ann", language);
+            assert!(!mail.subject.contains(name), "{}", mail.subject);
+            assert!(mail.text.contains(&Quoted::name(name).quoted(language)), "{}", mail.text);
+        }
+    }
+}

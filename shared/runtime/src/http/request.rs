@@ -160,9 +160,16 @@ impl Request {
     /// # Errors
     /// Those of [`SessionVerifier::user`].
     pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
-        let user = users.user(self.credentials(), self.now).await?;
-        self.log.field("user.id", &user.id);
-        Ok(user)
+        let verified = users.user(self.credentials(), self.now).await;
+        match &verified {
+            Ok(user) => self.log.field("user.id", &user.id),
+            Err(fault) => {
+                if let Some(why) = fault.source() {
+                    self.log.field("token.refused", why.to_string());
+                }
+            }
+        }
+        verified
     }
 
     /// Authenticates the person who is calling, and checks that their role in the organisation of the path allows the

@@ -24,7 +24,7 @@ pub(crate) fn record_key(request: &IdempotentRequest) -> Item {
 }
 
 /// Returns the outcome of a request whose record exists: `Replayed`, or `KeyReused` if the fingerprints differ.
-fn replay(fingerprint: &str, record: &Item) -> Result<WriteOutcome, Fault> {
+pub(crate) fn replay(fingerprint: &str, record: &Item) -> Result<WriteOutcome, Fault> {
     let reader = Reader(record);
     if reader.text("fingerprint")? != fingerprint {
         return Ok(WriteOutcome::KeyReused);

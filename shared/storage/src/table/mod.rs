@@ -121,6 +121,7 @@ pub struct Table {
     client: Client<DynamoDb>,
     name: String,
     windows: Hints<UserId, Timestamp>,
+    contacts: Hints<UserId, u64>,
     expiry_epochs: Hints<WalletId, u32>,
     marks: Hints<stats::activity::Mark, ()>,
 }
@@ -132,6 +133,7 @@ impl Table {
             client: Client::new(config),
             name: name.into(),
             windows: Hints::default(),
+            contacts: Hints::default(),
             expiry_epochs: Hints::default(),
             marks: Hints::default(),
         }
@@ -146,9 +148,9 @@ impl Probe for Table {
     }
 }
 
-/// What this execution environment last saw, by key: users' rate windows, wallets' expiry epochs, or activity marks
-/// that were written. A hint decides which condition of a write is tried first, or that a mark need not be written
-/// again.
+/// What this execution environment last saw, by key: users' rate windows, wallets' expiry epochs, or activity marks and
+/// contact details that were written. A hint decides which condition of a write is tried first, or what need not be
+/// written again.
 ///
 /// A wrong hint costs one more call. It never leads to a wrong answer.
 #[derive(Debug)]

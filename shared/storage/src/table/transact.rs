@@ -13,10 +13,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consigne_aws::Backoff;
 use consigne_core::idempotency::CommitOutcome;
+use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, Timestamp};
 
 use crate::table::Table;
 use crate::table::item::{Item, number};
+use crate::table::people::profiles::is_tombstone;
 
 /// Most keys in one `BatchGetItem`.
 const BATCH: usize = 100;
@@ -42,8 +44,8 @@ impl Table {
     /// invocation has time. The client does not retry them.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if conflicts last too long or the table does not answer; `INTERNAL` if the table rejects a write
-    /// as malformed.
+    /// `UNAUTHENTICATED` if the writes require that an account is open, and it is closed. `UNAVAILABLE` if conflicts last
+    /// too long or the table does not answer; `INTERNAL` if the table rejects a write as malformed.
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<Outcome, Fault> {
         self.transact_decided_by(None, writes).await
     }
@@ -67,6 +69,26 @@ impl Table {
     /// # Errors
     /// Those of [`Self::transact`].
     pub(crate) async fn transact_decided_by(
+        &self,
+        place: Option<usize>,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<Outcome, Fault> {
+        let outcome = self.transact_also_closed(place, writes).await?;
+        match &outcome {
+            // An account that is closed stays closed. So this is final, and comes before everything else that failed.
+            Outcome::Refused(failed) if failed.iter().any(|failed| is_tombstone(&failed.item)) => {
+                Err(Sighting::closed())
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    /// Sends a transaction as [`Self::transact_decided_by`] does, but treats the tombstone of a closed account as any
+    /// other condition. It is for webhooks about accounts.
+    ///
+    /// # Errors
+    /// Those of [`Self::transact`], except `UNAUTHENTICATED`.
+    pub(crate) async fn transact_also_closed(
         &self,
         place: Option<usize>,
         writes: Vec<TransactWriteItem>,

@@ -152,7 +152,7 @@ impl GetIdempotencyRecord for World {
 
 impl IssueKey for World {
     async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_by(&new.audit, |state| {
             let (accounts, now) = (&mut state.accounts, new.key.created_at);
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -202,7 +202,7 @@ pub(super) fn apply(known: &mut ApiKey, step: &KeyStep) -> bool {
 
 impl ChangeKey for World {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_by(&step.audit, |state| {
             let accounts = &mut state.accounts;
             if let Some(before) =
                 step.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, step.audit.at))

@@ -30,7 +30,7 @@ impl StartCheckout for World {
 
 impl ReserveCheckout for World {
     async fn reserve_checkout(&self, reservation: &CheckoutReservation) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_of(&reservation.user, |state| {
             let (accounts, at) = (&mut state.accounts, reservation.at);
             let before = reservation.idempotent.as_ref().and_then(|request| accounts.kept(request, at));
             if let Some(before) = before {

@@ -106,7 +106,7 @@ impl State {
 
 impl CreateEndpoint for World {
     async fn create_endpoint(&self, new: &NewEndpoint) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_by(&new.audit, |state| {
             let (endpoint, now) = (&new.endpoint, new.endpoint.created_at);
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -159,7 +159,7 @@ impl ForgetEndpoints for World {
 
 impl ChangeEndpoint for World {
     async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        let change = |state: &mut State| {
             let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
             if let Some(before) = step.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -173,13 +173,17 @@ impl ChangeEndpoint for World {
             state.accounts.keep(step.idempotent.as_ref(), now);
             state.take_endpoint_step(step);
             Ok(WriteOutcome::Applied)
-        })?
+        };
+        match &step.audit {
+            Some(audit) => self.effect_by(audit, change)?,
+            None => self.effect(change)?,
+        }
     }
 }
 
 impl DeleteEndpoint for World {
     async fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect(|state| {
+        self.effect_by(audit, |state| {
             if state.hooks.endpoints.remove(&(endpoint.org, endpoint.id)).is_none() {
                 return false;
             }
@@ -231,10 +235,11 @@ impl Redeliver for World {
     async fn redeliver(
         &self,
         step: &DeliveryStep,
+        by: &UserId,
         idempotent: Option<&IdempotentRequest>,
         now: Timestamp,
     ) -> Result<WriteOutcome, Fault> {
-        self.effect(|State { accounts, hooks, .. }| {
+        self.effect_of(by, |State { accounts, hooks, .. }| {
             if let Some(before) = idempotent.and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return Ok(before);
             }

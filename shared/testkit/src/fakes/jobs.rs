@@ -54,24 +54,23 @@ impl State {
 
 impl RequestJob for World {
     async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
-        self.effect(|state| {
+        self.effect_of(new.job.owner(), |state| {
             let (job, now) = (&new.job, new.job.created_at);
             match new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
-                Some(WriteOutcome::Replayed(id)) => return Ok(Admission::Replayed(id)),
-                Some(_) => return Ok(Admission::KeyReused),
+                Some(WriteOutcome::Replayed(id)) => return Admission::Replayed(id),
+                Some(_) => return Admission::KeyReused,
                 None => {}
             }
-            state.admit(new.seen.as_ref())?;
             if *state.jobs.taken(job) >= job.plan.generations(job.kind) {
-                return Ok(Admission::Spent);
+                return Admission::Spent;
             }
-            state.see(new.seen.as_ref())?;
+            state.see(new.seen.as_ref());
             *state.jobs.taken(job) += 1;
             state.accounts.keep(new.idempotent.as_ref(), now);
             state.jobs.jobs.insert(job.id.clone(), job.clone());
             state.push_event(&new.event);
-            Ok(Admission::Accepted)
-        })?
+            Admission::Accepted
+        })
     }
 }
 
@@ -94,7 +93,7 @@ impl ListJobs for World {
 
 impl ApplyJobStep for World {
     async fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> Result<StepOutcome, Fault> {
-        self.effect(|state| {
+        let apply = |state: &mut State| {
             match received.and_then(|received| state.came_before(received)) {
                 Some(WriteOutcome::KeyReused) => return StepOutcome::KeyReused,
                 Some(_) => return StepOutcome::Replayed,
@@ -122,7 +121,8 @@ impl ApplyJobStep for World {
                 state.remember(received);
             }
             StepOutcome::Applied
-        })
+        };
+        if step.by_owner { self.effect_of(step.job.owner(), apply) } else { self.effect(apply) }
     }
 }
 

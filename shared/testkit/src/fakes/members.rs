@@ -45,7 +45,7 @@ impl AccountsState {
 
 impl PutMember for World {
     async fn put_member(&self, member: &Member, audit: &AuditEntry) -> Result<(), Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.effect_by(audit, |State { accounts, .. }| {
             let place = (member.org, member.user.clone());
             if accounts.members.contains_key(&place) {
                 return Err(Fault::new(Code::Conflict, "This person is already a member"));
@@ -62,7 +62,7 @@ impl PutMember for World {
 
 impl ChangeRole for World {
     async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.effect_by(&step.audit, |State { accounts, .. }| {
             let place = (step.seen.org, step.seen.user.clone());
             let Some(known) = accounts.members.get(&place).filter(|known| known.role == step.seen.role) else {
                 return Stepped::Conflict;
@@ -79,7 +79,7 @@ impl ChangeRole for World {
 
 impl RemoveMember for World {
     async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.effect_by(&removal.audit, |State { accounts, .. }| {
             let place = (removal.seen.org, removal.seen.user.clone());
             let Some(known) = accounts.members.get(&place).filter(|known| known.role == removal.seen.role) else {
                 return Stepped::Conflict;
@@ -96,7 +96,7 @@ impl RemoveMember for World {
 
 impl CreateInvitation for World {
     async fn create_invitation(&self, new: &NewInvitation) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_by(&new.audit, |state| {
             let (accounts, invitation) = (&mut state.accounts, &new.invitation);
             let now = invitation.created_at;
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
@@ -137,7 +137,7 @@ impl ListInvitations for World {
 
 impl RevokeInvitation for World {
     async fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.effect_by(audit, |State { accounts, .. }| {
             let known = accounts.invitations.get_mut(&(invitation.org, invitation.id));
             let Some(known) = known.filter(|known| known.is_open(audit.at)) else { return false };
             known.status = InvitationStatus::Revoked;
@@ -149,31 +149,31 @@ impl RevokeInvitation for World {
 
 impl AcceptInvitation for World {
     async fn accept_invitation(&self, acceptance: &Acceptance) -> Result<Accepted, Fault> {
-        self.effect(|state| {
+        self.effect_of(&acceptance.member.user, |state| {
             let Acceptance { invitation, member, seen, audit } = acceptance;
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
             let open = state.accounts.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));
             if !open {
-                return Ok(Accepted::Conflict);
+                return Accepted::Conflict;
             }
             if state.accounts.members.contains_key(&place) {
-                return Ok(Accepted::Member);
+                return Accepted::Member;
             }
             let inviter = state.accounts.members.get(&(invitation.org, invitation.invited_by.clone()));
             let deleted = state.accounts.deleted.contains_key(&member.org);
             if deleted || !inviter.is_some_and(|inviter| inviter.role.may_invite(invitation.role)) {
-                return Ok(Accepted::Withdrawn);
+                return Accepted::Withdrawn;
             }
             if state.accounts.is_full(member.org) {
-                return Ok(Accepted::Full);
+                return Accepted::Full;
             }
-            state.see(seen.as_ref())?;
+            state.see(seen.as_ref());
             let accounts = &mut state.accounts;
             let accepted = InvitationStatus::Accepted(member.user.clone());
             accounts.invitations.entry(name).and_modify(|invitation| invitation.status = accepted);
             accounts.members.insert(place, member.clone());
             accounts.audit.push(audit.clone());
-            Ok(Accepted::Joined)
-        })?
+            Accepted::Joined
+        })
     }
 }

@@ -214,7 +214,7 @@ impl State {
 
 impl GrantUpload for World {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_of(grant.file.owner(), |state| {
             let owner = grant.file.owner().clone();
             match grant.idempotent().and_then(|idempotent| state.accounts.kept(&idempotent, grant.now)) {
                 Some(WriteOutcome::Replayed(key)) => {
@@ -241,6 +241,7 @@ impl GrantUpload for World {
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
             state.plans.insert(owner.clone(), grant.plan);
+            state.see(grant.seen.as_ref());
             state.accounts.keep(grant.idempotent().as_ref(), grant.now);
             if let Some(step) = &grant.job {
                 state.take_step(step);

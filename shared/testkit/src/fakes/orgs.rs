@@ -14,7 +14,7 @@ use super::{State, World};
 
 impl CreateOrg for World {
     async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
-        self.effect(|state| {
+        self.effect_of(&new.owner.user, |state| {
             let now = new.org.created_at;
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -22,7 +22,7 @@ impl CreateOrg for World {
             if let Some(plan) = new.plan {
                 state.accounts.found_one(&new.owner.user, plan)?;
             }
-            state.see(new.seen.as_ref())?;
+            state.see(new.seen.as_ref());
             let accounts = &mut state.accounts;
             if new.plan.is_some() {
                 accounts.founders.insert(new.org.id, new.owner.user.clone());

@@ -1,12 +1,14 @@
 //! Fakes for people.
 
-use consigne_core::audit::AuditEntry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use consigne_core::audit::{Actor, AuditEntry};
 use consigne_core::credits::WalletId;
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
-    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, PostponeClosing,
-    RecordWebhook, Succession, UpdateContact,
+    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, GetProfiles,
+    PostponeClosing, RecordWebhook, Succession, UpdateContact,
 };
 use consigne_core::profiles::{Closing, ContactUpdate, Profile, Sighting};
 use consigne_core::webhooks::{REMEMBERED, Received};
@@ -16,19 +18,17 @@ use super::{State, World};
 
 impl State {
     /// Returns an error if a person's account is closed.
-    pub(super) fn admit(&self, seen: Option<&Sighting>) -> Result<(), Fault> {
-        let closed = |seen: &Sighting| self.profiles.get(&seen.user).is_some_and(|known| known.closed_at.is_some());
-        if seen.is_some_and(closed) { Err(Sighting::closed()) } else { Ok(()) }
+    fn admit(&self, user: &UserId) -> Result<(), Fault> {
+        let closed = self.profiles.get(user).is_some_and(|known| known.closed_at.is_some());
+        if closed { Err(Sighting::closed()) } else { Ok(()) }
     }
 
-    /// Stores the claims of a token, unless the account is closed.
-    pub(super) fn see(&mut self, seen: Option<&Sighting>) -> Result<(), Fault> {
-        self.admit(seen)?;
+    /// Stores the claims of a token.
+    pub(super) fn see(&mut self, seen: Option<&Sighting>) {
         if let Some(Sighting { user, contact }) = seen {
             let profile = self.profiles.entry(user.clone()).or_insert_with(|| Profile::unknown(user.clone()));
             profile.from_token = Some(contact.clone());
         }
-        Ok(())
     }
 
     /// Returns the recorded outcome of a webhook, if it was received before.
@@ -58,9 +58,33 @@ impl RecordWebhook for World {
     }
 }
 
+impl World {
+    /// Runs one effect for a person, unless their account is closed.
+    pub(super) fn effect_of<T>(&self, user: &UserId, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        self.effect(|state| state.admit(user).map(|()| effect(state)))?
+    }
+
+    /// Runs one effect for the actor of an audit entry. If that is a person, their account must be open.
+    pub(super) fn effect_by<T>(&self, audit: &AuditEntry, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        match &audit.origin.actor {
+            Actor::User(user) => self.effect_of(user, effect),
+            Actor::Operator(_) | Actor::Service(_) => self.effect(effect),
+        }
+    }
+}
+
 impl GetProfile for World {
     async fn get_profile(&self, user: &UserId) -> Result<Profile, Fault> {
         self.effect(|state| state.profiles.get(user).cloned().unwrap_or_else(|| Profile::unknown(user.clone())))
+    }
+}
+
+impl GetProfiles for World {
+    async fn get_profiles(&self, users: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Profile>, Fault> {
+        self.effect(|state| {
+            let known = state.profiles.iter().filter(|(user, _)| users.contains(user));
+            known.map(|(user, profile)| (user.clone(), profile.clone())).collect()
+        })
     }
 }
 

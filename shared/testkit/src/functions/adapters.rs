@@ -109,6 +109,7 @@ impl Fakes {
         let session = [
             ("CLERK_ISSUER", ISSUER.iss.as_str()),
             ("AUTHORIZED_PARTIES", &ISSUER.azp),
+            ("MAX_TOKEN_SECONDS", "300"),
             ("CLERK_JWT_KEY", &ISSUER.public_pem),
         ];
         let secrets = SECRETS.into_iter().map(|name| (name, name));

@@ -177,7 +177,10 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         ],
         Code::InvalidFilename => vec![("field", text()), ("limit", number())],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
-        Code::SubscriptionRequired => vec![("required", text()), ("plan", text()), ("limit", number())],
+        // The largest plan has none above it that would be required.
+        Code::SubscriptionRequired => {
+            vec![("required", json!({ "type": ["string", "null"] })), ("plan", text()), ("limit", number())]
+        }
         Code::FeatureRequired => vec![("required", text()), ("plan", text())],
         Code::RoleRequired => {
             let required = json!({ "anyOf": [text(), texts()] });
@@ -189,9 +192,13 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         }
         Code::NotReady | Code::HoldResolved => vec![("status", text())],
         Code::FileRejected => vec![("status", text()), ("reason", text())],
-        Code::Conflict => {
-            vec![("status", text()), ("limit", number()), ("previous_valid_until", date_time()), ("holds", texts())]
-        }
+        Code::Conflict => vec![
+            ("field", text()),
+            ("status", text()),
+            ("limit", number()),
+            ("holds", texts()),
+            ("previous_valid_until", date_time()),
+        ],
         Code::AlreadyAnswered => vec![
             ("outcome", text()),
             ("credits", number()),
@@ -207,7 +214,10 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             always = &["reason"];
             vec![("reason", text()), ("status", number())]
         }
-        Code::Unavailable => vec![("checks", json!({ "type": "object", "additionalProperties": text() }))],
+        Code::Unavailable => {
+            let checks = json!({ "type": "object", "additionalProperties": text() });
+            vec![("checks", checks), ("degraded", texts())]
+        }
         Code::ServiceUnavailable => vec![("service", text())],
         _ => Vec::new(),
     };

@@ -20,7 +20,8 @@ pub(super) fn request(function: &str, route: &str) -> Option<Value> {
     let bodies = files.iter().filter_map(|file| {
         let event: Value = serde_json::from_str(&std::fs::read_to_string(file).ok()?).ok()?;
         let body = event["body"].as_str().filter(|_| event["routeKey"] == route)?;
-        serde_json::from_str(body).ok()
+        // The key of a payload is put in by its test.
+        serde_json::from_str(&body.replace("$KEY", "sk_live_...")).ok()
     });
     bodies.into_iter().find(Value::is_object)
 }

@@ -67,7 +67,8 @@ impl MailTemplate for Invitation {
                     Some(inviter) => format!("{inviter} invites you"),
                     None => "You are invited".to_owned(),
                 };
-                MailContent::with_subject(format!("Invitation to join {}", self.org_name.in_subject("an organisation")))
+                // Anybody can have this mail sent to any address. So nobody but us writes its subject.
+                MailContent::with_subject("Invitation to join an organisation")
                     .paragraph(format!("{invited} to join the organisation {org} as {role}."))
                     .paragraph(format!("The invitation is for you alone and can be accepted until {until}."))
                     .paragraph("If you do not know who this is from, you need not do anything.")
@@ -81,7 +82,7 @@ impl MailTemplate for Invitation {
                     OrgRole::Billing => "que responsable de la facturation",
                 };
                 let inviter = self.inviter.as_ref().map_or_else(|| "On".to_owned(), Quoted::to_string);
-                MailContent::with_subject(format!("Invitation à rejoindre {}", self.org_name.in_subject("une organisation")))
+                MailContent::with_subject("Invitation à rejoindre une organisation")
                     .paragraph(format!("{inviter} vous invite à rejoindre l’organisation {org} en tant {role}."))
                     .paragraph(format!("Cette invitation est personnelle et peut être acceptée jusqu’au {until}."))
                     .paragraph("Si vous ne savez pas de qui elle vient, vous n’avez rien à faire.")

@@ -73,7 +73,8 @@ fn counters(reservation: &CheckoutReservation) -> [(Item, u32, Timestamp); 2] {
 impl ReserveCheckout for Table {
     async fn reserve_checkout(&self, reservation: &CheckoutReservation) -> Result<WriteOutcome, Fault> {
         let count = |(counter, most, forgotten)| self.update(count_one(counter, OPENED, most, forgotten));
-        let writes = counters(reservation).map(count).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let mut writes = counters(reservation).map(count).into_iter().collect::<Result<Vec<_>, _>>()?;
+        writes.push(self.require_open(&reservation.user)?);
         match self.transact_once(writes, reservation.idempotent.as_ref(), reservation.at).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if failed_at(&failed, OF_ORG).is_some() => {

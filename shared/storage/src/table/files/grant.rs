@@ -1,11 +1,14 @@
 //! Upload grants. One transaction writes the file, the ledger with its rate window, and the idempotency record. If the
 //! grant crosses the mark of a nearly full storage, it also writes that event.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
 use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetFile, GrantUpload};
+use consigne_core::profiles::Contact;
 use consigne_core::{Fault, UserId};
 
 use crate::table::Table;
@@ -13,6 +16,7 @@ use crate::table::files::{file_item, ledger_item, ledger_walk};
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{number, text};
 use crate::table::outbox;
+use crate::table::people::profiles::OPEN;
 use crate::table::transact::failed_at;
 
 /// Index of the ledger in the transaction.
@@ -34,6 +38,14 @@ enum WindowAssumption {
     Expired,
 }
 
+/// Returns a hash by which stored contact details are recognised, whenever a token had them.
+fn fingerprint(contact: &Contact) -> u64 {
+    let Contact { email, verified, name, language, at: _ } = contact;
+    let mut hash = DefaultHasher::new();
+    (email, verified, name, language).hash(&mut hash);
+    hash.finish()
+}
+
 impl GrantUpload for Table {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
         let (owner, allowances) = (grant.file.owner(), grant.plan.allowances());
@@ -43,10 +55,19 @@ impl GrantUpload for Table {
         let is_open = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
         let mut assumed = if is_open { WindowAssumption::Open } else { WindowAssumption::Expired };
         let mut notice = None;
+        // Contact details that this execution environment has not stored yet. To store them again changes nothing.
+        let known = self.contacts.get(owner);
+        let unknown = grant.seen.as_ref().filter(|seen| known != Some(fingerprint(&seen.contact)));
         loop {
-            let writes = self.grant_writes(grant, room, assumed, notice.as_ref())?;
+            let mut writes = self.grant_writes(grant, room, assumed, notice.as_ref())?;
+            if let Some(seen) = unknown {
+                writes.push(self.sighting(seen)?);
+            }
             let failed = match self.transact_once(writes, grant.idempotent().as_ref(), grant.now).await? {
                 TransactionOutcome::Written(WriteOutcome::Applied) => {
+                    if let Some(seen) = unknown {
+                        self.contacts.set(owner, fingerprint(&seen.contact));
+                    }
                     if assumed == WindowAssumption::Expired {
                         self.windows.set(owner, grant.now);
                     }
@@ -100,8 +121,9 @@ impl Table {
         Ok(writes)
     }
 
-    /// Returns the ledger's write, on condition that the bytes fit into the plan. It also requires that the grant
-    /// crosses the mark of a nearly full storage if `crosses` is true, and that it does not if `crosses` is false.
+    /// Returns the ledger's write, on condition that the account is open and the bytes fit into the plan. It also
+    /// requires that the grant crosses the mark of a nearly full storage if `crosses` is true, and that it does not if
+    /// `crosses` is false.
     fn ledger_write(
         &self,
         grant: &Grant,
@@ -133,14 +155,16 @@ impl Table {
         let update = match assumed {
             WindowAssumption::Open => update
                 .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
-                .condition_expression(format!("{fits} AND window_started > :over AND window_writes < :limit"))
+                .condition_expression(format!(
+                    "{OPEN} AND {fits} AND window_started > :over AND window_writes < :limit"
+                ))
                 .expression_attribute_values(":limit", number(grant.plan.allowances().writes_per_minute)),
             WindowAssumption::Expired => update
                 .update_expression(format!(
                     "ADD committed :size, reserved :size {LISTED}, window_started = :now, window_writes = :one"
                 ))
                 .condition_expression(format!(
-                    "{fits} AND (attribute_not_exists(window_started) OR window_started <= :over)"
+                    "{OPEN} AND {fits} AND (attribute_not_exists(window_started) OR window_started <= :over)"
                 ))
                 .expression_attribute_values(":now", number(grant.now.as_millis())),
         };

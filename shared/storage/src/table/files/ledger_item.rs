@@ -6,8 +6,11 @@ use consigne_core::{Fault, Plan, Timestamp, UserId};
 
 use crate::table::item::{Item, Reader, text, user_pk};
 
+/// Sort key of every ledger.
+pub(crate) const SK: &str = "USAGE";
+
 pub(crate) fn key(owner: &UserId) -> Item {
-    Item::from([("pk".to_owned(), text(user_pk(owner))), ("sk".to_owned(), text("USAGE"))])
+    Item::from([("pk".to_owned(), text(user_pk(owner))), ("sk".to_owned(), text(SK))])
 }
 
 /// Returns the name of the attribute that counts the kept files of a kind.

@@ -13,7 +13,6 @@ use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
-use consigne_core::profiles::Sighting;
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, UserId};
 
@@ -26,29 +25,22 @@ use crate::table::{Table, audit};
 
 /// Index of the allowance in the transaction that accepts a job.
 const ALLOWANCE: usize = 1;
-/// Index of the owner's contact details in that transaction.
-const SIGHTING: usize = 3;
 /// How long the counts of a month are kept after its end.
 const COUNTS_KEPT: Duration = Duration::from_hours(24 * 400);
 
 impl RequestJob for Table {
     async fn request_job(&self, new: &NewJob) -> Result<Admission, Fault> {
         let job = &new.job;
-        let mut writes = vec![
+        let writes = vec![
             self.put_new(job_item::write(job))?,
             self.update(take_one(job))?,
             self.put(outbox::write(&new.event))?,
+            self.seen_or_open(job.owner(), new.seen.as_ref())?,
         ];
-        if let Some(seen) = &new.seen {
-            writes.push(self.sighting(seen)?);
-        }
         match self.transact_once(writes, new.idempotent.as_ref(), job.created_at).await? {
             TransactionOutcome::Written(WriteOutcome::Applied) => Ok(Admission::Accepted),
             TransactionOutcome::Written(WriteOutcome::Replayed(id)) => Ok(Admission::Replayed(id)),
             TransactionOutcome::Written(WriteOutcome::KeyReused) => Ok(Admission::KeyReused),
-            TransactionOutcome::Refused(failed) if new.seen.is_some() && failed_at(&failed, SIGHTING).is_some() => {
-                Err(Sighting::closed())
-            }
             TransactionOutcome::Refused(failed) if failed_at(&failed, ALLOWANCE).is_some() => Ok(Admission::Spent),
             TransactionOutcome::Written(WriteOutcome::Conflict) | TransactionOutcome::Refused(_) => {
                 Err(Fault::internal("a job was minted twice"))
@@ -115,6 +107,9 @@ impl ApplyJobStep for Table {
         }
         for (file, dimensions) in &step.reported {
             writes.push(self.update(file_item::report(file, *dimensions))?);
+        }
+        if step.by_owner {
+            writes.push(self.require_open(step.job.owner())?);
         }
         let record = received.map(|received| self.webhook_record(received)).transpose()?;
         Ok(match self.transact_with(writes, record).await? {

@@ -7,12 +7,12 @@ use consigne_core::periods::Day;
 use consigne_core::ports::{GetMigration, ListMigrations, Listed, MigrateKey, MigrationFilter, PageAsk, StepMigration};
 use consigne_core::{Fault, OrgId, UserId};
 
-use crate::table::Table;
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, sortable, text};
 use crate::table::keys::POINTER;
 use crate::table::outbox;
 use crate::table::people::orgs;
 use crate::table::transact::{Outcome, failed_at};
+use crate::table::{Table, audit};
 
 /// Prefix of the sort key of every migration.
 const SK: &str = "MIGRATION#";
@@ -76,7 +76,8 @@ fn read(item: &Item) -> Result<Migration, Fault> {
 
 impl MigrateKey for Table {
     async fn migrate_key(&self, new: &MigratedKey) -> Result<MigrateOutcome, Fault> {
-        let mut writes = self.new_key_writes(&new.key, &new.pointer, &new.audit)?;
+        let mut writes = self.new_key_writes(&new.key, &new.pointer)?;
+        writes.push(self.put(audit::write(&new.audit))?);
         writes.push(self.import_key(new.key.org)?);
         if let Some(id) = new.migration() {
             writes.push(self.count_in(&id)?);

@@ -7,28 +7,27 @@ pub(crate) mod pointers;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use consigne_core::audit::AuditEntry;
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::keys::{ApiKey, KeyGuard, KeyStatus, KeyStep, Pointer, too_many_issued};
 use consigne_core::ports::{ChangeKey, GetKey, IssueKey, ListKeys, Listed, NewKey, PageAsk};
 use consigne_core::{Fault, KeyId, OrgId};
 
+use crate::table::Table;
 use crate::table::credits::wallets::in_time;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{number, org_pk, text};
 use crate::table::outbox;
 use crate::table::stats::activity::Mark;
 use crate::table::transact::failed_at;
-use crate::table::{Table, audit};
 
 /// Index of the pointer among the writes of a new key.
 pub(crate) const POINTER: usize = 1;
 /// Index of the pepper's check among the writes of a new key.
 const PEPPER: usize = 2;
 /// Index of the count of keys among the writes of a new key.
-const COUNT: usize = 5;
+const COUNT: usize = 3;
 /// Index of the count of the hour among the writes of a new key.
-const ISSUED: usize = 6;
+const ISSUED: usize = 4;
 
 impl GetKey for Table {
     async fn get_key(&self, org: OrgId, id: KeyId) -> Result<Option<ApiKey>, Fault> {
@@ -53,10 +52,11 @@ impl IssueKey for Table {
         let key = &new.key;
         let mark = Mark::issued(key.org, key.created_at);
         loop {
-            let mut writes = self.new_key_writes(key, &new.pointer, &new.audit)?;
-            writes.push(self.put(outbox::write(&new.event))?);
+            let mut writes = self.new_key_writes(key, &new.pointer)?;
             writes.push(self.add_key(key.org)?);
             writes.push(self.count_issued(key.org, key.created_at)?);
+            writes.push(self.put(outbox::write(&new.event))?);
+            writes.extend(self.audited(&new.audit)?);
             writes.extend(self.mark(&mark)?);
             let failed = match self.transact_once(writes, new.idempotent.as_ref(), key.created_at).await? {
                 TransactionOutcome::Written(written) => {
@@ -82,7 +82,8 @@ impl IssueKey for Table {
 impl ChangeKey for Table {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
         let key = &step.key;
-        let mut writes = vec![self.key_write(key, step.guard)?, self.put(audit::write(&step.audit))?];
+        let mut writes = vec![self.key_write(key, step.guard)?];
+        writes.extend(self.audited(&step.audit)?);
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
         }
@@ -116,19 +117,12 @@ impl Table {
         query.expression_attribute_values(":key", text("KEY#"))
     }
 
-    /// Returns the writes of a new key, the pointer of its text and its audit entry, on condition that the pepper is
-    /// not closed.
-    pub(crate) fn new_key_writes(
-        &self,
-        key: &ApiKey,
-        pointer: &Pointer,
-        entry: &AuditEntry,
-    ) -> Result<Vec<TransactWriteItem>, Fault> {
+    /// Returns the writes of a new key and the pointer of its text, on condition that the pepper is not closed.
+    pub(crate) fn new_key_writes(&self, key: &ApiKey, pointer: &Pointer) -> Result<Vec<TransactWriteItem>, Fault> {
         Ok(vec![
             self.put_new(key_item::write(key))?,
             self.put_new(pointers::write(pointer, &key.facts()))?,
             self.require_open_pepper(pointer.pepper)?,
-            self.put(audit::write(entry))?,
         ])
     }
 

@@ -1,16 +1,17 @@
 //! Closed accounts: a tombstone, which is kept for ever, and a closing, which is deleted once the account's data is.
 
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
-use aws_sdk_dynamodb::types::Put;
+use aws_sdk_dynamodb::types::{Put, Update};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{CloseAccount, DueClosings, EndClosing, FindClosings, PostponeClosing};
 use consigne_core::profiles::Closing;
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
 
+use crate::table::files::ledger_item;
 use crate::table::item::{Item, Reader, key, number, text, user_pk};
 use crate::table::people::deletions;
-use crate::table::people::profiles::profile_key;
+use crate::table::people::profiles::{CLOSED_AT, OPEN, profile_key};
 use crate::table::{Table, due};
 
 /// Sort key of every closing.
@@ -44,10 +45,15 @@ impl CloseAccount for Table {
     async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
         // The tombstone replaces the person's whole profile.
         let mut tombstone = profile_key(&closing.user);
-        tombstone.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
-        let tombstone =
-            Put::builder().set_item(Some(tombstone)).condition_expression("attribute_not_exists(closed_at)");
-        self.transact_webhook(received, vec![self.put_if(tombstone)?, self.put(write(closing))?]).await
+        tombstone.insert(CLOSED_AT.to_owned(), number(closing.closed_at.as_millis()));
+        let tombstone = Put::builder().set_item(Some(tombstone)).condition_expression(OPEN);
+        // Grants write the ledger, so they find the tombstone there without another item in their transaction.
+        let ledger = Update::builder()
+            .set_key(Some(ledger_item::key(&closing.user)))
+            .update_expression(format!("SET {CLOSED_AT} = :at"))
+            .expression_attribute_values(":at", number(closing.closed_at.as_millis()));
+        let writes = vec![self.put_if(tombstone)?, self.put(write(closing))?, self.update(ledger)?];
+        self.transact_webhook(received, writes).await
     }
 }
 

@@ -17,7 +17,6 @@ use consigne_core::ports::{
     AcceptInvitation, Acceptance, Accepted, CreateInvitation, GetIdempotencyRecord, GetInvitation, ListInvitations,
     Listed, NewInvitation, PageAsk, RevokeInvitation,
 };
-use consigne_core::profiles::Sighting;
 use consigne_core::{EmailAddress, Fault, InvitationId, OrgId, Timestamp, UserId};
 
 use crate::table::idempotency::TransactionOutcome;
@@ -31,7 +30,7 @@ use crate::table::{Table, audit};
 /// Attribute of the roster that counts all invitations ever sent.
 const SENT: &str = "invitations_sent";
 /// Index of the inviter's count in the transaction that sends an invitation.
-const INVITER: usize = 4;
+const INVITER: usize = 3;
 /// Number of invitations that are read to check the limits: the newest. It is twice what the limits allow, because
 /// DynamoDB may delete expired items days late.
 const CHECKED_MAX: u32 = 1_000;
@@ -92,13 +91,13 @@ impl CreateInvitation for Table {
                 };
                 return before.ok_or(refusal);
             }
-            let writes = vec![
+            let mut writes = vec![
                 self.count_sent(invitation.org, Reader(&roster).optional_number(SENT))?,
                 self.put_new(write(invitation))?,
-                self.put(audit::write(&new.audit))?,
                 self.put(outbox::write(&new.event))?,
                 self.update(count_of_inviter(&invitation.invited_by, now))?,
             ];
+            writes.extend(self.audited(&new.audit)?);
             match self.transact_once(writes, new.idempotent.as_ref(), now).await? {
                 TransactionOutcome::Written(written) => return Ok(written),
                 TransactionOutcome::Refused(failed) if failed_at(&failed, INVITER).is_some() => {
@@ -143,7 +142,8 @@ impl ListInvitations for Table {
 impl RevokeInvitation for Table {
     async fn revoke_invitation(&self, invitation: &Invitation, entry: &AuditEntry) -> Result<bool, Fault> {
         let end = self.end(invitation, &InvitationStatus::Revoked, entry.at)?;
-        let writes = vec![end, self.put(audit::write(entry))?];
+        let mut writes = vec![end];
+        writes.extend(self.audited(entry)?);
         Ok(matches!(self.transact(writes).await?, Outcome::Committed))
     }
 }
@@ -153,7 +153,7 @@ impl AcceptInvitation for Table {
         let Acceptance { invitation, member, seen, audit: entry } = acceptance;
         let [membership, count] = self.join(member)?;
         let accepted = InvitationStatus::Accepted(member.user.clone());
-        let mut writes = vec![
+        let writes = vec![
             self.end(invitation, &accepted, entry.at)?,
             membership,
             self.require_inviter(invitation)?,
@@ -164,10 +164,8 @@ impl AcceptInvitation for Table {
                     .condition_expression("attribute_not_exists(deleted_at)"),
             )?,
             self.put(audit::write(entry))?,
+            self.seen_or_open(&member.user, seen.as_ref())?,
         ];
-        if let Some(seen) = seen {
-            writes.push(self.sighting(seen)?);
-        }
         let Outcome::Refused(failed) = self.transact(writes).await? else { return Ok(Accepted::Joined) };
         let is_at = |at| failed_at(&failed, at).is_some();
         if is_at(0) {
@@ -183,7 +181,7 @@ impl AcceptInvitation for Table {
         if is_at(3) {
             return Ok(Accepted::Full);
         }
-        Err(Sighting::closed())
+        Err(Fault::internal("an acceptance was refused for no known reason"))
     }
 }
 

@@ -11,10 +11,10 @@ use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{ChangeRole, PutMember, RemoveMember};
 use consigne_core::{Code, Fault, OrgId};
 
+use crate::table::Table;
 use crate::table::item::{Item, Reader, key, number, org_pk, text};
 use crate::table::people::orgs::{member_key, read_member, write_member};
 use crate::table::transact::{Outcome, failed_at};
-use crate::table::{Table, audit};
 
 /// Attribute of the roster with the number of members; 1 if it is missing.
 const MEMBERS: &str = "member_count";
@@ -33,7 +33,9 @@ pub(crate) fn member_count(roster: &Item) -> u32 {
 impl PutMember for Table {
     async fn put_member(&self, member: &Member, entry: &AuditEntry) -> Result<(), Fault> {
         let [membership, count] = self.join(member)?;
-        match self.transact(vec![membership, count, self.put(audit::write(entry))?]).await? {
+        let mut writes = vec![membership, count];
+        writes.extend(self.audited(entry)?);
+        match self.transact(writes).await? {
             Outcome::Committed => Ok(()),
             Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => {
                 Err(Fault::new(Code::Conflict, "This person is already a member"))
@@ -132,8 +134,9 @@ impl Table {
         count: Option<TransactWriteItem>,
         entry: &AuditEntry,
     ) -> Result<Stepped, Fault> {
-        let mut writes = vec![membership, self.put(audit::write(entry))?];
+        let mut writes = vec![membership];
         writes.extend(count);
+        writes.extend(self.audited(entry)?);
         match self.transact(writes).await? {
             Outcome::Committed => Ok(Stepped::Done),
             Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => Ok(Stepped::Conflict),

@@ -8,7 +8,6 @@ use consigne_core::orgs::{Member, OrgRole, Organisation, too_many_organisations}
 use consigne_core::ports::{
     CreateOrg, GetMember, GetOrg, ListMembers, ListOrgs, Listed, NewOrg, PageAsk, RenameOrg, SuspendOrg,
 };
-use consigne_core::profiles::Sighting;
 use consigne_core::{Fault, OrgId, UserId};
 
 use crate::table::credits::wallet_item;
@@ -90,10 +89,7 @@ impl CreateOrg for Table {
                 self.put_new(wallet_item::write(&new.wallet))?,
                 self.put(audit::write(&new.audit))?,
             ];
-            let sighting = new.seen.as_ref().map(|_| writes.len());
-            if let Some(seen) = &new.seen {
-                writes.push(self.sighting(seen)?);
-            }
+            writes.push(self.seen_or_open(founder, new.seen.as_ref())?);
             let foundation = new.plan.map(|_| writes.len());
             if let Some(plan) = new.plan {
                 writes.push(self.found_one(founder, plan)?);
@@ -102,9 +98,6 @@ impl CreateOrg for Table {
                 TransactionOutcome::Written(written) => return Ok(written),
                 TransactionOutcome::Refused(failed) => failed,
             };
-            if sighting.is_some_and(|at| failed_at(&failed, at).is_some()) {
-                return Err(Sighting::closed());
-            }
             let Some((plan, count)) = new.plan.zip(foundation.and_then(|at| failed_at(&failed, at))) else {
                 return Err(Fault::internal("an organisation with this id exists, or existed and was deleted"));
             };

@@ -13,7 +13,7 @@ use consigne_core::ports::{
     DeliveryFilter, GetDelivery, ListDeliveries, Listed, MoveDelivery, PageAsk, RecordDelivery, Redeliver,
     SnoozeDelivery,
 };
-use consigne_core::{DeliveryId, Fault, OrgId, Timestamp};
+use consigne_core::{DeliveryId, Fault, OrgId, Timestamp, UserId};
 
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{count_one, key, number, org_pk, text};
@@ -80,13 +80,15 @@ impl Redeliver for Table {
     async fn redeliver(
         &self,
         step: &DeliveryStep,
+        by: &UserId,
         idempotent: Option<&IdempotentRequest>,
         now: Timestamp,
     ) -> Result<WriteOutcome, Fault> {
         let hour = redelivery_hour(now);
         let counter = key(org_pk(step.delivery.org), format!("REDELIVERIES#{hour}"));
         let count = count_one(counter, "asked", REDELIVERIES_AN_HOUR, hour.plus(Duration::from_hours(25)));
-        let writes = vec![self.put_seen(delivery_item::write(&step.delivery)?, step.seen)?, self.update(count)?];
+        let delivery = self.put_seen(delivery_item::write(&step.delivery)?, step.seen)?;
+        let writes = vec![delivery, self.update(count)?, self.require_open(by)?];
         match self.transact_once(writes, idempotent, now).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed) if failed_at(&failed, COUNTED).is_some() => {

@@ -21,11 +21,11 @@ use consigne_core::ports::{
 use consigne_core::{EndpointId, Fault, OrgId, Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
+use crate::table::Table;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
 use crate::table::transact::{Failed, Outcome, failed_at};
-use crate::table::{Table, audit};
 
 /// Prefix of the sort keys of endpoints and of pointers to them.
 const ENDPOINT: &str = "ENDPOINT#";
@@ -40,7 +40,7 @@ const URL_CHANGED: usize = 1;
 /// Index of the old URL's item in that transaction.
 const URL_LEFT: usize = 2;
 /// Index of the URL's item in the transaction that deletes an endpoint.
-const URL_RELEASED: usize = 4;
+const URL_RELEASED: usize = 3;
 /// Most pointers that are read of one person.
 const POINTERS: u32 = 1_000;
 
@@ -111,13 +111,13 @@ impl CreateEndpoint for Table {
         let endpoint = &new.endpoint;
         let mut pointer = pointer_key(&endpoint.created_by, endpoint.id);
         pointer.insert("org_id".to_owned(), text(endpoint.org.to_string()));
-        let writes = vec![
+        let mut writes = vec![
             self.put_new(write(endpoint))?,
             self.put_new(pointer)?,
             self.count_endpoints(endpoint.org, 1)?,
             self.claim_url(endpoint)?,
-            self.put(audit::write(&new.audit))?,
         ];
+        writes.extend(self.audited(&new.audit)?);
         match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed)
@@ -213,9 +213,9 @@ impl DeleteEndpoint for Table {
             self.delete_if(there)?,
             TransactWriteItem::builder().delete(pointer).build(),
             self.count_endpoints(endpoint.org, -1)?,
-            self.put(audit::write(entry))?,
             self.release_url(endpoint.org, endpoint.id, &endpoint.url)?,
         ];
+        writes.extend(self.audited(entry)?);
         Ok(match self.transact(writes.clone()).await? {
             Outcome::Committed => true,
             Outcome::Refused(failed) if is_only(&failed, URL_RELEASED) => {
@@ -236,7 +236,7 @@ impl Table {
             writes.push(self.release_url(step.endpoint.org, step.endpoint.id, left)?);
         }
         if let Some(entry) = &step.audit {
-            writes.push(self.put(audit::write(entry))?);
+            writes.extend(self.audited(entry)?);
         }
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);

@@ -10,8 +10,9 @@ use consigne_core::webhooks::{REMEMBERED, Received};
 use sha2::{Digest, Sha256};
 
 use crate::table::Table;
-use crate::table::idempotency::{IdempotencyRecord, TransactionOutcome};
+use crate::table::idempotency::{IdempotencyRecord, replay};
 use crate::table::item::{Item, key, text};
+use crate::table::transact::{Outcome, failed_at};
 
 /// Returns the primary key of a webhook's record. The sender chooses the id, so it is hashed to a fixed length and
 /// alphabet.
@@ -32,12 +33,14 @@ impl Table {
     pub(crate) async fn transact_webhook(
         &self,
         received: &Received,
-        writes: Vec<TransactWriteItem>,
+        mut writes: Vec<TransactWriteItem>,
     ) -> Result<WriteOutcome, Fault> {
-        Ok(match self.transact_with(writes, Some(self.webhook_record(received)?)).await? {
-            TransactionOutcome::Written(written) => written,
-            TransactionOutcome::Refused(_) => WriteOutcome::Conflict,
-        })
+        let (record, place) = (self.webhook_record(received)?, writes.len());
+        writes.push(record.write);
+        let Outcome::Refused(failed) = self.transact_also_closed(Some(place), writes).await? else {
+            return Ok(WriteOutcome::Applied);
+        };
+        failed_at(&failed, place).map_or(Ok(WriteOutcome::Conflict), |before| replay(record.fingerprint, before))
     }
 
     /// Returns the record of a webhook, by which a repetition is recognised.

@@ -19,7 +19,7 @@ async fn the_link_in_the_mail_makes_its_recipient_a_member() {
     let mail = mail_to(&stack, &email).await;
     assert_eq!(
         text(&mail, "Subject"),
-        "Invitation à rejoindre Société d’Été",
+        "Invitation à rejoindre une organisation",
         "the mail is in the inviting person's language"
     );
     let words = text(&mail, "BodyText");

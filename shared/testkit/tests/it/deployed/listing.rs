@@ -18,7 +18,7 @@ async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     let now = clock::now();
     let request = GrantRequest::parse(name, content_type, 10, None, None).unwrap();
     let file = request.admit(owner, Plan::Enterprise, UPLOAD_GRANT_VALID, now).unwrap();
-    let grant = Grant { file, plan: Plan::Enterprise, job: None, idempotency: None, now };
+    let grant = Grant { file, plan: Plan::Enterprise, job: None, seen: None, idempotency: None, now };
     table.grant_upload(&grant).await.unwrap();
     let pinned = Pinned { version: format!("v{n}"), etag: "e".to_owned(), sequencer: String::new() };
     let step = grant.file.accept(Arrival { pinned, size: 10, dimensions: None }, now);

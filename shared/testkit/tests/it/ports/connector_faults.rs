@@ -72,7 +72,7 @@ async fn a_deletion_with_a_lost_answer_is_recognised_as_the_callers_own() {
     let table = table_on(&stack, ".UpdateItem", ConnectorFault::AnswerLost, 1);
     let file = file_of(&owner, "a.png", 10, now);
     table
-        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
+        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, seen: None, idempotency: None, now })
         .await
         .unwrap();
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
@@ -86,7 +86,7 @@ async fn a_deletion_that_conflicts_with_a_transaction_is_retried() {
     let table = table_on(&stack, ".UpdateItem", ConnectorFault::Conflict, 6);
     let file = file_of(&owner, "a.png", 10, now);
     table
-        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
+        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, seen: None, idempotency: None, now })
         .await
         .unwrap();
     assert_eq!(table.begin_delete(&file.key, now).await.unwrap(), Some(file.deleting(now)));
@@ -98,7 +98,7 @@ async fn a_deletion_that_keeps_conflicting_fails_in_time() {
     let table = table_on(&stack, ".UpdateItem", ConnectorFault::Conflict, u32::MAX);
     let file = file_of(&owner, "a.png", 10, now);
     table
-        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, idempotency: None, now })
+        .grant_upload(&Grant { file: file.clone(), plan: Plan::Free, job: None, seen: None, idempotency: None, now })
         .await
         .unwrap();
     let call = consigne_aws::budget::InvocationBudget::new(std::time::Duration::from_secs(1));

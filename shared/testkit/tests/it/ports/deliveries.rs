@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use consigne_core::audit::AuditAction;
-use consigne_core::deliveries::{
-    Delivery, DeliveryStatus, IN_FLIGHT_MAX, LEASE, Line, MoveOutcome, Posted, REDELIVERIES_AN_HOUR, SNOOZE,
-};
+use consigne_core::deliveries::{Delivery, DeliveryStatus, Line, Posted, REDELIVERIES_AN_HOUR, SNOOZE};
 use consigne_core::endpoints::{DisabledBecause, ENDPOINTS_MAX, Endpoint, EndpointPatch, HookUrl, NewEndpoint};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome};
 use consigne_core::keys::ChangeContext;
@@ -18,7 +16,6 @@ use consigne_core::ports::{
 use consigne_core::{Code, IdempotencyKey, OrgId, Timestamp, UserId};
 use consigne_testkit::{accounts, hooks};
 use futures_util::future::join_all;
-use serde_json::json;
 
 use super::{eventually, now, on_both};
 
@@ -68,10 +65,6 @@ on_both!(
     an_endpoint_is_found_by_its_organisation_and_by_its_registrar,
     concurrent_registrations_do_not_exceed_the_limit_of_endpoints,
     a_retry_registers_one_endpoint,
-    of_concurrent_endpoints_with_one_url_one_is_registered,
-    an_endpoint_cannot_take_the_url_of_another,
-    an_organisation_has_only_so_many_calls_in_flight,
-    slots_that_were_never_given_back_end_by_themselves,
     an_endpoint_changes_only_if_it_was_not_changed_in_between,
     a_delivery_is_recorded_once_and_read_back_after_every_step,
     of_many_concurrent_claims_of_an_attempt_one_succeeds,
@@ -83,36 +76,36 @@ on_both!(
     turns_are_given_for_at_most_ten_minutes_ahead,
 );
 
-fn new(endpoint: &Endpoint) -> NewEndpoint {
+pub fn new(endpoint: &Endpoint) -> NewEndpoint {
     let audit = accounts::entry(endpoint.org, AuditAction::EndpointCreated, &endpoint.created_by, endpoint.created_at);
     NewEndpoint { endpoint: endpoint.clone(), audit, idempotent: None }
 }
 
 /// Creates an endpoint with a URL of its own.
-fn endpoint(org: OrgId, user: &UserId) -> Endpoint {
+pub fn endpoint(org: OrgId, user: &UserId) -> Endpoint {
     let endpoint = hooks::endpoint(org, user, now());
     Endpoint { url: url(&format!("https://hooks.example.com/{}", endpoint.id)), ..endpoint }
 }
 
-fn url(text: &str) -> HookUrl {
+pub fn url(text: &str) -> HookUrl {
     HookUrl::kept(text).unwrap()
 }
 
-async fn registered(table: &impl DeliveryStore, org: OrgId, user: &UserId) -> Endpoint {
+pub async fn registered(table: &impl DeliveryStore, org: OrgId, user: &UserId) -> Endpoint {
     let endpoint = endpoint(org, user);
     assert_eq!(table.create_endpoint(&new(&endpoint)).await.unwrap(), WriteOutcome::Applied);
     endpoint
 }
 
-async fn fresh(table: &impl DeliveryStore) -> Endpoint {
+pub async fn fresh(table: &impl DeliveryStore) -> Endpoint {
     registered(table, OrgId::mint(now()), &accounts::person()).await
 }
 
-fn first(limit: u32) -> PageAsk {
+pub fn first(limit: u32) -> PageAsk {
     PageAsk { limit, after: None }
 }
 
-fn answered(status: u16) -> Posted {
+pub fn answered(status: u16) -> Posted {
     Posted::answered(status, None, b"")
 }
 
@@ -183,117 +176,6 @@ async fn a_retry_registers_one_endpoint(table: &impl DeliveryStore) {
     assert_eq!(again, WriteOutcome::Replayed(one.endpoint.id.to_string()));
     assert_eq!(table.create_endpoint(&promised("g")).await.unwrap(), WriteOutcome::KeyReused);
     assert_eq!(table.list_endpoints(org, &first(10)).await.unwrap().items.len(), 1);
-}
-
-async fn of_concurrent_endpoints_with_one_url_one_is_registered(table: &impl DeliveryStore) {
-    let (org, ann) = (OrgId::mint(now()), accounts::person());
-    let spellings = ["https://a.example/h?t=%41", "https://A.example:443/h?t=A", "https://a.example/%68?t=A"];
-    let all: Vec<NewEndpoint> =
-        spellings.iter().map(|text| new(&Endpoint { url: url(text), ..endpoint(org, &ann) })).collect();
-    let made = join_all(all.iter().map(|new| table.create_endpoint(new))).await;
-    let refused = made.iter().filter_map(|made| made.as_ref().err()).collect::<Vec<_>>();
-    assert!(made.iter().filter(|made| made.is_ok()).count() == 1 && refused.len() == 2, "{made:?}");
-    assert!(refused.iter().all(|fault| fault.code == Code::Conflict && fault.details["field"] == "url"), "{refused:?}");
-    let listed = table.list_endpoints(org, &first(10)).await.unwrap();
-    assert_eq!((listed.items.len(), listed.total), (1, Some(1)), "a refused one does not count");
-    let elsewhere = Endpoint { url: url(spellings[0]), ..endpoint(OrgId::mint(now()), &ann) };
-    assert_eq!(table.create_endpoint(&new(&elsewhere)).await.unwrap(), WriteOutcome::Applied, "another organisation");
-    // A deleted endpoint leaves its URL to the next one.
-    let audit = accounts::entry(org, AuditAction::EndpointDeleted, &ann, now());
-    assert!(table.delete_endpoint(&listed.items[0], &audit).await.unwrap());
-    let again = Endpoint { url: url(spellings[1]), ..endpoint(org, &ann) };
-    assert_eq!(table.create_endpoint(&new(&again)).await.unwrap(), WriteOutcome::Applied);
-}
-
-async fn an_endpoint_cannot_take_the_url_of_another(table: &impl DeliveryStore) {
-    let (org, ann) = (OrgId::mint(now()), accounts::person());
-    let (one, other) = (registered(table, org, &ann).await, registered(table, org, &ann).await);
-    let origin = accounts::origin(&ann);
-    let by = ChangeContext { origin: &origin, now: now() };
-    let moves = |from: &Endpoint, to: &HookUrl| {
-        from.update(&EndpointPatch { url: Some(to.clone()), ..EndpointPatch::default() }, &by).unwrap()
-    };
-    let refused = table.change_endpoint(&moves(&one, &other.url)).await.unwrap_err();
-    assert_eq!((refused.code, &refused.details["field"]), (Code::Conflict, &json!("url")));
-    // Another spelling of its own URL is no change of place.
-    let spelled = url(&one.url.as_str().replace("hooks.example.com", "Hooks.example.com:443"));
-    let step = moves(&one, &spelled);
-    assert_eq!(table.change_endpoint(&step).await.unwrap(), WriteOutcome::Applied);
-    // Once it has left its URL, another endpoint may have it.
-    let step = moves(&step.endpoint, &url("https://hooks.example.com/elsewhere"));
-    assert_eq!(table.change_endpoint(&step).await.unwrap(), WriteOutcome::Applied);
-    assert_eq!(table.change_endpoint(&moves(&other, &one.url)).await.unwrap(), WriteOutcome::Applied);
-    let back = table.change_endpoint(&moves(&step.endpoint, &one.url)).await.unwrap_err();
-    assert_eq!(back.code, Code::Conflict);
-}
-
-/// Starts attempts of so many new deliveries at the same time. Returns those that were claimed.
-async fn begun(table: &impl DeliveryStore, endpoint: &Endpoint, many: u64) -> (Vec<Delivery>, usize) {
-    let mut steps = Vec::new();
-    for n in 0..many {
-        let delivery = hooks::delivery(endpoint, now().plus(Duration::from_secs(n)));
-        table.record_delivery(&delivery).await.unwrap();
-        steps.push(delivery.begin(now()));
-    }
-    let moved = join_all(steps.iter().map(|step| table.move_delivery(step))).await;
-    let (mut claimed, mut without) = (Vec::new(), 0);
-    for (step, moved) in steps.into_iter().zip(moved) {
-        match moved.unwrap() {
-            MoveOutcome::Committed => claimed.push(step.delivery),
-            MoveOutcome::NoSlot => without += 1,
-            MoveOutcome::Conflict => panic!("nobody else changes the delivery"),
-        }
-    }
-    (claimed, without)
-}
-
-async fn an_organisation_has_only_so_many_calls_in_flight(table: &impl DeliveryStore) {
-    let (one, elsewhere) = (fresh(table).await, fresh(table).await);
-    let other = registered(table, one.org, &one.created_by).await;
-    let (most, half) = (IN_FLIGHT_MAX as usize, u64::from(IN_FLIGHT_MAX) / 2);
-    let (first, without) = begun(table, &one, half + 1).await;
-    assert_eq!((first.len() as u64, without), (half + 1, 0));
-    let (second, without) = begun(table, &other, half + 1).await;
-    assert_eq!((first.len() + second.len(), without), (most, 2), "its endpoints share the slots");
-    assert_eq!(begun(table, &elsewhere, half).await.1, 0, "another organisation has its own");
-    // Every way to end an attempt gives the slot back, and a second attempt to do so gives nothing more.
-    let (delivered, _) = first[0].conclude(&answered(200), Duration::ZERO, &one, now());
-    let (failed, _) = first[1].conclude(&answered(500), Duration::ZERO, &one, now());
-    for step in [&delivered, &failed, &first[2].withdraw(None, now())] {
-        assert!(table.move_delivery(step).await.unwrap().is_committed());
-        assert!(!table.move_delivery(step).await.unwrap().is_committed());
-    }
-    let (third, without) = begun(table, &one, 5).await;
-    assert_eq!((third.len(), without), (3, 2));
-    // A delivery that found no slot is as it was before.
-    let delivery = hooks::delivery(&one, now().plus(Duration::from_secs(99)));
-    table.record_delivery(&delivery).await.unwrap();
-    assert_eq!(table.move_delivery(&delivery.begin(now())).await.unwrap(), MoveOutcome::NoSlot);
-    assert_eq!(table.get_delivery(delivery.org, delivery.id).await.unwrap(), Some(delivery.clone()));
-    assert!(table.move_delivery(&delivery.wait_for_slot(now())).await.unwrap().is_committed());
-}
-
-async fn slots_that_were_never_given_back_end_by_themselves(table: &impl DeliveryStore) {
-    let endpoint = fresh(table).await;
-    let (claimed, _) = begun(table, &endpoint, u64::from(IN_FLIGHT_MAX)).await;
-    let delivery = hooks::delivery(&endpoint, now().plus(Duration::from_secs(99)));
-    table.record_delivery(&delivery).await.unwrap();
-    let almost = claimed[0].open.unwrap().plus(LEASE - Duration::from_secs(5));
-    assert_eq!(table.move_delivery(&delivery.begin(almost)).await.unwrap(), MoveOutcome::NoSlot);
-    let over = claimed.iter().filter_map(|claimed| claimed.open).max().unwrap().plus(LEASE);
-    assert!(table.move_delivery(&delivery.begin(over)).await.unwrap().is_committed());
-    // The late end of one whose lease is over changes nothing, and all slots but one are free.
-    let (late, _) = claimed[0].conclude(&answered(200), Duration::ZERO, &endpoint, over);
-    assert!(table.move_delivery(&late).await.unwrap().is_committed());
-    let begin_late = async |secs: u64| {
-        let delivery = hooks::delivery(&endpoint, now().plus(Duration::from_secs(secs)));
-        table.record_delivery(&delivery).await.unwrap();
-        table.move_delivery(&delivery.begin(over)).await.unwrap()
-    };
-    for n in 1..u64::from(IN_FLIGHT_MAX) {
-        assert!(begin_late(100 + n).await.is_committed(), "{n}");
-    }
-    assert_eq!(begin_late(200).await, MoveOutcome::NoSlot);
 }
 
 async fn an_endpoint_changes_only_if_it_was_not_changed_in_between(table: &impl DeliveryStore) {
@@ -454,24 +336,31 @@ async fn redeliveries_are_limited_per_hour_and_retries_count_once(table: &impl D
         let again = delivery.again(now()).unwrap();
         let idempotency_key = (n == 0).then_some(&idempotent);
         assert_eq!(
-            table.redeliver(&again, idempotency_key, endpoint.created_at).await.unwrap(),
+            table.redeliver(&again, &endpoint.created_by, idempotency_key, endpoint.created_at).await.unwrap(),
             WriteOutcome::Applied,
             "{n}"
         );
         if n == 0 {
-            assert_eq!(table.redeliver(&again, None, endpoint.created_at).await.unwrap(), WriteOutcome::Conflict);
+            assert_eq!(
+                table.redeliver(&again, &endpoint.created_by, None, endpoint.created_at).await.unwrap(),
+                WriteOutcome::Conflict
+            );
         }
         let ended = again.delivery.cancel();
         assert!(table.move_delivery(&ended).await.unwrap().is_committed());
         delivery = ended.delivery;
     }
     let again = delivery.again(now()).unwrap();
-    let refused = table.redeliver(&again, None, endpoint.created_at).await.unwrap_err();
+    let refused = table.redeliver(&again, &endpoint.created_by, None, endpoint.created_at).await.unwrap_err();
     assert_eq!(refused.code, Code::RateLimited);
-    let before = table.redeliver(&again, Some(&idempotent), endpoint.created_at).await.unwrap();
+    let before = table.redeliver(&again, &endpoint.created_by, Some(&idempotent), endpoint.created_at).await.unwrap();
     assert_eq!(before, WriteOutcome::Replayed("r".to_owned()), "a retry gets the recorded answer");
     let later = endpoint.created_at.plus(Duration::from_hours(1));
-    assert_eq!(table.redeliver(&again, None, later).await.unwrap(), WriteOutcome::Applied, "another hour");
+    assert_eq!(
+        table.redeliver(&again, &endpoint.created_by, None, later).await.unwrap(),
+        WriteOutcome::Applied,
+        "another hour"
+    );
 }
 
 /// Number of workers that request turns of a destination, and of calls that they make.

@@ -43,7 +43,7 @@ on_both!(
 );
 
 fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
-    Grant { file: file.clone(), plan, job: None, idempotency: None, now }
+    Grant { file: file.clone(), plan, job: None, seen: None, idempotency: None, now }
 }
 
 async fn granted(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
@@ -128,6 +128,7 @@ async fn an_idempotency_key_is_for_one_request_of_one_user(files: &impl Files) {
         file: file_of(owner, "a.png", 10, at),
         plan: Plan::Free,
         job: None,
+        seen: None,
         idempotency: Some(IdempotencyKey { key: "order 17".to_owned(), fingerprint: fingerprint.to_owned() }),
         now: at,
     };

@@ -45,7 +45,7 @@ trait Files: GrantUpload + GetUsage + GetFile + ApplyTransition + Sync {}
 impl<T: GrantUpload + GetUsage + GetFile + ApplyTransition + Sync> Files for T {}
 
 fn grant(owner: &UserId, size: u64, plan: Plan) -> Grant {
-    Grant { file: file_of(owner, "a.png", size, now()), plan, job: None, idempotency: None, now: now() }
+    Grant { file: file_of(owner, "a.png", size, now()), plan, job: None, seen: None, idempotency: None, now: now() }
 }
 
 async fn granted(files: &impl Files, owner: &UserId, size: u64) -> Grant {

@@ -51,7 +51,6 @@ on_both!(
     a_returned_unit_goes_to_the_month_of_its_request,
     lists_are_newest_first_in_pages_of_one_status_or_all,
     every_field_of_a_job_is_stored,
-    reported_dimensions_are_stored_with_a_file_that_exists,
     a_step_is_applied_once,
     a_message_is_applied_once_and_recorded,
     a_changed_file_is_not_added_to_a_job,
@@ -343,7 +342,14 @@ async fn a_changed_file_is_not_added_to_a_job(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
     let job = accepted(jobs, &owner, now).await;
     let file = file_of(&owner, "a.png", 10, now);
-    let grant = consigne_core::files::Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+    let grant = consigne_core::files::Grant {
+        file: file.clone(),
+        plan: Plan::Pro,
+        job: None,
+        seen: None,
+        idempotency: None,
+        now,
+    };
     jobs.grant_upload(&grant).await.unwrap();
     let said = message("f1", now);
     for stale in [
@@ -359,20 +365,6 @@ async fn a_changed_file_is_not_added_to_a_job(jobs: &impl Jobs) {
     assert_eq!(jobs.apply_job_step(&step, Some(&said)).await.unwrap(), StepOutcome::Applied);
     assert_eq!(jobs.get_file(&owner, file.id()).await.unwrap().as_ref(), Some(&step.adopted[0].1));
     assert_eq!(read(jobs, &job.id).await, step.job);
-}
-
-async fn reported_dimensions_are_stored_with_a_file_that_exists(jobs: &impl Jobs) {
-    let (owner, now) = (owner(), now());
-    let job = accepted(jobs, &owner, now).await;
-    let file = file_of(&owner, "a.png", 10, now);
-    let reported = Dimensions { width: 1920, height: 1080 };
-    let step = JobStep { reported: vec![(file.key.clone(), reported)], ..job.begun(now).unwrap() };
-    assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Conflict, "there is no such file");
-    let grant = consigne_core::files::Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
-    jobs.grant_upload(&grant).await.unwrap();
-    assert_eq!(jobs.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
-    let stored = jobs.get_file(&owner, file.id()).await.unwrap();
-    assert_eq!(stored, Some(File { reported: Some(reported), revision: file.revision + 1, ..file }));
 }
 
 async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {

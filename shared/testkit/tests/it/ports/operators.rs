@@ -200,7 +200,7 @@ async fn ledgers_are_read_with_the_plan_of_the_last_grant(store: &impl Operators
     let owners: Vec<UserId> = (0..3).map(|_| owner()).collect();
     for (owner, plan) in owners.iter().zip([Plan::Pro, Plan::Basic]) {
         let file = file_of(owner, "a.png", 40, now());
-        let grant = Grant { file, plan, job: None, idempotency: None, now: now() };
+        let grant = Grant { file, plan, job: None, seen: None, idempotency: None, now: now() };
         assert_eq!(store.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
     }
     let mut ledgers = store.get_ledgers(&owners).await.unwrap();

@@ -22,7 +22,14 @@ on_both!(
 );
 
 async fn granted(table: &impl Storage, owner: &UserId, size: u64, plan: Plan) {
-    let grant = Grant { file: file_of(owner, "a.png", size, now()), plan, job: None, idempotency: None, now: now() };
+    let grant = Grant {
+        file: file_of(owner, "a.png", size, now()),
+        plan,
+        job: None,
+        seen: None,
+        idempotency: None,
+        now: now(),
+    };
     assert_eq!(table.grant_upload(&grant).await.unwrap(), GrantOutcome::Granted);
 }
 

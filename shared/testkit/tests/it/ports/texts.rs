@@ -265,7 +265,7 @@ mod buckets {
         let person = stack.newcomer("pro");
         let owner = consigne_core::UserId::parse(&person.id).unwrap();
         let file = file_of(&owner, "a.md", 5, now);
-        let grant = Grant { file: file.clone(), plan: Plan::Pro, job: None, idempotency: None, now };
+        let grant = Grant { file: file.clone(), plan: Plan::Pro, job: None, seen: None, idempotency: None, now };
         stack.table().grant_upload(&grant).await.unwrap();
         assert!(stack.bucket().put_object(&file, b"# Un\n").await.unwrap());
         let facts = person.wait_for(file.key.as_str(), "ready").await;

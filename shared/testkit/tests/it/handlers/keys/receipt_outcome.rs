@@ -183,9 +183,9 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
       "response_ms -1: response_ms: invalid value: integer `-1`, expected a whole number, 0 or greater",
       "response_ms 0.5: response_ms: invalid type: number `0.5`, expected a whole number, 0 or greater",
       "response_ms 86400001: response_ms must be at most 86400000 (a day)",
-      "details null: details: invalid type: null, expected a map",
-      "details []: details: invalid type: array, expected a map",
-      "details \"text\": details: invalid type: string \"text\", expected a map",
+      "details null: details: invalid type: null, expected an object",
+      "details []: details: invalid type: array, expected an object",
+      "details \"text\": details: invalid type: string \"text\", expected an object",
       "details {\"log\":\"xxxxxxxxxxxx: details must be at most 4096 bytes as JSON",
       "credits 0: unknown field credits"
     ]

@@ -52,7 +52,7 @@ const BESIDES: [(&str, &str); 4] =
 const FOR_SERVICES: [(&str, &str); 2] = [("key-verify", "charge"), ("receipt-outcome", "served")];
 
 /// Creates Acme with a key and an invitation.
-fn acme_with_key_and_invitation() -> World {
+pub fn acme_with_key_and_invitation() -> World {
     let world = acme();
     put_production(&world, |_| ());
     put_invitation(&world, |invitation| invitation.email = address("zoe@example.com"));

@@ -23,9 +23,10 @@ fn token_in_the_mail(world: &World) -> String {
 
 #[tokio::test]
 async fn the_invited_person_gets_the_token_in_the_senders_language() {
-    for (language, subject) in
-        [(Language::French, "Invitation à rejoindre Acme"), (Language::English, "Invitation to join Acme")]
-    {
+    for (language, subject) in [
+        (Language::French, "Invitation à rejoindre une organisation"),
+        (Language::English, "Invitation to join an organisation"),
+    ] {
         let world = acme_with_mailboxes();
         known(&world, "user_ann1", Some("Ann"), language);
         let token = put_invitation(&world, |_| ());

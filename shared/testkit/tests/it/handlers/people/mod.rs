@@ -4,6 +4,7 @@ mod account_callers;
 mod account_paging;
 pub mod accounts;
 mod checkout;
+mod closed_accounts;
 pub mod closing;
 mod invitation_accept;
 mod invitation_mail;

@@ -1,11 +1,13 @@
 //! org-create, org-list and member-list.
 
+use consigne_core::profiles::{Contact, Language, Profile};
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
 use serde_json::{Value, json};
 
+use crate::handlers::GRANTED;
 use crate::handlers::people::accounts::{
-    ORG, OTHER_ORG, acme, answer, audit_log, found, org, outbox, refusal, saying, sent_by, user,
+    ORG, OTHER_ORG, acme, answer, audit_log, found, org, outbox, put_production, refusal, saying, sent_by, user,
 };
 
 #[tokio::test]
@@ -266,4 +268,35 @@ async fn a_former_member_no_longer_sees_the_organisation() {
     assert_eq!(listed["body"]["data"], json!([]));
     let members = functions::call(&world, "member-list", sent_by("user_dev1", "member-list", "all")).await;
     assert_eq!(refusal(&members), (404, "NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn lists_of_members_and_keys_name_people_who_are_known() {
+    let world = acme();
+    put_production(&world, |_| ());
+    let contact = |verified| Contact {
+        email: "ann@example.com".to_owned(),
+        verified,
+        name: Some("Ann Lee".to_owned()),
+        language: Language::English,
+        at: GRANTED,
+    };
+    let list = async |function: &str, world: &World| -> Vec<Value> {
+        let answer = functions::call(world, function, sent_by("user_ann1", function, "all")).await;
+        answer["body"]["data"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+    };
+    for (verified, email) in [(true, json!("ann@example.com")), (false, Value::Null)] {
+        let profile = Profile { from_token: Some(contact(verified)), ..Profile::unknown(user("user_ann1")) };
+        world.change(|state| drop(state.profiles.insert(user("user_ann1"), profile)));
+        let members = list("member-list", &world).await;
+        let ann = members.iter().find(|member| member["user_id"] == "user_ann1").unwrap();
+        assert_eq!((&ann["name"], &ann["email"]), (&json!("Ann Lee"), &email));
+        assert!(members.iter().all(|member| member["user_id"] == "user_ann1" || member.get("name").is_none()));
+        let keys = list("key-list", &world).await;
+        assert!(!keys.is_empty());
+        for key in keys {
+            let known = key["created_by"] == "user_ann1";
+            assert_eq!(key["created_by_name"], if known { json!("Ann Lee") } else { Value::Null }, "{key}");
+        }
+    }
 }
