@@ -19,7 +19,8 @@ pub struct AttemptView {
     pub status_code: Option<u16>,
     /// How long it took, in milliseconds; null if it was cut short.
     pub duration_ms: Option<u64>,
-    /// What went wrong. An attempt that was `cut_short` may have arrived.
+    /// What went wrong; null for a status from 200 to 299. An attempt that was `cut_short` may have arrived.
+    #[schemars(extend("enum" = ["status", "redirect", "timeout", "unreachable", "malformed", "not_allowed", "cut_short", null]))]
     pub error: Option<String>,
     /// The start of the response body.
     pub response: String,
