@@ -15,5 +15,5 @@ pub use generations::{GENERATED_KINDS, Generations};
 pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
 pub use report::{Report, job_not_found};
-pub use step::{CANCELLED, JobStep, StepOutcome};
+pub use step::{CANCELLED, CancelOutcome, JobStep, StepOutcome};
 pub use view::{ErrorView, FinishedTextView, JobResult, JobView, MediaView, TextView, TokensView};

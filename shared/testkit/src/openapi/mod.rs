@@ -262,7 +262,7 @@ fn security(caller: AuthScheme) -> Value {
 fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
     let mut codes: Vec<Code> = EVERYWHERE.to_vec();
     if operation.caller == AuthScheme::User {
-        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
+        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted, Code::RateLimited]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
         }

@@ -63,6 +63,10 @@ fn requests(world: &World) -> Vec<(&'static str, &'static str, Value)> {
             // The payload enables an endpoint that is active already, which changes nothing.
             event["body"] = json!({ "events": ["key.revoked"] }).to_string().into();
         }
+        if *function == "member-invite" {
+            // The payload's address has the invitation that is accepted here.
+            event["body"] = json!({ "email": "eve@example.com", "role": "developer" }).to_string().into();
+        }
         ("user_ann1", *function, event)
     });
     sent.collect()
