@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use consigne_auth::{KeyMint, Route, SessionVerifier, User};
+use consigne_auth::{KeyMint, Route, SecondFactorRule, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
@@ -50,6 +50,7 @@ function! {
     users: SessionVerifier = session_verifier(),
     keys: A::Table = table(),
     mint: KeyMint = key_mint().await,
+    second_factor: SecondFactorRule = second_factor_rule(),
 }
 
 impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Function<A> {
@@ -58,6 +59,7 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
         let body: IssueRequest = request.json()?;
         let idempotency_key = request.idempotency_key(&body)?;
         let ask = body.parse(request)?;
+        self.second_factor.require_for(ask.environment, &user, request.now)?;
 
         let (environment, pepper, id) =
             (ask.environment, self.mint.current(request.now).await, KeyId::mint(request.now));
@@ -104,7 +106,7 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
                 .takes::<IssueRequest>()
                 .creates()
                 .idempotent()
-                .refuses(&[Code::Conflict, Code::RateLimited]),
+                .refuses(&[Code::Conflict, Code::RateLimited, Code::SecondFactorRequired]),
         ]
     }
 }

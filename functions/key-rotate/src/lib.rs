@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_auth::{KeyMint, KeyText, Route, SessionVerifier, User};
+use consigne_auth::{KeyMint, KeyText, Route, SecondFactorRule, SessionVerifier, User};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
 use consigne_core::keys::{ApiKey, ChangeContext, GRACE_MAX, IssuedKey, KeyStatus, KeyView, Pointer};
 use consigne_core::orgs::{key_in_path, key_not_found};
@@ -46,6 +46,7 @@ function! {
     users: SessionVerifier = session_verifier(),
     keys: A::Table = table(),
     mint: KeyMint = key_mint().await,
+    second_factor: SecondFactorRule = second_factor_rule(),
 }
 
 impl<A: Needs> HttpFunction for Function<A> {
@@ -74,7 +75,7 @@ impl<A: Needs> HttpFunction for Function<A> {
             "Rotate a key. Only the answer shows its new text",
         );
         let operation = operation.in_org().parameter("key", "Id of the key", true);
-        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
+        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict, Code::RateLimited, Code::SecondFactorRequired])]
     }
 }
 
@@ -82,6 +83,7 @@ impl<A: Needs> Function<A> {
     /// Rotates the key, unless an earlier try of the same request has done so.
     async fn rotate(&self, rotation: &Rotation<'_>, request: &Request) -> Result<(Changed, KeyText), Fault> {
         let key = self.keys.get_key(rotation.org, rotation.id).await?.ok_or_else(key_not_found)?;
+        self.second_factor.require_for(key.environment, rotation.user, request.now)?;
         let (pepper, next) = (self.mint.current(request.now).await, key.generation + 1);
         let (text, pointer) = self.text(rotation, pepper, &key, next, request).await?;
         let idempotent = rotation.idempotent(&format!("{next}#{pepper}"));

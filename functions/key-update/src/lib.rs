@@ -1,8 +1,8 @@
 //! Changes a key's name, scopes, quotas or expiry. An absent field stays as it is, null removes a limit, and a value
 //! replaces the old one.
 
-use consigne_auth::{Route, SessionVerifier};
-use consigne_core::keys::{ChangeContext, KEY_NAME_MAX, KeyPatch, KeyView, QUOTA_MAX};
+use consigne_auth::{Route, SecondFactorRule, SessionVerifier};
+use consigne_core::keys::{ApiKey, ChangeContext, KEY_NAME_MAX, KeyPatch, KeyView, QUOTA_MAX};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
 use consigne_core::{Code, Fault, services};
@@ -51,6 +51,7 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 function! {
     users: SessionVerifier = session_verifier(),
     keys: A::Table = table(),
+    second_factor: SecondFactorRule = second_factor_rule(),
 }
 
 impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Function<A> {
@@ -63,14 +64,21 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Functi
 
         let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
-        let key = change(&self.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
+        let update = |key: &ApiKey| {
+            let step = key.update(&patch, &by)?;
+            if step.as_ref().is_some_and(|step| step.key.is_wider_than(key)) {
+                self.second_factor.require_for(key.environment, &user, request.now)?;
+            }
+            Ok(step)
+        };
+        let key = change(&self.keys, org, id, update).await?.key()?;
         Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
     }
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<KeyView>("PATCH /api/orgs/{org}/keys/{key}", "Change a key");
         let operation = operation.in_org().parameter("key", "Id of the key", true);
-        vec![operation.takes::<UpdateRequest>().refuses(&[Code::Conflict])]
+        vec![operation.takes::<UpdateRequest>().refuses(&[Code::Conflict, Code::SecondFactorRequired])]
     }
 }
 

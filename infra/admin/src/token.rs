@@ -12,7 +12,8 @@ use crate::stack_env::{StackEnv, Which};
 #[command(after_help = "\
 Examples:
   consigne token --user user_ann --plan pro
-  consigne token --user user_bob --role expert --ttl 60")]
+  consigne token --user user_bob --role expert --ttl 60
+  consigne token --user user_ann --second-factor 0")]
 pub(crate) struct Options {
     /// Id of the user in the token: `user_` and letters or digits.
     #[arg(long)]
@@ -32,6 +33,9 @@ pub(crate) struct Options {
     /// Language of the user, such as `fr`.
     #[arg(long)]
     locale: Option<String>,
+    /// Minutes since the user verified a second factor, as the claim `fva`. Without it, the token shows no second factor.
+    #[arg(long, value_name = "MINUTES")]
+    second_factor: Option<u32>,
     /// Origin of the page that sends the token. Without it, the first one that the stack accepts.
     #[arg(long)]
     azp: Option<String>,
@@ -66,6 +70,9 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
     }
     if let Some(locale) = &options.locale {
         claims["locale"] = json!(locale);
+    }
+    if let Some(minutes) = options.second_factor {
+        claims["fva"] = json!([minutes, minutes]);
     }
     let header = Header { kid: Some(stack.get("JWT_KID")?), ..Header::new(Algorithm::RS256) };
     let token = jsonwebtoken::encode(&header, &claims, &key);

@@ -1,7 +1,8 @@
 //! Reads the claims of a session token, in both versions that Clerk writes.
 //!
 //! Version 1 carries what the session's customisation adds (`public_metadata`, `email`, ...). Version 2 (`"v": 2`) adds
-//! compact claims: `pla` and `fea` (plans and features, each with a scope), `o` (organisation), `sts`, `act`. Source:
+//! compact claims: `pla` and `fea` (plans and features, each with a scope), `o` (organisation), `sts`, `act`, and `fva`
+//! (minutes since the first and the second factor were verified, -1 for never). Source:
 //! Clerk documentation, "Session tokens".
 
 use std::collections::BTreeSet;
@@ -52,6 +53,7 @@ impl Claims {
             role: listed("role").map_or(Role::User, Role::from_name),
             features: self.features(metadata),
             organisation: self.organisation(),
+            second_factor_at: self.second_factor_at(),
             actor: self.0.get("act").and_then(|act| act.get("sub")).and_then(Value::as_str).map(str::to_owned),
         })
     }
@@ -62,6 +64,13 @@ impl Claims {
         let listed = metadata.and_then(|metadata| metadata.get("features")).and_then(Value::as_array);
         let listed = listed.into_iter().flatten().filter_map(Value::as_str);
         compact.map(|(_, feature)| feature).chain(listed).map(str::to_owned).collect()
+    }
+
+    /// Returns when the second factor was last verified, from the second number of `fva`.
+    fn second_factor_at(&self) -> Option<Timestamp> {
+        let minutes = self.0.get("fva")?.as_array()?.get(1)?.as_i64().filter(|minutes| *minutes >= 0)?;
+        let seconds = minutes.checked_mul(60)?;
+        self.date("iat")?.checked_sub(seconds).map(Timestamp::from_secs)
     }
 
     fn organisation(&self) -> Option<Organisation> {

@@ -76,6 +76,9 @@ pub struct User {
     pub features: BTreeSet<String>,
     /// The Clerk organisation that is active in the session.
     pub organisation: Option<Organisation>,
+    /// When they last verified a second factor, in whole minutes before the token was issued. `None` if the token shows
+    /// none.
+    pub second_factor_at: Option<Timestamp>,
     /// Who acts in this person's name, when support impersonates them.
     pub actor: Option<String>,
 }

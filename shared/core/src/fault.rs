@@ -95,6 +95,9 @@ codes! {
     /// The invitation is for another e-mail address than the caller's verified one.
     EmailMismatch = "EMAIL_MISMATCH" 403
         => "Sign in with the invited address.",
+    /// The installation requires a second factor for this, verified a few minutes ago. The token shows none.
+    SecondFactorRequired = "SECOND_FACTOR_REQUIRED" 403
+        => "Let the person verify their second factor, and repeat the request with the new token.",
     /// A write with a session cookie came from a page that is not one of the applications.
     OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403
         => "Send the token in a header, or add the origin to `AuthorizedParties`.",

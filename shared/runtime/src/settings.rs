@@ -59,6 +59,7 @@ settings! {
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",
     MAX_TOKEN_SECONDS: "Most seconds from the issue of a session token to its expiry.",
+    REQUIRE_SECOND_FACTOR: "`true` if issuing, rotating and widening production keys needs a second factor verified within ten minutes; anything else means no.",
     CLERK_JWT_KEY: "The issuer's public keys in PEM, with `\\n` for line breaks; empty to fetch them from `CLERK_JWKS_URL`.",
     CLERK_JWKS_URL: "URL of the issuer's key set; used if `CLERK_JWT_KEY` is empty.",
 }

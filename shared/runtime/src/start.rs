@@ -5,7 +5,7 @@ use std::fmt;
 
 use consigne_auth::{
     CursorSeal, EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
-    Peppers, Refreshed, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
+    Peppers, Refreshed, SecondFactorRule, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
     WebhookSecrets,
 };
 use consigne_core::gateway::Upstreams;
@@ -172,6 +172,11 @@ impl<A: Adapters> Start<A> {
             most.parse().map_err(|_| SettingError::new(&settings::MAX_TOKEN_SECONDS, "is not a number of seconds"))?;
         let keys = self.session_keys()?;
         Ok(SessionVerifier::new(SessionPolicy { issuer, authorized_parties, max_token_seconds }, keys))
+    }
+
+    /// Returns whether changes of production keys need a second factor.
+    pub fn second_factor_rule(&self) -> Result<SecondFactorRule, StartError> {
+        Ok(SecondFactorRule::new(self.environment.is_on(&settings::REQUIRE_SECOND_FACTOR)))
     }
 
     fn session_keys(&self) -> Result<KeySource, StartError> {

@@ -160,6 +160,19 @@ impl ApiKey {
         }
     }
 
+    /// Returns whether it may do more than `before`: it has a further scope, or a quota that is larger or gone.
+    pub fn is_wider_than(&self, before: &Self) -> bool {
+        let quotas = [
+            (before.minute_quota, self.minute_quota),
+            (before.daily_quota, self.daily_quota),
+            (before.monthly_quota, self.monthly_quota),
+        ];
+        let is_larger = |(before, after): &(Option<u64>, Option<u64>)| {
+            before.is_some_and(|before| after.is_none_or(|after| after > before))
+        };
+        !self.scopes.is_subset(&before.scopes) || quotas.iter().any(is_larger)
+    }
+
     /// Returns whether its current text is that of the older installation.
     pub fn is_legacy(&self) -> bool {
         self.migrated_at.is_some() && self.generation == 1 && self.status.is_live()

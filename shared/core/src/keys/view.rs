@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{ApiKey, KeyMode, KeyStatus};
 use crate::Timestamp;
+use crate::migrations::replace_by;
 
 /// A key without its text.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -63,6 +64,10 @@ pub struct KeyView {
     /// True while its text is that of an older installation, which must be replaced by a rotation; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub legacy: bool,
+    /// Before when such a text must be replaced: from then on the key may be revoked. Absent for other keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub replace_by: Option<String>,
 }
 
 impl KeyView {
@@ -97,6 +102,7 @@ impl KeyView {
             revoked_reason: key.revoked.as_ref().map(|(_, _, reason)| reason.clone()),
             previous_valid_until: key.previous_until.filter(|until| *until > now).map(|until| until.to_string()),
             legacy: key.is_legacy(),
+            replace_by: key.migrated_at.filter(|_| key.is_legacy()).map(|at| replace_by(at).to_string()),
         }
     }
 }

@@ -60,6 +60,12 @@ pub enum Stage {
     },
 }
 
+/// Returns the first moment at which a key that was migrated at a time can be revoked because it was not replaced. Late
+/// notifications delay the revocation.
+pub fn replace_by(migrated_at: Timestamp) -> Timestamp {
+    Day::of(migrated_at).plus(REMIND_AFTER + END_AFTER).starts()
+}
+
 impl Stage {
     /// Returns the first day of the next stage, if it is known.
     pub fn ends_on(self) -> Option<Day> {

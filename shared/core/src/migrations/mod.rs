@@ -7,4 +7,4 @@ mod deadline;
 
 pub use access::AccessLevel;
 pub use carry::{LegacyKey, MigrateOutcome, MigratedKey, Place, TextFacts};
-pub use deadline::{Migration, MigrationId, MigrationStep, REASON, Stage};
+pub use deadline::{Migration, MigrationId, MigrationStep, REASON, Stage, replace_by};

@@ -179,6 +179,10 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             let required = json!({ "anyOf": [text(), texts()] });
             vec![("required", required), ("role", text())]
         }
+        Code::SecondFactorRequired => {
+            always = &["within_minutes"];
+            vec![("within_minutes", number())]
+        }
         Code::StorageQuotaExceeded => {
             always = &["field", "limit", "committed", "left"];
             vec![("field", text()), ("limit", number()), ("committed", number()), ("left", number())]

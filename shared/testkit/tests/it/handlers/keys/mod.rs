@@ -15,3 +15,4 @@ mod key_rotate;
 mod key_verify;
 mod migration_deadline;
 mod receipt_outcome;
+mod second_factor;
