@@ -122,13 +122,9 @@ impl HttpFunction for Function {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let catalogue = Catalogue {
             plans: Plan::ALL.into_iter().map(plan).collect(),
-            packs: PACKS.map(|pack| PackView {
-                name: pack.name,
-                credits: pack.credits,
-                amount: pack.cents,
-                currency: CURRENCY,
-            })
-            .into(),
+            packs: PACKS
+                .map(|pack| PackView { name: pack.name, credits: pack.credits, amount: pack.cents, currency: CURRENCY })
+                .into(),
             services: SERVICES.iter().map(ServiceView::of).collect(),
             file_kinds: Kind::ALL.into_iter().map(file_kind).collect(),
             profiles: Vec::new(),

@@ -100,14 +100,11 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
     fn operations() -> Vec<Operation> {
         let operation =
             Operation::new::<IssuedKey>("POST /api/orgs/{org}/keys", "Issue a key. Only the answer shows it");
-        vec![
-            operation
-                .in_org()
-                .takes::<IssueRequest>()
-                .creates()
-                .idempotent()
-                .refuses(&[Code::Conflict, Code::RateLimited, Code::SecondFactorRequired]),
-        ]
+        vec![operation.in_org().takes::<IssueRequest>().creates().idempotent().refuses(&[
+            Code::Conflict,
+            Code::RateLimited,
+            Code::SecondFactorRequired,
+        ])]
     }
 }
 

@@ -75,7 +75,11 @@ impl<A: Needs> HttpFunction for Function<A> {
             "Rotate a key. Only the answer shows its new text",
         );
         let operation = operation.in_org().parameter("key", "Id of the key", true);
-        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[Code::Conflict, Code::RateLimited, Code::SecondFactorRequired])]
+        vec![operation.takes::<RotateRequest>().creates().idempotent().refuses(&[
+            Code::Conflict,
+            Code::RateLimited,
+            Code::SecondFactorRequired,
+        ])]
     }
 }
 

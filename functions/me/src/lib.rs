@@ -123,11 +123,8 @@ impl Limits {
     fn of(plan: Plan, used: &Generations, month: Month) -> Self {
         let allowances = plan.allowances();
         let resets_at = month.ends().to_string();
-        let allowance = |kind| Allowance {
-            limit: plan.generations(kind),
-            used: used.of(kind),
-            resets_at: resets_at.clone(),
-        };
+        let allowance =
+            |kind| Allowance { limit: plan.generations(kind), used: used.of(kind), resets_at: resets_at.clone() };
         Self {
             storage_bytes: allowances.storage,
             file_bytes: Kind::ALL.into_iter().map(|kind| (kind.name(), plan.largest(kind))).collect(),

@@ -5,8 +5,8 @@ use std::fmt;
 
 use consigne_auth::{
     CursorSeal, EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
-    Peppers, Refreshed, SecondFactorRule, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets, UnsubscribeSeal,
-    WebhookSecrets,
+    Peppers, Refreshed, SecondFactorRule, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets,
+    UnsubscribeSeal, WebhookSecrets,
 };
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;

@@ -42,12 +42,8 @@ impl EndpointTest {
         let data = events::EndpointTest { org_id: endpoint.org, endpoint_id: endpoint.id, requested_by: by.clone() };
         let event = Event::new(now, EventData::EndpointTest(data));
         let delivery = Delivery::id_of(event.id, event.occurred_at, endpoint.id);
-        let idempotent = key.map(|key| IdempotentRequest {
-            key,
-            owner: by.clone().into(),
-            operation,
-            result: delivery.to_string(),
-        });
+        let idempotent =
+            key.map(|key| IdempotentRequest { key, owner: by.clone().into(), operation, result: delivery.to_string() });
         Self { org: endpoint.org, by, delivery, event, idempotent, now }
     }
 }
@@ -60,6 +56,7 @@ pub fn test_hour(now: Timestamp) -> Timestamp {
 /// Returns the 429 for an organisation that has requested [`TESTS_AN_HOUR`] tests in this hour.
 pub fn too_many_tests(now: Timestamp) -> Fault {
     let resets_at = test_hour(now).plus(HOUR);
-    let message = format!("organisation can test endpoints at most {TESTS_AN_HOUR} times an hour; try again at {resets_at}");
+    let message =
+        format!("organisation can test endpoints at most {TESTS_AN_HOUR} times an hour; try again at {resets_at}");
     Fault::new(Code::RateLimited, message).limited(TESTS_AN_HOUR.into(), resets_at, now)
 }

@@ -4,9 +4,7 @@ use super::{Listed, PageAsk, PortFuture};
 use crate::audit::AuditEntry;
 use crate::files::Kind;
 use crate::idempotency::WriteOutcome;
-use crate::jobs::{
-    Admission, CancelOutcome, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome,
-};
+use crate::jobs::{Admission, CancelOutcome, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use crate::periods::Month;
 use crate::webhooks::Received;
 use crate::{Plan, UserId};

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::jobs::{
-    Admission, CancelOutcome, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome,
-};
+use consigne_core::jobs::{Admission, CancelOutcome, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::periods::Month;
 use consigne_core::ports::{
     ApplyJobStep, CancelJob, ForgetJob, GetGenerations, GetJob, ListJobs, ListTexts, Listed, PageAsk, RequestJob,

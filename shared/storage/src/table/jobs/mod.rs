@@ -11,9 +11,7 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::jobs::{
-    Admission, CancelOutcome, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome,
-};
+use consigne_core::jobs::{Admission, CancelOutcome, Generations, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use consigne_core::periods::Month;
 use consigne_core::ports::{
     ApplyJobStep, CancelJob, ForgetJob, GetGenerations, GetJob, ListJobs, ListTexts, Listed, PageAsk, RequestJob,

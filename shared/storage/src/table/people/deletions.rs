@@ -127,12 +127,7 @@ impl Table {
             .expression_attribute_values(":seen", number(wallet.revision))
             .expression_attribute_values(":balance", number(wallet.balance))
             .expression_attribute_values(":none", number(0));
-        let mut writes = vec![
-            self.check(owner)?,
-            self.update(end)?,
-            self.update(close)?,
-            self.put(write(deletion))?,
-        ];
+        let mut writes = vec![self.check(owner)?, self.update(end)?, self.update(close)?, self.put(write(deletion))?];
         writes.extend(self.audited(&ask.audit(deletion))?);
         if let Some(founder) = founder {
             writes.push(self.unfound_one(founder)?);

@@ -7,6 +7,7 @@ mod endpoints;
 mod events;
 mod fairness;
 mod files;
+mod front_ends;
 mod fullness;
 mod further_stack;
 mod gateway;

@@ -78,7 +78,8 @@ async fn finished_texts_are_listed_newest_first_until_their_file_is_gone(jobs: &
     assert_eq!(pages(jobs, &super::owner(), Kind::Book, 10).await, []);
 
     let gone = books.remove(1);
-    let step = JobStep { job: Job { text_gone: true, revision: gone.revision + 1, ..gone.clone() }, ..gone_step(&gone) };
+    let step =
+        JobStep { job: Job { text_gone: true, revision: gone.revision + 1, ..gone.clone() }, ..gone_step(&gone) };
     applied(jobs, step).await;
     let found = eventually(async || pages(jobs, &owner, Kind::Book, 100).await, |found| *found == books).await;
     assert_eq!(found, books);

@@ -43,7 +43,8 @@ async fn hours(world: &World, case: &str, query: &str) -> (Vec<i64>, Option<Stri
     assert_eq!(answer["status"], 200, "{answer}");
     let list = if case == "books" { "books" } else { "articles" };
     let at = |text: &Value| consigne_core::Timestamp::parse(text["generatedAt"].as_str().unwrap()).unwrap();
-    let hours = answer["body"][list].as_array().unwrap().iter().map(at).map(|at| (at.as_secs() - GRANTED.as_secs()) / 3600);
+    let hours =
+        answer["body"][list].as_array().unwrap().iter().map(at).map(|at| (at.as_secs() - GRANTED.as_secs()) / 3600);
     (hours.collect(), answer["body"]["nextCursor"].as_str().map(str::to_owned))
 }
 
@@ -69,7 +70,11 @@ async fn texts_are_listed_by_the_time_of_their_completion_in_pages() {
     for (case, user) in [("articles", "user_ann1"), ("books", "user_bob1"), ("all", "user_ann1")] {
         let mut event = payload::event("job-list", case, &functions::issuer().token(user, "pro"));
         event["rawQueryString"] = format!("limit=2&cursor={cursor}").into();
-        assert_eq!(refusal(&functions::call(&world, "job-list", event).await), (400, "INVALID_CURSOR"), "{case} {user}");
+        assert_eq!(
+            refusal(&functions::call(&world, "job-list", event).await),
+            (400, "INVALID_CURSOR"),
+            "{case} {user}"
+        );
     }
 }
 

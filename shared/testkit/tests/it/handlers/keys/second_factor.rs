@@ -27,7 +27,8 @@ async fn asked(world: &World, function: &str, case: &str, fva: Value, body: Opti
 /// Creates Acme with the key of the payloads, which may read and write PDF, 100 calls a day.
 fn with_key(environment: KeyMode) -> World {
     let world = acme();
-    let quotas = |key: &mut ApiKey| (key.minute_quota, key.daily_quota, key.monthly_quota) = (Some(10), Some(100), None);
+    let quotas =
+        |key: &mut ApiKey| (key.minute_quota, key.daily_quota, key.monthly_quota) = (Some(10), Some(100), None);
     put_key(&world, KEY_ID, environment, quotas);
     world
 }

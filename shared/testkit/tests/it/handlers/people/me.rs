@@ -161,10 +161,7 @@ async fn everybody_can_read_the_catalogue_and_caches_keep_it_for_a_minute() {
     assert_eq!(data["profiles"], json!([]));
     assert!(data["event_types"].as_array().unwrap().contains(&json!("job.completed")));
     assert!(!data["event_types"].as_array().unwrap().contains(&json!("job.requested")));
-    assert_eq!(
-        data["scopes"],
-        json!(["pdf:read", "pdf:write", "ai:read", "ai:write", "mileage:calculate"])
-    );
+    assert_eq!(data["scopes"], json!(["pdf:read", "pdf:write", "ai:read", "ai:write", "mileage:calculate"]));
     insta::assert_json_snapshot!(json!([data["plans"][0], data["packs"], data["file_kinds"][1]]), @r#"
     [
       {

@@ -14,7 +14,10 @@ use crate::handlers::people::webhook_stripe::{offered, send_payload};
 #[tokio::test]
 async fn a_payment_is_listed_with_its_refund() {
     let world = offered().await;
-    assert_eq!(answer(&world, "payment-list", sent_by("user_bill1", "payment-list", "all")).await["body"]["data"], json!([]));
+    assert_eq!(
+        answer(&world, "payment-list", sent_by("user_bill1", "payment-list", "all")).await["body"]["data"],
+        json!([])
+    );
     send_payload(&world, "completed").await;
     send_payload(&world, "refunded").await;
     insta::assert_json_snapshot!(answer(&world, "payment-list", sent_by("user_bill1", "payment-list", "all")).await, @"");
