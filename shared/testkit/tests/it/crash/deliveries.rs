@@ -123,6 +123,7 @@ async fn changes_of_an_endpoint_survive_every_fault() {
     for (function, case) in [
         ("endpoint-create", "hooks"),
         ("endpoint-rotate", "day"),
+        ("endpoint-test", "with-key"),
         ("endpoint-update", "enable"),
         ("endpoint-delete", "hooks"),
     ] {
