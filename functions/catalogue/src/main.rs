@@ -1,5 +1,5 @@
 //! Runs `catalogue`.
 
 fn main() -> std::process::ExitCode {
-    consigne_runtime::http::run::<catalogue::Function<_>>()
+    consigne_runtime::http::run::<catalogue::Function>()
 }
