@@ -73,7 +73,8 @@ pub fn document() -> Value {
             }
         }
     }
-    let tags: Vec<Value> = desks.into_iter().map(|desk| json!({ "name": desk })).collect();
+    let tags: Vec<Value> =
+        desks.into_iter().map(|desk| json!({ "name": desk, "description": what_a_desk_does(&desk) })).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -106,6 +107,22 @@ pub fn document() -> Value {
 /// Returns the part of the system to which a function belongs: that of its log group.
 fn desk(deployed: &Value, function: &str) -> String {
     template::log_group(deployed, "", function).rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Says what the routes of a desk are for.
+fn what_a_desk_does(desk: &str) -> &'static str {
+    match desk {
+        "credits" => "Wallets, checkouts, holds",
+        "deliveries" => "Webhooks to endpoints of organisations, mails",
+        "files" => "Private files of a user",
+        "gateway" => "Services behind API keys",
+        "jobs" => "Generated texts, images and videos",
+        "keys" => "API keys, their checks and usage",
+        "operations" => "Health",
+        "organisations" => "Members, invitations, audit logs",
+        "schedules" => "Statistics",
+        _ => panic!("what are the routes of {desk} for? Describe them here"),
+    }
 }
 
 fn security_schemes() -> Value {
