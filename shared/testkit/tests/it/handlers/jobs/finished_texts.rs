@@ -51,7 +51,26 @@ async fn hours(world: &World, case: &str, query: &str) -> (Vec<i64>, Option<Stri
 #[tokio::test]
 async fn a_finished_book_is_listed_with_what_its_generator_reported() {
     let world = delivered(Kind::Book).await;
-    insta::assert_json_snapshot!(call(&world, "job-list", "books").await, @"");
+    insta::assert_json_snapshot!(call(&world, "job-list", "books").await, @r#"
+    {
+      "status": 200,
+      "body": {
+        "books": [
+          {
+            "jobId": "job_<id>ann1",
+            "title": "L’IA en clair",
+            "topic": "Intelligence artificielle",
+            "s3Key": "user_ann1/books/<id>-photo-ete.md",
+            "fileSize": 1000,
+            "chapterCount": 12,
+            "wordCount": 30000,
+            "generatedAt": "<time>"
+          }
+        ],
+        "nextCursor": null
+      }
+    }
+    "#);
     assert_eq!(call(&world, "job-list", "articles").await["body"], json!({ "articles": [], "nextCursor": null }));
     let anothers = call_as(&world, "job-list", "books", "user_bob1", "pro").await;
     assert_eq!(anothers["body"], json!({ "books": [], "nextCursor": null }));

@@ -20,7 +20,32 @@ async fn a_payment_is_listed_with_its_refund() {
     );
     send_payload(&world, "completed").await;
     send_payload(&world, "refunded").await;
-    insta::assert_json_snapshot!(answer(&world, "payment-list", sent_by("user_bill1", "payment-list", "all")).await, @"");
+    insta::assert_json_snapshot!(answer(&world, "payment-list", sent_by("user_bill1", "payment-list", "all")).await, @r#"
+    {
+      "status": 200,
+      "body": {
+        "success": true,
+        "message": "Payments listed",
+        "data": [
+          {
+            "payment": "pi_3MtwBwLkdIwHu7ix28a3tqPa",
+            "pack": "starter",
+            "credits": 1000,
+            "amount": 1000,
+            "currency": "EUR",
+            "status": "paid",
+            "refunded": 250,
+            "at": "<time>"
+          }
+        ],
+        "timestamp": "<time>",
+        "metadata": {
+          "next_cursor": null,
+          "total": null
+        }
+      }
+    }
+    "#);
 }
 
 #[tokio::test]
