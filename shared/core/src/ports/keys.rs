@@ -82,7 +82,7 @@ pub trait GetOrg {
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
 }
 
-/// Renames an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Renames an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
 pub trait RenameOrg {
     /// Stores the new name with its audit entry. Returns `false` if there is no such organisation.
     fn rename_org(&self, org: OrgId, name: &str, audit: &AuditEntry) -> impl PortFuture<bool>;
