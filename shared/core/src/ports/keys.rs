@@ -66,7 +66,8 @@ pub trait GetIdempotencyRecord {
 }
 
 /// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
-/// `dynamodb:ConditionCheckItem`; and `dynamodb:Query` to count the organisations that its founder had before there was a count.
+/// `dynamodb:ConditionCheckItem`; and `dynamodb:Query` to count the organisations that its founder had before there was
+/// a count.
 pub trait CreateOrg {
     /// Creates it. Never returns `Conflict`.
     ///
