@@ -11,7 +11,7 @@ use serde::Serialize;
 
 /// A requested test of an endpoint.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TestView {
+pub struct EndpointTestView {
     /// Id of the delivery, which is the `webhook-id`. The list of deliveries shows it within seconds.
     pub delivery_id: String,
 }
@@ -40,11 +40,11 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + TestEndpoint>> HttpFunction fo
             WriteOutcome::Conflict => return Err(Fault::internal("a new event cannot conflict")),
         };
         request.log.field("delivery.id", &delivery_id);
-        Ok(Answer::envelope(202, "Test requested", &TestView { delivery_id }, request.now))
+        Ok(Answer::envelope(202, "Test requested", &EndpointTestView { delivery_id }, request.now))
     }
 
     fn operations() -> Vec<Operation> {
-        let operation = Operation::new::<TestView>(
+        let operation = Operation::new::<EndpointTestView>(
             "POST /api/orgs/{org}/endpoints/{endpoint}/test",
             "Test an endpoint with a webhook of type `endpoint.test`",
         );
