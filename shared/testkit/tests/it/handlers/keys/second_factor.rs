@@ -15,7 +15,7 @@ fn strict(world: &World) -> Start<Fakes> {
 }
 
 /// Calls a function as Ann, with the claim `fva`, which null leaves out.
-async fn asked(world: &World, function: &str, case: &str, fva: Value, body: Option<&Value>) -> Value {
+async fn asked(world: &World, function: &str, case: &str, fva: &Value, body: Option<&Value>) -> Value {
     let token = functions::issuer().token_with("user_ann1", &json!({ "fva": fva }));
     let mut event = payload::event(function, case, &token);
     if let Some(body) = body {
@@ -41,15 +41,15 @@ async fn issuing_and_rotating_production_keys_needs_a_recent_second_factor() {
         for fva in STALE {
             let world = with_key(KeyMode::Production);
             let before = world.state();
-            let refused = asked(&world, function, case, json!(fva), None).await;
+            let refused = asked(&world, function, case, &json!(fva), None).await;
             assert_eq!(refusal(&refused), (403, "SECOND_FACTOR_REQUIRED"), "{function} {fva:?}");
             assert_eq!(refused["body"]["error"]["details"], json!({ "within_minutes": 10 }));
             assert_eq!(world.state(), before, "{function} {fva:?}");
         }
         let world = with_key(KeyMode::Production);
-        assert_eq!(asked(&world, function, case, json!([70, 9]), None).await["status"], 201, "{function}");
+        assert_eq!(asked(&world, function, case, &json!([70, 9]), None).await["status"], 201, "{function}");
         // A retry shows the key's text again, so it needs the factor too.
-        let retried = asked(&world, function, case, Value::Null, None).await;
+        let retried = asked(&world, function, case, &Value::Null, None).await;
         assert_eq!(refusal(&retried), (403, "SECOND_FACTOR_REQUIRED"), "{function}");
     }
 }
@@ -57,11 +57,11 @@ async fn issuing_and_rotating_production_keys_needs_a_recent_second_factor() {
 #[tokio::test]
 async fn test_keys_need_no_second_factor() {
     for (function, case) in [("key-issue", "test"), ("key-rotate", "with-grace-and-key")] {
-        let answer = asked(&with_key(KeyMode::Test), function, case, Value::Null, None).await;
+        let answer = asked(&with_key(KeyMode::Test), function, case, &Value::Null, None).await;
         assert_eq!(answer["status"], 201, "{answer}");
     }
     let wider = json!({ "daily_quota": null });
-    let answer = asked(&with_key(KeyMode::Test), "key-update", "limits", Value::Null, Some(&wider)).await;
+    let answer = asked(&with_key(KeyMode::Test), "key-update", "limits", &Value::Null, Some(&wider)).await;
     assert_eq!(answer["status"], 200, "{answer}");
 }
 
@@ -79,12 +79,12 @@ async fn only_what_widens_scopes_or_quotas_needs_a_second_factor() {
         for fva in STALE {
             let world = with_key(KeyMode::Production);
             let before = world.state();
-            let refused = asked(&world, "key-update", "limits", json!(fva), Some(&wider)).await;
+            let refused = asked(&world, "key-update", "limits", &json!(fva), Some(&wider)).await;
             assert_eq!(refusal(&refused), (403, "SECOND_FACTOR_REQUIRED"), "{wider} {fva:?}");
             assert_eq!(world.state(), before, "{wider}");
         }
         let world = with_key(KeyMode::Production);
-        let answer = asked(&world, "key-update", "limits", json!([0, 0]), Some(&wider)).await;
+        let answer = asked(&world, "key-update", "limits", &json!([0, 0]), Some(&wider)).await;
         assert_eq!(answer["status"], 200, "{answer}");
     }
     for narrower in [
@@ -96,7 +96,7 @@ async fn only_what_widens_scopes_or_quotas_needs_a_second_factor() {
         json!({ "name": "Renamed" }),
     ] {
         let world = with_key(KeyMode::Production);
-        let answer = asked(&world, "key-update", "limits", Value::Null, Some(&narrower)).await;
+        let answer = asked(&world, "key-update", "limits", &Value::Null, Some(&narrower)).await;
         assert_eq!(answer["status"], 200, "{narrower}: {answer}");
     }
 }
@@ -104,7 +104,7 @@ async fn only_what_widens_scopes_or_quotas_needs_a_second_factor() {
 #[tokio::test]
 async fn other_changes_and_other_installations_need_none() {
     for (function, case, status) in [("key-revoke", "leaked", 200), ("key-delete", "one", 200)] {
-        let answer = asked(&with_key(KeyMode::Production), function, case, Value::Null, None).await;
+        let answer = asked(&with_key(KeyMode::Production), function, case, &Value::Null, None).await;
         assert_eq!(answer["status"], status, "{function}");
     }
     let token = functions::issuer().token("user_ann1", "free");
