@@ -19,29 +19,26 @@ const CACHED: &str = "public, max-age=60";
 
 /// What the installation offers.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(missing_docs)] // The names say what most fields are.
 pub struct Catalogue {
     /// Plans, the smallest first.
     pub plans: Vec<PlanView>,
-    /// Packs of credits for sale.
     pub packs: Vec<PackView>,
     /// Services that API keys can pay for.
     pub services: Vec<ServiceView>,
-    /// Kinds of files, with what each accepts.
     pub file_kinds: Vec<FileKindView>,
     /// Upload profiles. There are none yet.
     pub profiles: Vec<ProfileView>,
     /// Names of the events to which endpoints can subscribe, sorted.
     pub event_types: Vec<&'static str>,
-    /// Scopes that keys can have.
     pub scopes: Vec<&'static str>,
-    /// Migration from an older installation.
     pub migration: MigrationView,
 }
 
 /// What a plan allows.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(missing_docs)] // The names say what most fields are.
 pub struct PlanView {
-    /// Name of the plan.
     pub name: &'static str,
     /// Bytes of storage, reserved bytes included.
     pub storage_bytes: u64,
@@ -59,28 +56,25 @@ pub struct PlanView {
     pub jobs_per_minute: u32,
     /// Organisations that a person may have founded.
     pub organisations: u32,
-    /// Features of the plan.
     pub features: &'static [&'static str],
 }
 
 /// A pack of credits for sale.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(missing_docs)] // The names say what most fields are.
 pub struct PackView {
-    /// Name in requests.
     pub name: &'static str,
-    /// Credits in the pack.
     pub credits: u64,
     /// Price in hundredths of the currency.
     pub amount: u64,
-    /// Currency of the price.
     #[schemars(extend("const" = CURRENCY))]
     pub currency: &'static str,
 }
 
 /// A kind of file.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(missing_docs)] // The names say what most fields are.
 pub struct FileKindView {
-    /// Name of the kind.
     pub kind: &'static str,
     /// Media types that it accepts.
     pub content_types: Vec<&'static str>,
@@ -90,8 +84,8 @@ pub struct FileKindView {
 
 /// An upload profile.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(missing_docs)] // The names say what most fields are.
 pub struct ProfileView {
-    /// Name of the profile.
     pub name: String,
 }
 

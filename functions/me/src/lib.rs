@@ -14,30 +14,20 @@ use serde::Serialize;
 
 /// The signed-in person. What their session token does not say is null.
 #[derive(Debug, Serialize, JsonSchema)]
+#[allow(missing_docs)] // The names say what most fields are.
 pub struct Me {
-    /// Id of the user.
     pub user_id: String,
-    /// E-mail address.
     pub email: Option<String>,
-    /// Whether the address is verified.
     pub email_verified: bool,
-    /// Given name.
     pub first_name: Option<String>,
-    /// Family name.
     pub last_name: Option<String>,
-    /// Full name, in the form the person chose.
     pub full_name: Option<String>,
-    /// Handle.
     pub username: Option<String>,
-    /// Address of the person's picture.
     pub image_url: Option<String>,
-    /// Telephone number.
     pub phone_number: Option<String>,
-    /// Whether the number is verified.
     pub phone_verified: bool,
     /// Language, as a BCP 47 tag.
     pub locale: Option<String>,
-    /// Name of the plan.
     #[schemars(extend("enum" = Plan::ALL.map(Plan::name)))]
     pub subscription: &'static str,
     /// Role in the whole installation: `user`, `expert` or `admin`.
