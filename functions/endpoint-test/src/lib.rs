@@ -25,6 +25,7 @@ function! {
 impl<A: Adapters<Table: GetMember + GetEndpoint + TestEndpoint>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.endpoints, Route::EndpointTest).await?;
+        self.users.count_write(&user, request.now)?;
         let id = endpoint_in_path(request.parameter("endpoint"))?;
         request.log.field("endpoint.id", id);
         // The request has no body. The idempotency key is bound to the path, which names the endpoint.

@@ -148,4 +148,8 @@ async fn a_post_that_only_reads_counts_as_a_read_and_a_deletion_as_a_write() {
     assert_eq!(admitted(&presign, &of_ann("presign", "plain", Plan::Free), 130, now).await.0, 120);
     let delete = functions::wired(&Fakes::start(&world), delete::Function::wire).await;
     assert_eq!(admitted(&delete, &of_ann("delete", "plain", Plan::Free), 70, now).await.0, 60);
+    let acme = acme_with_key_and_invitation();
+    let test = functions::wired(&Fakes::start(&acme), endpoint_test::Function::wire).await;
+    let (count, refused) = admitted(&test, &of_ann("endpoint-test", "one", Plan::Free), 61, now).await;
+    assert_eq!((count, refused.is_some()), (60, true));
 }
