@@ -151,5 +151,6 @@ async fn a_post_that_only_reads_counts_as_a_read_and_a_deletion_as_a_write() {
     let acme = acme_with_key_and_invitation();
     let test = functions::wired(&Fakes::start(&acme), endpoint_test::Function::wire).await;
     let (count, refused) = admitted(&test, &of_ann("endpoint-test", "one", Plan::Free), 61, now).await;
-    assert_eq!((count, refused.is_some()), (60, true));
+    // Not by the limit of tests in an hour, which is reached at the same time.
+    assert_eq!((count, refused.unwrap().message.contains("writes")), (60, true));
 }
