@@ -66,7 +66,7 @@ pub struct Upload {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
     tickets: Presigner = presigner(),
 }
@@ -96,7 +96,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
                 return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
             }
         };
-        request.log.field("file.id", file.id());
+        request.names_file(file.key.as_str());
 
         // Sign with the time of the grant, so that a replay gets the same signed URL.
         let valid = file.grant_expires_at.since(file.granted_at);

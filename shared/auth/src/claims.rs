@@ -53,6 +53,7 @@ impl Claims {
             features: self.features(metadata),
             organisation: self.organisation(),
             actor: self.0.get("act").and_then(|act| act.get("sub")).and_then(Value::as_str).map(str::to_owned),
+            service: None,
         })
     }
 

@@ -177,6 +177,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         ],
         Code::InvalidFilename => vec![("field", text()), ("limit", number())],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
+        Code::InsufficientScope => vec![("required", text())],
         Code::SubscriptionRequired | Code::FeatureRequired => vec![("required", text()), ("plan", text())],
         Code::RoleRequired => {
             let required = json!({ "anyOf": [text(), texts()] });

@@ -9,9 +9,9 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consigne_core::Code;
 use consigne_core::gateway::METHODS;
-use consigne_runtime::http::{AuthScheme, IDEMPOTENCY_KEY_MAX, Operation};
+use consigne_core::{Code, Plan};
+use consigne_runtime::http::{AuthScheme, IDEMPOTENCY_KEY_MAX, Operation, is_file_route};
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -91,11 +91,7 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "headers": errors::headers(),
-            "parameters": { "Idempotency-Key": {
-                "name": "Idempotency-Key", "in": "header", "required": false,
-                "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX },
-                "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
-            } },
+            "parameters": shared_parameters(),
             "responses": builder.responses.clone(),
             "schemas": builder.schemas(),
             "securitySchemes": security_schemes(),
@@ -106,6 +102,27 @@ pub fn document() -> Value {
 /// Returns the part of the system to which a function belongs: that of its log group.
 fn desk(deployed: &Value, function: &str) -> String {
     template::log_group(deployed, "", function).rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Describes the headers that several routes take.
+fn shared_parameters() -> Value {
+    let plans: Vec<&str> = Plan::ALL.iter().map(|plan| plan.name()).collect();
+    json!({
+        "Idempotency-Key": {
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX },
+            "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
+        },
+        "X-Consigne-Plan": {
+            "name": "X-Consigne-Plan", "in": "header", "required": false, "schema": { "enum": plans },
+            "description": "With a service token that has the right `plan`: the user's plan; free when absent",
+        },
+        "X-Consigne-User": {
+            "name": "X-Consigne-User", "in": "header", "required": false,
+            "schema": { "type": "string", "pattern": "^user_[A-Za-z0-9]+$" },
+            "description": "With a service token that has the right `files`: the user for whom the service acts",
+        },
+    })
 }
 
 fn security_schemes() -> Value {
@@ -149,7 +166,7 @@ impl Builder {
             "summary": operation.summary,
             "operationId": operation_id(&route),
             "responses": responses,
-            "security": security(operation.caller),
+            "security": security(operation),
         });
         let parameters = parameters(operation);
         if !parameters.is_empty() {
@@ -240,17 +257,20 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": parameter.description, "schema": parameter.schema,
         }));
     }
-    if operation.idempotent {
-        parameters.push(json!({ "$ref": "#/components/parameters/Idempotency-Key" }));
-    }
+    let mut shared = Vec::new();
+    shared.extend(operation.idempotent.then_some("Idempotency-Key"));
+    shared
+        .extend(is_file_route(operation.route).then_some(["X-Consigne-User", "X-Consigne-Plan"]).into_iter().flatten());
+    parameters.extend(shared.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })));
     parameters
 }
 
-fn security(caller: AuthScheme) -> Value {
-    match caller {
+fn security(operation: &Operation) -> Value {
+    match operation.caller {
         AuthScheme::Service => json!([{ "service": [] }]),
         AuthScheme::Sender => json!([{ "signature": [] }]),
         AuthScheme::Stripe => json!([{ "stripe": [] }]),
+        AuthScheme::User if is_file_route(operation.route) => json!([{ "session": [] }, { "service": [] }]),
         AuthScheme::User => json!([{ "session": [] }]),
         AuthScheme::Key => json!([{ "key": [] }, { "keyHeader": [] }]),
         AuthScheme::Anyone => json!([]),
@@ -265,6 +285,9 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
         codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
+        }
+        if is_file_route(operation.route) {
+            codes.push(Code::InsufficientScope);
         }
     }
     if matches!(operation.caller, AuthScheme::Service | AuthScheme::Key) {

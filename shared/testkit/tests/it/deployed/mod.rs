@@ -1,5 +1,6 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
+mod acting;
 mod anomalies;
 mod bus_listener;
 mod charges;
@@ -7,6 +8,7 @@ mod endpoints;
 mod events;
 mod fairness;
 mod files;
+mod front_ends;
 mod fullness;
 mod further_stack;
 mod gateway;

@@ -14,7 +14,7 @@ use crate::handlers::people::accounts::refusal;
 use crate::handlers::{GRANTED, call, call_as};
 
 /// Creates a world with a completed job of a kind.
-async fn delivered(kind: Kind) -> World {
+pub async fn delivered(kind: Kind) -> World {
     let (job, file) = (job(kind), output(kind));
     let begun = granted(&job, std::slice::from_ref(&file)).arrived(&arrived(kind), GRANTED).unwrap().job;
     let world = world_of(&begun, &[arrived(kind)]);

@@ -3,7 +3,7 @@
 mod completion_refusals;
 pub mod completions;
 mod job_ends;
-mod job_status;
+pub mod job_status;
 mod job_uploads;
 pub mod requests;
 pub mod texts;
