@@ -120,7 +120,7 @@ impl<A: Needs> Function<A> {
 }
 
 fn acceptance(invitation: Invitation, user: &User, request: &Request) -> Acceptance {
-    let (org, now, origin) = (invitation.org, request.now, request.origin(&user.id));
+    let (org, now, origin) = (invitation.org, request.now, request.origin(&user));
     let details = json!({ "invitation_id": invitation.id, "role": invitation.role });
     Acceptance {
         member: Member { org, user: user.id.clone(), role: invitation.role, joined_at: now },

@@ -68,6 +68,10 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let secure = request.route().starts_with("GET ");
+        if !secure {
+            // A POST that only reads.
+            self.users.count_read(&user, request.now)?;
+        }
         let ask = if secure { asked_by_path(request) } else { request.json()? };
         request.names_file(&ask.s3_key);
         let asked = validity(&ask)?;

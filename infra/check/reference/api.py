@@ -50,7 +50,9 @@ def part(sources: Sources, desk: str) -> str:
         raise ValueError(f"infra/check/reference/api.py: DESKS and the tags of openapi.json disagree about {unknown}.")
     routes = [(title(verbs, path), operation) for verbs, path, operation in of_desk(document, desk)]
     rows = [f"| [`{name}`](#{anchor(name)}) | {operation['summary']} |" for name, operation in routes]
-    lines = ["| route | what it does |", "|---|---|", *rows, ""]
+    said = next(tag.get("description", "") for tag in document["tags"] if tag["name"] == desk)
+    lines = [f"{said}.", ""] if said else []
+    lines += ["| route | what it does |", "|---|---|", *rows, ""]
     for name, operation in routes:
         lines += section(document, name, operation)
     return "\n".join(lines)
@@ -110,16 +112,18 @@ def refusals(document: Json, operation: Json) -> Iterator[tuple[str, str]]:
     """Yields status and code of each error of a route."""
     for status, response in operation["responses"].items():
         for content in deref(document, response).get("content", {}).values():
-            for code in codes(content["schema"]):
+            for code in codes(document, content["schema"]):
                 yield status, code
 
 
-def codes(schema: Json) -> Iterator[str]:
+def codes(document: Json, schema: Json) -> Iterator[str]:
     """Yields the error codes that a schema lists."""
-    for one in [*schema.get("anyOf", []), *schema.get("allOf", [])]:
-        yield from codes(one)
+    for one in schema.get("anyOf", []):
+        yield from codes(document, one)
     error = schema.get("properties", {}).get("error", {})
-    yield from error.get("properties", {}).get("code", {}).get("enum", [])
+    for one in error.get("oneOf", [error]):
+        code = deref(document, one).get("properties", {}).get("code", {})
+        yield from [code["const"]] if "const" in code else code.get("enum", [])
 
 
 def body_of(document: Json, operation: Json) -> list[str]:

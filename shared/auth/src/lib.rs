@@ -3,6 +3,7 @@
 
 mod acting;
 mod api_key;
+mod buckets;
 mod carrier;
 mod claims;
 mod cursors;

@@ -11,7 +11,6 @@ mod record;
 mod transition;
 mod usage;
 mod view;
-mod window;
 
 pub use content::{Dimensions, Finding, SAMPLE_BYTES, Sample, inspect};
 pub use fullness::NOTICE_PERCENT;
@@ -23,4 +22,3 @@ pub use record::{Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN,
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};
 pub use view::{FileView, SecureFileView, shown_dimensions};
-pub use window::{WINDOW, Window};

@@ -73,7 +73,8 @@ pub fn document() -> Value {
             }
         }
     }
-    let tags: Vec<Value> = desks.into_iter().map(|desk| json!({ "name": desk })).collect();
+    let tags: Vec<Value> =
+        desks.into_iter().map(|desk| json!({ "name": desk, "description": what_a_desk_does(&desk) })).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -123,6 +124,22 @@ fn shared_parameters() -> Value {
             "description": "With a service token that has the right `files`: the user for whom the service acts",
         },
     })
+}
+
+/// Says what the routes of a desk are for.
+fn what_a_desk_does(desk: &str) -> &'static str {
+    match desk {
+        "credits" => "Wallets, checkouts, holds",
+        "deliveries" => "Webhooks to endpoints of organisations, mails",
+        "files" => "Private files of a user",
+        "gateway" => "Services behind API keys",
+        "jobs" => "Generated texts, images and videos",
+        "keys" => "API keys, their checks and usage",
+        "operations" => "Health",
+        "organisations" => "Members, invitations, audit logs",
+        "schedules" => "Statistics",
+        _ => panic!("what are the routes of {desk} for? Describe them here"),
+    }
 }
 
 fn security_schemes() -> Value {
@@ -282,7 +299,7 @@ fn security(operation: &Operation) -> Value {
 fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
     let mut codes: Vec<Code> = EVERYWHERE.to_vec();
     if operation.caller == AuthScheme::User {
-        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
+        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted, Code::RateLimited]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
         }

@@ -94,7 +94,7 @@ impl CreateOrg for Table {
             if let Some(plan) = new.plan {
                 writes.push(self.found_one(founder, plan)?);
             }
-            let failed = match self.transact_once(writes, new.idempotent.as_ref(), new.org.created_at).await? {
+            let failed = match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
                 TransactionOutcome::Written(written) => return Ok(written),
                 TransactionOutcome::Refused(failed) => failed,
             };
@@ -126,7 +126,7 @@ impl RenameOrg for Table {
             .expression_attribute_names("#name", "name")
             .expression_attribute_values(":name", text(name));
         let writes = vec![self.update(rename)?, self.put(audit::write(entry))?];
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
 
