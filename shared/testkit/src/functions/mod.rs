@@ -65,7 +65,7 @@ pub async fn call_with_lines(world: &World, name: &str, event: Value) -> (Value,
 /// Asserts that the log lines of a request have no token and no signed URL, and its caller's address in the audit of access
 /// to files and nowhere else.
 fn assert_discreet(event: &Value, lines: &[Value]) {
-    let address = event["requestContext"]["http"]["sourceIp"].as_str().expect("the payload has an address");
+    let Some(address) = event["requestContext"]["http"]["sourceIp"].as_str() else { return };
     let audited = http::is_file_route(event["routeKey"].as_str().unwrap_or_default());
     let token = event["headers"]["authorization"].as_str().and_then(|value| value.rsplit(' ').next());
     for line in lines {

@@ -12,7 +12,7 @@ const STACK: FurtherStack = FurtherStack { name: "consigne", env_file: "target/l
 
 /// Changes the stack's service tokens. Other tests may change them at the same moment, so a conflict is tried again.
 async fn service_token(arguments: &[&str]) -> Value {
-    let arguments = [&["service-token"], arguments, &["--json"]].concat();
+    let arguments = [&["service-token"][..], arguments, &["--json"]].concat();
     let done = until(async || {
         let (well, said) = STACK.consigne(&arguments, "").await;
         well.then(|| serde_json::from_str(said[said.find('{')?..].trim()).ok()).flatten()

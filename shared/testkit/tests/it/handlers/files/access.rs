@@ -210,7 +210,7 @@ async fn the_headers_of_services_are_refused_from_anybody_else() {
 #[tokio::test]
 async fn a_service_names_one_user_by_their_id() {
     let usage = || acting(payload::event("usage", "ask", ""), functions::PORTAL_TOKEN);
-    for bad in ["", "ann1", "user_", "user_ann1,user_eve1", "user_ann1 ", "user_ünn", "*"] {
+    for bad in ["", "ann1", "user_", "user_ann1,user_eve1", "user_ann1 ", "user_a-b", "*"] {
         let answer = functions::call(&World::default(), "usage", headed(usage(), "x-consigne-user", Some(bad))).await;
         // Space around the id comes from pasting.
         let want = if bad == "user_ann1 " { 200 } else { 400 };
