@@ -117,8 +117,9 @@ mod tests {
         });
         let now = u64::try_from(clock::now().as_millis()).unwrap();
         let until = UNIX_EPOCH + Duration::from_millis(now) + Duration::from_secs(5);
-        let answered = answered_behind(&Cdn::default(), &Several(files), serde_json::from_value(event).unwrap(), until);
-        answered.await.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let event = serde_json::from_value(event).unwrap();
+        let answered = answered_behind(&Cdn::default(), &Several(files), event, until).await;
+        answered.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[tokio::test]
