@@ -65,7 +65,6 @@ def browsers_may_call_every_route(project: Project) -> Iterator[str]:
                 answered |= {header.lower() for header in headers}
     # Headers that only servers send.
     asked -= {"webhook-id", "webhook-timestamp", "webhook-signature", "stripe-signature", "svix-id"}
-    asked -= {"x-consigne-user", "x-consigne-plan"}
     for header in sorted(asked - set(cors["allowHeaders"])):
         yield f"CORS does not allow the header {header}, which a route takes."
     for header in sorted(answered - {"allow"} - set(cors["exposeHeaders"])):

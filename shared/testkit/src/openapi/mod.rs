@@ -9,8 +9,8 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use consigne_core::Code;
 use consigne_core::gateway::METHODS;
-use consigne_core::{Code, Plan};
 use consigne_runtime::http::{AuthScheme, IDEMPOTENCY_KEY_MAX, Operation, is_file_route};
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
@@ -92,7 +92,11 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "headers": errors::headers(),
-            "parameters": shared_parameters(),
+            "parameters": { "Idempotency-Key": {
+                "name": "Idempotency-Key", "in": "header", "required": false,
+                "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX },
+                "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
+            } },
             "responses": builder.responses.clone(),
             "schemas": builder.schemas(),
             "securitySchemes": security_schemes(),
@@ -103,27 +107,6 @@ pub fn document() -> Value {
 /// Returns the part of the system to which a function belongs: that of its log group.
 fn desk(deployed: &Value, function: &str) -> String {
     template::log_group(deployed, "", function).rsplit('/').next().unwrap_or_default().to_owned()
-}
-
-/// Describes the headers that several routes take.
-fn shared_parameters() -> Value {
-    let plans: Vec<&str> = Plan::ALL.iter().map(|plan| plan.name()).collect();
-    json!({
-        "Idempotency-Key": {
-            "name": "Idempotency-Key", "in": "header", "required": false,
-            "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX },
-            "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
-        },
-        "X-Consigne-Plan": {
-            "name": "X-Consigne-Plan", "in": "header", "required": false, "schema": { "enum": plans },
-            "description": "With a service token that has the right `plan`: the user's plan; free when absent",
-        },
-        "X-Consigne-User": {
-            "name": "X-Consigne-User", "in": "header", "required": false,
-            "schema": { "type": "string", "pattern": "^user_[A-Za-z0-9]+$" },
-            "description": "With a service token that has the right `files`: the user for whom the service acts",
-        },
-    })
 }
 
 /// Says what the routes of a desk are for.
@@ -146,7 +129,7 @@ fn security_schemes() -> Value {
     json!({
         "key": { "type": "http", "scheme": "bearer", "description": "API key" },
         "keyHeader": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "API key" },
-        "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
+        "service": { "type": "http", "scheme": "bearer", "description": "Service token. Routes of files need X-Consigne-User, too" },
         "signature": {
             "type": "apiKey", "in": "header", "name": "webhook-signature",
             "description": "Standard Webhooks, together with webhook-id and webhook-timestamp. The names may begin with svix instead of webhook",
@@ -274,11 +257,9 @@ fn parameters(operation: &Operation) -> Vec<Value> {
             "description": parameter.description, "schema": parameter.schema,
         }));
     }
-    let mut shared = Vec::new();
-    shared.extend(operation.idempotent.then_some("Idempotency-Key"));
-    shared
-        .extend(is_file_route(operation.route).then_some(["X-Consigne-User", "X-Consigne-Plan"]).into_iter().flatten());
-    parameters.extend(shared.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })));
+    if operation.idempotent {
+        parameters.push(json!({ "$ref": "#/components/parameters/Idempotency-Key" }));
+    }
     parameters
 }
 
