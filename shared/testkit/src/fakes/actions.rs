@@ -20,7 +20,10 @@ impl World {
         at: Timestamp,
         effect: impl FnOnce(&mut State) -> T,
     ) -> Result<T, Fault> {
-        self.effect(counted(origin, at, effect))?
+        match &origin.actor {
+            Actor::User(user) => self.effect_of(user, counted(origin, at, effect))?,
+            Actor::Operator(_) | Actor::Service(_) => self.effect(counted(origin, at, effect))?,
+        }
     }
 }
 

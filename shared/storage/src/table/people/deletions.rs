@@ -19,7 +19,7 @@ use crate::table::item::{Item, Reader, key, number, org_pk, text};
 use crate::table::people::foundations::FOUNDER;
 use crate::table::people::orgs::{member_key, org_key};
 use crate::table::transact::failed_at;
-use crate::table::{Table, audit, due, outbox};
+use crate::table::{Table, due, outbox};
 
 /// Sort key of every deletion.
 const SK: &str = "DELETION";
@@ -127,13 +127,8 @@ impl Table {
             .expression_attribute_values(":seen", number(wallet.revision))
             .expression_attribute_values(":balance", number(wallet.balance))
             .expression_attribute_values(":none", number(0));
-        let mut writes = vec![
-            self.check(owner)?,
-            self.update(end)?,
-            self.update(close)?,
-            self.put(write(deletion))?,
-            self.put(audit::write(&ask.audit(deletion)))?,
-        ];
+        let mut writes = vec![self.check(owner)?, self.update(end)?, self.update(close)?, self.put(write(deletion))?];
+        writes.extend(self.audited(&ask.audit(deletion))?);
         if let Some(founder) = founder {
             writes.push(self.unfound_one(founder)?);
         }

@@ -125,7 +125,8 @@ impl RenameOrg for Table {
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleted_at)")
             .expression_attribute_names("#name", "name")
             .expression_attribute_values(":name", text(name));
-        let writes = vec![self.update(rename)?, self.put(audit::write(entry))?];
+        let mut writes = vec![self.update(rename)?];
+        writes.extend(self.audited(entry)?);
         Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
