@@ -77,13 +77,12 @@ proptest! {
         for step in steps {
             now = now.plus(Duration::from_millis(step * longest / 1_000));
             let before = Window::counted(window, span, now);
-            match Window::admit(window, span, limit, now) {
-                Some(next) => {
-                    prop_assert_eq!(Window::counted(Some(next), span, now), before + 1);
-                    window = Some(next);
-                    admitted.push((next.started, now));
-                }
-                None => prop_assert_eq!(before, limit),
+            if let Some(next) = Window::admit(window, span, limit, now) {
+                prop_assert_eq!(Window::counted(Some(next), span, now), before + 1);
+                window = Some(next);
+                admitted.push((next.started, now));
+            } else {
+                prop_assert_eq!(before, limit);
             }
         }
         for (started, at) in &admitted {

@@ -15,4 +15,4 @@ pub use cdn::{Cdn, SECRET_HEADER};
 pub use edge::{Answered, HttpFunction, answered_behind, respond, respond_behind, run};
 pub use paging::Paging;
 pub use request::{BODY_MAX, IDEMPOTENCY_KEY_MAX, Request};
-pub use schema::{AuthScheme, Operation, Parameter, SchemaOf};
+pub use schema::{AuthScheme, Form, Operation, Parameter, RefusalOf, SchemaOf};

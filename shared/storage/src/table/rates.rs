@@ -107,17 +107,17 @@ impl Counted<'_> {
                     update = update
                         .expression_attribute_values(&limit, number(rate.limit(self.plan)))
                         .expression_attribute_values(":none", number(0));
-                    set += &format!(
-                        ", {started} = if_not_exists({started}, :at), \
+                    set = format!(
+                        "{set}, {started} = if_not_exists({started}, :at), \
                          {count} = if_not_exists({count}, :none) + :counted"
                     );
-                    condition += &format!(
-                        " AND (attribute_not_exists({started}) OR ({started} > {over} AND {count} < {limit}))"
+                    condition = format!(
+                        "{condition} AND (attribute_not_exists({started}) OR ({started} > {over} AND {count} < {limit}))"
                     );
                 }
                 Form::Over => {
-                    set += &format!(", {started} = :at, {count} = :counted");
-                    condition += &format!(" AND (attribute_not_exists({started}) OR {started} <= {over})");
+                    set = format!("{set}, {started} = :at, {count} = :counted");
+                    condition = format!("{condition} AND (attribute_not_exists({started}) OR {started} <= {over})");
                 }
             }
         }
@@ -193,7 +193,7 @@ impl Table {
             all.push(self.update(counted.update(&forms))?);
             let mut failed = match self.transact_once(all, request, counted.now).await? {
                 TransactionOutcome::Refused(failed) => failed,
-                written => {
+                written @ TransactionOutcome::Written(_) => {
                     if matches!(written, TransactionOutcome::Written(WriteOutcome::Applied)) {
                         self.remember_counted(counted, &forms);
                     }

@@ -53,9 +53,9 @@ impl AccountsState {
         for org in older {
             self.founders.entry(org).or_insert_with(|| founder.clone());
         }
-        let founded = self.founders.values().filter(|other| *other == founder).count();
+        let existing = self.founders.values().filter(|other| *other == founder).count();
         let limit = usize::try_from(plan.allowances().organisations).unwrap_or(usize::MAX);
-        if founded < limit { Ok(()) } else { Err(too_many_organisations(plan)) }
+        if existing < limit { Ok(()) } else { Err(too_many_organisations(plan)) }
     }
 }
 

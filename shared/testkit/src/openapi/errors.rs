@@ -168,7 +168,6 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("known", texts()),
             ("allowed", texts()),
         ],
-        Code::InvalidFilename => vec![("field", text()), ("limit", number())],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
         Code::InsufficientScope => vec![("required", text())],
         // The largest plan has none above it that would be required.
@@ -200,7 +199,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("status_code", number()),
         ],
         Code::HoldExpired => vec![("expires_at", date_time())],
-        Code::HoldExceeded | Code::FileTooLarge => vec![("field", text()), ("limit", number())],
+        Code::InvalidFilename | Code::HoldExceeded | Code::FileTooLarge => vec![("field", text()), ("limit", number())],
         Code::BodyTooLarge => vec![("limit", number()), ("size", number())],
         Code::UnsupportedFileType => vec![("field", text()), ("supported", texts()), ("extensions", texts())],
         Code::RateLimited | Code::GenerationQuotaExceeded => vec![("limit", number()), ("resets_at", date_time())],

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::Code;
 use consigne_core::gateway::METHODS;
-use consigne_runtime::http::{AuthScheme, IDEMPOTENCY_KEY_MAX, Operation, is_file_route};
+use consigne_runtime::http::{AuthScheme, Form, IDEMPOTENCY_KEY_MAX, Operation, is_file_route};
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -203,8 +203,12 @@ impl Builder {
         }
         let answer = (operation.answer)(&mut self.answers).to_value();
         self.note_whole(if answer["type"] == "array" { &answer["items"] } else { &answer });
-        let answer = if operation.envelope { enveloped(&answer, operation.listed) } else { answer };
-        let form = if operation.page { "text/html" } else { "application/json" };
+        let answer = match operation.form {
+            Form::Envelope => enveloped(&answer, false),
+            Form::List => enveloped(&answer, true),
+            Form::Plain | Form::Page => answer,
+        };
+        let form = if operation.form == Form::Page { "text/html" } else { "application/json" };
         let mut content = json!({ "schema": answer });
         if let Some(example) = examples::answer(route) {
             content["example"] = example;

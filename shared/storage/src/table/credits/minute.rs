@@ -56,11 +56,11 @@ impl MinuteForm {
         }
         condition.push_str(" AND attribute_exists(minute_quota) AND ");
         if self == Self::Open {
-            *assignments += &format!(", {MINUTE_CALLS} = {MINUTE_CALLS} + :one");
-            *condition += &format!("{MINUTE_STARTED} > :minute AND {MINUTE_CALLS} < minute_quota");
+            *assignments = format!("{assignments}, {MINUTE_CALLS} = {MINUTE_CALLS} + :one");
+            *condition = format!("{condition}{MINUTE_STARTED} > :minute AND {MINUTE_CALLS} < minute_quota");
         } else {
-            *assignments += &format!(", {MINUTE_STARTED} = :now, {MINUTE_CALLS} = :one");
-            *condition += &format!("(attribute_not_exists({MINUTE_STARTED}) OR {MINUTE_STARTED} <= :minute)");
+            *assignments = format!("{assignments}, {MINUTE_STARTED} = :now, {MINUTE_CALLS} = :one");
+            *condition = format!("{condition}(attribute_not_exists({MINUTE_STARTED}) OR {MINUTE_STARTED} <= :minute)");
         }
         update.expression_attribute_values(":minute", number(Span::Minute.over_by(now).as_millis()))
     }

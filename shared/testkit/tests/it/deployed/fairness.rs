@@ -63,13 +63,13 @@ async fn an_organisation_whose_endpoints_hang_does_not_delay_another_one() {
     let before = seen(&stack, &name).await.len();
     publish(&stack, "stats.ready", &[json!({ "org_id": victim.org, "date": "2026-11-20" })]).await;
     until(async || seen(&stack, &name).await.get(before).cloned()).await.expect("the webhook must come");
-    let attacked = p95(&stack, &victim, &name).await;
+    let during = p95(&stack, &victim, &name).await;
     let came = reached().await;
     // Leaves the stack to other tests: what waits is cancelled.
     for (_, endpoint) in &hanging {
         attacker.owner.call("DELETE", &attacker.path(&format!("/endpoints/{endpoint}"))).await;
     }
-    assert!(attacked <= 2.0 * alone + NOISE, "{alone} s alone, {attacked} s during the attack");
+    assert!(during <= 2.0 * alone + NOISE, "{alone} s alone, {during} s during the attack");
     let mut at: Vec<f64> = came.iter().map(|one| one["at"].as_f64().unwrap()).collect();
     at.sort_by(f64::total_cmp);
     for (n, from) in at.iter().enumerate() {
