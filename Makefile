@@ -120,8 +120,8 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 	@$(MAKE) build
 	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
 
-logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage ERRORS=1, ONCE=1 ends)
-	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(ERRORS),--errors) $(if $(ONCE),--once)
+logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage FILE=id ERRORS=1, ONCE=1 ends)
+	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(FILE),--file $(FILE)) $(if $(ERRORS),--errors) $(if $(ONCE),--once)
 
 bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
 	@echo "Building the bench (the first time takes some minutes)..."
@@ -139,9 +139,9 @@ openapi: ## Write openapi.json, events/schemas and parts of docs/reference from 
 	@cargo run --quiet --package consigne-testkit --bin openapi
 	@echo "Wrote openapi.json, events/schemas, and docs/reference: command-line, errors, plans-and-limits, roles."
 
-reference: openapi $(VENV)/local ## Write all that is generated: the above, and the pages of functions, events and parameters
+reference: openapi $(VENV)/local ## Write all that is generated: the above, and the pages of routes, functions, events and parameters
 	@$(PYTHON) infra/check/write_reference.py
-	@echo "Wrote docs/reference: events, functions, parameters."
+	@echo "Wrote docs/reference: api, events, functions, parameters."
 
 docs: $(VENV)/docs ## Build a site of the documents into target/site (SERVE=1 shows it)
 	@$(DOCS_TOOLS)/bin/python infra/docs --mermaid $(DOCS_TOOLS)/package/dist/mermaid.min.js $(if $(SERVE),--serve)

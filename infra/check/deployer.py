@@ -70,6 +70,7 @@ CALLS: dict[str, tuple[str, str]] = {
         "logs:CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy DeleteLogGroup TagResource ListTagsForResource",
         "arn:aws:logs:eu-west-3:123456789012:log-group:/consigne/consigne/files",
     ),
+    "AWS::Logs::QueryDefinition": ("logs:PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition", ANY),
     "AWS::S3::Bucket": (
         "s3:CreateBucket DeleteBucket GetBucketAcl PutBucketCORS PutBucketNotification PutBucketVersioning"
         " PutBucketPublicAccessBlock PutEncryptionConfiguration PutLifecycleConfiguration PutBucketOwnershipControls",

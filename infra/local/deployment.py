@@ -61,7 +61,7 @@ class Deployment:
     def deploy_alarms(self, source: Path) -> None:
         """Creates or updates the stack of alarms that watches this one."""
         template = templates.load(source)
-        emulator_workarounds.drop_metric_math(template)
+        emulator_workarounds.drop_unsupported(template)
         watching = Deployment(self.s3.meta.endpoint_url, f"{self.stack}-observe")
         watching._apply(template, {"CoreStack": self.stack})
 
@@ -77,6 +77,8 @@ class Deployment:
         """Returns the newest service token of any service, or "" if all were retired. A new stack starts with one."""
         tokens = list(self._secret("ServiceTokensArn").values())
         newest = tokens[0] if tokens else ""
+        # A service that has further rights.
+        newest = newest["tokens"] if isinstance(newest, dict) else newest
         return newest[-1] if isinstance(newest, list) else newest
 
     def webhook_secret(self, output: str) -> str:

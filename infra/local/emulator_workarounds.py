@@ -43,11 +43,16 @@ def allow_batches(statement: dict[str, Any]) -> None:
         statement["Action"] = [*actions, "sqs:SendMessageBatch"]
 
 
-def drop_metric_math(template: dict[str, Any]) -> None:
-    """Removes alarms on metric math from a template, in place. The server's CloudWatch does not support them."""
+def drop_unsupported(template: dict[str, Any]) -> None:
+    """Removes alarms on metric math and saved log queries from a template, in place. The server supports neither."""
     resources = template["Resources"]
-    for name in [name for name, body in resources.items() if "Metrics" in body_of(body)]:
+    for name in [name for name, body in resources.items() if "Metrics" in body_of(body) or is_query(body)]:
         del resources[name]
+
+
+def is_query(resource: Any) -> bool:
+    """Returns whether a resource is a saved query of CloudWatch Logs."""
+    return isinstance(resource, dict) and resource.get("Type") == "AWS::Logs::QueryDefinition"
 
 
 def body_of(resource: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Follows the log lines of the functions on the laptop: `logs.py [--function NAME] [--errors] [--once]`.
+"""Follows the log lines of the functions on the laptop: `logs.py [--function NAME] [--file ID] [--errors] [--once]`.
 
 `make logs` calls it. Each line is printed with the time, level, function, message and the fields that tell what
 happened; `target/local/server.log` has the whole lines.
@@ -24,6 +24,7 @@ def main() -> None:
     """Runs the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--function", default="", help="only the lines of one function")
+    parser.add_argument("--file", default="", help="only the lines about access to the file with this id")
     parser.add_argument("--errors", action="store_true", help="only warnings and errors")
     parser.add_argument("--once", action="store_true", help="print what there is and end, instead of following")
     parser.add_argument("--log", type=Path, default=LOG, help="the server's log")
@@ -39,6 +40,8 @@ def main() -> None:
         for line in lines(arguments.log, follow=not arguments.once):
             entry = entry_of(line)
             if entry is None or (arguments.function and entry.get("function") != arguments.function):
+                continue
+            if arguments.file and entry.get("audit", {}).get("file") != arguments.file:
                 continue
             if arguments.errors and entry.get("level") == "INFO":
                 continue

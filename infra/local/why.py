@@ -173,7 +173,7 @@ def cors(origin: str, allowed: list[str]) -> str | None:
 def of_credentials(request: Request, facts: dict[str, Any], code: str) -> str | None:
     """Returns why the credentials were refused, by the kind that the route takes."""
     kinds = schemes(request.method, request.path)
-    if "service" in kinds:
+    if "service" in kinds and ("session" not in kinds or "x-consigne-user" in request.headers):
         return of_service_token(request)
     if "signature" in kinds or "stripe" in kinds:
         return of_webhook(request, "stripe-signature" if "stripe" in kinds else "webhook-signature")

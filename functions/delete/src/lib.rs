@@ -50,7 +50,7 @@ needs! {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
     objects: A::Bucket = bucket(),
 }
@@ -61,6 +61,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         self.users.count_write(&user, request.now)?;
         let secure = request.route().contains("/secure/");
         let text = if secure { request.path_after(SECURE_PREFIX).to_owned() } else { asked(request)? };
+        request.names_file(&text);
 
         let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
         let marked = self.files.begin_delete(&key, request.now).await?.ok_or_else(|| Fault::not_found("File"))?;
@@ -68,7 +69,6 @@ impl<A: Needs> HttpFunction for Function<A> {
         if let Err(fault) = self.remove(&marked, request.now).await {
             request.log.field("removal.left_to_sweep", fault.chain());
         }
-        request.log.field("file.id", key.file());
         request.log.count("FilesDeleted");
         if secure {
             return Ok(Answer::envelope(200, MESSAGE, &SecureDeleted { s3_key: key.to_string() }, request.now));

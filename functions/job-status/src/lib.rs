@@ -28,6 +28,7 @@ impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
         let valid = self.tickets.validity(VALID, request.now)?;
         let ticket = |output: &Output| {
             let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
+            request.names_one_file(output.key.as_str(), None);
             self.tickets.read(&readable, valid, request.now)
         };
         Ok(Answer::envelope(200, "Job found", &JobView::with_result(&job, ticket)?, request.now))

@@ -30,7 +30,7 @@ struct Metadata {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
     paging: Paging = paging().await,
 }

@@ -30,7 +30,7 @@ pub struct FileMetadata {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
 }
 
@@ -38,6 +38,7 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let text = request.query("s3Key")?.ok_or_else(|| Fault::field("s3Key", "s3Key is missing"))?;
+        request.names_file(&text);
 
         let key = ObjectKey::parse_for(&user.id, &text).ok_or_else(|| Fault::not_found("File"))?;
         let file = self.files.get_file(&user.id, key.file()).await?;

@@ -59,7 +59,7 @@ pub struct SecureTicket {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
     tickets: Presigner = presigner(),
 }
@@ -73,6 +73,7 @@ impl<A: Adapters<Table: GetFile>> HttpFunction for Function<A> {
             self.users.count_read(&user, request.now)?;
         }
         let ask = if secure { asked_by_path(request) } else { request.json()? };
+        request.names_file(&ask.s3_key);
         let asked = validity(&ask)?;
 
         let key = ObjectKey::parse_for(&user.id, &ask.s3_key).ok_or_else(|| Fault::not_found("File"))?;

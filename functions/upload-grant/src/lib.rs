@@ -66,7 +66,7 @@ pub struct Upload {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
     tickets: Presigner = presigner(),
 }
@@ -94,7 +94,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
             GrantOutcome::Conflict => return Err(Fault::internal("a grant without a job cannot conflict")),
             GrantOutcome::OverRate(over) => return Err(over.refusal(user.plan, request.now)),
         };
-        request.log.field("file.id", file.id());
+        request.names_file(file.key.as_str());
 
         // Sign with the time of the grant, so that a replay gets the same signed URL.
         let valid = file.grant_expires_at.since(file.granted_at);

@@ -42,7 +42,7 @@ pub struct KindUsage {
 }
 
 function! {
-    users: SessionVerifier = session_verifier(),
+    users: SessionVerifier = file_users(),
     files: A::Table = table(),
 }
 

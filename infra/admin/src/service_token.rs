@@ -1,9 +1,9 @@
 //! `consigne service-token`: manages the tokens with which servers authenticate on the routes that check and charge
-//! keys.
+//! keys, and their further rights.
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
-use consigne_auth::ServiceTokens;
+use consigne_auth::{ServiceRight, ServiceTokens};
 use consigne_runtime::settings::SERVICE_TOKENS_ARN;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ const LEARNT: &str = "Running environments read it at its first use, at most onc
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the services and how many tokens each has. Never shows a token.
+    /// List the services, how many tokens each has, and their rights. Never shows a token.
     #[command(after_help = "\
 Examples:
   consigne service-token list
@@ -39,6 +39,22 @@ Examples:
     Rotate {
         /// Name of the service.
         name: String,
+    },
+    /// Give a service a right besides checking and charging keys.
+    Allow {
+        /// Name of the service.
+        name: String,
+        /// `files`: act for any user on the routes of files. `plan`: also say which plan that user has.
+        #[arg(value_parser = ServiceRight::ALL.map(ServiceRight::name))]
+        right: String,
+    },
+    /// Take a right from a service.
+    Deny {
+        /// Name of the service.
+        name: String,
+        /// The right: `files` or `plan`.
+        #[arg(value_parser = ServiceRight::ALL.map(ServiceRight::name))]
+        right: String,
     },
     /// Remove the older of a service's two tokens, or with --last the service.
     Retire {
@@ -56,6 +72,12 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
         Command::List => Operator::of_stack(which, &names)?,
         Command::Add { name } => Operator::to_change(which, &names, &format!("Add the service {name}"))?,
         Command::Rotate { name } => Operator::to_change(which, &names, &format!("Add a second token to {name}"))?,
+        Command::Allow { name, right } => {
+            Operator::to_change(which, &names, &format!("Give {name} the right `{right}`"))?
+        }
+        Command::Deny { name, right } => {
+            Operator::to_change(which, &names, &format!("Take the right `{right}` from {name}"))?
+        }
         Command::Retire { name, last: false } => {
             Operator::to_change(which, &names, &format!("Remove the older token of {name}"))?
         }
@@ -84,6 +106,19 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
                 );
                 (text, json!({ "service": name, "token": token }))
             }
+            Command::Allow { name, right } => {
+                tokens.allow(name, right)?;
+                let text = format!("{name} has the right `{right}`. {LEARNT}");
+                (text, json!({ "service": name, "right": right, "allowed": true }))
+            }
+            Command::Deny { name, right } => {
+                tokens.deny(name, right)?;
+                let text = format!(
+                    "{name} no longer has the right `{right}`.\nEnvironments that run read their tokens again every five \
+                     minutes; after that it is refused everywhere."
+                );
+                (text, json!({ "service": name, "right": right, "allowed": false }))
+            }
             Command::Retire { name, last } => {
                 tokens.retire(name, *last)?;
                 let what = if *last { "the service and its only token are gone" } else { "its older token is gone" };
@@ -111,7 +146,7 @@ fn mint() -> Result<String, String> {
 struct Tokens(Map<String, Value>);
 
 impl Tokens {
-    /// Parses `{"pdf-api": "...", "ai-api": ["old", "new"]}`, by the rules of the functions that read it too.
+    /// Parses `{"pdf-api": "...", "ai-api": ["old", "new"], "portal": {"tokens": ["..."], "rights": ["files"]}}`, by the rules of the functions that read it too.
     ///
     /// # Errors
     /// If the functions could not use it.
@@ -137,17 +172,18 @@ impl Tokens {
         if self.0.is_empty() {
             return "There are no services. `consigne service-token add NAME` adds one.".to_owned();
         }
-        let mut grid = Grid::new(&["service", ">tokens", "next"]);
+        let mut grid = Grid::new(&["service", ">tokens", "rights", "next"]);
         for (name, live) in &self.0 {
             let next = if count(live) == LIVE_MAX { "one replaces the other; retire the older" } else { "" };
-            grid.row([name.clone(), count(live).to_string(), next.to_owned()]);
+            grid.row([name.clone(), count(live).to_string(), rights(live).join(" "), next.to_owned()]);
         }
         grid.render()
     }
 
     /// Returns the list for programs.
     fn document(&self) -> Value {
-        let service = |(name, live): (&String, &Value)| json!({ "name": name, "tokens": count(live) });
+        let service =
+            |(name, live): (&String, &Value)| json!({ "name": name, "tokens": count(live), "rights": rights(live) });
         json!({ "services": self.0.iter().map(service).collect::<Vec<_>>() })
     }
 
@@ -169,36 +205,29 @@ impl Tokens {
     }
 
     fn rotate(&mut self, name: &str, token: &str) -> Result<(), String> {
-        let live = self.0.get_mut(name).ok_or_else(|| unknown(name))?;
-        if count(live) >= LIVE_MAX {
+        let mut tokens = texts(self.entry(name)?);
+        if tokens.len() >= LIVE_MAX {
             return Err(format!(
                 "{name} has {LIVE_MAX} tokens already. `consigne service-token retire {name}` takes the older one away, \
                  once nobody uses it."
             ));
         }
-        let mut tokens = match live.take() {
-            Value::Array(tokens) => tokens,
-            only => vec![only],
-        };
         tokens.push(token.into());
-        *live = Value::Array(tokens);
+        self.put(name, tokens);
         Ok(())
     }
 
     fn retire(&mut self, name: &str, last: bool) -> Result<(), String> {
-        let live = self.0.get_mut(name).ok_or_else(|| unknown(name))?;
-        match (live.as_array_mut(), last) {
-            (Some(tokens), false) if tokens.len() == LIVE_MAX => {
-                let newer = tokens.pop().unwrap_or_default();
-                *live = newer;
-            }
-            (Some(tokens), true) if tokens.len() == LIVE_MAX => {
+        let tokens = texts(self.entry(name)?);
+        match (tokens.len() == LIVE_MAX, last) {
+            (true, false) => self.put(name, tokens[1..].to_vec()),
+            (true, true) => {
                 return Err(format!(
                     "{name} has two tokens; --last is for a service's only one. Retire the older first."
                 ));
             }
-            (_, true) => drop(self.0.shift_remove(name)),
-            (_, false) => {
+            (false, true) => drop(self.0.shift_remove(name)),
+            (false, false) => {
                 return Err(format!(
                     "{name} has only this token, and could check no key without it. Rotate first; or, to be rid of the \
                      service, add --last."
@@ -207,10 +236,62 @@ impl Tokens {
         }
         Ok(())
     }
+
+    fn allow(&mut self, name: &str, right: &str) -> Result<(), String> {
+        let entry = self.entry(name)?;
+        let (tokens, mut rights) = (texts(entry), rights(entry));
+        rights.retain(|known| known != right);
+        rights.push(right.to_owned());
+        self.0.insert(name.to_owned(), entry_of(tokens, &rights));
+        Ok(())
+    }
+
+    fn deny(&mut self, name: &str, right: &str) -> Result<(), String> {
+        let entry = self.entry(name)?;
+        let (tokens, mut rights) = (texts(entry), rights(entry));
+        rights.retain(|known| known != right);
+        self.0.insert(name.to_owned(), entry_of(tokens, &rights));
+        Ok(())
+    }
+
+    fn entry(&self, name: &str) -> Result<&Value, String> {
+        self.0.get(name).ok_or_else(|| unknown(name))
+    }
+
+    /// Replaces the tokens of a service, which keeps its rights.
+    fn put(&mut self, name: &str, tokens: Vec<Value>) {
+        let rights = self.0.get(name).map(rights).unwrap_or_default();
+        self.0.insert(name.to_owned(), entry_of(tokens, &rights));
+    }
 }
 
-fn count(live: &Value) -> usize {
-    live.as_array().map_or(1, Vec::len)
+/// Returns the entry of a service. Without rights it is as versions before the rights wrote it, which can read no other.
+fn entry_of(mut tokens: Vec<Value>, rights: &[String]) -> Value {
+    if !rights.is_empty() {
+        return json!({ "tokens": tokens, "rights": rights });
+    }
+    match tokens.pop() {
+        Some(only) if tokens.is_empty() => only,
+        last => tokens.into_iter().chain(last).collect(),
+    }
+}
+
+/// Returns the tokens of an entry.
+fn texts(entry: &Value) -> Vec<Value> {
+    match entry.get("tokens").unwrap_or(entry) {
+        Value::Array(tokens) => tokens.clone(),
+        only => vec![only.clone()],
+    }
+}
+
+/// Returns the rights of an entry.
+fn rights(entry: &Value) -> Vec<String> {
+    let rights = entry.get("rights").and_then(Value::as_array).into_iter().flatten();
+    rights.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn count(entry: &Value) -> usize {
+    texts(entry).len()
 }
 
 fn unknown(name: &str) -> String {
@@ -263,6 +344,30 @@ mod tests {
     }
 
     #[test]
+    fn rights_are_given_and_taken_and_survive_a_rotation() {
+        let mut held = tokens(&format!(r#"{{"portal": "{OLD}"}}"#));
+        held.allow("portal", "files").unwrap();
+        held.allow("portal", "files").unwrap();
+        held.rotate("portal", NEW).unwrap();
+        assert_eq!(
+            held.render().unwrap(),
+            format!(r#"{{"portal":{{"tokens":["{OLD}","{NEW}"],"rights":["files"]}}}}"#)
+        );
+        assert!(held.list().contains("portal        2  files   one replaces"), "{}", held.list());
+        held.retire("portal", false).unwrap();
+        held.allow("portal", "plan").unwrap();
+        held.deny("portal", "files").unwrap();
+        assert_eq!(held.render().unwrap(), format!(r#"{{"portal":{{"tokens":["{NEW}"],"rights":["plan"]}}}}"#));
+        held.deny("portal", "plan").unwrap();
+        held.deny("portal", "plan").unwrap();
+        assert!(held.deny("pdf", "plan").unwrap_err().contains("Unknown service pdf"));
+        assert_eq!(held.render().unwrap(), format!(r#"{{"portal":"{NEW}"}}"#), "as older versions read it");
+        held.allow("portal", "files").unwrap();
+        held.retire("portal", true).unwrap();
+        assert_eq!(held.render().unwrap(), "{}");
+    }
+
+    #[test]
     fn names_are_plain_and_taken_once() {
         let mut held = tokens(&format!(r#"{{"default": "{OLD}"}}"#));
         for bad in ["", "A", "1a", "-a", "a b", "é", &"a".repeat(65)] {
@@ -276,7 +381,10 @@ mod tests {
     #[test]
     fn what_is_listed_or_refused_shows_no_token() {
         let listed = tokens(&format!(r#"{{"default": "{OLD}", "pdf": ["{OLD}", "{NEW}"]}}"#)).list();
-        assert!(listed.contains("\npdf           2  one replaces the other") && !listed.contains("svc_"), "{listed}");
+        assert!(
+            listed.contains("\npdf           2  -       one replaces the other") && !listed.contains("svc_"),
+            "{listed}"
+        );
         let bad = Tokens::parse(&format!(r#"{{"a": ["{OLD}", "{OLD}", "{OLD}"]}}"#)).err().unwrap();
         assert!(bad.contains("more than 2") && !bad.contains("svc_"), "{bad}");
     }

@@ -49,6 +49,7 @@ CALLERS = {
     "anyone": "anybody",
     "service": "servers, with a service token",
     "user": "everybody who is signed in",
+    "user, service for a user": "everybody who is signed in, and services with the right `files`, for a user",
     "member": "members of the organisation",
 }
 

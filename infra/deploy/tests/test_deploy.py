@@ -162,7 +162,7 @@ class EndToEnd(unittest.TestCase):
         moved = template.read_text().replace("CodeUri: target/lambda/", f"CodeUri: {packages}/")
         (self.folder / "template.yaml").write_text(moved)
         watching = templates.load(ROOT / "infra/observe.yaml")
-        emulator_workarounds.drop_metric_math(watching)
+        emulator_workarounds.drop_unsupported(watching)
         (self.folder / "infra").mkdir()
         (self.folder / "infra/observe.yaml").write_text(json.dumps(watching))
 

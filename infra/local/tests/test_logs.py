@@ -12,6 +12,8 @@ LINES = """2026-11-28 02:35:20 INFO [server] Starting
 "duration_ms":38.138,"aws.calls":3,"event.kind":"wallet.low","mail.outcomes":{"user_a":"no address"},"_aws":{}}
 {"timestamp":"2026-11-28T07:36:48Z","level":"ERROR","message":"POST /api/orgs answered 500","function":"org-create",\
 "duration_ms":1.2,"aws.calls":1,"error.chain":"INTERNAL: été"}
+{"timestamp":"2026-11-28T07:36:49Z","level":"INFO","message":"GET /api/files/metadata answered 404","function":"metadata",\
+"audit":{"user":"user_a","outcome":"NOT_FOUND","file":"01M7YREWKH7VM7Z3Z2KWSH2FTR"}}
 {"timestamp": broken
 """
 
@@ -27,7 +29,7 @@ class Logs(unittest.TestCase):
         return done.stdout.splitlines()
 
     def test_each_entry_is_one_line_with_its_fields(self) -> None:
-        mail, org = self.printed()
+        mail, org, _ = self.printed()
         words = (
             'A message was processed  38 ms  3 AWS calls  event.kind=wallet.low  mail.outcomes={"user_a":"no address"}'
         )
@@ -39,6 +41,11 @@ class Logs(unittest.TestCase):
         self.assertEqual(len(self.printed("--function", "usage")), 0)
         [error] = self.printed("--errors")
         self.assertIn("ERROR org-create", error)
+
+    def test_entries_can_be_chosen_by_the_file_that_was_accessed(self) -> None:
+        [access] = self.printed("--file", "01M7YREWKH7VM7Z3Z2KWSH2FTR")
+        self.assertIn('audit={"user":"user_a","outcome":"NOT_FOUND"', access)
+        self.assertEqual(self.printed("--file", "01M7YREWKH7VM7Z3Z2KWSH2FTS"), [])
 
 
 if __name__ == "__main__":

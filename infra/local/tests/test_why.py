@@ -171,6 +171,12 @@ class Others(unittest.TestCase):
         self.assertIn("an API key came", self.why("POST", path, authorization="Bearer sk_live_x") or "")
         self.assertIn("not one of the stack's", self.why("POST", path, authorization="Bearer " + "a" * 43) or "")
 
+    def test_a_service_that_acts_for_a_user_is_told_from_a_person(self) -> None:
+        bearer = "Bearer " + "a" * 43
+        acting = {"authorization": bearer, "x_consigne_user": "user_ann"}
+        self.assertIn("not one of the stack's", self.why("GET", "/api/files/list", **acting) or "")
+        self.assertNotIn("service token", self.why("GET", "/api/files/list", authorization=bearer) or "")
+
     def test_the_gateway_says_what_of_a_key_is_missing(self) -> None:
         path = "/api/v1/pdf/pages/1"
         self.assertIn("no X-API-Key header", self.why("GET", path) or "")

@@ -104,7 +104,7 @@ impl<'a> Credentials<'a> {
     }
 
     /// Returns the value of a header that occurs exactly once, without what pasting may have added around it.
-    fn single(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn single(&self, name: &str) -> Option<&'a str> {
         let mut values = self.headers.get_all(name).iter();
         let (first, more) = (values.next()?, values.next());
         if more.is_some() { None } else { std::str::from_utf8(first.as_bytes()).ok().map(pasted) }

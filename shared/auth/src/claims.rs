@@ -55,6 +55,7 @@ impl Claims {
             organisation: self.organisation(),
             second_factor_at: self.second_factor_at(),
             actor: self.0.get("act").and_then(|act| act.get("sub")).and_then(Value::as_str).map(str::to_owned),
+            service: None,
         })
     }
 

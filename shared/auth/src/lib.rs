@@ -1,6 +1,7 @@
 //! Finds out who is calling and what they may do: session tokens, API keys, service tokens, signed webhooks,
 //! permissions.
 
+mod acting;
 mod api_key;
 mod buckets;
 mod carrier;
@@ -25,6 +26,7 @@ mod unsubscribe;
 mod user;
 mod webhooks;
 
+pub use acting::{ACTS_FOR_HEADER, PLAN_HEADER};
 pub use api_key::{KeyPrefix, KeyText};
 pub use carrier::{Carrier, Credentials};
 pub use cursors::CursorSeal;
@@ -39,7 +41,7 @@ pub use permissions::{MATRIX, Route, member};
 pub use refreshed::{Fetch, Refreshed};
 pub use second_factor::SecondFactorRule;
 pub use secret::Secret;
-pub use service::{ServiceTokenError, ServiceTokens};
+pub use service::{Service, ServiceRight, ServiceTokenError, ServiceTokens};
 pub use session::{SessionPolicy, SessionVerifier};
 pub use stripe::{StripeSecret, StripeSecrets};
 pub use unsubscribe::UnsubscribeSeal;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::buckets::Buckets;
 use crate::carrier::unauthenticated;
 use crate::claims::Claims;
-use crate::{Credentials, KeySource, User};
+use crate::{Credentials, KeySource, Refreshed, ServiceTokens, User, acting};
 
 /// How far clocks may differ, in seconds, in either direction.
 const LEEWAY: i64 = 5;
@@ -34,6 +34,7 @@ pub struct SessionPolicy {
 pub struct SessionVerifier {
     policy: SessionPolicy,
     keys: KeySource,
+    services: Option<Refreshed<ServiceTokens>>,
     reads: Buckets,
     writes: Buckets,
 }
@@ -49,16 +50,41 @@ struct Header {
 impl SessionVerifier {
     /// Creates a verifier with a policy and the issuer's keys.
     pub fn new(policy: SessionPolicy, keys: KeySource) -> Self {
-        Self { policy, keys, reads: Buckets::default(), writes: Buckets::default() }
+        Self { policy, keys, services: None, reads: Buckets::default(), writes: Buckets::default() }
     }
 
-    /// Returns the user who is calling.
+    /// Accepts services that act for a user, too.
+    #[must_use]
+    pub fn with_services(self, services: Refreshed<ServiceTokens>) -> Self {
+        Self { services: Some(services), ..self }
+    }
+
+    /// Returns the user who is calling, or for whom a service is calling.
     ///
     /// # Errors
     /// `UNAUTHENTICATED` if there is no token, or it is not valid. `TOKEN_EXPIRED` if only its time has passed.
     /// `API_KEY_NOT_ACCEPTED` for an API key. `ORIGIN_NOT_ALLOWED` for a write by cookie from another site.
-    /// `UNAVAILABLE` if the issuer's keys cannot be fetched.
+    /// `UNAVAILABLE` if the issuer's keys cannot be fetched. `INVALID_REQUEST` for a person who sends the headers of a
+    /// service, and `INSUFFICIENT_SCOPE` for a service without the right.
     pub async fn user(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<User, Fault> {
+        if !credentials.act_for_somebody() {
+            return self.signed_in(credentials, now).await;
+        }
+        let refusal = match &self.services {
+            Some(services) => match acting::user(services, credentials, now).await {
+                Err(fault) if fault.code == Code::Unauthenticated => Some(fault),
+                answered => return answered,
+            },
+            None => None,
+        };
+        match self.signed_in(credentials, now).await {
+            Ok(_) => Err(acting::only_for_services()),
+            Err(fault) if fault.code == Code::ApiKeyNotAccepted => Err(fault),
+            Err(fault) => Err(refusal.unwrap_or(fault)),
+        }
+    }
+
+    async fn signed_in(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<User, Fault> {
         let (carrier, tokens) = credentials.find()?;
         let user = match tokens.as_slice() {
             [token] => self.user_of(token, now).await?,

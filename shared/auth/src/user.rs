@@ -81,9 +81,36 @@ pub struct User {
     pub second_factor_at: Option<Timestamp>,
     /// Who acts in this person's name, when support impersonates them.
     pub actor: Option<String>,
+    /// The service that acts for this person. Then there is no token of theirs.
+    pub service: Option<String>,
 }
 
 impl User {
+    /// Returns a person for whom a service acts. Only their id and plan are known.
+    pub fn served(id: UserId, plan: Plan, service: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            issued_at: now,
+            session: None,
+            email: None,
+            email_verified: false,
+            first_name: None,
+            last_name: None,
+            full_name: None,
+            username: None,
+            image_url: None,
+            phone_number: None,
+            phone_verified: false,
+            locale: None,
+            plan,
+            role: Role::User,
+            features: BTreeSet::new(),
+            organisation: None,
+            actor: None,
+            service: Some(service),
+        }
+    }
+
     /// Returns how to reach this person according to the token, or `None` if it names no address.
     pub fn sighting(&self) -> Option<Sighting> {
         let email = self.email.clone()?;

@@ -56,6 +56,18 @@ impl<'a> Invocation<'a> {
         log: &RequestLog,
         now: Timestamp,
     ) {
+        log::write(&self.line(message, fault, fields, log, now));
+    }
+
+    /// Builds the log line.
+    pub fn line(
+        &self,
+        message: &str,
+        fault: Option<&Fault>,
+        fields: Map<String, Value>,
+        log: &RequestLog,
+        now: Timestamp,
+    ) -> String {
         let mut all = fields;
         // A duration in milliseconds, with three decimals.
         #[allow(clippy::cast_precision_loss)]
@@ -75,7 +87,7 @@ impl<'a> Invocation<'a> {
                 Level::Error
             }
         };
-        log::write(&log::line(level, self.function, message, now, all));
+        log::line(level, self.function, message, now, all)
     }
 }
 

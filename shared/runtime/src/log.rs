@@ -1,7 +1,8 @@
 //! The log: one JSON line for each request, message or record, including its metrics.
 //!
 //! A line can be read alone: it has a sentence in `message`, and dotted fields with units in their names. It never
-//! contains a body, a token, a signed URL or an e-mail address.
+//! contains a body, a token, a signed URL or an e-mail address. The caller's IP address is in the audit of access to files
+//! and nowhere else.
 //!
 //! Metrics are in the same line, in CloudWatch's embedded metric format. Source: Amazon CloudWatch user guide,
 //! "Specification: Embedded metric format".

@@ -37,7 +37,7 @@ settings! {
     CURSOR_SECRET_ARN: "ARN of the secret that seals list cursors; at least 32 bytes.",
     PEPPER_SECRET_ARN: "ARN of the secret with the peppers under which API keys are stored: `{\"current\": 1, \"1\": \"...\"}`.",
     INVITATION_SECRET_ARN: "ARN of the secret from which the tokens of invitations are derived; at least 32 bytes.",
-    SERVICE_TOKENS_ARN: "ARN of the secret with the service tokens: `{\"pdf-api\": \"...\"}`; at least 32 bytes each.",
+    SERVICE_TOKENS_ARN: "ARN of the secret with the service tokens and their rights: `{\"pdf-api\": \"...\"}`; at least 32 bytes each.",
     GENERATOR_SECRETS_ARN: "ARN of the secrets with which generators sign webhooks: `{\"current\": \"whsec_...\"}`.",
     CLERK_SECRETS_ARN: "ARN of the secrets with which Clerk signs webhooks: `{\"current\": \"whsec_...\"}`.",
     STRIPE_URL: "URL of Stripe's API, without a slash at the end.",

@@ -179,6 +179,12 @@ impl<A: Adapters> Start<A> {
         Ok(SecondFactorRule::new(self.environment.is_on(&settings::REQUIRE_SECOND_FACTOR)))
     }
 
+    /// Creates the verifier of the routes of files: of session tokens, and of services that act for a user. Tokens of
+    /// services are read when the first service calls, so nobody else waits for them.
+    pub fn file_users(&self) -> Result<SessionVerifier, StartError> {
+        Ok(self.session_verifier()?.with_services(self.service_tokens_on_demand()?))
+    }
+
     fn session_keys(&self) -> Result<KeySource, StartError> {
         let pem = self.environment.optional(&settings::CLERK_JWT_KEY);
         let url = self.environment.optional(&settings::CLERK_JWKS_URL);

@@ -14,6 +14,7 @@ use super::{Answer, Cdn, Operation, Request, fault_answer};
 use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
+use crate::log::{self, Level};
 use crate::run::{WireHandler, handler};
 use crate::start::Start;
 use crate::wire::{Named, Wire};
@@ -45,7 +46,16 @@ fn serve(name: &'static str, wire: WireHandler<ApiGatewayV2httpRequest, ApiGatew
     crate::run::run(name, wire)
 }
 
-/// Answers one event: the whole path of a request, without Lambda and CDN around it.
+/// An answer, and the lines that the request writes to the log.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer, for API Gateway.
+    pub response: ApiGatewayV2httpResponse,
+    /// The log lines, that of the request first.
+    pub lines: Vec<String>,
+}
+
+/// Answers one event and writes its log lines: the whole path of a request, without Lambda and CDN around it.
 pub async fn respond<F: HttpFunction>(
     function: &F,
     event: ApiGatewayV2httpRequest,
@@ -54,17 +64,30 @@ pub async fn respond<F: HttpFunction>(
     respond_behind(&Cdn::default(), function, event, deadline).await
 }
 
-/// Answers one event of a request that may have come through a CDN.
+/// Answers one event of a request that may have come through a CDN, and writes its log lines.
 pub async fn respond_behind<F: HttpFunction>(
     cdn: &Cdn,
     function: &F,
     event: ApiGatewayV2httpRequest,
     deadline: SystemTime,
 ) -> ApiGatewayV2httpResponse {
+    let Answered { response, lines } = answered_behind(cdn, function, event, deadline).await;
+    lines.iter().for_each(|line| log::write(line));
+    response
+}
+
+/// Answers one event of a request that may have come through a CDN. Leaves it to the caller to write the log lines.
+pub async fn answered_behind<F: HttpFunction>(
+    cdn: &Cdn,
+    function: &F,
+    event: ApiGatewayV2httpRequest,
+    deadline: SystemTime,
+) -> Answered {
     let now = clock::now();
     let request = Request::from_event_behind(cdn, event, now);
     let invocation = Invocation::begin(F::NAME, deadline, now);
-    let (answer, fault) = if is_preflight(&request) {
+    let preflight = is_preflight(&request);
+    let (answer, fault) = if preflight {
         (Answer::no_content(), None)
     } else {
         match invocation.run(function.handle(&request)).await {
@@ -74,11 +97,23 @@ pub async fn respond_behind<F: HttpFunction>(
     };
     let mut fields = Map::new();
     fields.insert("request.id".to_owned(), request.id.as_str().into());
+    let accesses = if preflight { Vec::new() } else { request.access.take(&request, fault.as_ref()) };
+    let mut of_each: Vec<String> = Vec::new();
+    if let [only] = &accesses[..] {
+        fields.insert("audit".to_owned(), only.clone());
+    } else {
+        of_each.extend(accesses.into_iter().map(|access| {
+            let fields = fields.clone().into_iter().chain([("audit".to_owned(), access)]).collect();
+            log::line(Level::Info, F::NAME, &format!("{}: one of several files", request.route()), now, fields)
+        }));
+    }
     fields.insert("http.route".to_owned(), request.route().into());
     fields.insert("http.status".to_owned(), answer.status.into());
     let message = format!("{} answered {}", request.route(), answer.status);
-    invocation.finish(&message, fault.as_ref(), fields, &request.log, now);
-    answer.into_response(&request.id, request.method() == Method::HEAD)
+    let mut lines = vec![invocation.line(&message, fault.as_ref(), fields, &request.log, now)];
+    lines.extend(of_each);
+    let response = answer.into_response(&request.id, request.method() == Method::HEAD);
+    Answered { response, lines }
 }
 
 /// Returns whether a browser asks if it may send a cross-origin request.

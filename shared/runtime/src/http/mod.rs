@@ -1,5 +1,6 @@
 //! HTTP: from an API Gateway event to a handler and back.
 
+mod access;
 mod answer;
 mod cdn;
 mod edge;
@@ -8,9 +9,10 @@ mod paging;
 mod request;
 mod schema;
 
+pub use access::is_file_route;
 pub use answer::{Answer, Body, fault_answer};
 pub use cdn::{Cdn, SECRET_HEADER};
-pub use edge::{HttpFunction, respond, respond_behind, run};
+pub use edge::{Answered, HttpFunction, answered_behind, respond, respond_behind, run};
 pub use paging::Paging;
 pub use request::{BODY_MAX, IDEMPOTENCY_KEY_MAX, Request};
 pub use schema::{AuthScheme, Form, Operation, Parameter, RefusalOf, SchemaOf};

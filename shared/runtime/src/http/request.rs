@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
+use super::access::Access;
 use super::cdn::{CallerAddress, Cdn};
 use super::json_body;
 use crate::log::RequestLog;
@@ -41,6 +42,7 @@ pub struct Request {
     pub now: Timestamp,
     /// What the handler adds to the log line.
     pub log: RequestLog,
+    pub(super) access: Access,
     method: Method,
     route: String,
     path: String,
@@ -95,6 +97,7 @@ impl Request {
             id: event.request_context.request_id.unwrap_or_default(),
             now,
             log,
+            access: Access::default(),
             method: event.request_context.http.method,
             route: event.route_key.unwrap_or_default(),
             path: event.raw_path.unwrap_or_default(),
@@ -166,6 +169,10 @@ impl Request {
         match &verified {
             Ok(user) => {
                 self.log.field("user.id", &user.id);
+                if let Some(service) = &user.service {
+                    self.log.field("service", service);
+                }
+                self.access.by(user);
                 if reads {
                     users.count_read(user, self.now)?;
                 }
@@ -177,6 +184,19 @@ impl Request {
             }
         }
         verified
+    }
+
+    /// Tells log and audit which file the request is about. `key` is the file's key as the caller sent it, so that a refused
+    /// request for somebody else's file names it, too.
+    pub fn names_file(&self, key: &str) {
+        if let Some(file) = self.access.to(key, None) {
+            self.log.field("file.id", file);
+        }
+    }
+
+    /// Tells the audit about one of several files of the request, and why this one was refused.
+    pub fn names_one_file(&self, key: &str, refusal: Option<&Fault>) {
+        self.access.to(key, refusal.map(|fault| fault.code));
     }
 
     /// Authenticates the person who is calling, and checks that their role in the organisation of the path allows the

@@ -14,7 +14,7 @@ use consigne_runtime::{Pending, Start, StartError, clock};
 use consigne_storage::{Endpoint, Lifetime, Presigner};
 use serde_json::json;
 
-use super::{ISSUER, SERVICE_TOKEN};
+use super::{BILLING_TOKEN, ISSUER, PORTAL_TOKEN, SERVICE_TOKEN};
 use crate::fakes::{SimClock, World};
 use crate::{stripe, webhooks};
 
@@ -62,9 +62,13 @@ fn text_of(arn: &str) -> String {
         "ENDPOINT_SECRET_ARN" => "endpoints-0123456789abcdef012345".to_owned(),
         "GATEWAY_SECRET_ARN" => "gateway-0123456789abcdef01234567".to_owned(),
         "PEPPER_SECRET_ARN" => json!({ "current": 1, "1": "pepper-0123456789abcdef0123456789" }).to_string(),
-        "SERVICE_TOKENS_ARN" => {
-            json!({ "pdf-api": SERVICE_TOKEN, "ai-api": "svc-fedcba9876543210fedcba9876543210" }).to_string()
-        }
+        "SERVICE_TOKENS_ARN" => json!({
+            "pdf-api": SERVICE_TOKEN,
+            "ai-api": "svc-fedcba9876543210fedcba9876543210",
+            "portal": { "tokens": [PORTAL_TOKEN], "rights": ["files"] },
+            "billing": { "tokens": [BILLING_TOKEN], "rights": ["files", "plan"] },
+        })
+        .to_string(),
         "STRIPE_SECRETS_ARN" => json!({ "current": stripe::SECRET }).to_string(),
         "GENERATOR_SECRETS_ARN" | "CLERK_SECRETS_ARN" => json!({ "current": webhooks::SECRET }).to_string(),
         other => panic!("{other} names no secret"),

@@ -19,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_auth::{EndpointSecrets, GatewaySeal, InvitationTokens, UnsubscribeSeal};
 use consigne_core::{Fault, Timestamp};
-use consigne_runtime::http::Body;
+use consigne_runtime::http::{self, Body};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{BatchFunction as _, HttpFunction as _, Request, Start, Wire as _, Wiring, clock};
 use serde_json::{Value, json};
@@ -28,9 +28,17 @@ use crate::fakes::{SimClock, World};
 use crate::openapi::answers::{self, Answered};
 use crate::tokens::Issuer;
 use adapters::secret;
+use registry::Ran;
 
 /// A service token that the functions in tests accept: that of the service `pdf-api`.
 pub const SERVICE_TOKEN: &str = "svc-0123456789abcdef0123456789abcdef";
+
+/// A service token that the functions in tests accept: that of the service `portal`, which may act for any user.
+pub const PORTAL_TOKEN: &str = "svc-files-0123456789abcdef0123456789";
+/// A service token that the functions in tests accept: that of the service `billing`, which may also say their plan.
+pub const BILLING_TOKEN: &str = "svc-plans-0123456789abcdef0123456789";
+/// The secret of the CDN in front of the functions in tests. What comes without it is not from the CDN.
+pub const EDGE_SECRET: &str = "edge-0123456789abcdef";
 
 /// The issuer of session tokens for all tests on fakes. Shared, because generating its key is slow.
 static ISSUER: LazyLock<Issuer> = LazyLock::new(|| Issuer::fresh("test-1"));
@@ -47,10 +55,41 @@ pub async fn call(world: &World, name: &str, event: Value) -> Value {
 
 /// Like [`call`], with the settings of a start.
 pub async fn call_started(start: &Start<Fakes>, name: &str, event: Value) -> Value {
-    let answer = (function(name).run)(start, event.clone(), deadline()).await;
-    let answer = answer.expect("a request gets an answer");
+    call_started_with_lines(start, name, event).await.0
+}
+
+/// Like [`call`], and returns the log lines of the request, too.
+pub async fn call_with_lines(world: &World, name: &str, event: Value) -> (Value, Vec<Value>) {
+    call_started_with_lines(&Fakes::start(world), name, event).await
+}
+
+async fn call_started_with_lines(start: &Start<Fakes>, name: &str, event: Value) -> (Value, Vec<Value>) {
+    let ran = (function(name).run)(start, event.clone(), deadline()).await;
+    let Ran { answer, lines } = ran.expect("a request gets an answer");
     assert_documented(&event, &answer);
-    shown(answer)
+    assert_discreet(&event, &lines);
+    (shown(answer), lines)
+}
+
+/// Asserts that the log lines of a request have no token and no signed URL, and its caller's address in the audit of access
+/// to files and nowhere else.
+fn assert_discreet(event: &Value, lines: &[Value]) {
+    let Some(address) = event["requestContext"]["http"]["sourceIp"].as_str() else { return };
+    let audited = http::is_file_route(event["routeKey"].as_str().unwrap_or_default());
+    let token = event["headers"]["authorization"].as_str().and_then(|value| value.rsplit(' ').next());
+    for line in lines {
+        let secret = token.is_some_and(|token| token.len() > 20 && line.to_string().contains(token));
+        assert!(
+            !secret && !line.to_string().contains("X-Amz-Signature"),
+            "the log has a token or a signed URL: {line}"
+        );
+        let mut rest = line.clone();
+        if audited {
+            assert_eq!(rest["audit"]["ip"], address, "{line}");
+            rest["audit"]["ip"] = Value::Null;
+        }
+        assert!(!rest.to_string().contains(address), "the log has the caller's address: {line}");
+    }
 }
 
 /// Asserts that openapi.json describes the answer to an event, and the event's request if it succeeded.
@@ -87,12 +126,13 @@ pub async fn deliver(world: &World, name: &str, batch: Value) -> Value {
 
 /// Like [`deliver`], with a deadline for the invocation.
 pub async fn deliver_until(world: &World, name: &str, batch: Value, until: SystemTime) -> Value {
-    (function(name).run)(&Fakes::start(world), batch, until).await.expect("a batch gets an answer")
+    (function(name).run)(&Fakes::start(world), batch, until).await.expect("a batch gets an answer").answer
 }
 
 /// Runs a scheduled function on an event. Returns what it reports, or the chain of its error.
 pub async fn tick(world: &World, name: &str, event: Value) -> Result<Value, String> {
-    (function(name).run)(&Fakes::start(world), event, deadline()).await.map_err(|fault| fault.chain())
+    let ran = (function(name).run)(&Fakes::start(world), event, deadline()).await;
+    ran.map(|ran| ran.answer).map_err(|fault| fault.chain())
 }
 
 /// Wires a function, for tests that call it with something other than an event.

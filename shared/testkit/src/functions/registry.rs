@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use consigne_core::Fault;
-use consigne_runtime::http::{self, Operation};
+use consigne_runtime::http::{self, Cdn, Operation};
 use consigne_runtime::{BatchFunction, HttpFunction, ScheduleFunction, Start, Wire, Wiring, batch, clock, schedule};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,7 +15,21 @@ use super::Fakes;
 static FUNCTIONS: LazyLock<Vec<Entry>> = LazyLock::new(|| include!(concat!(env!("OUT_DIR"), "/functions.rs")));
 
 /// A running invocation.
-type Running = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
+type Running = Pin<Box<dyn Future<Output = Result<Ran, Fault>> + Send>>;
+
+/// What came of an invocation.
+pub(super) struct Ran {
+    /// The answer to Lambda.
+    pub(super) answer: Value,
+    /// The log lines, in JSON. Only functions that answer HTTP return them.
+    pub(super) lines: Vec<Value>,
+}
+
+impl From<Value> for Ran {
+    fn from(answer: Value) -> Self {
+        Self { answer, lines: Vec::new() }
+    }
+}
 
 /// A function, with what tests can do with it, whatever its kind.
 pub struct Entry {
@@ -71,7 +85,11 @@ impl<F: HttpFunction + Wire<Fakes>> Registered<Http> for F {
         let run = |start: &Start<Fakes>, event, until| -> Running {
             let wiring = F::wire(start);
             Box::pin(async move {
-                Ok(json!(http::respond(&wired(wiring).await, read(event, "an HTTP event"), until).await))
+                let function = wired(wiring).await;
+                let behind =
+                    http::answered_behind(&testing_cdn(), &function, read(event, "an HTTP event"), until).await;
+                let line = |line: &String| serde_json::from_str(line).expect("a log line is JSON");
+                Ok(Ran { answer: json!(behind.response), lines: behind.lines.iter().map(line).collect() })
             })
         };
         Entry { name: F::NAME, operations: F::operations, wire: |start| drop(F::wire(start)), run }
@@ -82,9 +100,9 @@ impl<F: BatchFunction + Wire<Fakes>> Registered<Batch> for F {
     fn entry() -> Entry {
         let run = |start: &Start<Fakes>, event, until| -> Running {
             let wiring = F::wire(start);
-            Box::pin(
-                async move { Ok(json!(batch::process(&wired(wiring).await, read(event, "a batch"), until).await)) },
-            )
+            Box::pin(async move {
+                Ok(Ran::from(json!(batch::process(&wired(wiring).await, read(event, "a batch"), until).await)))
+            })
         };
         Entry { name: F::NAME, operations: Vec::new, wire: |start| drop(F::wire(start)), run }
     }
@@ -98,11 +116,17 @@ impl<F: ScheduleFunction + Wire<Fakes>> Registered<Schedule> for F {
                 let event: schedule::Scheduled = read(event, "a scheduled event");
                 // Tests move time by the event's.
                 let clock = event.time().unwrap_or_else(clock::now);
-                schedule::process_at(&wired(wiring).await, &event, until, clock).await
+                schedule::process_at(&wired(wiring).await, &event, until, clock).await.map(Ran::from)
             })
         };
         Entry { name: F::NAME, operations: Vec::new, wire: |start| drop(F::wire(start)), run }
     }
+}
+
+/// Returns the CDN of the tests. It sends [`super::EDGE_SECRET`], whose SHA-256 this is, and the caller's country.
+fn testing_cdn() -> Cdn {
+    let hash = "9c04b8acdbd72537a5b5215059e67b87ba4c794fb43b136c9b3431ed6d48871d";
+    Cdn::new(hash, None, Some("cloudfront-viewer-country".to_owned())).expect("the hash has 64 digits")
 }
 
 /// Completes the wiring of a function: reads its secrets.

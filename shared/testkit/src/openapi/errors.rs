@@ -169,6 +169,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("allowed", texts()),
         ],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
+        Code::InsufficientScope => vec![("required", text())],
         // The largest plan has none above it that would be required.
         Code::SubscriptionRequired => {
             vec![("required", json!({ "type": ["string", "null"] })), ("plan", text()), ("limit", number())]

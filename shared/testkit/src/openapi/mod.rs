@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::Code;
 use consigne_core::gateway::METHODS;
-use consigne_runtime::http::{AuthScheme, Form, IDEMPOTENCY_KEY_MAX, Operation};
+use consigne_runtime::http::{AuthScheme, Form, IDEMPOTENCY_KEY_MAX, Operation, is_file_route};
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -129,7 +129,7 @@ fn security_schemes() -> Value {
     json!({
         "key": { "type": "http", "scheme": "bearer", "description": "API key" },
         "keyHeader": { "type": "apiKey", "in": "header", "name": "x-api-key", "description": "API key" },
-        "service": { "type": "http", "scheme": "bearer", "description": "Service token" },
+        "service": { "type": "http", "scheme": "bearer", "description": "Service token. Routes of files need X-Consigne-User, too" },
         "signature": {
             "type": "apiKey", "in": "header", "name": "webhook-signature",
             "description": "Standard Webhooks, together with webhook-id and webhook-timestamp. The names may begin with svix instead of webhook",
@@ -166,7 +166,7 @@ impl Builder {
             "summary": operation.summary,
             "operationId": operation_id(&route),
             "responses": responses,
-            "security": security(operation.caller),
+            "security": security(operation),
         });
         let parameters = parameters(operation);
         if !parameters.is_empty() {
@@ -267,11 +267,12 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     parameters
 }
 
-fn security(caller: AuthScheme) -> Value {
-    match caller {
+fn security(operation: &Operation) -> Value {
+    match operation.caller {
         AuthScheme::Service => json!([{ "service": [] }]),
         AuthScheme::Sender => json!([{ "signature": [] }]),
         AuthScheme::Stripe => json!([{ "stripe": [] }]),
+        AuthScheme::User if is_file_route(operation.route) => json!([{ "session": [] }, { "service": [] }]),
         AuthScheme::User => json!([{ "session": [] }]),
         AuthScheme::Key => json!([{ "key": [] }, { "keyHeader": [] }]),
         AuthScheme::Anyone => json!([]),
@@ -286,6 +287,9 @@ fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
         codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted, Code::RateLimited]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
+        }
+        if is_file_route(operation.route) {
+            codes.push(Code::InsufficientScope);
         }
     }
     if matches!(operation.caller, AuthScheme::Service | AuthScheme::Key) {

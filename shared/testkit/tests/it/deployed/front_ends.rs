@@ -1,92 +1,195 @@
-//! What front ends ask of the deployed stack: who is signed in, what there is, finished texts, and payments.
+//! The requests of front ends that exist, exactly as they send them: a gallery on `useS3Files`, a generator of books and a
+//! browser of files on `useSecureAPI`, and the same by axios.
 
-use consigne_testkit::org_fixture::OrgFixture;
+use consigne_core::UserId;
+use consigne_testkit::http::Response;
+use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, until};
-use consigne_testkit::stripe::{Payments, event, paid, refunded};
 use serde_json::{Value, json};
 
-use super::jobs::{asked, wait_for};
-use super::{assert_refused, text};
+use super::listing::record;
+use super::text;
 
-#[tokio::test]
-async fn me_shows_the_caller_and_counts_their_jobs_of_this_month() {
-    let stack = Stack::find();
-    let ann = stack.newcomer("basic");
-    let me = async || {
-        let answer = ann.call("GET", "/api/me").await;
-        assert_eq!(answer.status, 200, "{}", answer.json());
-        answer.json()["data"].clone()
-    };
-    let before = me().await;
-    assert_eq!((&before["user_id"], &before["subscription"]), (&json!(ann.id), &json!("basic")));
-    assert_eq!(before["limits"]["generations"]["image"]["limit"], 100);
-    asked(&ann, "images", &json!({ "prompt": "a lighthouse" })).await;
-    let used = |me: &Value, kind: &str| me["limits"]["generations"][kind]["used"].clone();
-    let after = me().await;
-    assert_eq!([used(&before, "image"), used(&after, "image"), used(&after, "book")], [json!(0), json!(1), json!(0)]);
-    assert_refused(&stack.call("GET", "/api/me", &[], b"").await, 401, "UNAUTHENTICATED");
+/// An application that sends every request as axios does with default headers: also a GET has a content type.
+struct FrontEnd<'a> {
+    stack: &'a Stack,
+    bearer: String,
 }
 
-#[tokio::test]
-async fn everybody_reads_the_catalogue_and_may_keep_it_for_a_minute() {
-    let stack = Stack::find();
-    let answer = stack.call("GET", "/api/catalogue", &[], b"").await;
-    assert_eq!((answer.status, answer.header("cache-control")), (200, "public, max-age=60"));
-    let data = answer.json()["data"].clone();
-    assert_eq!((&data["plans"][0]["name"], &data["packs"][0]["amount"]), (&json!("free"), &json!(1_000)));
-    assert_eq!(data["services"][0]["icon"], "file-text");
-    let services = stack.newcomer("free").call("GET", "/api/services").await.json()["data"].clone();
-    assert_eq!(data["services"], services);
-}
-
-#[tokio::test]
-async fn a_finished_article_is_listed_until_it_is_deleted() {
-    let stack = Stack::find();
-    let ann = stack.newcomer("pro");
-    let list = async |path: &str, name: &str| {
-        let answer = ann.call("GET", path).await;
-        assert_eq!(answer.status, 200, "{}", answer.json());
-        answer.json()[name].as_array().unwrap().clone()
-    };
-    assert_eq!(list("/api/blog", "articles").await, Vec::<Value>::new());
-    let job = asked(&ann, "blog", &json!({ "topic": "Phares" })).await;
-    let done = wait_for(&ann, &job, "completed").await;
-    let key = text(&done["result"], "s3_key");
-    let listed = until(async || list("/api/blog", "articles").await.first().cloned()).await.unwrap();
-    let result = &done["result"];
-    let want = json!({
-        "jobId": job, "title": result["book_title"], "topic": "Phares", "s3Key": key, "fileSize": result["file_size"],
-        "chapterCount": result["chapter_count"], "wordCount": result["word_count"], "generatedAt": result["generated_at"],
-    });
-    assert_eq!(listed, want);
-    assert_eq!(list("/api/books", "books").await, Vec::<Value>::new());
-    ann.delete(&key).await;
-    let gone = until(async || list("/api/blog", "articles").await.is_empty().then_some(())).await;
-    assert!(gone.is_some(), "the deleted article is still listed");
-    assert_eq!(wait_for(&ann, &job, "completed").await["job_id"], job);
-}
-
-#[tokio::test]
-async fn payments_are_listed_with_their_refunds() {
-    let stack = Stack::find();
-    let (fixture, payments) = (OrgFixture::open(&stack, 0).await, Payments::of(&stack));
-    let payment = format!("pi_{}list", &fixture.org[4..]);
-    let session = paid(&payments.open(&fixture, "starter").await, &payment);
-    for event in
-        [event("checkout.session.completed", &session), event("charge.refunded", &refunded(&payment, 1_000, 250))]
-    {
-        assert_eq!(payments.send_event(&event).await.status, 200);
+impl FrontEnd<'_> {
+    /// Sends a request with `data` as its JSON body.
+    async fn request(&self, method: &str, endpoint: &str, data: Option<&Value>) -> Response {
+        let headers = [
+            ("accept", "application/json, text/plain, */*"),
+            ("authorization", self.bearer.as_str()),
+            ("content-type", "application/json"),
+            ("origin", self.stack.name("JWT_AZP")),
+        ];
+        let body = data.map(Value::to_string).unwrap_or_default();
+        self.stack.call(method, endpoint, &headers, body.as_bytes()).await
     }
-    let path = fixture.path("/payments");
-    let listed = until(async || {
-        let answer = fixture.owner.call("GET", &path).await;
-        assert_eq!(answer.status, 200, "{}", answer.json());
-        answer.json()["data"].as_array().unwrap().first().filter(|one| one["refunded"] == 250).cloned()
+
+    /// Returns what `useSecureAPI` returns: `response.data.data`.
+    async fn data(&self, method: &str, endpoint: &str, data: Option<&Value>) -> Value {
+        let response = self.request(method, endpoint, data).await;
+        assert!((200..300).contains(&response.status), "{method} {endpoint}: {}", response.json());
+        let body = response.json();
+        assert_eq!(body["success"], true, "{method} {endpoint}: {body}");
+        body["data"].clone()
+    }
+
+    /// Returns what a front end shows when a request failed: `response.data.error.message`.
+    async fn refusal(&self, method: &str, endpoint: &str, data: Option<&Value>) -> (u16, String) {
+        let response = self.request(method, endpoint, data).await;
+        (response.status, text(&response.json()["error"], "message"))
+    }
+
+    /// Follows the list of files to its end. Returns all files, and the number of pages.
+    async fn all_files(&self, filter: &str) -> (Vec<Value>, usize) {
+        let (mut files, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+        loop {
+            let endpoint = format!("/api/secure/files/list?content_type={filter}{cursor}");
+            let body = self.request("GET", &endpoint, None).await.json();
+            files.extend(body["data"].as_array().expect("data is an array").iter().cloned());
+            pages += 1;
+            match body["metadata"]["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return (files, pages),
+            }
+        }
+    }
+}
+
+/// Opens the application as a new person on a plan.
+fn front_end<'a>(stack: &'a Stack, plan: &str) -> (FrontEnd<'a>, String) {
+    let person = stack.newcomer(plan);
+    (FrontEnd { stack, bearer: format!("Bearer {}", person.token) }, person.id)
+}
+
+/// Returns a key as `encodeURIComponent` writes it into a path: with `%2F` for each slash.
+fn encoded(key: &str) -> String {
+    key.replace('/', "%2F")
+}
+
+#[tokio::test]
+async fn a_gallery_uploads_a_picture_and_shows_it() {
+    let stack = Stack::find();
+    let (gallery, owner) = front_end(&stack, "pro");
+    let shown = async || gallery.request("GET", "/api/files/list?contentType=image", None).await.json();
+    assert_eq!(shown().await["files"], json!([]));
+
+    let bytes = pictures::png(64, 48, 2_000);
+    let ask = json!({ "filename": "photo été.png", "contentType": "image/png", "size": bytes.len() });
+    let granted = gallery.request("POST", "/api/files/uploads", Some(&ask)).await;
+    assert_eq!(granted.status, 201, "{}", granted.json());
+    let grant = granted.json();
+    assert_eq!(grant["method"], "PUT");
+    let headers: Vec<(&str, &str)> = grant["headers"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    let sent = stack.client.send("PUT", &text(&grant, "url"), &headers, bytes.clone()).await;
+    assert_eq!(sent.status, 200, "{}", String::from_utf8_lossy(&sent.bytes));
+
+    let files = until(async || {
+        let files = shown().await["files"].as_array().cloned().unwrap_or_default();
+        (files.len() == 1).then_some(files)
     });
-    let listed = listed.await.unwrap();
-    assert_eq!((&listed["payment"], &listed["status"]), (&json!(payment), &json!("paid")));
-    assert_eq!(
-        (&listed["pack"], &listed["credits"], &listed["amount"]),
-        (&json!("starter"), &json!(1_000), &json!(1_000))
+    let files = files.await.expect("the picture is listed once it is ready");
+    assert_eq!((&files[0]["key"], &files[0]["filename"]), (&grant["s3Key"], &json!("photo été.png")));
+    assert!(text(&files[0], "key").starts_with(&format!("{owner}/images/")));
+
+    let ask = json!({ "s3Key": grant["s3Key"], "expiresIn": 3600 });
+    let ticket = gallery.request("POST", "/api/files/presigned-url", Some(&ask)).await.json();
+    let picture = stack.client.send("GET", &text(&ticket, "url"), &[], Vec::new()).await;
+    assert_eq!((picture.status, picture.bytes == bytes), (200, true));
+    let deleted =
+        gallery.request("DELETE", "/api/files/delete", Some(&json!({ "s3Key": grant["s3Key"] }))).await.json();
+    assert_eq!(deleted, json!({ "success": true, "message": "File deleted successfully" }));
+    assert_eq!(shown().await["files"], json!([]));
+}
+
+#[tokio::test]
+async fn a_book_is_ordered_followed_and_opened() {
+    let stack = Stack::find();
+    let (books, _) = front_end(&stack, "pro");
+    let order = json!({ "topic": "Intelligence artificielle", "goal": "Sans jargon" });
+    let job = books.data("POST", "/api/secure/books/generate", Some(&order)).await;
+    assert_eq!(job["status"], "pending", "{job}");
+    let status = format!("/api/secure/jobs/{}/status", text(&job, "job_id"));
+    let done = until(async || {
+        let job = books.data("GET", &status, None).await;
+        assert!(["pending", "processing", "completed"].contains(&job["status"].as_str().unwrap()), "{job}");
+        (job["status"] == "completed").then_some(job)
+    });
+    let result = done.await.expect("the book is completed")["result"].clone();
+    assert!(!text(&result, "book_title").is_empty());
+    assert!(
+        ["chapter_count", "word_count", "file_size"].iter().all(|name| result[name].as_u64() > Some(0)),
+        "{result}"
     );
+    let book = stack.client.send("GET", &text(&result, "download_url"), &[], Vec::new()).await;
+    assert_eq!((book.status, Some(book.bytes.len() as u64)), (200, result["file_size"].as_u64()));
+
+    let (free, _) = front_end(&stack, "free");
+    let (status, message) = free.refusal("POST", "/api/secure/books/generate", Some(&order)).await;
+    assert_eq!(status, 403, "{message}");
+    let (status, _) = books.refusal("GET", "/api/secure/jobs/unknown/status", None).await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test]
+async fn a_browser_of_files_lists_opens_and_deletes_them() {
+    let stack = Stack::find();
+    let (browser, owner) = front_end(&stack, "pro");
+    let person = stack.person(&owner, "pro");
+    let bytes = pictures::png(64, 48, 2_000);
+    let key = person.upload("photo été.png", "image/png", bytes.clone()).await;
+    let [file] = &browser.all_files("image").await.0[..] else { panic!("one picture is listed") };
+    assert_eq!(
+        (&file["s3_key"], &file["filename"], &file["size"]),
+        (&json!(key), &json!("photo été.png"), &json!(2_000))
+    );
+    assert_eq!(file["content_type"], "image/png");
+    // `file.metadata.title` and `new Date(file.last_modified)` must not throw.
+    assert!(file["metadata"].is_object() && text(file, "last_modified").ends_with('Z'), "{file}");
+    assert!(browser.all_files("book").await.0.is_empty());
+
+    let link = browser.data("GET", &format!("/api/secure/files/download/{}", encoded(&key)), None).await;
+    let opened = stack.client.send("GET", &text(&link, "download_url"), &[], Vec::new()).await;
+    assert_eq!((opened.status, opened.bytes == bytes), (200, true));
+    browser.data("DELETE", &format!("/api/secure/files/delete/{}", encoded(&key)), None).await;
+    assert!(browser.all_files("image").await.0.is_empty());
+
+    for (method, route) in [("GET", "download"), ("DELETE", "delete")] {
+        let endpoint = format!("/api/secure/files/{route}/{}", encoded(&key));
+        assert_eq!(browser.refusal(method, &endpoint, None).await, (404, "File not found".to_owned()));
+    }
+    let nobody = FrontEnd { stack: &stack, bearer: "Bearer undefined".to_owned() };
+    let (status, message) = nobody.refusal("GET", "/api/secure/files/list?content_type=image", None).await;
+    assert_eq!((status, message.is_empty()), (401, false));
+}
+
+#[tokio::test]
+async fn a_browser_of_files_sees_all_of_them_beyond_a_hundred() {
+    let stack = Stack::find();
+    let (browser, owner) = front_end(&stack, "pro");
+    let (table, owner) = (stack.table(), UserId::parse(&owner).unwrap());
+    // One in five is a text, the others are pictures.
+    for n in 0..150 {
+        record(&table, &owner, n).await;
+    }
+    let all = until(async || {
+        let (files, _) = browser.all_files("image").await;
+        (files.len() == 120).then_some(files)
+    });
+    let files = all.await.expect("every picture is listed");
+    let mut keys: Vec<String> = files.iter().map(|file| text(file, "s3_key")).collect();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), 120, "no picture is listed twice");
+    let first = browser.request("GET", "/api/secure/files/list?content_type=image", None).await.json();
+    assert_eq!(first["metadata"]["total"], 120);
 }

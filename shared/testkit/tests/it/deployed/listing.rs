@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{assert_refused, text};
 
 /// Stores the record of a ready file, as a grant and an upload do, without sending bytes.
-async fn record(table: &Table, owner: &UserId, n: usize) -> File {
+pub async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     let (name, content_type) = if n.is_multiple_of(5) { ("t.md", "text/markdown") } else { ("p.png", "image/png") };
     let now = clock::now();
     let request = GrantRequest::parse(name, content_type, 10, None, None).unwrap();

@@ -1,5 +1,7 @@
 //! The deployed stack, over HTTP, with real signatures and real roles.
 
+mod account_pages;
+mod acting;
 mod anomalies;
 mod bus_listener;
 mod charges;

@@ -107,6 +107,8 @@ async fn a_stack_on_aws_is_changed_only_by_a_named_operator_who_agrees() {
         &["pepper", "promote", "1"],
         &["pepper", "retire", "9"],
         &["service-token", "add", "x"],
+        &["service-token", "allow", "x", "files"],
+        &["service-token", "deny", "x", "files"],
         &["service-token", "retire", "x"],
         &["webhook-secret", "rotate", "generator"],
         &["webhook-secret", "retire", "generator"],

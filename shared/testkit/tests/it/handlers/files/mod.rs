@@ -1,5 +1,6 @@
 //! Files: granted, uploaded, listed, read and deleted.
 
+mod access;
 mod delete;
 mod list;
 mod metadata;
