@@ -39,16 +39,7 @@ impl GrantRequest {
     ) -> Result<Self, Fault> {
         let name = FileName::parse(filename)?;
         let media = MediaType::of_file(content_type, &name).ok_or_else(|| unsupported_type(content_type))?;
-        if let Some(extension) = name.extension()
-            && !media.takes_extension(extension)
-        {
-            return Err(Fault::new(
-                Code::UnsupportedFileType,
-                format!("filename ends in .{extension}, which is no extension of {}", media.name),
-            )
-            .detail("field", "filename")
-            .detail("extensions", media.extensions));
-        }
+        name.check_extension(media)?;
         let kind = kind.unwrap_or(media.kinds[0]);
         if !media.kinds.contains(&kind) {
             return Err(Fault::new(

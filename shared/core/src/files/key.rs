@@ -21,11 +21,7 @@ pub struct ObjectKey {
 impl ObjectKey {
     /// Builds the key of a new file.
     pub fn mint(owner: &UserId, kind: Kind, file: FileId, name: &FileName, media: &MediaType) -> Self {
-        let extension = match name.extension() {
-            Some(given) if media.takes_extension(given) => given.to_ascii_lowercase(),
-            _ => media.extensions[0].to_owned(),
-        };
-        let text = format!("{owner}/{}/{file}-{}", kind.folder(), name.slug(&extension));
+        let text = format!("{owner}/{}/{file}-{}", kind.folder(), name.safe(media));
         Self { text, owner: owner.clone(), kind, file }
     }
 

@@ -19,7 +19,9 @@ pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, s
 pub use key::ObjectKey;
 pub use media::{Kind, MediaType};
 pub use name::{FILE_NAME_MAX, FileName};
-pub use record::{Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status};
+pub use record::{
+    Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status, TICKET_MAX, TICKET_MIN, TICKETS_MAX,
+};
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};
 pub use view::{FileView, SecureFileView, shown_dimensions};

@@ -69,6 +69,12 @@ pub trait GetFile {
     fn get_file(&self, owner: &UserId, file: FileId) -> impl PortFuture<Option<File>>;
 }
 
+/// Reads several files of a user. `dynamodb:BatchGetItem`.
+pub trait GetFiles {
+    /// Returns the records that exist, including those of deleted files. Up to 100 are one call.
+    fn get_files(&self, owner: &UserId, files: &BTreeSet<FileId>) -> impl PortFuture<BTreeMap<FileId, File>>;
+}
+
 /// Reads a user's ledger. `dynamodb:GetItem`.
 pub trait GetUsage {
     /// Returns the ledger, which is empty for a user who has never written.

@@ -31,7 +31,7 @@ pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
 pub use texts::Texts;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,8 +44,8 @@ use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
-    ReadHead, RemoveVersion,
+    ApplyTransition, BeginDelete, Filter, GetFile, GetFiles, GetUsage, GrantUpload, ListFiles, ObjectHead, Page,
+    Position, Probe, ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::stats::{DayStats, StorageDay};
@@ -258,6 +258,15 @@ impl GrantUpload for World {
 impl GetFile for World {
     async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
         self.effect(|state| state.files.get(&(owner.clone(), file)).cloned())
+    }
+}
+
+impl GetFiles for World {
+    async fn get_files(&self, owner: &UserId, files: &BTreeSet<FileId>) -> Result<BTreeMap<FileId, File>, Fault> {
+        self.effect(|state| {
+            let found = files.iter().filter_map(|id| Some((*id, state.files.get(&(owner.clone(), *id))?.clone())));
+            found.collect()
+        })
     }
 }
 

@@ -42,7 +42,12 @@ pub fn issuer() -> &'static Issuer {
 
 /// Calls an HTTP function on a world. Returns status, body, and the headers that not every answer has.
 pub async fn call(world: &World, name: &str, event: Value) -> Value {
-    let answer = (function(name).run)(&Fakes::start(world), event.clone(), deadline()).await;
+    call_with(&Fakes::start(world), name, event).await
+}
+
+/// Like [`call`], with the given start, which has settings of its own.
+pub async fn call_with(start: &Start<Fakes>, name: &str, event: Value) -> Value {
+    let answer = (function(name).run)(start, event.clone(), deadline()).await;
     let answer = answer.expect("a request gets an answer");
     assert_documented(&event, &answer);
     shown(answer)

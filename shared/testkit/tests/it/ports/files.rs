@@ -1,5 +1,6 @@
 //! Contract of the ports for file records and ledgers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_core::files::{
@@ -7,7 +8,8 @@ use consigne_core::files::{
     SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
+    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage, GrantUpload,
+    ListFiles,
 };
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
 use futures_util::future::join_all;
@@ -16,17 +18,27 @@ use super::{eventually, file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait Files:
-    GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+    GrantUpload + GetFile + GetFiles + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
 {
 }
 impl<T> Files for T where
-    T: GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+    T: GrantUpload
+        + GetFile
+        + GetFiles
+        + GetUsage
+        + ListFiles
+        + BeginDelete
+        + ApplyTransition
+        + FindDue
+        + ClearOutbox
+        + Sync
 {
 }
 
 on_both!(
     consigne_testkit::stack::Stack::table,
     a_grant_is_read_back_as_it_was_made,
+    several_files_are_read_at_once,
     a_plans_limit_is_exact_to_the_byte,
     concurrent_grants_never_exceed_the_plan,
     a_window_admits_its_allowance_of_writes_and_then_a_new_one_opens,
@@ -71,6 +83,25 @@ async fn a_grant_is_read_back_as_it_was_made(files: &impl Files) {
     let usage = files.get_usage(&owner).await.unwrap();
     assert_eq!((usage.committed, usage.reserved, usage.files(None)), (10, 10, 0));
     assert_eq!(usage.window.map(|window| (window.started, window.writes)), Some((now, 1)));
+}
+
+async fn several_files_are_read_at_once(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let (first, second) =
+        (granted(files, &owner, "a.png", 10, now).await, granted(files, &owner, "b.md", 10, now).await);
+    let deleted = granted(files, &owner, "c.png", 10, now).await;
+    files.begin_delete(&deleted.key, now).await.unwrap();
+    let unknown = file_of(&owner, "d.png", 1, now);
+    let asked: BTreeSet<_> = [&first, &second, &deleted, &unknown].map(File::id).into();
+    let found = files.get_files(&owner, &asked).await.unwrap();
+    let wanted = [first.clone(), second, deleted.deleting(now)].map(|file| (file.id(), file));
+    assert_eq!(found, BTreeMap::from(wanted));
+    assert_eq!(files.get_files(&super::owner(), &asked).await.unwrap(), BTreeMap::new());
+    assert_eq!(files.get_files(&owner, &BTreeSet::new()).await.unwrap(), BTreeMap::new());
+    // One batch is full of keys that do not exist, and of one that does.
+    let mut many: BTreeSet<_> = (0..99).map(|_| file_of(&owner, "e.png", 1, now).id()).collect();
+    many.insert(first.id());
+    assert_eq!(files.get_files(&owner, &many).await.unwrap().len(), 1);
 }
 
 async fn a_plans_limit_is_exact_to_the_byte(files: &impl Files) {
