@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::presigning::PresigningConfig;
-use consigne_core::files::{Disposition, FileName, Kind, LedgerState, MediaType, ObjectKey, Status};
+use consigne_core::files::{Disposition, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status};
 use consigne_core::{FileId, UserId};
 use proptest::prelude::*;
 
@@ -44,6 +44,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
     File {
         key,
         name,
+        metadata: Metadata::default(),
         media,
         size,
         ledger_state: LedgerState::Reserved,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::media::is_undecided;
-use super::{File, FileName, Kind, LedgerState, MediaType, ObjectKey, Status, Window, in_words};
+use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status, Window, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::profiles::Sighting;
@@ -21,6 +21,7 @@ pub struct GrantRequest {
     kind: Kind,
     size: u64,
     sha256: Option<String>,
+    metadata: Metadata,
 }
 
 impl GrantRequest {
@@ -52,7 +53,13 @@ impl GrantRequest {
             return Err(Fault::field("size", "size must be at least 1"));
         }
         let sha256 = sha256.map(parse_sha256).transpose()?;
-        Ok(Self { name, media, kind, size, sha256 })
+        Ok(Self { name, media, kind, size, sha256, metadata: Metadata::default() })
+    }
+
+    /// Adds what the record shall say about the file.
+    #[must_use]
+    pub fn with_metadata(self, metadata: Metadata) -> Self {
+        Self { metadata, ..self }
     }
 
     /// Checks the request against the owner's plan. Returns the record to create, with a grant that is valid for
@@ -76,6 +83,7 @@ impl GrantRequest {
         Ok(File {
             key,
             name: self.name,
+            metadata: self.metadata,
             media: self.media,
             size: self.size,
             ledger_state: LedgerState::Reserved,

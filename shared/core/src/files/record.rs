@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Dimensions, FileName, Kind, MediaType, ObjectKey};
+use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -114,6 +114,8 @@ pub struct File {
     pub key: ObjectKey,
     /// The name its owner gave it.
     pub name: FileName,
+    /// What the owner notes about it.
+    pub metadata: Metadata,
     /// Its type, declared and then verified.
     pub media: &'static MediaType,
     /// Size in bytes: the granted size, and from `Ready` on the measured size.
@@ -325,6 +327,7 @@ mod tests {
         File {
             key: ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap(),
             name: FileName::parse("film.mp4").unwrap(),
+            metadata: Metadata::default(),
             media: MediaType::from_name("video/mp4").unwrap(),
             size: 5 << 30,
             ledger_state: LedgerState::Reserved,

@@ -11,6 +11,6 @@ mod schema;
 pub use answer::{Answer, Body, fault_answer};
 pub use cdn::{Cdn, SECRET_HEADER};
 pub use edge::{HttpFunction, respond, respond_behind, run};
-pub use paging::Paging;
+pub use paging::{LIMIT_MAX, Paging};
 pub use request::{BODY_MAX, IDEMPOTENCY_KEY_MAX, Request};
 pub use schema::{AuthScheme, Operation, Parameter, SchemaOf};

@@ -9,6 +9,7 @@ mod credits;
 mod deletions;
 mod deliveries;
 mod due;
+mod files;
 mod gateway;
 mod holds;
 mod jobs;
@@ -31,7 +32,7 @@ pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
 pub use texts::Texts;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,8 +45,8 @@ use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, Filter, GetFile, GetFiles, GetUsage, GrantUpload, ListFiles, ObjectHead, Page,
-    Position, Probe, ReadHead, RemoveVersion,
+    ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
+    ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::stats::{DayStats, StorageDay};
@@ -261,15 +262,6 @@ impl GetFile for World {
     }
 }
 
-impl GetFiles for World {
-    async fn get_files(&self, owner: &UserId, files: &BTreeSet<FileId>) -> Result<BTreeMap<FileId, File>, Fault> {
-        self.effect(|state| {
-            let found = files.iter().filter_map(|id| Some((*id, state.files.get(&(owner.clone(), *id))?.clone())));
-            found.collect()
-        })
-    }
-}
-
 impl GetUsage for World {
     async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
         self.effect(|state| state.usage.get(owner).cloned().unwrap_or_default())
@@ -302,8 +294,12 @@ impl ListFiles for World {
             if let Some(after) = after {
                 files.retain(|file| (file.changed_at, file.id()) < (after.changed_at, after.file));
             }
-            let more = files.len() > limit as usize;
-            files.truncate(limit as usize);
+            // Only statuses with few files are filtered by kind, by several queries if need be.
+            let is_one_query = filter.kind.is_none() || filter.status == Status::Ready;
+            let fit = if is_one_query { files::fit_in_one_query(&files) } else { files.len() };
+            let most = fit.min(limit as usize);
+            let more = files.len() > most;
+            files.truncate(most);
             let last = files.last().filter(|_| more);
             let next = last.map(|file| Position { changed_at: file.changed_at, file: file.id() });
             Page { files, next }

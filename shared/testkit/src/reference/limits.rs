@@ -10,7 +10,7 @@ use consigne_core::credits::{
 use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
 use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX};
 use consigne_core::files::{
-    Kind, MediaType, NOTICE_PERCENT, TICKET_MAX, TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
+    Kind, METADATA_MAX, MediaType, NOTICE_PERCENT, TICKET_MAX, TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
 };
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
@@ -103,6 +103,7 @@ fn limits() -> String {
         ("validity of a grant to upload", in_time(UPLOAD_GRANT_VALID)),
         ("validity of a ticket", format!("{} to {}", in_time(TICKET_MIN), in_time(TICKET_MAX))),
         ("tickets in one request", TICKETS_MAX.to_string()),
+        ("metadata of a file, names and values together", format!("{} bytes", grouped(METADATA_MAX as u64))),
         ("share of the storage at which its owner is told", format!("{NOTICE_PERCENT} %")),
         ("time for which an `Idempotency-Key` counts", in_time(idempotency::REMEMBERED)),
         ("time for which receipts, and keys of charges, holds and gateway calls, are kept", in_time(RECEIPT_KEPT)),

@@ -9,7 +9,7 @@ use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetFile, GrantUpload};
 use consigne_core::profiles::Contact;
-use consigne_core::{Fault, UserId};
+use consigne_core::{Fault, Timestamp, UserId};
 
 use crate::table::Table;
 use crate::table::files::{file_item, ledger_item, ledger_walk};
@@ -31,7 +31,7 @@ const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 /// The state in which the rate window is assumed to be. An update expression has no branches, so each state has its own
 /// update.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum WindowAssumption {
+pub(super) enum WindowAssumption {
     /// A window is open. The update counts one more write in it.
     Open,
     /// No window is open. The update opens one.
@@ -52,8 +52,7 @@ impl GrantUpload for Table {
         let Some(room) = allowances.storage.checked_sub(grant.file.size) else {
             return Ok(GrantOutcome::OverQuota { committed: 0 });
         };
-        let is_open = self.windows.get(owner).is_some_and(|started| started > grant.now.minus(WINDOW));
-        let mut assumed = if is_open { WindowAssumption::Open } else { WindowAssumption::Expired };
+        let mut assumed = self.assumed_window(owner, grant.now);
         let mut notice = None;
         // Contact details that this execution environment has not stored yet. To store them again changes nothing.
         let known = self.contacts.get(owner);
@@ -103,6 +102,12 @@ impl GrantUpload for Table {
 }
 
 impl Table {
+    /// Returns the state of a user's rate window by what this execution environment last saw.
+    pub(super) fn assumed_window(&self, owner: &UserId, now: Timestamp) -> WindowAssumption {
+        let is_open = self.windows.get(owner).is_some_and(|started| started > now.minus(WINDOW));
+        if is_open { WindowAssumption::Open } else { WindowAssumption::Expired }
+    }
+
     fn grant_writes(
         &self,
         grant: &Grant,

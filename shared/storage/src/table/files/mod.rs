@@ -1,5 +1,6 @@
 //! Files and ledgers: reading them, marking files as deleted, and applying steps.
 
+pub(crate) mod change;
 pub(crate) mod file_item;
 pub(crate) mod grant;
 pub(crate) mod ledger_item;

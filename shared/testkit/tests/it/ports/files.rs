@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Pinned, Removal,
-    SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, Pinned,
+    Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage, GrantUpload,
@@ -18,7 +18,17 @@ use super::{eventually, file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait Files:
-    GrantUpload + GetFile + GetFiles + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+    GrantUpload
+    + GetFile
+    + GetFiles
+    + GetUsage
+    + ListFiles
+    + BeginDelete
+    + ChangeFile
+    + ApplyTransition
+    + FindDue
+    + ClearOutbox
+    + Sync
 {
 }
 impl<T> Files for T where
@@ -58,7 +68,7 @@ fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
     Grant { file: file.clone(), plan, job: None, seen: None, idempotency: None, now }
 }
 
-async fn granted(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+pub(super) async fn granted(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let file = file_of(owner, name, size, now);
     assert_eq!(files.grant_upload(&grant(&file, Plan::Enterprise, now)).await.unwrap(), GrantOutcome::Granted);
     file
@@ -69,7 +79,7 @@ fn arrival(size: u64) -> Arrival {
     Arrival { pinned, size, dimensions: Some(Dimensions { width: 3, height: 4 }) }
 }
 
-async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+pub(super) async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let step = granted(files, owner, name, size, now).await.accept(arrival(size), now);
     assert!(files.apply_transition(&step).await.unwrap().is_committed());
     step.file
@@ -195,6 +205,8 @@ async fn a_step_is_applied_once_with_its_ledger_and_event(files: &impl Files) {
 async fn every_field_of_a_record_is_stored(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let mut file = granted(files, &owner, "Été 👩\u{200D}🚀 \"q\".png", 10, now).await;
+    let texts = [("title", "L'été"), ("note", ""), ("a.b-c_D", "two\nlines")];
+    file.metadata = Metadata::stored(texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into());
     file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
     let mut step = file.accept(arrival(10), now);
     step.file.rejected_reason = Some("declared image/png, found text".to_owned());
@@ -243,7 +255,7 @@ async fn a_deletion_needs_the_exact_key(files: &impl Files) {
     assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(file));
 }
 
-const READY: Filter = Filter { status: Status::Ready, kind: None };
+pub(super) const READY: Filter = Filter { status: Status::Ready, kind: None };
 
 async fn lists_are_newest_first_in_pages(files: &impl Files) {
     let (owner, start) = (owner(), now());
