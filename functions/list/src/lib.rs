@@ -117,7 +117,8 @@ fn filter(request: &Request, kind_parameter: &str) -> Result<Filter, Fault> {
     let kind = match request.query(kind_parameter)? {
         None => None,
         Some(name) => Some(Kind::from_name(&name).ok_or_else(|| {
-            Fault::field(kind_parameter, format!("{kind_parameter} must be image, video, book or blog"))
+            let kinds = Kind::ALL.map(Kind::name).join(", ");
+            Fault::field(kind_parameter, format!("{kind_parameter} must be one of {kinds}"))
         })?),
     };
     let status = match request.query("status")? {

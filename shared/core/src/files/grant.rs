@@ -70,7 +70,8 @@ impl GrantRequest {
     pub fn admit(self, owner: &UserId, plan: Plan, valid: Duration, now: Timestamp) -> Result<File, Fault> {
         let limit = plan.largest(self.kind);
         if self.size > limit {
-            let (name, kind) = (self.name.as_str(), self.kind.name());
+            let name = self.name.as_str();
+            let kind = if self.kind == Kind::Audio { "audio file" } else { self.kind.name() };
             let (size, allowed) = (in_words(self.size), in_words(limit));
             return Err(Fault::new(
                 Code::FileTooLarge,

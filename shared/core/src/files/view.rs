@@ -22,7 +22,7 @@ pub struct FileView {
     pub size: u64,
     /// Media type.
     pub content_type: String,
-    /// `image`, `video`, `book` or `blog`.
+    /// `image`, `video`, `book`, `blog`, `document` or `audio`.
     #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.

@@ -244,14 +244,14 @@ fn completion(kind: Kind) -> &'static str {
     match kind {
         Kind::Image => "image",
         Kind::Video => "video",
-        Kind::Book | Kind::Blog => "text",
+        Kind::Book | Kind::Blog | Kind::Document | Kind::Audio => "text",
     }
 }
 
 /// Returns how long a generator may take for a job of a kind.
 fn time_allowed(kind: Kind) -> Duration {
     match kind {
-        Kind::Image | Kind::Blog => Duration::from_hours(1),
+        Kind::Image | Kind::Blog | Kind::Document | Kind::Audio => Duration::from_hours(1),
         Kind::Video => Duration::from_hours(3),
         Kind::Book => Duration::from_hours(12),
     }

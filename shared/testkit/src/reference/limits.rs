@@ -42,7 +42,7 @@ fn plans() -> String {
         ("storage", |plan| in_words(plan.storage)),
         ("largest image", |plan| in_words(plan.image)),
         ("largest video", |plan| in_words(plan.video)),
-        ("largest book or article", |plan| in_words(plan.text)),
+        ("largest book, article, document or sound", |plan| in_words(plan.text)),
         ("books and articles a month", |plan| grouped(plan.text_generations.into())),
         ("image jobs a month", |plan| grouped(plan.image_generations.into())),
         ("video jobs a month", |plan| grouped(plan.video_generations.into())),

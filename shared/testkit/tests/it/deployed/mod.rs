@@ -6,6 +6,7 @@ mod charges;
 mod endpoints;
 mod events;
 mod fairness;
+mod file_changes;
 mod files;
 mod fullness;
 mod further_stack;

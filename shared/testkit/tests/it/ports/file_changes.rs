@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::Plan;
 use consigne_core::files::{File, FilePatch, Window};
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome};
+use consigne_core::ports::{FileChange, FileChangeOutcome};
 use futures_util::future::join_all;
 
 use super::files::{Files, READY, granted, ready_file};

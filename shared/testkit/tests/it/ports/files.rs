@@ -8,8 +8,8 @@ use consigne_core::files::{
     Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage, GrantUpload,
-    ListFiles,
+    ApplyTransition, BeginDelete, ChangeFile, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage,
+    GrantUpload, ListFiles,
 };
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
 use futures_util::future::join_all;
@@ -38,6 +38,7 @@ impl<T> Files for T where
         + GetUsage
         + ListFiles
         + BeginDelete
+        + ChangeFile
         + ApplyTransition
         + FindDue
         + ClearOutbox

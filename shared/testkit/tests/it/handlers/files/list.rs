@@ -225,7 +225,7 @@ async fn invalid_parameters_are_refused_by_name() {
         ("limit=-1", "limit"),
         ("limit=ten", "limit"),
         ("limit=1&limit=2", "limit"),
-        ("contentType=audio", "contentType"),
+        ("contentType=sound", "contentType"),
         ("contentType=image%2Fpng", "contentType"),
         ("status=deleted", "status"),
         ("status=deleting", "status"),

@@ -22,6 +22,7 @@ async fn delivered(kind: Kind) -> World {
         Kind::Image => "webhook-image-completion",
         Kind::Video => "webhook-video-completion",
         Kind::Book | Kind::Blog => "webhook-text-completion",
+        Kind::Document | Kind::Audio => panic!("no job makes files of this kind"),
     };
     let taken = signed(&world, function, "completed", "msg_1", &json!({})).await;
     assert_eq!(taken["body"], json!({ "success": true, "status": "completed" }));
