@@ -1,4 +1,4 @@
-//! Sounds in MP3 and WAV. Sources: ISO/IEC 11172-3, section 2.4.1.3, and ISO/IEC 13818-3 (MPEG audio frames); ID3v2.4.0,
+//! Sounds in MP3 and WAV. Sources: ISO/IEC 11172-3, section 2.4.1.3, and ISO/IEC 13818-3 (MPEG audio frames); ID3 2.4.0,
 //! section 3.1 (<https://id3.org/id3v2.4.0-structure>); Microsoft, "Multimedia Programming Interface and Data
 //! Specifications 1.0" (RIFF WAVE).
 
@@ -36,7 +36,7 @@ pub(super) fn mp3(sample: Sample<'_>) -> Option<Recognised> {
     is_sound.then_some(Recognised { types: &["audio/mpeg"], dimensions: None })
 }
 
-/// Returns the length of the ID3v2 tag with which the bytes begin.
+/// Returns the length of the ID3 tag (version 2) with which the bytes begin.
 fn tag_length(bytes: &[u8]) -> Option<usize> {
     let [b'I', b'D', b'3', version @ 2..=4, 0..=0xfe, flags, size @ ..] = part(bytes, 0, TAG_HEADER) else {
         return None;
