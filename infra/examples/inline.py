@@ -45,7 +45,7 @@ def fits(method: str, path: str, route: tuple[str, str]) -> bool:
 def unknown_commands(root: Path, line: str) -> Iterator[str]:
     """Yields a sentence for every `consigne` command or option in a line that the command line does not know."""
     for span in SPAN.findall(line):
-        program, *words = span.split()
+        program, *words = span.split() or [""]
         if program.rsplit("/", 1)[-1] != "consigne" or not words:
             continue
         while words[:1] in (["--stack"], ["--region"]):

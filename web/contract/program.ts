@@ -21,6 +21,13 @@ interface Shown {
   refusedKey: string;
 }
 
+type TooLarge = Extract<PostFilesUploadsErrors[413], { error: unknown }>["error"];
+
+/** Writes what is too large, and its limit. */
+function inWords(error: TooLarge): string {
+  return error.code === "FILE_TOO_LARGE" ? `${error.code}: limit ${error.details?.limit}` : error.code;
+}
+
 /** Uploads a file, waits until it is listed, asks for too much, and has an unknown key checked. */
 export async function walk(url: string, token: string, serviceToken: string): Promise<Shown> {
   const call = async (path: string, bearer: string, body?: unknown): Promise<Response> => {
@@ -41,8 +48,9 @@ export async function walk(url: string, token: string, serviceToken: string): Pr
   }
 
   const huge = await call("/api/files/uploads", token, { ...wanted, size: 2 ** 30 });
-  const { error } = (await huge.json()) as PostFilesUploadsErrors[413];
-  const tooLarge = error.code === "FILE_TOO_LARGE" ? `${error.code}: limit ${error.details?.limit}` : error.code;
+  const refusal = (await huge.json()) as PostFilesUploadsErrors[413];
+  // API Gateway answers a body above 10 MB itself, in its own shape.
+  const tooLarge = "error" in refusal ? inWords(refusal.error) : refusal.message;
 
   const asked: PostKeysVerifyData["body"] = { key: "sk_test_unknown", cost: 1 };
   const { data } = (await (await call("/api/keys/verify", serviceToken, asked)).json()) as PostKeysVerifyResponses[200];

@@ -28,7 +28,7 @@ needs! {
 
 /// Ends memberships, keys, endpoints and invitations. Returns `false` if time ran short.
 pub(crate) async fn dissolve<T: Dissolve>(table: &T, deletion: &OrgDeletion, now: Timestamp) -> Result<bool, Fault> {
-    let origin = Origin { actor: Actor::Service(ACTOR.to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Service(ACTOR.to_owned()), ip: None, user_agent: None, plan: None };
     let members = dismiss_members(table, deletion, now, || remaining() > RESERVE).await?;
     // If one step fails, the others are still tried.
     let keys = revoke_keys(table, deletion, &ChangeContext { origin: &origin, now }).await;

@@ -35,7 +35,7 @@ pub(crate) async fn leave_orgs<T: LeaveOrgs>(table: &T, user: &UserId, now: Time
 /// Ends a person's membership. The organisation continues if it has another owner. Otherwise it is suspended, because nobody
 /// could revoke its keys any more.
 async fn leave<T: LeaveOrgs>(table: &T, org: OrgId, user: &UserId, now: Timestamp) -> Result<(), Fault> {
-    let origin = Origin { actor: Actor::Service(ACTOR.to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Service(ACTOR.to_owned()), ip: None, user_agent: None, plan: None };
     let entry = |action, subject: String, cause: &str| {
         AuditEntry::new(org, action, subject, &origin, now, json!({ "cause": cause }))
     };

@@ -109,7 +109,7 @@ async fn raise<F: GetKey + GetOrg + RaiseAnomaly>(
     finding: &Finding,
     now: Timestamp,
 ) -> Result<Option<OnAnomaly>, Fault> {
-    let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None, plan: None };
     let mut retry = ConflictRetry::of("the key or organisation");
     loop {
         let known = match key {

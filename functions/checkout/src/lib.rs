@@ -54,6 +54,7 @@ function! {
 impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.credits, Route::Checkout).await?;
+        self.users.count_write(&user, request.now)?;
         let body: CheckoutRequest = request.json()?;
         let idempotency_key = request.idempotency_key(&body)?;
         let pack = Pack::named(&body.pack)?;
@@ -98,7 +99,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         let operation =
             Operation::new::<CheckoutView>("POST /api/orgs/{org}/credits/checkout", "Buy a pack of credits");
         let operation = operation.in_org().takes::<CheckoutRequest>().creates().idempotent();
-        vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
+        vec![operation.refuses(&[Code::Conflict])]
     }
 }
 

@@ -58,6 +58,7 @@ function! {
 impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
+        self.users.count_write(&user, request.now)?;
         let secure = request.route().contains("/secure/");
         let text = if secure { request.path_after(SECURE_PREFIX).to_owned() } else { asked(request)? };
 

@@ -26,6 +26,7 @@ function! {
 impl<A: Needs> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let (user, org) = request.member(&self.users, &self.deliveries, Route::DeliveryRedeliver).await?;
+        self.users.count_write(&user, request.now)?;
         let id = delivery_in_path(request.parameter("delivery"))?;
         request.log.field("delivery.id", id);
         // The request has no body. The idempotency key is bound to the path, which names the delivery.
@@ -53,7 +54,7 @@ impl<A: Needs> HttpFunction for Function<A> {
             "Redeliver an event, with the same webhook-id",
         );
         let operation = operation.in_org().parameter("delivery", "Id of the delivery", true);
-        vec![operation.idempotent().refuses(&[Code::Conflict, Code::RateLimited])]
+        vec![operation.idempotent().refuses(&[Code::Conflict])]
     }
 }
 

@@ -60,7 +60,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         let view = EndpointView::of(&endpoint, request.now);
         let details =
             json!({ "host": endpoint.url.host(), "events": view.events, "rate_per_second": view.rate_per_second });
-        let (id, origin) = (endpoint.id.to_string(), request.origin(&user.id));
+        let (id, origin) = (endpoint.id.to_string(), request.origin(&user));
         let new = NewEndpoint {
             audit: AuditEntry::new(org, AuditAction::EndpointCreated, id.clone(), &origin, request.now, details),
             idempotent: idempotency_key.map(|key| IdempotentRequest {

@@ -30,7 +30,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + DeleteEndpoint>> HttpFunction 
         request.log.field("endpoint.id", id);
 
         let endpoint = self.endpoints.get_endpoint(org, id).await?.ok_or_else(endpoint_not_found)?;
-        let (origin, details) = (request.origin(&user.id), json!({ "host": endpoint.url.host() }));
+        let (origin, details) = (request.origin(&user), json!({ "host": endpoint.url.host() }));
         let entry = AuditEntry::new(org, AuditAction::EndpointDeleted, id.to_string(), &origin, request.now, details);
         if !self.endpoints.delete_endpoint(&endpoint, &entry).await? {
             return Err(endpoint_not_found());

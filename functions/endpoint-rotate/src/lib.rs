@@ -47,7 +47,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint + GetIdempotenc
             let result = (seen.generation + 1).to_string();
             IdempotentRequest { key, owner: user.id.clone().into(), operation: Self::NAME, result }
         });
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let rotate = |endpoint: &Endpoint| {
             if endpoint.generation != seen.generation {

@@ -1,13 +1,13 @@
 //! Changes an endpoint's URL, events or rate, or enables an endpoint that was disabled.
 
 use consigne_auth::{Route, SessionVerifier};
-use consigne_core::Fault;
 use consigne_core::endpoints::{
     Endpoint, EndpointPatch, EndpointView, HookUrl, URL_MAX, endpoint_in_path, events_of, offered_names,
 };
 use consigne_core::keys::ChangeContext;
 use consigne_core::pacing::{RATE_MAX, Rate};
 use consigne_core::ports::{ChangeEndpoint, GetEndpoint, GetMember, ResolveHost};
+use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::endpoints::{Changed, change, require_reachable};
 use schemars::JsonSchema;
@@ -60,7 +60,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint, Outgoing: Reso
             require_reachable(url, &self.resolver, self.private).await?;
         }
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let update = |endpoint: &Endpoint| {
             endpoint.require_own(&patch, &user.id)?;
@@ -79,7 +79,7 @@ impl<A: Adapters<Table: GetMember + GetEndpoint + ChangeEndpoint, Outgoing: Reso
             "Change an endpoint, or enable it again",
         );
         let operation = operation.in_org().parameter("endpoint", "Id of the endpoint", true);
-        vec![operation.takes::<UpdateRequest>()]
+        vec![operation.takes::<UpdateRequest>().refuses(&[Code::Conflict])]
     }
 }
 

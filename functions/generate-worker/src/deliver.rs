@@ -18,8 +18,8 @@ use crate::{Function, Needs, give_up};
 
 /// Media type of the files of texts.
 const MEDIA: &str = "text/markdown";
-/// How long a delivery waits when its owner has reached the limit of writes per minute.
-const NEXT_MINUTE: Duration = Duration::from_mins(1);
+/// How long a delivery waits at most before it asks for the grant again. A message can be delayed no longer.
+const WAIT_MAX: Duration = Duration::from_mins(15);
 
 /// A finished text.
 struct Text<'a> {
@@ -31,8 +31,8 @@ struct Text<'a> {
 enum Granted {
     /// The file is granted. It may not be uploaded yet.
     File(Box<File>),
-    /// Not now: the owner has reached the limit of writes per minute.
-    NotNow,
+    /// Not now: the owner has reached a limit. This is how long to wait.
+    NotNow(Duration),
     /// Never, for this reason: the job fails.
     Never(Failure),
 }
@@ -46,9 +46,9 @@ impl<A: Needs> Function<A> {
         let whole = Text { outline: &outline, content: assembled(&outline, &chapters) };
         let file = match self.granted(task, &mut text, &whole, message).await? {
             Granted::File(file) => file,
-            Granted::NotNow => {
-                self.table.store_draft(&text.put_off(NEXT_MINUTE, message.now), None).await?.is_committed();
-                return self.send_next(task, NEXT_MINUTE).await;
+            Granted::NotNow(wait) => {
+                self.table.store_draft(&text.put_off(wait, message.now), None).await?.is_committed();
+                return self.send_next(task, wait).await;
             }
             Granted::Never(failure) => return give_up(&self.table, task, &failure, message).await,
         };
@@ -127,7 +127,7 @@ impl<A: Needs> Function<A> {
             }
             GrantOutcome::Replayed(file) => Some(Granted::File(file)),
             GrantOutcome::OverQuota { committed } => return never(&Usage::refusal(committed, size, job.plan)),
-            GrantOutcome::OverRate(_) => Some(Granted::NotNow),
+            GrantOutcome::OverRate(over) => Some(Granted::NotNow(over.wait(message.now).min(WAIT_MAX))),
             GrantOutcome::Conflict => None,
             GrantOutcome::KeyReused => return Err(Fault::internal("the file was granted for something else")),
         })

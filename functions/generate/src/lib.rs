@@ -1,6 +1,6 @@
 //! Accepts a job: takes one unit of the monthly allowance, records the job, and requests it from the generators.
 //!
-//! One transaction writes the allowance, the job, the event and the idempotency record. The event reaches the
+//! One transaction writes the allowance, the job, the event, the count of requests and the idempotency record. The event reaches the
 //! generators' queue from the outbox.
 
 use consigne_auth::{SessionVerifier, User};
@@ -104,6 +104,7 @@ impl<A: Adapters<Table: RequestJob + GetJob>> HttpFunction for Function<A> {
             Admission::Replayed(id) => accepted_before(&self.jobs, &id).await?,
             Admission::KeyReused => return Err(key_reused()),
             Admission::Spent => return Err(allowance_spent(user.plan, kind, request.now)),
+            Admission::OverRate(over) => return Err(over.refusal(user.plan, request.now)),
         };
         request.log.field("job.id", &job.id);
         request.log.field("job.kind", kind.name());

@@ -56,7 +56,11 @@ impl<A: Adapters<Table: Probe, Bucket: Probe>> HttpFunction for Function<A> {
     fn operations() -> Vec<Operation> {
         let operation = |route, summary| {
             let deep = "`1` checks the table and the bucket too; needs a service token";
-            Operation::new::<Health>(route, summary).in_envelope().for_anyone().parameter("deep", deep, false)
+            Operation::new::<Health>(route, summary)
+                .in_envelope()
+                .for_anyone()
+                .refuses(&[Code::Unauthenticated])
+                .parameter("deep", deep, false)
         };
         vec![
             operation("GET /api/health", "Check that the API answers"),

@@ -106,13 +106,12 @@ impl<A: Needs> Function<A> {
     /// from their profile.
     async fn require_address(&self, invited: &EmailAddress, user: &User) -> Result<(), Fault> {
         let in_token = user.sighting().map(|seen| seen.contact).filter(|contact| contact.verified);
-        let verified = match in_token {
-            Some(contact) => Some(contact.email),
-            None => {
-                let profile = self.orgs.get_profile(&user.id).await?;
-                profile.require_open()?;
-                profile.verified().map(|contact| contact.email.clone())
-            }
+        let verified = if let Some(contact) = in_token {
+            Some(contact.email)
+        } else {
+            let profile = self.orgs.get_profile(&user.id).await?;
+            profile.require_open()?;
+            profile.verified().map(|contact| contact.email.clone())
         };
         let own = verified.and_then(|email| EmailAddress::parse(&email));
         if own.as_ref() == Some(invited) { Ok(()) } else { Err(email_mismatch()) }
@@ -120,7 +119,7 @@ impl<A: Needs> Function<A> {
 }
 
 fn acceptance(invitation: Invitation, user: &User, request: &Request) -> Acceptance {
-    let (org, now, origin) = (invitation.org, request.now, request.origin(&user.id));
+    let (org, now, origin) = (invitation.org, request.now, request.origin(user));
     let details = json!({ "invitation_id": invitation.id, "role": invitation.role });
     Acceptance {
         member: Member { org, user: user.id.clone(), role: invitation.role, joined_at: now },

@@ -31,7 +31,7 @@ impl<A: Adapters<Table: GetMember + GetInvitation + RevokeInvitation>> HttpFunct
         request.log.field("invitation.id", id);
 
         let invitation = self.orgs.get_invitation(member.org, id).await?.ok_or_else(not_found)?;
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let audit = invitation.revoke(&member, &ChangeContext { origin: &origin, now: request.now })?;
         if !self.orgs.revoke_invitation(&invitation, &audit).await? {
             return Err(not_found());

@@ -1,8 +1,10 @@
-//! Cancels a job that no generator has started, and gives its allowance back.
+//! Cancels a job that no generator has started. So many cancellations a day give the month's allowance back; a later one
+//! only ends the job, and says so.
 
-use consigne_auth::SessionVerifier;
-use consigne_core::jobs::{Job, JobId, JobView, StepOutcome, job_not_found};
-use consigne_core::ports::{ApplyJobStep, GetJob};
+use consigne_auth::{SessionVerifier, User};
+use consigne_core::jobs::{CancelOutcome, Job, JobId, JobView, job_not_found};
+use consigne_core::ports::{CancelJob, GetJob};
+use consigne_core::rates::Rate;
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_usecases::ConflictRetry;
@@ -12,13 +14,14 @@ function! {
     jobs: A::Table = table(),
 }
 
-impl<A: Adapters<Table: GetJob + ApplyJobStep>> HttpFunction for Function<A> {
+impl<A: Adapters<Table: GetJob + CancelJob>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let id = JobId::parse_for(&user.id, request.parameter("id")).ok_or_else(job_not_found)?;
         request.log.field("job.id", &id);
-        let job = cancel(&self.jobs, &id, request).await?;
-        Ok(Answer::envelope(200, "Job cancelled", &JobView::of(&job), request.now))
+        let job = cancel(&self.jobs, &id, &user, request).await?;
+        let message = if job.spent { "Job cancelled. Its allowance is not given back" } else { "Job cancelled" };
+        Ok(Answer::envelope(200, message, &JobView::of(&job), request.now))
     }
 
     fn operations() -> Vec<Operation> {
@@ -28,15 +31,19 @@ impl<A: Adapters<Table: GetJob + ApplyJobStep>> HttpFunction for Function<A> {
     }
 }
 
-async fn cancel<F: GetJob + ApplyJobStep>(jobs: &F, id: &JobId, request: &Request) -> Result<Job, Fault> {
-    let mut retry = ConflictRetry::of("the job");
+async fn cancel<F: GetJob + CancelJob>(jobs: &F, id: &JobId, user: &User, request: &Request) -> Result<Job, Fault> {
+    let (mut retry, mut gives_back) = (ConflictRetry::of("the job"), true);
     loop {
         let job = jobs.get_job(id).await?.ok_or_else(job_not_found)?;
-        let Some(step) = job.cancelled(request.now)? else { return Ok(job) };
-        if jobs.apply_job_step(&step, None).await? == StepOutcome::Applied {
-            request.log.count("JobsCancelled");
-            return Ok(step.job);
+        let Some(step) = job.cancelled(gives_back, request.now)? else { return Ok(job) };
+        match jobs.cancel_job(&step, user.plan).await? {
+            CancelOutcome::Cancelled => {
+                request.log.count("JobsCancelled");
+                return Ok(step.job);
+            }
+            CancelOutcome::OverRate(over) if over.rate == Rate::Refunds => gives_back = false,
+            CancelOutcome::OverRate(over) => return Err(over.refusal(user.plan, request.now)),
+            CancelOutcome::Conflict => retry.wait().await?,
         }
-        retry.wait().await?;
     }
 }

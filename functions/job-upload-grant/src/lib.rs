@@ -166,9 +166,7 @@ impl<A: Needs> Function<A> {
                 GrantOutcome::Replayed(file) => return still_usable(*file, REPEATED, request.now),
                 GrantOutcome::KeyReused => return Err(content_mismatch()),
                 GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, job.plan)),
-                GrantOutcome::OverRate(window) => {
-                    return Err(window.refusal(job.plan.allowances().writes_per_minute, request.now));
-                }
+                GrantOutcome::OverRate(over) => return Err(over.refusal(job.plan, request.now)),
                 GrantOutcome::Conflict => retry.wait().await?,
             }
         }

@@ -30,7 +30,7 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Functi
         let id = key_in_path(request.parameter("key"))?;
         request.log.field("key.id", id);
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         change(&self.keys, org, id, |key| key.delete(&by).map(Some)).await?;
         Ok(Answer::envelope(200, "Key deleted", &Deleted { id: id.to_string() }, request.now))

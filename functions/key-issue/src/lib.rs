@@ -6,7 +6,9 @@ use consigne_auth::{KeyMint, Route, SessionVerifier, User};
 use consigne_core::audit::{AuditAction, AuditEntry};
 use consigne_core::events::{Event, EventData, KeyEvent};
 use consigne_core::idempotency::{IdempotentRequest, WriteOutcome, key_reused};
-use consigne_core::keys::{ApiKey, IssuedKey, KEY_NAME_MAX, KeyMode, KeyRequest, KeyStatus, KeyView, QUOTA_MAX};
+use consigne_core::keys::{
+    ApiKey, IssuedKey, KEY_NAME_MAX, KeyMode, KeyRequest, KeyStatus, KeyView, QUOTA_MAX, Quotas,
+};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{GetKey, GetMember, IssueKey, NewKey};
 use consigne_core::{Code, Fault, KeyId, OrgId, services};
@@ -29,6 +31,10 @@ pub struct IssueRequest {
     /// What the key may be used for: at least one scope from the catalogue of services.
     #[schemars(length(min = 1), extend("items" = json!({ "enum": services::scopes() })))]
     pub scopes: Vec<String>,
+    /// Most charged calls in a minute, from the first of them; no limit when absent or null.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = QUOTA_MAX))]
+    pub minute_quota: Option<u64>,
     /// Most charged calls in a day (UTC); no limit when absent or null.
     #[schemars(range(min = 1, max = QUOTA_MAX))]
     pub daily_quota: Option<u64>,
@@ -59,7 +65,7 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
             idempotency_key.as_ref().map_or_else(KeyMint::nonce, |idempotency_key| idempotency_key.key.clone());
         let (text, pointer) = self.text(pepper, environment, org, id, &user, &secret, request).await?;
         let key = key_of(ask, org, id, &user, &self.mint, text.hint(), request);
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let details = json!({ "name": key.name, "environment": environment.name(), "scopes": key.scopes });
         let new = NewKey {
             audit: AuditEntry::new(org, AuditAction::KeyIssued, id.to_string(), &origin, request.now, details),
@@ -105,8 +111,9 @@ impl<A: Adapters<Table: GetMember + GetKey + IssueKey>> HttpFunction for Functio
 
 impl IssueRequest {
     fn parse(&self, request: &Request) -> Result<KeyRequest, Fault> {
-        let (daily, monthly, expires_at) = (self.daily_quota, self.monthly_quota, self.expires_at.as_deref());
-        KeyRequest::parse(&self.name, self.environment, &self.scopes, daily, monthly, expires_at, request.now)
+        let quotas = Quotas { minute: self.minute_quota, daily: self.daily_quota, monthly: self.monthly_quota };
+        let expires_at = self.expires_at.as_deref();
+        KeyRequest::parse(&self.name, self.environment, &self.scopes, quotas, expires_at, request.now)
     }
 }
 
@@ -170,8 +177,9 @@ fn key_of(
         name: ask.name,
         environment: ask.environment,
         scopes: ask.scopes,
-        daily_quota: ask.daily_quota,
-        monthly_quota: ask.monthly_quota,
+        minute_quota: ask.quotas.minute,
+        daily_quota: ask.quotas.daily,
+        monthly_quota: ask.quotas.monthly,
         expires_at: ask.expires_at,
         status: KeyStatus::Active,
         generation: 1,
@@ -185,6 +193,7 @@ fn key_of(
         revoked: None,
         last_used: None,
         used: BTreeMap::new(),
+        minute: None,
         revision: 1,
     }
 }

@@ -33,7 +33,7 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Functi
         request.log.field("key.id", id);
         let body: RevokeRequest = request.json()?;
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let key = change(&self.keys, org, id, |key| key.revoke(&body.reason, &by)).await?.key()?;
         Ok(Answer::envelope(200, "Key revoked", &KeyView::of(&key, request.now), request.now))

@@ -93,7 +93,7 @@ impl<A: Needs> Function<A> {
                 None => {}
             }
         }
-        let origin = request.origin(&rotation.user.id);
+        let origin = request.origin(rotation.user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let changed = change(&self.keys, rotation.org, rotation.id, |key| {
             if key.generation + 1 != next {

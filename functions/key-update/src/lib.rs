@@ -25,6 +25,10 @@ pub struct UpdateRequest {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<String>", length(min = 1), extend("items" = json!({ "enum": services::scopes() })))]
     pub scopes: Option<Option<Vec<String>>>,
+    /// Most charged calls in a minute, from the first of them; null for no limit.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<u64>", range(min = 1, max = QUOTA_MAX))]
+    pub minute_quota: Option<Option<u64>>,
     /// Most charged calls in a day (UTC); null for no limit.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<u64>", range(min = 1, max = QUOTA_MAX))]
@@ -57,7 +61,7 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Functi
         let body: UpdateRequest = request.json()?;
         let patch = body.parse(request)?;
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let by = ChangeContext { origin: &origin, now: request.now };
         let key = change(&self.keys, org, id, |key| key.update(&patch, &by)).await?.key()?;
         Ok(Answer::envelope(200, "Key updated", &KeyView::of(&key, request.now), request.now))
@@ -75,6 +79,7 @@ impl UpdateRequest {
         let patch = KeyPatch::parse(
             self.name.as_ref().map(Option::as_deref),
             self.scopes.as_ref().map(Option::as_deref),
+            self.minute_quota,
             self.daily_quota,
             self.monthly_quota,
             self.expires_at.as_ref().map(Option::as_deref),

@@ -85,6 +85,8 @@ pub struct Valid {
 pub struct Remaining {
     /// Balance of the wallet that pays. Below zero when a refund took back more credits than were left.
     pub credits: i64,
+    /// Charged calls left in the open minute; null without a minute limit.
+    pub minute: Option<u64>,
     /// Charged calls left today (UTC); null without a daily limit.
     pub daily: Option<u64>,
     /// Charged calls left this month (UTC); null without a monthly limit.
@@ -299,6 +301,7 @@ fn remaining(snapshot: &KeySnapshot, now: Timestamp) -> Remaining {
     let key = &snapshot.key;
     Remaining {
         credits: snapshot.wallet.balance,
+        minute: key.minute_quota.map(|quota| quota.saturating_sub(key.minute_used(now))),
         daily: key.daily_quota.map(|quota| quota.saturating_sub(key.daily_used(now))),
         monthly: key.monthly_quota.map(|quota| quota.saturating_sub(key.monthly_used(now))),
     }

@@ -40,7 +40,7 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
         let org = self.orgs.get_org(member.org).await?.ok_or_else(org_not_found)?;
         org.require_working()?;
 
-        let (id, origin) = (invitation.id.to_string(), request.origin(&user.id));
+        let (id, origin) = (invitation.id.to_string(), request.origin(&user));
         let details = invitation.audit_details();
         // The event has no address, because it goes to every subscriber. `send-mail` reads the address from the
         // invitation.
@@ -77,7 +77,7 @@ impl<A: Adapters<Table: GetMember + GetOrg + CreateInvitation + GetInvitation>> 
             "Invite somebody into an organisation",
         );
         let operation = operation.in_org().takes::<InviteRequest>().creates().idempotent();
-        vec![operation.refuses(&[Code::Conflict, Code::RateLimited])]
+        vec![operation.refuses(&[Code::Conflict])]
     }
 }
 

@@ -55,7 +55,7 @@ impl<A: Adapters<Table: GetMember + RemoveMember + ListKeys + GetKey + ChangeKey
         request.log.field("member.id", &id);
         let keys = MemberKeys::parse(request.query("keys")?.as_deref())?;
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let when = ChangeContext { origin: &origin, now: request.now };
         let removed = match remove(&self.orgs, &id, &caller, &when).await {
             Ok(_) => true,

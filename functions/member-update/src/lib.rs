@@ -32,7 +32,7 @@ impl<A: Adapters<Table: GetMember + ChangeRole>> HttpFunction for Function<A> {
         request.log.field("member.id", &id);
         let body: RoleRequest = request.json()?;
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let when = ChangeContext { origin: &origin, now: request.now };
         let member = assign(&self.orgs, &id, body.role, &caller, &when).await?;
         Ok(Answer::envelope(200, "Member updated", &MemberView::of(&member), request.now))

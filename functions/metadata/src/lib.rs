@@ -109,9 +109,7 @@ impl<A: Adapters<Table: GetFile + ChangeFile>> Function<A> {
             let change = FileChange { file: changed, plan: user.plan, now: request.now };
             match self.files.change_file(&change).await? {
                 FileChangeOutcome::Applied => return Ok(change.file),
-                FileChangeOutcome::OverRate(window) => {
-                    return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
-                }
+                FileChangeOutcome::OverRate(over) => return Err(over.refusal(user.plan, request.now)),
                 FileChangeOutcome::Conflict => retry.wait().await?,
             }
         }

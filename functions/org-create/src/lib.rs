@@ -35,7 +35,7 @@ impl<A: Adapters<Table: CreateOrg + GetOrg>> HttpFunction for Function<A> {
 
         let org = Organisation::create(&body.name, request.now)?;
         let owner = Member { org: org.id, user: user.id.clone(), role: OrgRole::Owner, joined_at: request.now };
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let audit = AuditEntry::new(
             org.id,
             AuditAction::OrgCreated,

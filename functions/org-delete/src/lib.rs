@@ -59,7 +59,7 @@ impl<A: Needs> HttpFunction for Function<A> {
             return Err(Fault::field("confirm", "confirm must be the organisation's slug"));
         }
 
-        let origin = request.origin(&user.id);
+        let origin = request.origin(&user);
         let ask = DeletionAsk { org, name: known.name, by: user.id, origin, now: request.now };
         let deletion = match self.orgs.delete_org(&ask).await? {
             DeletionOutcome::Deleted(deletion) => deletion,

@@ -33,7 +33,7 @@ impl<A: Adapters<Table: GetMember + GetOrg + RenameOrg>> HttpFunction for Functi
 
         let renamed = Organisation { name, ..known.clone() };
         if renamed != known {
-            let (origin, details) = (request.origin(&user.id), json!({ "from": known.name, "name": renamed.name }));
+            let (origin, details) = (request.origin(&user), json!({ "from": known.name, "name": renamed.name }));
             let entry = AuditEntry::new(org, AuditAction::OrgUpdated, org.to_string(), &origin, request.now, details);
             if !self.orgs.rename_org(org, &renamed.name, &entry).await? {
                 return Err(org_not_found());

@@ -91,6 +91,10 @@ impl<A: Adapters<Table: GetFile + GetFiles>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let secure = request.route().starts_with("GET ");
+        if !secure {
+            // A POST that only reads.
+            self.users.count_read(&user, request.now)?;
+        }
         let ask = if secure { asked_by_path(request) } else { request.json()? };
         let wanted = Wanted::parse(&ask, self.lifetime)?;
 

@@ -219,10 +219,10 @@ async fn about_migration<F: GetOrg>(
     event: KeyMigrationEvent,
     reminder: bool,
 ) -> Result<Vec<Addressed>, Fault> {
-    let KeyMigrationEvent { org_id: org, user_id, keys: named, total: keys, until } = event;
+    let KeyMigrationEvent { org_id: org, user_id, keys: listed, total: keys, until } = event;
     let Some(known) = table.get_org(org).await? else { return Ok(Vec::new()) };
     let org_name = Quoted::name(&known.name);
-    let names = named.iter().map(|key| Quoted::name(&key.name)).collect();
+    let names = listed.iter().map(|key| Quoted::name(&key.name)).collect();
     Ok(if reminder {
         to_person(user_id, KeyMigrationReminder { org, org_name, keys, names, until })
     } else {

@@ -33,24 +33,22 @@ pub struct DayView {
     pub credits: u64,
     /// Part of `credits` that test wallets paid.
     pub test_credits: u64,
-    /// Calls whose outcome was reported. Success rate and response times are computed from these.
+    /// Calls whose outcome was reported.
     pub outcomes: u64,
-    /// Share of the reported outcomes with a status from 200 to 399, in whole percent: 0 to 100, rounded half up; null
-    /// when there are none.
+    /// Share of the outcomes with a status from 200 to 399, in whole per cent; null without outcomes.
     #[schemars(range(max = 100))]
     pub success_rate: Option<u8>,
-    /// Calls by service; `unknown` when the call named none. Each breakdown has at most 500 names; the rest are
-    /// `other`.
+    /// Calls by service; `unknown` when none was named, `other` beyond 500 names.
     pub services: BTreeMap<String, u64>,
     /// Calls by key (its id).
     pub keys: BTreeMap<String, u64>,
-    /// Calls by country, as two letters; `unknown` when the call named none.
+    /// Calls by country, as two letters.
     pub countries: BTreeMap<String, u64>,
-    /// Median response time in milliseconds. Exact for up to 1,500 different times, else within 0.8 %.
+    /// Median response time in milliseconds, within 0.8 %.
     pub p50_ms: Option<u64>,
     /// 95th percentile of the response time in milliseconds.
     pub p95_ms: Option<u64>,
-    /// Whether the day was counted at least three hours after its end. Only late outcomes can change such a count.
+    /// Whether only late outcomes can still change the count.
     pub complete: bool,
     /// Calls up to this time are counted.
     #[schemars(extend("format" = "date-time"))]

@@ -1,6 +1,6 @@
 //! Grants an upload: reserves the bytes, records the file as pending, and signs the one PUT request that S3 accepts.
 //!
-//! One transaction writes the reservation, the record, the rate window and the idempotency record. The signature covers
+//! One transaction writes the reservation, the record, the counts of writes and grants, and the idempotency record. The signature covers
 //! length, type, checksum (if given) and `If-None-Match`, so S3 refuses other bytes and a second upload.
 
 use std::collections::BTreeMap;
@@ -97,9 +97,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
             GrantOutcome::KeyReused => return Err(key_reused()),
             GrantOutcome::OverQuota { committed } => return Err(Usage::refusal(committed, body.size, user.plan)),
             GrantOutcome::Conflict => return Err(Fault::internal("a grant without a job cannot conflict")),
-            GrantOutcome::OverRate(window) => {
-                return Err(window.refusal(user.plan.allowances().writes_per_minute, request.now));
-            }
+            GrantOutcome::OverRate(over) => return Err(over.refusal(user.plan, request.now)),
         };
         request.log.field("file.id", file.id());
 
@@ -127,7 +125,6 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
                     Code::UnsupportedFileType,
                     Code::FileTooLarge,
                     Code::StorageQuotaExceeded,
-                    Code::RateLimited,
                     Code::IdempotencyMismatch,
                     Code::Conflict,
                 ]),

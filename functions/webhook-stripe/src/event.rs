@@ -22,15 +22,13 @@ const REFUNDED_INSTEAD: [&str; 2] = ["prevented", "charge_refunded"];
 pub struct StripeEvent {
     /// Id of the event, the same in every delivery.
     id: String,
-    /// Type of the event. Paid checkouts, refunds and disputes are processed. All other types are ignored, whatever their
-    /// other fields look like.
+    /// Type of the event. Those that are not processed are ignored, whatever their other fields look like.
     #[serde(rename = "type")]
     kind: String,
-    /// When it happened: seconds since 1970, or RFC 3339 text in thin events.
+    /// When it happened, in seconds since 1970.
     #[serde(default)]
     created: Value,
-    /// The object that the event is about, as `{"object": {...}}`: a checkout session, a charge, a refund or a dispute, as
-    /// it was at the time of the event. Thin events do not have it.
+    /// The object that the event is about.
     #[serde(default)]
     data: Value,
 }

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn entries_are_shown_with_their_details() {
         let now = Timestamp::from_secs(1_795_257_000);
-        let origin = Origin { actor: Actor::Operator("Zoë".to_owned()), ip: None, user_agent: None };
+        let origin = Origin { actor: Actor::Operator("Zoë".to_owned()), ip: None, user_agent: None, plan: None };
         let told = json!({ "reason": "未払い", "amount": 7, "expires_at": null });
         let entry = AuditEntry::new(OrgId::mint(now), AuditAction::CreditsGranted, "lot_1", &origin, now, told);
         let options = Options { whose: None, since: None, action: String::new(), limit: 1 };

@@ -136,6 +136,7 @@ mod tests {
             name: name.to_owned(),
             environment: KeyMode::Production,
             scopes: BTreeSet::from(["pdf:read".to_owned()]),
+            minute_quota: None,
             daily_quota: Some(10),
             monthly_quota: None,
             expires_at: None,
@@ -151,6 +152,7 @@ mod tests {
             revoked: None,
             last_used: None,
             used: BTreeMap::new(),
+            minute: None,
             revision: 1,
         };
         key.count_call(None, NOW);

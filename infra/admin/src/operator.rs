@@ -54,7 +54,7 @@ impl Operator {
     /// If there is no name for the audit log.
     pub(crate) fn named(which: &Which, names: &[&str]) -> Result<Self, String> {
         let name = actor::name(which.operator())?;
-        let origin = Origin { actor: Actor::Operator(name), ip: None, user_agent: None };
+        let origin = Origin { actor: Actor::Operator(name), ip: None, user_agent: None, plan: None };
         Ok(Self { origin: Some(origin), ..Self::of_stack(which, names)? })
     }
 

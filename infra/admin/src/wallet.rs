@@ -250,7 +250,7 @@ mod tests {
         let lot = LotId::mint(NOW);
         wallet.add(lot, LotKind::Paid, 1_000, Some(NOW));
         wallet.open = false;
-        let origin = Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None };
+        let origin = Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None, plan: None };
         let entry = |action, details| Entry::of_audit(&AuditEntry::new(None, action, "pi_1", &origin, NOW, details));
         let entries = vec![
             entry(AuditAction::CreditsClawedBack, json!({ "credits": 40 })),

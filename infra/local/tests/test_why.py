@@ -97,7 +97,9 @@ class Sessions(unittest.TestCase):
             "the token expired 3 minutes ago: make --silent token prints a new one",
         )
         now = int(time.time())
-        self.assertIn("lives for 90000 seconds, this stack takes 86400", self.of(token(exp=now + 90_000, iat=now)) or "")
+        self.assertIn(
+            "lives for 90000 seconds, this stack takes 86400", self.of(token(exp=now + 90_000, iat=now)) or ""
+        )
         self.assertIn("claim iat", self.of(token(iat="")) or "")
         self.assertIn("not valid yet", self.of(token(nbf=int(time.time()) + 600)) or "")
         self.assertIn("claim exp", self.of(token(exp="")) or "")

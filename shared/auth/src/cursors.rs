@@ -20,7 +20,7 @@ pub struct CursorSeal {
 impl CursorSeal {
     /// Creates a seal whose keys are derived from `secret`.
     // A key of AES-256 is 32 bytes, which is what HMAC-SHA-256 returns, so this cannot panic.
-    #[allow(clippy::expect_used)]
+    #[allow(clippy::expect_used, clippy::missing_panics_doc)]
     pub fn new(secret: &Secret) -> Self {
         let derived = |purpose: &[u8]| -> [u8; 32] { secret.mac([purpose]).finalize().into_bytes().into() };
         let key = UnboundKey::new(&AES_256_GCM, &derived(b"cursor key")).expect("the key has 32 bytes");
@@ -32,7 +32,7 @@ impl CursorSeal {
     /// The nonce is derived from both, so it repeats only for the same cursor, which then is the same text again.
     /// Source: NIST SP 800-38D, section 8, which asks that a nonce never serves two messages.
     // AES-GCM encrypts up to 64 GB, and a position is a key of the table, so this cannot panic.
-    #[allow(clippy::expect_used)]
+    #[allow(clippy::expect_used, clippy::missing_panics_doc)]
     pub fn seal(&self, context: &[&str], position: &str) -> String {
         let context = framed(context);
         let tag = self.nonces.mac([context.as_slice(), &u64::MAX.to_be_bytes(), position.as_bytes()]).finalize();

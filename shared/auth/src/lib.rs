@@ -2,6 +2,7 @@
 //! permissions.
 
 mod api_key;
+mod buckets;
 mod carrier;
 mod claims;
 mod cursors;

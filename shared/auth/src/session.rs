@@ -6,6 +6,7 @@ use consigne_core::{Code, Fault, Timestamp};
 use jsonwebtoken::{Algorithm, crypto};
 use serde::Deserialize;
 
+use crate::buckets::Buckets;
 use crate::carrier::unauthenticated;
 use crate::claims::Claims;
 use crate::{Credentials, KeySource, User};
@@ -28,11 +29,13 @@ pub struct SessionPolicy {
     pub max_token_seconds: i64,
 }
 
-/// Verifies the session tokens of requests.
+/// Verifies the session tokens of requests, and counts what this environment counts for each user.
 #[derive(Debug)]
 pub struct SessionVerifier {
     policy: SessionPolicy,
     keys: KeySource,
+    reads: Buckets,
+    writes: Buckets,
 }
 
 /// The part of the header that is checked. Source: RFC 7515, section 4.1.
@@ -46,7 +49,7 @@ struct Header {
 impl SessionVerifier {
     /// Creates a verifier with a policy and the issuer's keys.
     pub fn new(policy: SessionPolicy, keys: KeySource) -> Self {
-        Self { policy, keys }
+        Self { policy, keys, reads: Buckets::default(), writes: Buckets::default() }
     }
 
     /// Returns the user who is calling.
@@ -63,6 +66,22 @@ impl SessionVerifier {
         };
         credentials.check_origin(carrier, &self.policy.authorized_parties)?;
         Ok(user)
+    }
+
+    /// Counts a read of the user against their plan. The count is approximate, because each environment has its own.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the user has read too often.
+    pub fn count_read(&self, user: &User, now: Timestamp) -> Result<(), Fault> {
+        self.reads.take(&user.id, user.plan.allowances().reads_per_minute, "reads", now)
+    }
+
+    /// Counts a write of the user like [`Self::count_read`], for a route whose own write cannot count it.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` if the user has written too often.
+    pub fn count_write(&self, user: &User, now: Timestamp) -> Result<(), Fault> {
+        self.writes.take(&user.id, user.plan.allowances().writes_per_minute, "writes", now)
     }
 
     async fn user_of(&self, token: &str, now: Timestamp) -> Result<User, Fault> {

@@ -126,7 +126,7 @@ async fn a_token_that_lives_longer_than_allowed_is_refused_and_the_log_says_why(
     assert_eq!(fault.message, "The session token is not valid");
     assert_eq!(
         fault.chain(),
-        "The session token is not valid: the token lives for 3600 seconds, and MaxTokenSeconds is 300"
+        "UNAUTHENTICATED: The session token is not valid: the token lives for 3600 seconds, and MaxTokenSeconds is 300"
     );
 }
 

@@ -50,6 +50,7 @@ fn key(created_at: Timestamp, used: &[(u16, u64)]) -> ApiKey {
         name: "Key".to_owned(),
         environment: KeyMode::Production,
         scopes: BTreeSet::new(),
+        minute_quota: None,
         daily_quota: None,
         monthly_quota: None,
         expires_at: None,
@@ -65,6 +66,7 @@ fn key(created_at: Timestamp, used: &[(u16, u64)]) -> ApiKey {
         revoked: None,
         last_used: None,
         used: used.collect(),
+        minute: None,
         revision: 1,
     }
 }

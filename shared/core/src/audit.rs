@@ -4,7 +4,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{AuditId, OrgId, Timestamp, UserId};
+use crate::{AuditId, OrgId, Plan, Timestamp, UserId};
 
 /// An action that is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -186,6 +186,8 @@ pub struct Origin {
     pub ip: Option<String>,
     /// The client's `User-Agent`, cut to 256 characters.
     pub user_agent: Option<String>,
+    /// The plan of a person whose writes are counted; `None` for everybody else. It is not stored.
+    pub plan: Option<Plan>,
 }
 
 /// An entry of the audit log.

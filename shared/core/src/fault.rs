@@ -152,7 +152,7 @@ codes! {
     /// The amount to settle is larger than the hold.
     HoldExceeded = "HOLD_EXCEEDED" 422
         => "Settle at most `details.limit` credits.",
-    /// A limit was reached: writes a minute, a key's quota, or another count.
+    /// A limit was reached: reads, writes or job requests a minute, grants a day, a key's quota, or another count.
     RateLimited = "RATE_LIMITED" 429
         => "Wait for `Retry-After` seconds; see [Plans and limits](plans-and-limits.md#limits).",
     /// The plan's generations of this month are used up.

@@ -92,7 +92,7 @@ fn an_organisation_has_a_hundred_open_invitations_and_five_hundred_members_at_mo
 
 #[test]
 fn whoever_may_send_an_invitation_may_revoke_it() {
-    let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None, plan: None };
     let email = || EmailAddress::parse("bob@example.com").unwrap();
     for role in OrgRole::ALL {
         let invitation = Invitation { role, ..to("bob", 0) };

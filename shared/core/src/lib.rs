@@ -33,6 +33,7 @@ pub mod periods;
 pub mod plans;
 pub mod ports;
 pub mod profiles;
+pub mod rates;
 pub mod services;
 pub mod stats;
 pub mod text;

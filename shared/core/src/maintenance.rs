@@ -89,6 +89,7 @@ mod tests {
             name: "Key".to_owned(),
             environment: KeyMode::Production,
             scopes: BTreeSet::new(),
+            minute_quota: None,
             daily_quota: None,
             monthly_quota: None,
             expires_at: None,
@@ -104,6 +105,7 @@ mod tests {
             last_used: None,
             migrated_at: None,
             used,
+            minute: None,
             revision: 1,
         }
     }

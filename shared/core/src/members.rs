@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_change_of_every_role_by_every_role() {
-        let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
+        let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None, plan: None };
         let when = ChangeContext { origin: &origin, now: Timestamp::from_secs(9) };
         for by in OrgRole::ALL.map(|role| member("by", role, 1)) {
             for old in OrgRole::ALL.map(|role| member("other", role, 1)) {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_roles_that_suffice() {
-        let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None };
+        let origin = Origin { actor: Actor::Service("test".to_owned()), ip: None, user_agent: None, plan: None };
         let when = ChangeContext { origin: &origin, now: Timestamp::from_secs(9) };
         let (admin, developer) = (member("adam", OrgRole::Admin, 1), member("dev", OrgRole::Developer, 1));
         let fault = developer.assign(OrgRole::Admin, &admin, &when).unwrap_err();

@@ -20,7 +20,7 @@ use crate::stack::fresh_user;
 
 /// Creates the origin of an action by a person, from an address reserved for documentation.
 pub fn origin(user: &UserId) -> Origin {
-    Origin { actor: Actor::User(user.clone()), ip: Some("203.0.113.9".to_owned()), user_agent: None }
+    Origin { actor: Actor::User(user.clone()), ip: Some("203.0.113.9".to_owned()), user_agent: None, plan: None }
 }
 
 /// Creates an entry for the audit log.
@@ -65,6 +65,7 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
         name: "Key".to_owned(),
         environment,
         scopes: BTreeSet::from(["pdf:read".to_owned(), "pdf:write".to_owned()]),
+        minute_quota: None,
         daily_quota: None,
         monthly_quota: None,
         expires_at: None,
@@ -80,6 +81,7 @@ pub fn key(org: OrgId, owner: &UserId, test: bool, now: Timestamp) -> ApiKey {
         revoked: None,
         last_used: None,
         used: BTreeMap::new(),
+        minute: None,
         revision: 1,
     }
 }
@@ -110,7 +112,7 @@ pub async fn issue<F: IssueKey>(accounts: &F, key: &ApiKey) -> KeyFacts {
 
 /// Creates a grant of credits. Does not store it.
 pub fn credits(org: OrgId, kind: LotKind, amount: u64, expires_at: Option<Timestamp>, now: Timestamp) -> CreditGrant {
-    let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Operator("test".to_owned()), ip: None, user_agent: None, plan: None };
     let audit = AuditEntry::new(org, AuditAction::CreditsGranted, "test", &origin, now, json!({ "amount": amount }));
     let id = LotId::mint(now);
     let event = topped_up(org, id, kind, amount, now);
@@ -136,7 +138,7 @@ pub fn settled(amount: u64) -> HoldEnd {
 
 /// Creates the origin of an action by the payment provider.
 fn provider() -> Origin {
-    Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None }
+    Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None, plan: None }
 }
 
 /// Creates a purchase at one cent per credit. `name` becomes part of the ids of its session and payment.

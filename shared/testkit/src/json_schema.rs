@@ -49,7 +49,7 @@ impl<'a> Validator<'a> {
         found.unwrap_or_else(|| panic!("{reference} points nowhere"))
     }
 
-    fn check(&self, schema: &'a Value, value: &Value, place: &str, faults: &mut Vec<String>) {
+    fn check(self, schema: &'a Value, value: &Value, place: &str, faults: &mut Vec<String>) {
         // `true` accepts everything.
         if *schema == true {
             return;
@@ -111,9 +111,11 @@ impl<'a> Validator<'a> {
     }
 
     /// Appends the places of fields that no schema names. `schemas` all apply to the value, which is valid.
-    fn find_unknown(&self, schemas: &[&'a Value], value: &Value, place: &str, faults: &mut Vec<String>) {
+    fn find_unknown(self, schemas: &[&'a Value], value: &Value, place: &str, faults: &mut Vec<String>) {
         let mut applied = Vec::new();
-        schemas.iter().for_each(|schema| self.gather(schema, value, place, &mut applied));
+        for schema in schemas {
+            self.gather(schema, value, place, &mut applied);
+        }
         if let Some(items) = value.as_array() {
             let schemas: Vec<&Value> = applied.iter().filter_map(|schema| schema.get("items")).collect();
             for (at, value) in items.iter().enumerate() {
@@ -135,7 +137,7 @@ impl<'a> Validator<'a> {
     }
 
     /// Collects a schema and every schema in it that applies to the same value.
-    fn gather(&self, schema: &'a Value, value: &Value, place: &str, applied: &mut Vec<&'a Value>) {
+    fn gather(self, schema: &'a Value, value: &Value, place: &str, applied: &mut Vec<&'a Value>) {
         applied.push(schema);
         if let Some(reference) = schema.get("$ref") {
             self.gather(self.resolve(text(reference)), value, place, applied);

@@ -1,5 +1,6 @@
 //! Changes a member's role, and ends a membership.
 
+use consigne_core::audit::Origin;
 use consigne_core::keys::{ChangeContext, KeyStatus};
 use consigne_core::members::{Stepped, last_owner, member_not_found};
 use consigne_core::orgs::{Member, OrgRole};
@@ -74,6 +75,9 @@ pub async fn revoke_keys_of<F: ListKeys + GetKey + ChangeKey>(
     user: &UserId,
     when: &ChangeContext<'_>,
 ) -> Result<u32, Fault> {
+    // The removal was counted as a write of the caller. What follows from it is not counted again.
+    let origin = Origin { plan: None, ..when.origin.clone() };
+    let when = &ChangeContext { origin: &origin, now: when.now };
     let mut revoked = 0;
     let mut page = PageAsk { limit: PAGE, after: None };
     loop {

@@ -206,7 +206,7 @@ pub async fn keys_of<F: ListKeys>(table: &F, id: &MigrationId) -> Result<Vec<Api
 /// Revokes a key, unless it was replaced or revoked in the meantime. Returns whether the key is revoked by this
 /// service, now or by an earlier run.
 async fn revoke<F: GetKey + ChangeKey>(table: &F, key: &ApiKey, now: Timestamp) -> Result<bool, Fault> {
-    let origin = Origin { actor: service(), ip: None, user_agent: None };
+    let origin = Origin { actor: service(), ip: None, user_agent: None, plan: None };
     let by = ChangeContext { origin: &origin, now };
     let step = |key: &ApiKey| if key.is_legacy() { key.revoke(REASON, &by) } else { Ok(None) };
     let after = match change(table, key.org, key.id, step).await {

@@ -65,7 +65,7 @@ mod tests {
     fn operators_and_functions_say_why() {
         let now = Timestamp::from_secs(0);
         let suspension = |actor, details| {
-            let origin = Origin { actor, ip: None, user_agent: None };
+            let origin = Origin { actor, ip: None, user_agent: None, plan: None };
             let org = OrgId::mint(now);
             Suspension::from_entry(&AuditEntry::new(
                 org,

@@ -269,8 +269,8 @@ pub struct HoldView {
     /// Status: `settled` or `voided`.
     #[schemars(extend("enum" = ["settled", "voided"]))]
     pub status: &'static str,
-    /// Why it was voided: `provider_error`, `caller_error` or `refunds_spent`; null if it was settled. With
-    /// `refunds_spent` the provider failed too, but the key has had all refunds of the day, so nothing is given back.
+    /// Why it was voided; null if it was settled. With `refunds_spent` the provider failed after the key had had all
+    /// refunds of the day, so nothing is given back.
     #[schemars(extend("enum" = ["provider_error", "caller_error", "refunds_spent"]))]
     pub reason: Option<&'static str>,
     /// Credits that were reserved.

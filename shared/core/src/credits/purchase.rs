@@ -305,11 +305,12 @@ impl ClawBack {
             Some(moved(event, sale, &self.payment, [cents, credits], balance, self.now))
         };
         match (&self.cause, outcome) {
-            (ClawBackCause::Refund { refunded_cents: cents, .. }, ClawBackOutcome::Taken(credits))
             // An earlier time of a failure can show that a later total already excluded it.
-            | (ClawBackCause::RefundFailed { refund: FailedRefund { cents, .. }, .. }, ClawBackOutcome::Taken(credits)) => {
-                event_of(EventData::PaymentRefunded, *cents, credits)
-            }
+            (
+                ClawBackCause::Refund { refunded_cents: cents, .. }
+                | ClawBackCause::RefundFailed { refund: FailedRefund { cents, .. }, .. },
+                ClawBackOutcome::Taken(credits),
+            ) => event_of(EventData::PaymentRefunded, *cents, credits),
             (ClawBackCause::Dispute { cents, .. }, ClawBackOutcome::Taken(credits)) => {
                 event_of(EventData::PaymentDisputed, *cents, credits)
             }

@@ -7,7 +7,7 @@ use crate::credits::{LotKind, topped_up};
 const NOW: Timestamp = Timestamp::from_secs(1_000);
 
 fn origin() -> Origin {
-    Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None }
+    Origin { actor: Actor::Service("stripe".to_owned()), ip: None, user_agent: None, plan: None }
 }
 
 fn purchase(credits: u64, amount_cents: u64) -> Purchase {

@@ -19,8 +19,8 @@ pub struct AttemptView {
     pub status_code: Option<u16>,
     /// How long it took, in milliseconds; null if it was cut short.
     pub duration_ms: Option<u64>,
-    /// What went wrong: `status` (no 2xx), `redirect` (none is followed), `timeout`, `unreachable` (no connection, or
-    /// no address that may be called), `malformed`, `not_allowed`, or `cut_short` (it may have arrived).
+    /// What went wrong; null for a status from 200 to 299. An attempt that was `cut_short` may have arrived.
+    #[schemars(extend("enum" = ["status", "redirect", "timeout", "unreachable", "malformed", "not_allowed", "cut_short", null]))]
     pub error: Option<String>,
     /// The start of the response body.
     pub response: String,
@@ -45,7 +45,7 @@ pub struct DeliveryView {
     /// When it was created.
     #[schemars(extend("format" = "date-time"))]
     pub created_at: String,
-    /// When the next attempt is due. During an attempt: when another one would be made if that one does not end.
+    /// When the next attempt is due.
     #[schemars(extend("format" = "date-time"))]
     pub next_attempt_at: Option<String>,
     /// The newest attempts, oldest first.

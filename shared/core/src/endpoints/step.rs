@@ -132,7 +132,7 @@ impl Endpoint {
         let host = self.url.host();
         let disabled = EndpointDisabled { org_id: self.org, endpoint_id: self.id, host: host.to_owned(), reason: why };
         let details = json!({ "host": host, "reason": why.name(), "failing_since": self.failing_since });
-        let origin = Origin { actor: Actor::Service(DISABLER.to_owned()), ip: None, user_agent: None };
+        let origin = Origin { actor: Actor::Service(DISABLER.to_owned()), ip: None, user_agent: None, plan: None };
         let step = self.step(endpoint, AuditAction::EndpointDisabled, details, &origin, now);
         EndpointStep { event: Some(Event::new(now, EventData::EndpointDisabled(disabled))), ..step }
     }

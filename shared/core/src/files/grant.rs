@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::media::is_undecided;
-use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status, Window, in_words};
+use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::profiles::Sighting;
+use crate::rates::{OverRate, Rate};
 use crate::webhooks::Source;
 use crate::{Code, Fault, FileId, IdempotencyKey, Plan, Timestamp, UserId};
 
@@ -151,6 +152,9 @@ const OF_OWNER: &str = "upload-grant";
 pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
+    /// The rates at which a grant counts.
+    pub const RATES: &[Rate] = &[Rate::Writes, Rate::Grants];
+
     /// Returns the idempotent request of the grant. A retry finds the file by its object key. Owners and generators
     /// have separate idempotency keys.
     pub fn idempotent(&self) -> Option<IdempotentRequest> {
@@ -193,8 +197,8 @@ pub enum GrantOutcome {
         /// Bytes committed without this file.
         committed: u64,
     },
-    /// The rate window has no writes left.
-    OverRate(Window),
+    /// The plan allows no more writes in this minute, or no more grants in this day.
+    OverRate(OverRate),
     /// The job has changed since it was read.
     Conflict,
 }

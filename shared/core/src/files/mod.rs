@@ -12,7 +12,6 @@ mod record;
 mod transition;
 mod usage;
 mod view;
-mod window;
 
 pub use content::{Dimensions, Finding, SAMPLE_BYTES, Sample, inspect};
 pub use fullness::NOTICE_PERCENT;
@@ -27,4 +26,3 @@ pub use record::{
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};
 pub use view::{FileView, SecureFileView, shown_dimensions};
-pub use window::{WINDOW, Window};

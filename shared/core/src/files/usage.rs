@@ -1,6 +1,7 @@
 //! A user's storage ledger: bytes reserved and bytes stored, by kind.
 
-use super::{Kind, Window};
+use super::Kind;
+use crate::rates::Windows;
 use crate::{Code, Fault, Plan};
 
 /// Number and bytes of stored files of one kind.
@@ -24,8 +25,8 @@ pub struct Usage {
     pub reserved: u64,
     /// Stored files by kind, in the order of [`Kind::ALL`].
     pub by_kind: [KindUsage; Kind::ALL.len()],
-    /// The rate window of the user's writes.
-    pub window: Option<Window>,
+    /// The windows of what is counted for the user.
+    pub windows: Windows,
 }
 
 impl Usage {

@@ -32,8 +32,8 @@ pub struct FileView {
     pub width: Option<u32>,
     /// Height in pixels of an image or a video, as a browser shows it; null if it is not known.
     pub height: Option<u32>,
-    /// `measured` in the file, or `reported` by its generator because the file could not be measured; null if width and
-    /// height are not known.
+    /// Whether width and height were measured, or reported by the generator; null if they are not known.
+    #[schemars(extend("enum" = ["measured", "reported", null]))]
     pub dimensions: Option<&'static str>,
     /// When the status last changed.
     #[schemars(extend("format" = "date-time"))]

@@ -13,5 +13,5 @@ pub use claim::{CheckedFile, Claim, ClaimedFile, TextFacts};
 pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
 pub use report::{Report, job_not_found};
-pub use step::{CANCELLED, JobStep, StepOutcome};
+pub use step::{CANCELLED, CancelOutcome, JobStep, StepOutcome};
 pub use view::{ErrorView, JobResult, JobView, MediaView, TextView, TokensView};

@@ -8,6 +8,7 @@ use crate::files::{Dimensions, File, FileName, Kind, MediaType, ObjectKey, Reada
 use crate::idempotency::IdempotentRequest;
 use crate::periods::Month;
 use crate::profiles::Sighting;
+use crate::rates::{OverRate, Rate};
 use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
 
 /// How long `sweep` waits after a job's deadline before it ends the job.
@@ -27,7 +28,7 @@ pub enum JobStatus {
     /// Delivered: all files of the completion are ready.
     Completed,
     /// Not delivered, and never will be. The allowance is given back, unless the owner has deleted an output that was
-    /// ready.
+    /// ready, or has cancelled more jobs in the day than give it back.
     Failed,
 }
 
@@ -270,6 +271,11 @@ pub struct NewJob {
     pub idempotent: Option<IdempotentRequest>,
 }
 
+impl NewJob {
+    /// The rates at which a request counts.
+    pub const RATES: &[Rate] = &[Rate::Writes, Rate::Jobs];
+}
+
 /// The outcome of a request for a job. Only `Accepted` means that something was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
@@ -281,6 +287,8 @@ pub enum Admission {
     KeyReused,
     /// The month's allowance is used up.
     Spent,
+    /// The plan allows no more requests, or no more writes, in this minute.
+    OverRate(OverRate),
 }
 
 /// Returns the 429 for a used-up allowance. It says when the next month begins.

@@ -9,8 +9,14 @@
 use super::{Claim, Failure, Job, JobStatus, Output};
 use crate::events::{CompletedStatus, Event, EventData, FailedStatus, JobCompleted, JobError, JobFailed};
 use crate::files::{Dimensions, File, Kind, ObjectKey, Status};
+use crate::rates::{OverRate, Rate};
 use crate::{Code, Fault, FileId, Timestamp};
 
+/// Message of a job that its owner has cancelled.
+const WAS_CANCELLED: &str = "The job was cancelled";
+/// Message of a job that its owner has cancelled after the last cancellation of the day that gives back.
+const WAS_CANCELLED_SPENT: &str = "The job was cancelled. Its allowance is not given back, because today's \
+                                   cancellations that give it back are used up";
 /// Code of a job that its owner has cancelled.
 pub const CANCELLED: &str = "CANCELLED";
 /// Code of a job that was not delivered in time.
@@ -44,6 +50,24 @@ pub struct JobStep {
     pub adopted: Vec<(u64, File)>,
     /// Files whose records get the dimensions that the completion reports, because they are not measured.
     pub reported: Vec<(ObjectKey, Dimensions)>,
+}
+
+impl JobStep {
+    /// Returns the rates at which the cancellation of a job counts.
+    pub const fn rates_of_cancellation(&self) -> &'static [Rate] {
+        if self.gives_back { &[Rate::Writes, Rate::Refunds] } else { &[Rate::Writes] }
+    }
+}
+
+/// The outcome of a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// The job is cancelled.
+    Cancelled,
+    /// The job has changed since it was read. Nothing was changed.
+    Conflict,
+    /// No write, or no cancellation that gives back, is left in the window. Nothing was changed.
+    OverRate(OverRate),
 }
 
 /// The outcome of a step.
@@ -179,15 +203,20 @@ impl Job {
         self.due_at().filter(|due| *due <= now).and_then(|_| self.failed(DEADLINE_PASSED, why, now))
     }
 
-    /// Returns the step that cancels the job for its owner, or `None` if that was done before.
+    /// Returns the step that cancels the job for its owner, or `None` if that was done before. If it does not give the
+    /// allowance back, it says so.
     ///
     /// # Errors
     /// `CONFLICT` if a generator is at work, or if the job has ended in another way.
-    pub fn cancelled(&self, now: Timestamp) -> Result<Option<JobStep>, Fault> {
+    pub fn cancelled(&self, gives_back: bool, now: Timestamp) -> Result<Option<JobStep>, Fault> {
         match self.status {
             JobStatus::Pending => {
-                let step = self.failed(CANCELLED, "The job was cancelled", now);
-                Ok(step.map(|step| JobStep { by_owner: true, ..step }))
+                let message = if gives_back { WAS_CANCELLED } else { WAS_CANCELLED_SPENT };
+                let step = self.step(now, |job| {
+                    job.spent |= !gives_back;
+                    job.failure = Some(Failure { code: CANCELLED.to_owned(), message: message.to_owned() });
+                });
+                Ok(Some(JobStep { by_owner: true, ..step }))
             }
             JobStatus::Failed if self.failure.as_ref().is_some_and(|failure| failure.code == CANCELLED) => Ok(None),
             status => Err(Fault::new(Code::Conflict, format!("job is {} and cannot be cancelled", status.name()))

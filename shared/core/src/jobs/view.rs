@@ -38,6 +38,9 @@ pub struct JobView {
     /// Why it failed; absent unless it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
+    /// Whether the month's allowance was given back; absent unless the job failed or was cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowance_returned: Option<bool>,
 }
 
 /// What a job delivered.
@@ -96,8 +99,8 @@ pub struct MediaView {
     pub width: Option<u32>,
     /// Height in pixels, as a browser shows it; null if it is not known.
     pub height: Option<u32>,
-    /// `measured` in the file, or `reported` by the generator because the file could not be measured; null if width and
-    /// height are not known.
+    /// Whether width and height were measured, or reported by the generator; null if they are not known.
+    #[schemars(extend("enum" = ["measured", "reported", null]))]
     pub dimensions: Option<&'static str>,
     /// Size of the file in bytes.
     pub file_size: u64,
@@ -133,6 +136,7 @@ impl JobView {
             updated_at: job.updated_at.to_string(),
             result: None,
             error: error.map(|error| ErrorView { code: error.code.clone(), message: error.message.clone() }),
+            allowance_returned: (job.status == JobStatus::Failed).then_some(!job.spent),
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{ApiKey, KeyStatus};
 use crate::Timestamp;
 use crate::periods::{Day, Month};
+use crate::rates::{Span, Window};
 
 /// What a call requires of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub enum RefusalCode {
     Expired,
     Suspended,
     InsufficientScope,
+    MinuteQuotaExceeded,
     DailyQuotaExceeded,
     MonthlyQuotaExceeded,
     InsufficientCredits,
@@ -94,6 +96,11 @@ impl ApiKey {
         }
         if self.daily_quota.is_some_and(|quota| self.daily_used(ask.now) >= quota) {
             return Some(Refusal::until(RefusalCode::DailyQuotaExceeded, Day::of(ask.now).ends()));
+        }
+        if let Some((quota, minute)) = self.minute_quota.zip(self.minute)
+            && Window::counted(Some(minute), Span::Minute, ask.now) >= quota
+        {
+            return Some(Refusal::until(RefusalCode::MinuteQuotaExceeded, Span::Minute.ends(minute.started)));
         }
         None
     }

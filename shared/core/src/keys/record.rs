@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Actor;
 use crate::periods::{Day, Month};
+use crate::rates::{Span, Window};
 use crate::{KeyId, OrgId, Timestamp, UserId};
 
 /// Whether a key is for production and spends its organisation's credits, or for tests and spends a person's test
@@ -93,6 +94,8 @@ pub struct ApiKey {
     pub environment: KeyMode,
     /// Scopes of the calls for which it may be used.
     pub scopes: BTreeSet<String>,
+    /// Most charged calls in a minute, from the first of them.
+    pub minute_quota: Option<u64>,
     /// Most charged calls in a day (UTC).
     pub daily_quota: Option<u64>,
     /// Most charged calls in a month (UTC).
@@ -124,11 +127,18 @@ pub struct ApiKey {
     pub last_used: Option<(Timestamp, Option<String>)>,
     /// Charged calls by period, `2026-11-21` and `2026-11`. Entries of past periods are ignored.
     pub used: BTreeMap<String, u64>,
+    /// The window of the minute quota. It is kept only while the key has one.
+    pub minute: Option<Window>,
     /// Number of changes by people. Charges do not count.
     pub revision: u64,
 }
 
 impl ApiKey {
+    /// Returns the charged calls in the open minute. It is 0 for a key without a minute quota.
+    pub fn minute_used(&self, now: Timestamp) -> u64 {
+        self.minute_quota.map_or(0, |_| Window::counted(self.minute, Span::Minute, now))
+    }
+
     /// Returns the charged calls on the day of `now`.
     pub fn daily_used(&self, now: Timestamp) -> u64 {
         self.used.get(&Day::of(now).to_string()).copied().unwrap_or(0)
@@ -159,6 +169,9 @@ impl ApiKey {
     pub fn count_call(&mut self, ip: Option<&str>, now: Timestamp) {
         for period in [Day::of(now).to_string(), Month::of(now).to_string()] {
             *self.used.entry(period).or_default() += 1;
+        }
+        if self.minute_quota.is_some() {
+            self.minute = Window::admit(self.minute, Span::Minute, u64::MAX, now);
         }
         let known = self.last_used.take().and_then(|(_, ip)| ip);
         self.last_used = Some((now, ip.map(str::to_owned).or(known)));

@@ -14,6 +14,9 @@ impl Refusal {
             RefusalCode::Expired => Fault::new(Code::KeyRefused, "key has expired; use another key"),
             RefusalCode::Suspended => Fault::new(Code::KeyRefused, "key or its organisation is suspended"),
             RefusalCode::InsufficientScope => Fault::new(Code::InsufficientScope, "key does not have the needed scope"),
+            RefusalCode::MinuteQuotaExceeded => {
+                Fault::new(Code::RateLimited, "quota of calls a minute is used up; try again at `resets_at`")
+            }
             RefusalCode::DailyQuotaExceeded => {
                 Fault::new(Code::RateLimited, "daily quota of calls is used up; try again at `resets_at`")
             }
@@ -53,6 +56,7 @@ mod tests {
             (RefusalCode::Expired, 403, "KEY_REFUSED"),
             (RefusalCode::Suspended, 403, "KEY_REFUSED"),
             (RefusalCode::InsufficientScope, 403, "INSUFFICIENT_SCOPE"),
+            (RefusalCode::MinuteQuotaExceeded, 429, "RATE_LIMITED"),
             (RefusalCode::DailyQuotaExceeded, 429, "RATE_LIMITED"),
             (RefusalCode::MonthlyQuotaExceeded, 429, "RATE_LIMITED"),
             (RefusalCode::InsufficientCredits, 402, "INSUFFICIENT_CREDITS"),

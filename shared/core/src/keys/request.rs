@@ -10,6 +10,15 @@ pub const KEY_NAME_MAX: usize = 100;
 /// Largest quota: up to 2^53, JSON numbers are exact in every language.
 pub const QUOTA_MAX: u64 = 1 << 53;
 
+/// Most charged calls in a minute, a day and a month. `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // As in `ApiKey`.
+pub struct Quotas {
+    pub minute: Option<u64>,
+    pub daily: Option<u64>,
+    pub monthly: Option<u64>,
+}
+
 /// A key to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // As in `ApiKey`.
@@ -17,8 +26,7 @@ pub struct KeyRequest {
     pub name: String,
     pub environment: KeyMode,
     pub scopes: BTreeSet<String>,
-    pub daily_quota: Option<u64>,
-    pub monthly_quota: Option<u64>,
+    pub quotas: Quotas,
     pub expires_at: Option<Timestamp>,
 }
 
@@ -31,8 +39,7 @@ impl KeyRequest {
         name: &str,
         environment: KeyMode,
         scopes: &[String],
-        daily_quota: Option<u64>,
-        monthly_quota: Option<u64>,
+        quotas: Quotas,
         expires_at: Option<&str>,
         now: Timestamp,
     ) -> Result<Self, Fault> {
@@ -40,8 +47,11 @@ impl KeyRequest {
             name: parse_name(name)?,
             environment,
             scopes: parse_scopes(scopes)?,
-            daily_quota: parse_quota("daily_quota", daily_quota)?,
-            monthly_quota: parse_quota("monthly_quota", monthly_quota)?,
+            quotas: Quotas {
+                minute: parse_quota("minute_quota", quotas.minute)?,
+                daily: parse_quota("daily_quota", quotas.daily)?,
+                monthly: parse_quota("monthly_quota", quotas.monthly)?,
+            },
             expires_at: expires_at.map(|text| parse_expiry(text, now)).transpose()?,
         })
     }
@@ -53,6 +63,7 @@ impl KeyRequest {
 pub struct KeyPatch {
     pub name: Option<String>,
     pub scopes: Option<BTreeSet<String>>,
+    pub minute_quota: Option<Option<u64>>,
     pub daily_quota: Option<Option<u64>>,
     pub monthly_quota: Option<Option<u64>>,
     pub expires_at: Option<Option<Timestamp>>,
@@ -66,6 +77,7 @@ impl KeyPatch {
     pub fn parse(
         name: Option<Option<&str>>,
         scopes: Option<Option<&[String]>>,
+        minute_quota: Option<Option<u64>>,
         daily_quota: Option<Option<u64>>,
         monthly_quota: Option<Option<u64>>,
         expires_at: Option<Option<&str>>,
@@ -75,6 +87,7 @@ impl KeyPatch {
         Ok(Self {
             name: name.map(|name| parse_name(name.ok_or_else(|| needed("name"))?)).transpose()?,
             scopes: scopes.map(|scopes| parse_scopes(scopes.ok_or_else(|| needed("scopes"))?)).transpose()?,
+            minute_quota: minute_quota.map(|quota| parse_quota("minute_quota", quota)).transpose()?,
             daily_quota: daily_quota.map(|quota| parse_quota("daily_quota", quota)).transpose()?,
             monthly_quota: monthly_quota.map(|quota| parse_quota("monthly_quota", quota)).transpose()?,
             expires_at: expires_at.map(|end| end.map(|text| parse_expiry(text, now)).transpose()).transpose()?,

@@ -21,7 +21,7 @@ const LEGACY_GRACE: Duration = Duration::from_hours(24);
 /// One change of one key, with everything to write in the same transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyStep {
-    /// The key after the step. Its `used` and `last_used` are not written, because charges write them.
+    /// The key after the step. Its `used`, `minute` and `last_used` are not written, because charges write them.
     pub key: ApiKey,
     /// The condition on the key under which the step is written.
     pub guard: KeyGuard,
@@ -65,6 +65,7 @@ impl ApiKey {
         let patch = patch.clone();
         key.name = patch.name.unwrap_or(key.name);
         key.scopes = patch.scopes.unwrap_or(key.scopes);
+        key.minute_quota = patch.minute_quota.unwrap_or(key.minute_quota);
         key.daily_quota = patch.daily_quota.unwrap_or(key.daily_quota);
         key.monthly_quota = patch.monthly_quota.unwrap_or(key.monthly_quota);
         key.expires_at = patch.expires_at.unwrap_or(key.expires_at);
@@ -72,8 +73,8 @@ impl ApiKey {
             return Ok(None);
         }
         let details = json!({
-            "name": key.name, "scopes": key.scopes, "daily_quota": key.daily_quota, "monthly_quota": key.monthly_quota,
-            "expires_at": key.expires_at,
+            "name": key.name, "scopes": key.scopes, "minute_quota": key.minute_quota, "daily_quota": key.daily_quota,
+            "monthly_quota": key.monthly_quota, "expires_at": key.expires_at,
         });
         Ok(Some(self.step(key, AuditAction::KeyUpdated, details, None, by)))
     }

@@ -21,6 +21,8 @@ pub struct KeyView {
     pub environment: KeyMode,
     /// Scopes of the calls for which it may be used.
     pub scopes: Vec<String>,
+    /// Most charged calls in a minute, from the first of them.
+    pub minute_quota: Option<u64>,
     /// Most charged calls in a day (UTC).
     pub daily_quota: Option<u64>,
     /// Most charged calls in a month (UTC).
@@ -39,6 +41,8 @@ pub struct KeyView {
     /// `active`, `suspended`, `revoked` or `expired`.
     #[schemars(extend("enum" = ["active", "suspended", "revoked", "expired"]))]
     pub status: &'static str,
+    /// Charged calls in the open minute; 0 without a minute quota.
+    pub minute_used: u64,
     /// Charged calls today (UTC).
     pub daily_used: u64,
     /// Charged calls this month (UTC).
@@ -76,6 +80,7 @@ impl KeyView {
             hint: key.hint.clone(),
             environment: key.environment,
             scopes: key.scopes.iter().cloned().collect(),
+            minute_quota: key.minute_quota,
             daily_quota: key.daily_quota,
             monthly_quota: key.monthly_quota,
             expires_at: key.expires_at.map(|end| end.to_string()),
@@ -83,6 +88,7 @@ impl KeyView {
             created_by_name: None,
             created_at: key.created_at.to_string(),
             status,
+            minute_used: key.minute_used(now),
             daily_used: key.daily_used(now),
             monthly_used: key.monthly_used(now),
             last_used_at: last_used.map(|(at, _)| at.to_string()),

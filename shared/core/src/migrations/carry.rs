@@ -97,6 +97,7 @@ impl LegacyKey {
             name: self.name.clone(),
             environment: *environment,
             scopes: self.access.scopes(),
+            minute_quota: None,
             daily_quota: None,
             monthly_quota: None,
             expires_at: None,
@@ -113,6 +114,7 @@ impl LegacyKey {
             revoked: self.revoked.then_some(revoked),
             last_used: self.last_used_at.map(|at| (at, None)),
             used: BTreeMap::new(),
+            minute: None,
             revision: 1,
         }
     }

@@ -44,7 +44,7 @@ pub trait ForgetEndpoints {
     fn forget_endpoints(&self, user: &UserId) -> impl PortFuture<()>;
 }
 
-/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:DeleteItem`,
+/// Changes an endpoint by one step, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`, `dynamodb:DeleteItem`,
 /// `dynamodb:ConditionCheckItem`.
 pub trait ChangeEndpoint {
     /// Applies the step. Returns `Conflict` if the endpoint has changed since it was read.

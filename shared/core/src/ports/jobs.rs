@@ -1,11 +1,11 @@
 //! Ports for generation jobs.
 
 use super::{Listed, PageAsk, PortFuture};
-use crate::UserId;
 use crate::audit::AuditEntry;
 use crate::idempotency::WriteOutcome;
-use crate::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use crate::jobs::{Admission, CancelOutcome, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
 use crate::webhooks::Received;
+use crate::{Plan, UserId};
 
 /// Records a job and takes one unit of its owner's allowance, in one transaction. `dynamodb:PutItem`,
 /// `dynamodb:UpdateItem`, `dynamodb:ConditionCheckItem`.
@@ -34,6 +34,13 @@ pub trait ListJobs {
 pub trait ApplyJobStep {
     /// Applies the step, and records the webhook that requested it, if there is one.
     fn apply_job_step(&self, step: &JobStep, received: Option<&Received>) -> impl PortFuture<StepOutcome>;
+}
+
+/// Cancels a job for its owner, and counts that, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
+pub trait CancelJob {
+    /// Applies the step that cancels the job. It counts against the limits of the owner's `plan`.
+    fn cancel_job(&self, step: &JobStep, plan: Plan) -> impl PortFuture<CancelOutcome>;
 }
 
 /// Records a received webhook that changes nothing, so that its id cannot be used for another body later.

@@ -66,7 +66,8 @@ pub trait GetIdempotencyRecord {
 }
 
 /// Creates an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
-/// `dynamodb:ConditionCheckItem`; and `dynamodb:Query` to count the organisations that its founder had before there was a count.
+/// `dynamodb:ConditionCheckItem`; and `dynamodb:Query` to count the organisations that its founder had before there was
+/// a count.
 pub trait CreateOrg {
     /// Creates it. Never returns `Conflict`.
     ///
@@ -82,7 +83,8 @@ pub trait GetOrg {
     fn get_org(&self, org: OrgId) -> impl PortFuture<Option<Organisation>>;
 }
 
-/// Renames an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// Renames an organisation, in one transaction. `dynamodb:PutItem`, `dynamodb:UpdateItem`,
+/// `dynamodb:ConditionCheckItem`.
 pub trait RenameOrg {
     /// Stores the new name with its audit entry. Returns `false` if there is no such organisation.
     fn rename_org(&self, org: OrgId, name: &str, audit: &AuditEntry) -> impl PortFuture<bool>;

@@ -46,10 +46,11 @@ use std::time::Duration;
 use crate::credits::Hold;
 use crate::deliveries::Delivery;
 use crate::events::OutboxEntry;
-use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage, Window};
+use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::idempotency::CommitOutcome;
 use crate::jobs::Job;
 use crate::profiles::Profile;
+use crate::rates::OverRate;
 use crate::{EventId, Fault, FileId, Plan, Timestamp, UserId};
 
 /// The future of every port's method.
@@ -141,11 +142,11 @@ pub enum FileChangeOutcome {
     /// The record has changed since it was read.
     Conflict,
     /// The rate window has no writes left.
-    OverRate(Window),
+    OverRate(OverRate),
 }
 
 /// Changes a file's record and counts the write, in one transaction, on condition that the owner's account is open.
-/// `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+/// `dynamodb:ConditionCheckItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait ChangeFile {
     /// Writes the record if its revision is still the one before that of `change.file`.
     fn change_file(&self, change: &FileChange) -> impl PortFuture<FileChangeOutcome>;

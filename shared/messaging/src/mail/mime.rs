@@ -43,7 +43,9 @@ fn encoded_words(text: &str) -> String {
         let mut buffer = [0; 4];
         let encoded: String = match character {
             plain if plain.is_ascii_alphanumeric() => plain.to_string(),
-            other => other.encode_utf8(&mut buffer).bytes().map(|byte| format!("={byte:02X}")).collect(),
+            other => {
+                other.encode_utf8(&mut buffer).bytes().fold(String::new(), |text, byte| format!("{text}={byte:02X}"))
+            }
         };
         // A character must not be split between words.
         match words.last_mut() {

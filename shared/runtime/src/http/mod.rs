@@ -13,4 +13,4 @@ pub use cdn::{Cdn, SECRET_HEADER};
 pub use edge::{HttpFunction, respond, respond_behind, run};
 pub use paging::{LIMIT_MAX, Paging};
 pub use request::{BODY_MAX, IDEMPOTENCY_KEY_MAX, Request};
-pub use schema::{AuthScheme, Operation, Parameter, SchemaOf};
+pub use schema::{AuthScheme, Form, Operation, Parameter, RefusalOf, SchemaOf};

@@ -10,7 +10,7 @@ use consigne_core::audit::{Actor, Origin};
 use consigne_core::orgs::{Member, org_in_path};
 use consigne_core::ports::GetMember;
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp, UserId};
+use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -133,15 +133,15 @@ impl Request {
         self.parameters.get(name).map(String::as_str).unwrap_or_default()
     }
 
-    /// Returns who acts and from where, for the audit log.
-    pub fn origin(&self, actor: &UserId) -> Origin {
-        self.origin_of(Actor::User(actor.clone()))
+    /// Returns who acts and from where, for the audit log. What they do counts as a write of their plan.
+    pub fn origin(&self, actor: &User) -> Origin {
+        Origin { plan: Some(actor.plan), ..self.origin_of(Actor::User(actor.id.clone())) }
     }
 
-    /// Like [`Self::origin`], for an actor that is not a person.
+    /// Like [`Self::origin`], for an actor that is not a person, whose writes are not counted.
     pub fn origin_of(&self, actor: Actor) -> Origin {
         let user_agent = self.header("user-agent").map(|agent| agent.chars().take(AGENT_MAX).collect());
-        Origin { actor, ip: self.source_ip.clone(), user_agent }
+        Origin { actor, ip: self.source_ip.clone(), user_agent, plan: None }
     }
 
     /// Returns the domain to which the request was sent, according to API Gateway.
@@ -155,14 +155,21 @@ impl Request {
         Credentials { headers: &self.headers, writes: !reads }
     }
 
-    /// Authenticates the person who is calling.
+    /// Authenticates the person who is calling, and counts the request if it reads.
     ///
     /// # Errors
-    /// Those of [`SessionVerifier::user`].
+    /// Those of [`SessionVerifier::user`] and, for a request that reads, [`SessionVerifier::count_read`].
     pub async fn user(&self, users: &SessionVerifier) -> Result<User, Fault> {
-        let verified = users.user(self.credentials(), self.now).await;
+        let credentials = self.credentials();
+        let reads = !credentials.writes;
+        let verified = users.user(credentials, self.now).await;
         match &verified {
-            Ok(user) => self.log.field("user.id", &user.id),
+            Ok(user) => {
+                self.log.field("user.id", &user.id);
+                if reads {
+                    users.count_read(user, self.now)?;
+                }
+            }
             Err(fault) => {
                 if let Some(why) = fault.source() {
                     self.log.field("token.refused", why.to_string());

@@ -10,6 +10,22 @@ use super::paging::{LIMIT_DEFAULT, LIMIT_MAX};
 /// Generates the schema of one type.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
+/// Parses a body as a function does. Returns how it is refused, or `None` if it is accepted.
+pub type RefusalOf = fn(&[u8]) -> Option<Fault>;
+
+/// What is around the answer of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Nothing: it is at top level.
+    Plain,
+    /// An envelope.
+    Envelope,
+    /// An envelope with the `metadata` of a list.
+    List,
+    /// It is an HTML page for people.
+    Page,
+}
+
 /// A query or path parameter of a route.
 #[derive(Clone, Debug)]
 pub struct Parameter {
@@ -54,7 +70,7 @@ pub struct Operation {
     /// Shape of the JSON body, if there is one.
     pub body: Option<SchemaOf>,
     /// Parses a JSON body as the function does, and returns how it is refused.
-    pub refusal: Option<fn(&[u8]) -> Option<Fault>>,
+    pub refusal: Option<RefusalOf>,
     /// Whether `Idempotency-Key` is supported.
     pub idempotent: bool,
     /// Whether the answer has the revision of its subject as `ETag`, and a write takes `If-Match`.
@@ -63,12 +79,8 @@ pub struct Operation {
     pub status: u16,
     /// Shape of the answer; inside the envelope, if there is one.
     pub answer: SchemaOf,
-    /// Whether the answer is in an envelope.
-    pub envelope: bool,
-    /// Whether the envelope has the `metadata` of a list.
-    pub listed: bool,
-    /// Whether the answer is an HTML page for people.
-    pub page: bool,
+    /// What is around the answer.
+    pub form: Form,
     /// Error codes in addition to those of every route.
     pub refusals: Vec<Code>,
 }
@@ -87,9 +99,7 @@ impl Operation {
             tagged: false,
             status: 200,
             answer: |generator| generator.subschema_for::<A>(),
-            envelope: false,
-            listed: false,
-            page: false,
+            form: Form::Plain,
             refusals: Vec::new(),
         }
     }
@@ -97,13 +107,14 @@ impl Operation {
     /// Puts the answer in an envelope.
     #[must_use]
     pub fn in_envelope(self) -> Self {
-        Self { envelope: true, ..self }
+        let form = if self.form == Form::List { Form::List } else { Form::Envelope };
+        Self { form, ..self }
     }
 
     /// Makes the answer an HTML page for people.
     #[must_use]
     pub fn as_page(self) -> Self {
-        Self { page: true, ..self }
+        Self { form: Form::Page, ..self }
     }
 
     /// Makes it a route by which holders of API keys call a service.
@@ -145,7 +156,7 @@ impl Operation {
     /// Adds the `metadata` of a list to the envelope: the cursor of the next page, and the total.
     #[must_use]
     pub fn listed(self) -> Self {
-        Self { listed: true, ..self }
+        Self { form: Form::List, ..self }
     }
 
     /// Adds the parameters of pages. `cursor` describes where a client finds the cursor.

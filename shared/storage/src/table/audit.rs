@@ -30,6 +30,7 @@ fn read(item: &Item) -> Result<AuditEntry, Fault> {
         actor: reader.parsed("actor", Actor::parse)?,
         ip: reader.owned_text("ip"),
         user_agent: reader.owned_text("user_agent"),
+        plan: None,
     };
     Ok(AuditEntry {
         id: reader.parsed("sk", |sk| AuditId::parse(sk.strip_prefix("AUDIT#")?))?,

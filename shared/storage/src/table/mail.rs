@@ -118,8 +118,8 @@ impl Table {
         let counted = count.map(|_| writes.len());
         if let Some(count) = count {
             let most = if gathering == Gathering::Last { GATHERED_AN_HOUR } else { GATHERED_AN_HOUR - 1 };
-            let counter = key(org_pk(count.org), format!("MAILS#{}#{}#{}", count.template, ask.mailbox, count.hour));
-            writes.push(self.update(count_one(counter, "sent", most, ask.now.plus(REMEMBERED)))?);
+            let sent = key(org_pk(count.org), format!("MAILS#{}#{}#{}", count.template, ask.mailbox, count.hour));
+            writes.push(self.update(count_one(sent, "sent", most, ask.now.plus(REMEMBERED)))?);
         }
         let Outcome::Refused(failed) = self.transact(writes).await? else {
             // Of an uncounted mail that was released, nothing is left to take over.

@@ -3,7 +3,7 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | file | `USER#<user>` | `FILE#<file>` |
-//! | storage ledger | `USER#<user>` | `USAGE` |
+//! | storage ledger, and the windows of what is counted for a user | `USER#<user>` | `USAGE` |
 //! | idempotency record | `USER#<user>` | `IDEM#<operation>#<key>` |
 //! | job | `USER#<user>` | `JOB#<job>` |
 //! | draft of a text | `USER#<user>` | `TEXT#<job>` |
@@ -84,6 +84,7 @@ mod maintenance;
 mod outbox;
 mod page;
 mod people;
+mod rates;
 mod stats;
 mod transact;
 mod webhooks;
@@ -100,7 +101,9 @@ use std::sync::Mutex;
 use consigne_aws::{AwsConfig, Client};
 use consigne_core::credits::WalletId;
 use consigne_core::ports::Probe;
-use consigne_core::{Fault, Timestamp, UserId};
+use consigne_core::{Fault, KeyId, UserId};
+
+use crate::table::credits::minute::MinuteHint;
 
 consigne_aws::service! {
     /// Amazon DynamoDB, with the operations used here.
@@ -120,8 +123,9 @@ consigne_aws::service! {
 pub struct Table {
     client: Client<DynamoDb>,
     name: String,
-    windows: Hints<UserId, Timestamp>,
+    windows: Hints<UserId, rates::Starts>,
     contacts: Hints<UserId, u64>,
+    minutes: Hints<KeyId, MinuteHint>,
     expiry_epochs: Hints<WalletId, u32>,
     marks: Hints<stats::activity::Mark, ()>,
 }
@@ -134,6 +138,7 @@ impl Table {
             name: name.into(),
             windows: Hints::default(),
             contacts: Hints::default(),
+            minutes: Hints::default(),
             expiry_epochs: Hints::default(),
             marks: Hints::default(),
         }
@@ -148,9 +153,9 @@ impl Probe for Table {
     }
 }
 
-/// What this execution environment last saw, by key: users' rate windows, wallets' expiry epochs, or activity marks and
-/// contact details that were written. A hint decides which condition of a write is tried first, or what need not be
-/// written again.
+/// What this execution environment last saw, by key: the starts of users' and keys' windows, wallets' expiry epochs, or
+/// activity marks and contact details that were written. A hint decides which condition of a write is tried first, or
+/// what need not be written again.
 ///
 /// A wrong hint costs one more call. It never leads to a wrong answer.
 #[derive(Debug)]

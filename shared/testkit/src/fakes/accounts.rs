@@ -152,7 +152,7 @@ impl GetIdempotencyRecord for World {
 
 impl IssueKey for World {
     async fn issue_key(&self, new: &NewKey) -> Result<WriteOutcome, Fault> {
-        self.effect_by(&new.audit, |state| {
+        self.action(&new.audit, |state| {
             let (accounts, now) = (&mut state.accounts, new.key.created_at);
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -187,8 +187,8 @@ impl GetKey for World {
 pub(super) fn apply(known: &mut ApiKey, step: &KeyStep) -> bool {
     match step.guard {
         KeyGuard::Revision(seen) if known.revision == seen => {
-            let (used, last_used) = (known.used.clone(), known.last_used.clone());
-            *known = ApiKey { used, last_used, ..step.key.clone() };
+            let (used, minute, last_used) = (known.used.clone(), known.minute, known.last_used.clone());
+            *known = ApiKey { used, minute, last_used, ..step.key.clone() };
         }
         KeyGuard::Status(statuses) if statuses.contains(&known.status) => {
             known.status = step.key.status;
@@ -202,7 +202,7 @@ pub(super) fn apply(known: &mut ApiKey, step: &KeyStep) -> bool {
 
 impl ChangeKey for World {
     async fn change_key(&self, step: &KeyStep) -> Result<WriteOutcome, Fault> {
-        self.effect_by(&step.audit, |state| {
+        self.action(&step.audit, |state| {
             let accounts = &mut state.accounts;
             if let Some(before) =
                 step.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, step.audit.at))

@@ -12,7 +12,7 @@ use super::World;
 
 impl DeleteOrg for World {
     async fn delete_org(&self, ask: &DeletionAsk) -> Result<DeletionOutcome, Fault> {
-        self.effect(|state| {
+        self.act(&ask.origin, ask.now, |state| {
             let id = WalletId::Organisation(ask.org);
             if !state.accounts.orgs.contains_key(&ask.org) {
                 return DeletionOutcome::NotFound;

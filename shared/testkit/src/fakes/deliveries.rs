@@ -106,7 +106,7 @@ impl State {
 
 impl CreateEndpoint for World {
     async fn create_endpoint(&self, new: &NewEndpoint) -> Result<WriteOutcome, Fault> {
-        self.effect_by(&new.audit, |state| {
+        self.action(&new.audit, |state| {
             let (endpoint, now) = (&new.endpoint, new.endpoint.created_at);
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -175,7 +175,7 @@ impl ChangeEndpoint for World {
             Ok(WriteOutcome::Applied)
         };
         match &step.audit {
-            Some(audit) => self.effect_by(audit, change)?,
+            Some(entry) => self.action(entry, change)?,
             None => self.effect(change)?,
         }
     }
@@ -183,7 +183,7 @@ impl ChangeEndpoint for World {
 
 impl DeleteEndpoint for World {
     async fn delete_endpoint(&self, endpoint: &Endpoint, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect_by(audit, |state| {
+        self.action(audit, |state| {
             if state.hooks.endpoints.remove(&(endpoint.org, endpoint.id)).is_none() {
                 return false;
             }

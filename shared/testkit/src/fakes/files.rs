@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consigne_core::files::{File, Window};
+use consigne_core::files::File;
 use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles};
+use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
 
 use super::World;
@@ -41,11 +42,10 @@ impl ChangeFile for World {
                 return FileChangeOutcome::Conflict;
             }
             let usage = state.usage.entry(place.0.clone()).or_default();
-            let limit = change.plan.allowances().writes_per_minute;
-            let Some(window) = Window::admit(usage.window, limit, change.now) else {
-                return FileChangeOutcome::OverRate(usage.window.expect("a window that refuses exists"));
-            };
-            usage.window = Some(window);
+            match usage.windows.admit(&[Rate::Writes], change.plan, change.now) {
+                Ok(windows) => usage.windows = windows,
+                Err(over) => return FileChangeOutcome::OverRate(over),
+            }
             state.files.insert(place, change.file.clone());
             FileChangeOutcome::Applied
         })

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::jobs::{Admission, CancelOutcome, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use consigne_core::ports::{
+    ApplyJobStep, CancelJob, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit,
+};
 use consigne_core::webhooks::Received;
-use consigne_core::{Fault, UserId};
+use consigne_core::{Fault, Plan, UserId};
 
 use super::accounts::page;
 use super::{State, World};
@@ -64,7 +66,12 @@ impl RequestJob for World {
             if *state.jobs.taken(job) >= job.plan.generations(job.kind) {
                 return Admission::Spent;
             }
+            let windows = match state.windows(job.owner()).admit(NewJob::RATES, job.plan, now) {
+                Ok(windows) => windows,
+                Err(over) => return Admission::OverRate(over),
+            };
             state.see(new.seen.as_ref());
+            *state.windows(job.owner()) = windows;
             *state.jobs.taken(job) += 1;
             state.accounts.keep(new.idempotent.as_ref(), now);
             state.jobs.jobs.insert(job.id.clone(), job.clone());
@@ -123,6 +130,23 @@ impl ApplyJobStep for World {
             StepOutcome::Applied
         };
         if step.by_owner { self.effect_of(step.job.owner(), apply) } else { self.effect(apply) }
+    }
+}
+
+impl CancelJob for World {
+    async fn cancel_job(&self, step: &JobStep, plan: Plan) -> Result<CancelOutcome, Fault> {
+        self.effect_of(step.job.owner(), |state| {
+            if !state.jobs.is_current(step) {
+                return CancelOutcome::Conflict;
+            }
+            let (owner, now) = (step.job.owner(), step.job.updated_at);
+            match state.windows(owner).admit(step.rates_of_cancellation(), plan, now) {
+                Ok(windows) => *state.windows(owner) = windows,
+                Err(over) => return CancelOutcome::OverRate(over),
+            }
+            state.take_step(step);
+            CancelOutcome::Cancelled
+        })
     }
 }
 

@@ -62,7 +62,7 @@ impl PutMember for World {
 
 impl ChangeRole for World {
     async fn change_role(&self, step: &RoleStep) -> Result<Stepped, Fault> {
-        self.effect_by(&step.audit, |State { accounts, .. }| {
+        self.action(&step.audit, |State { accounts, .. }| {
             let place = (step.seen.org, step.seen.user.clone());
             let Some(known) = accounts.members.get(&place).filter(|known| known.role == step.seen.role) else {
                 return Stepped::Conflict;
@@ -79,7 +79,7 @@ impl ChangeRole for World {
 
 impl RemoveMember for World {
     async fn remove_member(&self, removal: &Removal) -> Result<Stepped, Fault> {
-        self.effect_by(&removal.audit, |State { accounts, .. }| {
+        self.action(&removal.audit, |State { accounts, .. }| {
             let place = (removal.seen.org, removal.seen.user.clone());
             let Some(known) = accounts.members.get(&place).filter(|known| known.role == removal.seen.role) else {
                 return Stepped::Conflict;
@@ -96,7 +96,7 @@ impl RemoveMember for World {
 
 impl CreateInvitation for World {
     async fn create_invitation(&self, new: &NewInvitation) -> Result<WriteOutcome, Fault> {
-        self.effect_by(&new.audit, |state| {
+        self.action(&new.audit, |state| {
             let (accounts, invitation) = (&mut state.accounts, &new.invitation);
             let now = invitation.created_at;
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| accounts.kept(idempotent, now)) {
@@ -137,7 +137,7 @@ impl ListInvitations for World {
 
 impl RevokeInvitation for World {
     async fn revoke_invitation(&self, invitation: &Invitation, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect_by(audit, |State { accounts, .. }| {
+        self.action(audit, |State { accounts, .. }| {
             let known = accounts.invitations.get_mut(&(invitation.org, invitation.id));
             let Some(known) = known.filter(|known| known.is_open(audit.at)) else { return false };
             known.status = InvitationStatus::Revoked;
@@ -149,7 +149,7 @@ impl RevokeInvitation for World {
 
 impl AcceptInvitation for World {
     async fn accept_invitation(&self, acceptance: &Acceptance) -> Result<Accepted, Fault> {
-        self.effect_of(&acceptance.member.user, |state| {
+        self.action(&acceptance.audit, |state| {
             let Acceptance { invitation, member, seen, audit } = acceptance;
             let (place, name) = ((member.org, member.user.clone()), (invitation.org, invitation.id));
             let open = state.accounts.invitations.get(&name).is_some_and(|known| known.is_open(audit.at));

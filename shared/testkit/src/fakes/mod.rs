@@ -3,6 +3,7 @@
 //! A fake must not accept what the service refuses, so the same contract tests run on it and on the real adapters.
 
 mod accounts;
+mod actions;
 mod anomalies;
 mod checkouts;
 mod credits;
@@ -39,7 +40,7 @@ use std::time::Duration;
 
 use consigne_core::events::{Event, OutboxEntry};
 use consigne_core::files::{
-    File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage, Window,
+    File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage,
 };
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::migrations::{Migration, MigrationId};
@@ -49,6 +50,7 @@ use consigne_core::ports::{
     ReadHead, RemoveVersion,
 };
 use consigne_core::profiles::{Closing, Profile};
+use consigne_core::rates::Windows;
 use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
@@ -203,6 +205,11 @@ impl State {
         self.outbox.push((event.id, entry));
     }
 
+    /// Returns the windows of what is counted for a user.
+    pub fn windows(&mut self, user: &UserId) -> &mut Windows {
+        &mut self.usage.entry(user.clone()).or_default().windows
+    }
+
     /// Returns the sums of the file records by owner, which must equal the ledgers.
     pub fn sums(&self) -> HashMap<UserId, Usage> {
         let mut sums: HashMap<UserId, Usage> = HashMap::new();
@@ -231,14 +238,15 @@ impl GrantUpload for World {
             }
             let allowances = grant.plan.allowances();
             let usage = state.usage.entry(owner.clone()).or_default();
-            let Some(window) = Window::admit(usage.window, allowances.writes_per_minute, grant.now) else {
-                return GrantOutcome::OverRate(usage.window.expect("a window that refuses exists"));
+            let windows = match usage.windows.admit(Grant::RATES, grant.plan, grant.now) {
+                Ok(windows) => windows,
+                Err(over) => return GrantOutcome::OverRate(over),
             };
             if usage.committed + grant.file.size > allowances.storage {
                 return GrantOutcome::OverQuota { committed: usage.committed };
             }
             let notice = grant.notice(usage.committed);
-            usage.window = Some(window);
+            usage.windows = windows;
             usage.committed += grant.file.size;
             usage.reserved += grant.file.size;
             state.plans.insert(owner.clone(), grant.plan);

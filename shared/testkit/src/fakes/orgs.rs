@@ -14,7 +14,7 @@ use super::{State, World};
 
 impl CreateOrg for World {
     async fn create_org(&self, new: &NewOrg) -> Result<WriteOutcome, Fault> {
-        self.effect_of(&new.owner.user, |state| {
+        self.action(&new.audit, |state| {
             let now = new.org.created_at;
             if let Some(before) = new.idempotent.as_ref().and_then(|idempotent| state.accounts.kept(idempotent, now)) {
                 return Ok(before);
@@ -53,9 +53,9 @@ impl AccountsState {
         for org in older {
             self.founders.entry(org).or_insert_with(|| founder.clone());
         }
-        let founded = self.founders.values().filter(|other| *other == founder).count();
+        let existing = self.founders.values().filter(|other| *other == founder).count();
         let limit = usize::try_from(plan.allowances().organisations).unwrap_or(usize::MAX);
-        if founded < limit { Ok(()) } else { Err(too_many_organisations(plan)) }
+        if existing < limit { Ok(()) } else { Err(too_many_organisations(plan)) }
     }
 }
 
@@ -67,7 +67,7 @@ impl GetOrg for World {
 
 impl RenameOrg for World {
     async fn rename_org(&self, org: OrgId, name: &str, audit: &AuditEntry) -> Result<bool, Fault> {
-        self.effect(|State { accounts, .. }| {
+        self.action(audit, |State { accounts, .. }| {
             let Some(known) = accounts.orgs.get_mut(&org) else { return false };
             name.clone_into(&mut known.name);
             accounts.audit.push(audit.clone());

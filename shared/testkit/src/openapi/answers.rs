@@ -214,7 +214,7 @@ mod tests {
             (200, undocumented, "POST /api/files/presigned-url 200: body.extra is not documented"),
             (200, misspelt, "POST /api/files/presigned-url 200: body.expiresIn is \"60\", type \"integer\""),
             (418, ticket(), "POST /api/files/presigned-url 418: the status is not documented"),
-            (400, error("CONFLICT", &json!({})), "body.error.code is \"CONFLICT\", enum"),
+            (400, error("CONFLICT", &json!({})), "body.error.code is \"CONFLICT\", const"),
             (400, error("INVALID_REQUEST", &json!({ "shoe": 1 })), "body.error.details.shoe is not documented"),
             (400, error("INVALID_REQUEST", &json!({ "field": 1 })), "body.error.details.field is 1"),
         ] {

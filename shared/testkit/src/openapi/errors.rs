@@ -50,14 +50,10 @@ pub(super) fn of_the_fallback() -> BTreeMap<String, Value> {
 
 /// Describes the response with a status and one of some codes. Its name is made of the codes.
 pub(super) fn response(status: u16, codes: &[Code]) -> (String, Value) {
-    let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    let ours = json!({ "allOf": [
-        { "$ref": format!("{SCHEMAS}Error") },
-        { "type": "object", "properties": { "error": { "type": "object", "properties": { "code": { "enum": names } } } } },
-    ] });
+    let ours = around(codes);
     let theirs = json!({ "$ref": format!("{SCHEMAS}ApiGatewayError") });
     let by_api_gateway = OF_API_GATEWAY.contains(&status);
-    let schema = match (names.is_empty(), by_api_gateway) {
+    let schema = match (codes.is_empty(), by_api_gateway) {
         (true, _) => theirs,
         (false, true) => json!({ "anyOf": [ours, theirs] }),
         (false, false) => ours,
@@ -78,6 +74,29 @@ pub(super) fn response(status: u16, codes: &[Code]) -> (String, Value) {
     (name, json!({ "description": phrase(status), "headers": headers, "content": content }))
 }
 
+/// Describes an error with one of some codes. Generators of clients read such a union, but not an `allOf` that narrows the
+/// codes of another schema.
+fn around(codes: &[Code]) -> Value {
+    let mut errors: Vec<Value> =
+        codes.iter().map(|code| json!({ "$ref": format!("{SCHEMAS}{}", name_of(*code)) })).collect();
+    let error = if errors.len() == 1 { errors.remove(0) } else { json!({ "oneOf": errors }) };
+    json!({
+        "type": "object",
+        "required": ["success", "error", "timestamp", "requestId"],
+        "properties": {
+            "success": { "const": false },
+            "error": error,
+            "timestamp": date_time(),
+            "requestId": { "type": "string" },
+        },
+    })
+}
+
+/// Returns the name of the schema of a code, such as `FileTooLarge`.
+fn name_of(code: Code) -> String {
+    format!("{code:?}")
+}
+
 /// Returns the phrase of a status, such as `Not Found`.
 fn phrase(status: u16) -> &'static str {
     let status = StatusCode::from_u16(status).ok();
@@ -87,43 +106,17 @@ fn phrase(status: u16) -> &'static str {
 /// Returns the schemas that all routes share: the error with the details of each code, and the envelopes.
 pub(super) fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut schemas = Map::new();
-    let mut mapping = Map::new();
-    // Codes whose details are the same share a schema, which has the name of the first of them.
-    let mut alike: Vec<(Option<Value>, Vec<Code>)> = Vec::new();
     for code in Code::ALL {
-        let details = details(*code, generator);
-        match alike.iter_mut().find(|(other, _)| *other == details) {
-            Some((_, codes)) => codes.push(*code),
-            None => alike.push((details, vec![*code])),
-        }
-    }
-    let mut variants = Vec::new();
-    for (details, codes) in alike {
-        let name = if details.is_some() { format!("{:?}", codes[0]) } else { "CodeAlone".to_owned() };
-        let reference = format!("{SCHEMAS}{name}");
-        let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-        mapping.extend(names.iter().map(|code| ((*code).to_owned(), reference.clone().into())));
-        let mut fields = json!({ "code": { "enum": names }, "message": { "type": "string" } });
-        if let Some(details) = details {
+        let mut fields = json!({ "code": { "const": code.as_str() }, "message": { "type": "string" } });
+        if let Some(details) = details(*code, generator) {
             fields["details"] = details;
         }
-        schemas.insert(name, json!({ "type": "object", "required": ["code", "message"], "properties": fields }));
-        variants.push(json!({ "$ref": reference }));
+        let schema = json!({ "type": "object", "required": ["code", "message"], "properties": fields });
+        schemas.insert(name_of(*code), schema);
     }
-    schemas.insert(
-        "Error".to_owned(),
-        json!({
-            "type": "object",
-            "description": "An error. Programs branch on `error.code`; messages are for people and may change.",
-            "required": ["success", "error", "timestamp", "requestId"],
-            "properties": {
-                "success": { "const": false },
-                "error": { "oneOf": variants, "discriminator": { "propertyName": "code", "mapping": mapping } },
-                "timestamp": date_time(),
-                "requestId": { "type": "string", "description": "As in `X-Request-Id`." },
-            },
-        }),
-    );
+    let mut error = around(Code::ALL);
+    error["description"] = "An error. Programs branch on `error.code`; messages are for people and may change.".into();
+    schemas.insert("Error".to_owned(), error);
     schemas.insert(
         "ApiGatewayError".to_owned(),
         json!({
@@ -176,9 +169,12 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("known", texts()),
             ("allowed", texts()),
         ],
-        Code::InvalidFilename => vec![("field", text()), ("limit", number())],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
-        Code::SubscriptionRequired | Code::FeatureRequired => vec![("required", text()), ("plan", text())],
+        // The largest plan has none above it that would be required.
+        Code::SubscriptionRequired => {
+            vec![("required", json!({ "type": ["string", "null"] })), ("plan", text()), ("limit", number())]
+        }
+        Code::FeatureRequired => vec![("required", text()), ("plan", text())],
         Code::RoleRequired => {
             let required = json!({ "anyOf": [text(), texts()] });
             vec![("required", required), ("role", text())]
@@ -189,7 +185,13 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         }
         Code::NotReady | Code::HoldResolved => vec![("status", text())],
         Code::FileRejected => vec![("status", text()), ("reason", text())],
-        Code::Conflict => vec![("status", text()), ("limit", number()), ("previous_valid_until", date_time())],
+        Code::Conflict => vec![
+            ("field", text()),
+            ("status", text()),
+            ("limit", number()),
+            ("holds", texts()),
+            ("previous_valid_until", date_time()),
+        ],
         Code::AlreadyAnswered => vec![
             ("outcome", text()),
             ("credits", number()),
@@ -197,7 +199,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("status_code", number()),
         ],
         Code::HoldExpired => vec![("expires_at", date_time())],
-        Code::HoldExceeded | Code::FileTooLarge => vec![("field", text()), ("limit", number())],
+        Code::InvalidFilename | Code::HoldExceeded | Code::FileTooLarge => vec![("field", text()), ("limit", number())],
         Code::BodyTooLarge => vec![("limit", number()), ("size", number())],
         Code::UnsupportedFileType => vec![("field", text()), ("supported", texts()), ("extensions", texts())],
         Code::RateLimited | Code::GenerationQuotaExceeded => vec![("limit", number()), ("resets_at", date_time())],
@@ -205,7 +207,10 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             always = &["reason"];
             vec![("reason", text()), ("status", number())]
         }
-        Code::Unavailable => vec![("checks", json!({ "type": "object", "additionalProperties": text() }))],
+        Code::Unavailable => {
+            let checks = json!({ "type": "object", "additionalProperties": text() });
+            vec![("checks", checks), ("degraded", texts())]
+        }
         Code::ServiceUnavailable => vec![("service", text())],
         _ => Vec::new(),
     };

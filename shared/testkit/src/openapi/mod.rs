@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::Code;
 use consigne_core::gateway::METHODS;
-use consigne_runtime::http::{AuthScheme, IDEMPOTENCY_KEY_MAX, Operation};
+use consigne_runtime::http::{AuthScheme, Form, IDEMPOTENCY_KEY_MAX, Operation};
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
@@ -73,7 +73,8 @@ pub fn document() -> Value {
             }
         }
     }
-    let tags: Vec<Value> = desks.into_iter().map(|desk| json!({ "name": desk })).collect();
+    let tags: Vec<Value> =
+        desks.into_iter().map(|desk| json!({ "name": desk, "description": what_a_desk_does(&desk) })).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -109,6 +110,22 @@ pub fn document() -> Value {
 /// Returns the part of the system to which a function belongs: that of its log group.
 fn desk(deployed: &Value, function: &str) -> String {
     template::log_group(deployed, "", function).rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Says what the routes of a desk are for.
+fn what_a_desk_does(desk: &str) -> &'static str {
+    match desk {
+        "credits" => "Wallets, checkouts, holds",
+        "deliveries" => "Webhooks to endpoints of organisations, mails",
+        "files" => "Private files of a user",
+        "gateway" => "Services behind API keys",
+        "jobs" => "Generated texts, images and videos",
+        "keys" => "API keys, their checks and usage",
+        "operations" => "Health",
+        "organisations" => "Members, invitations, audit logs",
+        "schedules" => "Statistics",
+        _ => panic!("what are the routes of {desk} for? Describe them here"),
+    }
 }
 
 fn security_schemes() -> Value {
@@ -192,8 +209,12 @@ impl Builder {
         }
         let answer = (operation.answer)(&mut self.answers).to_value();
         self.note_whole(if answer["type"] == "array" { &answer["items"] } else { &answer });
-        let answer = if operation.envelope { enveloped(&answer, operation.listed) } else { answer };
-        let form = if operation.page { "text/html" } else { "application/json" };
+        let answer = match operation.form {
+            Form::Envelope => enveloped(&answer, false),
+            Form::List => enveloped(&answer, true),
+            Form::Plain | Form::Page => answer,
+        };
+        let form = if operation.form == Form::Page { "text/html" } else { "application/json" };
         let mut content = json!({ "schema": answer });
         if let Some(example) = examples::answer(route) {
             content["example"] = example;
@@ -271,7 +292,7 @@ fn security(caller: AuthScheme) -> Value {
 fn refusals(operation: &Operation) -> BTreeMap<u16, Vec<Code>> {
     let mut codes: Vec<Code> = EVERYWHERE.to_vec();
     if operation.caller == AuthScheme::User {
-        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted]);
+        codes.extend([Code::Unauthenticated, Code::TokenExpired, Code::ApiKeyNotAccepted, Code::RateLimited]);
         if !operation.route.starts_with("GET ") {
             codes.push(Code::OriginNotAllowed);
         }

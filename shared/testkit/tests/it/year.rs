@@ -76,7 +76,7 @@ impl Model {
             0 => self.paid -= 1,
             _ => self.promo -= 1,
         }
-        let left = json!({ "credits": self.promo + self.paid, "daily": DAILY - self.used(&day),
+        let left = json!({ "credits": self.promo + self.paid, "minute": null, "daily": DAILY - self.used(&day),
             "monthly": MONTHLY - self.used(&month) });
         ("VALID", left)
     }
@@ -98,7 +98,7 @@ impl Model {
         let enough = left >= cost;
         self.test = Some((anchor, period, if enough { left - cost } else { left }));
         if enough {
-            ("VALID", json!({ "credits": left - cost, "daily": null, "monthly": null }))
+            ("VALID", json!({ "credits": left - cost, "minute": null, "daily": null, "monthly": null }))
         } else {
             ("INSUFFICIENT_CREDITS", Value::Null)
         }

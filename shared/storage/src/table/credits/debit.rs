@@ -12,6 +12,7 @@ use consigne_core::{Fault, Timestamp};
 
 use crate::table::Table;
 use crate::table::credits::balance_alert::ThresholdCrossing;
+use crate::table::credits::minute::MinuteForm;
 use crate::table::credits::wallet_item;
 use crate::table::item::{Item, key, number, org_pk, text};
 use crate::table::keys::key_item;
@@ -95,16 +96,18 @@ impl Table {
         record: impl Fn(Option<u32>) -> Item,
     ) -> Result<DebitOutcome, Fault> {
         let mark = Mark::charged(debit.key.org, debit.key.id, debit.country, debit.ask.now);
+        let mut minute = self.guess_minute(debit.key.id, debit.ask.now);
         let mut crossing = None;
         loop {
-            let mut writes = self.debit_writes(debit, &record, crossing.as_deref())?;
+            let mut writes = self.debit_writes(debit, minute, &record, crossing.as_deref())?;
             writes.extend(self.mark(&mark)?);
             let Outcome::Refused(failed) = self.transact_decided_by(Some(RECORD), writes).await? else {
                 self.set_marked(&mark);
+                self.remember_minute(debit.key.id, minute, debit.ask.now);
                 return Ok(DebitOutcome::Applied);
             };
             crossing = None;
-            match self.explain(debit, &failed).await? {
+            match self.explain(debit, &mut minute, &failed).await? {
                 Next::Again => {}
                 Next::InEpoch(expiry_epoch) => debit.mode = DebitMode::Reserve(expiry_epoch),
                 Next::ReportCrossing(crossed) => crossing = Some(crossed),
@@ -125,6 +128,7 @@ impl Table {
     fn debit_writes(
         &self,
         debit: &Debit<'_>,
+        minute: MinuteForm,
         record: impl Fn(Option<u32>) -> Item,
         crossing: Option<&ThresholdCrossing>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
@@ -137,7 +141,7 @@ impl Table {
             Some(crossing) => crossing.update(debit),
         };
         let mut writes =
-            vec![self.update(count_call(debit))?, self.update(wallet)?, self.put_new(record(expiry_epoch))?];
+            vec![self.update(count_call(debit, minute))?, self.update(wallet)?, self.put_new(record(expiry_epoch))?];
         if let Some(spender) = &debit.key.spender {
             let working = ConditionCheck::builder()
                 .set_key(Some(key(org_pk(debit.key.org), "ORG")))
@@ -154,8 +158,8 @@ impl Table {
     }
 
     /// Finds out from the failed conditions why nothing was written. DynamoDB returns the item of each, so hardly
-    /// anything is read again.
-    async fn explain(&self, debit: &Debit<'_>, failed: &[Failed]) -> Result<Next, Fault> {
+    /// anything is read again. Corrects the guess about the key's minute quota.
+    async fn explain(&self, debit: &Debit<'_>, minute: &mut MinuteForm, failed: &[Failed]) -> Result<Next, Fault> {
         // An existing record comes before every refusal: its request was already charged.
         if let Some(item) = failed_at(failed, RECORD) {
             return Ok(Next::Answer(DebitOutcome::Replayed(item.clone())));
@@ -172,6 +176,7 @@ impl Table {
             if key.spender != debit.key.spender {
                 return Ok(Next::Answer(DebitOutcome::PayerChanged));
             }
+            *minute = self.minute_of(&key, debit.ask.now);
         }
         if debit.key.spender.is_some() && failed_at(failed, ORG).is_some() {
             return refused(Refusal::of(RefusalCode::Suspended, Limiter::Organisation));
@@ -238,7 +243,7 @@ impl Table {
 }
 
 /// Builds the update that counts a call of the key, if the key allows the call.
-fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
+fn count_call(debit: &Debit<'_>, minute: MinuteForm) -> UpdateBuilder {
     let Ask { generation, scope, now } = debit.ask;
     let mut condition = "#status = :active \
          AND (generation = :generation OR (generation = :next AND previous_until > :now)) \
@@ -270,6 +275,7 @@ fn count_call(debit: &Debit<'_>) -> UpdateBuilder {
         counting.push_str(", last_used_ip = :ip");
         update = update.expression_attribute_values(":ip", text(ip));
     }
+    let update = minute.count(update, *now, &mut counting, &mut condition);
     update.update_expression(counting).condition_expression(condition)
 }
 

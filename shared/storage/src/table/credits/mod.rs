@@ -6,6 +6,7 @@ pub(crate) mod checkouts;
 pub(crate) mod debit;
 pub(crate) mod hold_item;
 pub(crate) mod holds;
+pub(crate) mod minute;
 pub(crate) mod open_holds;
 pub(crate) mod payment_item;
 pub(crate) mod purchases;

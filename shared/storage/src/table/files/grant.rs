@@ -1,15 +1,15 @@
-//! Upload grants. One transaction writes the file, the ledger with its rate window, and the idempotency record. If the
+//! Upload grants. One transaction writes the file, the ledger with its windows, and the idempotency record. If the
 //! grant crosses the mark of a nearly full storage, it also writes that event.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::events::Event;
-use consigne_core::files::{Grant, GrantOutcome, ObjectKey, WINDOW, Window};
+use consigne_core::files::{Grant, GrantOutcome, ObjectKey};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetFile, GrantUpload};
 use consigne_core::profiles::Contact;
-use consigne_core::{Fault, Timestamp, UserId};
+use consigne_core::{Fault, UserId};
 
 use crate::table::Table;
 use crate::table::files::{file_item, ledger_item, ledger_walk};
@@ -17,6 +17,7 @@ use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{number, text};
 use crate::table::outbox;
 use crate::table::people::profiles::OPEN;
+use crate::table::rates::{Counted, Counting, Form};
 use crate::table::transact::failed_at;
 
 /// Index of the ledger in the transaction.
@@ -28,14 +29,8 @@ const JOB: usize = 2;
 /// costs nothing extra.
 const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
-/// The state in which the rate window is assumed to be. An update expression has no branches, so each state has its own
-/// update.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum WindowAssumption {
-    /// A window is open. The update counts one more write in it.
-    Open,
-    /// No window is open. The update opens one.
-    Expired,
+fn counted(grant: &Grant) -> Counted<'_> {
+    Counted { user: grant.file.owner(), plan: grant.plan, rates: Grant::RATES, now: grant.now }
 }
 
 /// Returns a hash by which stored contact details are recognised, whenever a token had them.
@@ -52,13 +47,14 @@ impl GrantUpload for Table {
         let Some(room) = allowances.storage.checked_sub(grant.file.size) else {
             return Ok(GrantOutcome::OverQuota { committed: 0 });
         };
-        let mut assumed = self.assumed_window(owner, grant.now);
+        let counted = counted(grant);
+        let mut forms = self.guess_forms(&counted);
         let mut notice = None;
         // Contact details that this execution environment has not stored yet. To store them again changes nothing.
         let known = self.contacts.get(owner);
         let unknown = grant.seen.as_ref().filter(|seen| known != Some(fingerprint(&seen.contact)));
         loop {
-            let mut writes = self.grant_writes(grant, room, assumed, notice.as_ref())?;
+            let mut writes = self.grant_writes(grant, room, &forms, notice.as_ref())?;
             if let Some(seen) = unknown {
                 writes.push(self.sighting(seen)?);
             }
@@ -67,9 +63,7 @@ impl GrantUpload for Table {
                     if let Some(seen) = unknown {
                         self.contacts.set(owner, fingerprint(&seen.contact));
                     }
-                    if assumed == WindowAssumption::Expired {
-                        self.windows.set(owner, grant.now);
-                    }
+                    self.remember_counted(&counted, &forms);
                     return Ok(GrantOutcome::Granted);
                 }
                 TransactionOutcome::Written(before) => return self.replay(owner, before).await,
@@ -79,20 +73,16 @@ impl GrantUpload for Table {
                 return Ok(GrantOutcome::Conflict);
             }
             let ledger = failed_at(&failed, LEDGER).ok_or_else(|| Fault::internal("a file id was minted twice"))?;
-            let usage = ledger_item::read(ledger)?;
-            let limit = allowances.writes_per_minute;
-            let Some(next) = Window::admit(usage.window, limit, grant.now) else {
-                return Ok(GrantOutcome::OverRate(
-                    usage.window.unwrap_or(Window { started: grant.now, writes: limit }),
-                ));
+            forms = match self.forms_of(&counted, ledger) {
+                Ok(forms) => forms,
+                Err(over) => return Ok(GrantOutcome::OverRate(over)),
             };
+            let usage = ledger_item::read(ledger)?;
             if usage.committed > room {
                 return Ok(GrantOutcome::OverQuota { committed: usage.committed });
             }
-            // Neither limit is reached. So the assumption about the window was wrong, the grant crosses the mark, or
-            // another write came in between.
-            self.windows.set(owner, next.started);
-            assumed = if next.writes > 1 { WindowAssumption::Open } else { WindowAssumption::Expired };
+            // No limit is reached. So a guess about a window was wrong, the grant crosses the mark, or another write
+            // came in between.
             notice = grant.notice(usage.committed);
             if consigne_aws::budget::remaining().is_zero() {
                 return Err(Fault::unavailable("the ledger kept changing"));
@@ -102,20 +92,14 @@ impl GrantUpload for Table {
 }
 
 impl Table {
-    /// Returns the state of a user's rate window by what this execution environment last saw.
-    pub(super) fn assumed_window(&self, owner: &UserId, now: Timestamp) -> WindowAssumption {
-        let is_open = self.windows.get(owner).is_some_and(|started| started > now.minus(WINDOW));
-        if is_open { WindowAssumption::Open } else { WindowAssumption::Expired }
-    }
-
     fn grant_writes(
         &self,
         grant: &Grant,
         room: u64,
-        assumed: WindowAssumption,
+        forms: &[Form],
         notice: Option<&Event>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let ledger = self.ledger_write(grant, room, assumed, notice.is_some())?;
+        let ledger = self.ledger_write(grant, room, forms, notice.is_some())?;
         let mut writes = vec![self.put_new(file_item::write(&grant.file))?, ledger];
         if let Some(step) = &grant.job {
             writes.push(self.job_write(step)?);
@@ -133,7 +117,7 @@ impl Table {
         &self,
         grant: &Grant,
         room: u64,
-        assumed: WindowAssumption,
+        forms: &[Form],
         crosses: bool,
     ) -> Result<TransactWriteItem, Fault> {
         let (owner, band) = (grant.file.owner(), grant.band());
@@ -142,10 +126,8 @@ impl Table {
             .expression_attribute_values(":size", number(grant.file.size))
             .expression_attribute_values(":room", number(room))
             .expression_attribute_values(":mark", number(band.end))
-            .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":plan", text(grant.plan.name()))
-            .expression_attribute_values(":shard", text(ledger_walk::shard(owner)))
-            .expression_attribute_values(":over", number(grant.now.minus(WINDOW).as_millis()));
+            .expression_attribute_values(":shard", text(ledger_walk::shard(owner)));
         let fits = match (crosses, band.start) {
             (false, 0) => "committed >= :mark AND committed <= :room",
             (false, _) => {
@@ -157,22 +139,10 @@ impl Table {
         };
         let update =
             if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
-        let update = match assumed {
-            WindowAssumption::Open => update
-                .update_expression(format!("ADD committed :size, reserved :size, window_writes :one {LISTED}"))
-                .condition_expression(format!(
-                    "{OPEN} AND {fits} AND window_started > :over AND window_writes < :limit"
-                ))
-                .expression_attribute_values(":limit", number(grant.plan.allowances().writes_per_minute)),
-            WindowAssumption::Expired => update
-                .update_expression(format!(
-                    "ADD committed :size, reserved :size {LISTED}, window_started = :now, window_writes = :one"
-                ))
-                .condition_expression(format!(
-                    "{OPEN} AND {fits} AND (attribute_not_exists(window_started) OR window_started <= :over)"
-                ))
-                .expression_attribute_values(":now", number(grant.now.as_millis())),
-        };
+        let (update, Counting { set, condition }) = counted(grant).count(forms, update);
+        let update = update
+            .update_expression(format!("ADD committed :size, reserved :size {LISTED}{set}"))
+            .condition_expression(format!("{OPEN} AND {fits}{condition}"));
         self.update(update)
     }
 

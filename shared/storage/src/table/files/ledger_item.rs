@@ -1,10 +1,11 @@
 //! Reads a user's storage ledger from its item.
 
-use consigne_core::files::{Kind, KindUsage, Usage, Window};
+use consigne_core::files::{Kind, KindUsage, Usage};
 use consigne_core::stats::Ledger;
-use consigne_core::{Fault, Plan, Timestamp, UserId};
+use consigne_core::{Fault, Plan, UserId};
 
 use crate::table::item::{Item, Reader, text, user_pk};
+use crate::table::rates;
 
 /// Sort key of every ledger.
 pub(crate) const SK: &str = "USAGE";
@@ -28,18 +29,16 @@ pub(crate) fn bytes_attribute(kind: Kind) -> String {
 /// # Errors
 /// `INTERNAL` if a count is negative. The ledger is then wrong, and to return zero would hide that.
 pub(crate) fn read(item: &Item) -> Result<Usage, Fault> {
-    let reader = Reader(item);
     let mut by_kind = [KindUsage::default(); Kind::ALL.len()];
     for kind in Kind::ALL {
         let (files, bytes) = (count(item, &files_attribute(kind))?, count(item, &bytes_attribute(kind))?);
         by_kind[kind as usize] = KindUsage { files, bytes };
     }
-    let window = reader.optional_number("window_started").zip(reader.optional_number("window_writes"));
     Ok(Usage {
         committed: count(item, "committed")?,
         reserved: count(item, "reserved")?,
         by_kind,
-        window: window.map(|(started, writes)| Window { started: Timestamp::from_millis(started), writes }),
+        windows: rates::read(item),
     })
 }
 

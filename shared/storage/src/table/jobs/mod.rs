@@ -11,15 +11,18 @@ use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
 use consigne_core::files::Kind;
 use consigne_core::idempotency::WriteOutcome;
-use consigne_core::jobs::{Admission, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit};
+use consigne_core::jobs::{Admission, CancelOutcome, Job, JobId, JobStatus, JobStep, NewJob, StepOutcome};
+use consigne_core::ports::{
+    ApplyJobStep, CancelJob, ForgetJob, GetJob, ListJobs, Listed, PageAsk, RequestJob, WriteAudit,
+};
 use consigne_core::webhooks::Received;
-use consigne_core::{Fault, UserId};
+use consigne_core::{Fault, Plan, UserId};
 
 use crate::table::files::file_item;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{key, number, text, user_pk};
 use crate::table::outbox;
+use crate::table::rates::{Counted, CountedOutcome};
 use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
@@ -37,7 +40,13 @@ impl RequestJob for Table {
             self.put(outbox::write(&new.event))?,
             self.seen_or_open(job.owner(), new.seen.as_ref())?,
         ];
-        match self.transact_once(writes, new.idempotent.as_ref(), job.created_at).await? {
+        let (user, plan, now) = (job.owner(), job.plan, job.created_at);
+        let counted = Counted { user, plan, rates: NewJob::RATES, now };
+        let outcome = match self.transact_within(&counted, writes, new.idempotent.as_ref()).await? {
+            CountedOutcome::Within(outcome) => outcome,
+            CountedOutcome::Over(over) => return Ok(Admission::OverRate(over)),
+        };
+        match outcome {
             TransactionOutcome::Written(WriteOutcome::Applied) => Ok(Admission::Accepted),
             TransactionOutcome::Written(WriteOutcome::Replayed(id)) => Ok(Admission::Replayed(id)),
             TransactionOutcome::Written(WriteOutcome::KeyReused) => Ok(Admission::KeyReused),
@@ -117,6 +126,20 @@ impl ApplyJobStep for Table {
             TransactionOutcome::Written(WriteOutcome::KeyReused) => StepOutcome::KeyReused,
             TransactionOutcome::Written(WriteOutcome::Replayed(_) | WriteOutcome::Conflict) => StepOutcome::Replayed,
             TransactionOutcome::Refused(_) => StepOutcome::Conflict,
+        })
+    }
+}
+
+impl CancelJob for Table {
+    async fn cancel_job(&self, step: &JobStep, plan: Plan) -> Result<CancelOutcome, Fault> {
+        let (user, rates, now) = (step.job.owner(), step.rates_of_cancellation(), step.job.updated_at);
+        let counted = Counted { user, plan, rates, now };
+        let mut writes = self.job_writes(step)?;
+        writes.push(self.require_open(user)?);
+        Ok(match self.transact_within(&counted, writes, None).await? {
+            CountedOutcome::Within(TransactionOutcome::Written(_)) => CancelOutcome::Cancelled,
+            CountedOutcome::Within(TransactionOutcome::Refused(_)) => CancelOutcome::Conflict,
+            CountedOutcome::Over(over) => CancelOutcome::OverRate(over),
         })
     }
 }

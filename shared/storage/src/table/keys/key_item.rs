@@ -3,10 +3,15 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::audit::Actor;
 use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
+use consigne_core::rates::Window;
 use consigne_core::{Fault, KeyId, OrgId, UserId};
 
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text};
 
+/// Attribute with the start of the window of the minute quota.
+pub(crate) const MINUTE_STARTED: &str = "minute_started";
+/// Attribute with the charged calls in that window.
+pub(crate) const MINUTE_CALLS: &str = "minute_calls";
 /// Prefix of the attributes that count charged calls by period.
 pub(crate) const USED: &str = "used.";
 
@@ -16,12 +21,13 @@ pub(crate) fn key_key(org: OrgId, id: KeyId) -> Item {
 
 /// Returns the attributes of a key that charges do not write, without its primary key. Attributes without a value are
 /// listed too, because [`crate::table::keys`] removes them from the item.
-pub(crate) fn attributes(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 18] {
+pub(crate) fn attributes(key: &ApiKey) -> [(&'static str, Option<AttributeValue>); 19] {
     let revoked = key.revoked.as_ref();
     [
         ("name", Some(text(&key.name))),
         ("environment", Some(text(key.environment.name()))),
         ("scopes", Some(AttributeValue::Ss(key.scopes.iter().cloned().collect()))),
+        ("minute_quota", key.minute_quota.map(number)),
         ("daily_quota", key.daily_quota.map(number)),
         ("monthly_quota", key.monthly_quota.map(number)),
         ("expires_at", key.expires_at.map(|end| number(end.as_millis()))),
@@ -65,12 +71,14 @@ pub(crate) fn read(item: &Item) -> Result<ApiKey, Fault> {
         let count = value.as_n().ok().and_then(|digits| digits.parse().ok()).ok_or_else(|| malformed(USED))?;
         Ok((period.to_owned(), count))
     };
+    let minute = reader.optional_time(MINUTE_STARTED).zip(reader.optional_number(MINUTE_CALLS));
     Ok(ApiKey {
         org: reader.parsed("pk", |pk| OrgId::parse(pk.strip_prefix("ORG#")?))?,
         id: reader.parsed("sk", |sk| KeyId::parse(sk.strip_prefix("KEY#")?))?,
         name: reader.text("name")?.to_owned(),
         environment: reader.parsed("environment", KeyMode::from_name)?,
         scopes: reader.texts("scopes")?.iter().cloned().collect(),
+        minute_quota: reader.optional_number("minute_quota"),
         daily_quota: reader.optional_number("daily_quota"),
         monthly_quota: reader.optional_number("monthly_quota"),
         expires_at: reader.optional_time("expires_at"),
@@ -86,6 +94,7 @@ pub(crate) fn read(item: &Item) -> Result<ApiKey, Fault> {
         revoked,
         last_used: reader.optional_time("last_used_at").map(|at| (at, reader.owned_text("last_used_ip"))),
         used: reader.beginning(USED).map(count).collect::<Result<_, Fault>>()?,
+        minute: minute.map(|(started, count)| Window { started, count }),
         revision: reader.number("revision")?,
     })
 }

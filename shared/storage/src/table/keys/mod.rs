@@ -58,7 +58,7 @@ impl IssueKey for Table {
             writes.push(self.put(outbox::write(&new.event))?);
             writes.extend(self.audited(&new.audit)?);
             writes.extend(self.mark(&mark)?);
-            let failed = match self.transact_once(writes, new.idempotent.as_ref(), key.created_at).await? {
+            let failed = match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
                 TransactionOutcome::Written(written) => {
                     self.set_marked(&mark);
                     return Ok(written);
@@ -97,7 +97,7 @@ impl ChangeKey for Table {
             issued = Some(writes.len());
             writes.push(self.count_issued(key.org, step.audit.at)?);
         }
-        match self.transact_once(writes, step.idempotent.as_ref(), step.audit.at).await? {
+        match self.transact_action(&step.audit, writes, step.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed)
                 if failed.len() == 1 && issued.is_some_and(|at| failed_at(&failed, at).is_some()) =>

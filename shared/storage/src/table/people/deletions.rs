@@ -14,11 +14,12 @@ use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
 use crate::table::credits::wallet_item;
 use crate::table::credits::wallets::in_time;
+use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, key, number, org_pk, text};
 use crate::table::people::foundations::FOUNDER;
 use crate::table::people::orgs::{member_key, org_key};
-use crate::table::transact::{Outcome, failed_at};
-use crate::table::{Table, audit, due, outbox};
+use crate::table::transact::failed_at;
+use crate::table::{Table, due, outbox};
 
 /// Sort key of every deletion.
 const SK: &str = "DELETION";
@@ -73,13 +74,14 @@ impl DeleteOrg for Table {
             }
             let founder = Reader(&org).optional_parsed(FOUNDER, UserId::parse)?;
             let deletion = ask.deletion(&wallet);
-            match self.transact(self.deletion_writes(ask, &deletion, &wallet, founder.as_ref())?).await? {
-                Outcome::Committed => return Ok(DeletionOutcome::Deleted(deletion)),
-                Outcome::Refused(failed) if failed_at(&failed, OWNER).is_some() => {
+            let writes = self.deletion_writes(ask, &deletion, &wallet, founder.as_ref())?;
+            match self.transact_action(&ask.audit(&deletion), writes, None).await? {
+                TransactionOutcome::Written(_) => return Ok(DeletionOutcome::Deleted(deletion)),
+                TransactionOutcome::Refused(failed) if failed_at(&failed, OWNER).is_some() => {
                     return Ok(DeletionOutcome::NotFound);
                 }
                 // The organisation or its wallet has changed since they were read.
-                Outcome::Refused(_) => in_time()?,
+                TransactionOutcome::Refused(_) => in_time()?,
             }
         }
     }
@@ -125,13 +127,8 @@ impl Table {
             .expression_attribute_values(":seen", number(wallet.revision))
             .expression_attribute_values(":balance", number(wallet.balance))
             .expression_attribute_values(":none", number(0));
-        let mut writes = vec![
-            self.check(owner)?,
-            self.update(end)?,
-            self.update(close)?,
-            self.put(write(deletion))?,
-            self.put(audit::write(&ask.audit(deletion)))?,
-        ];
+        let mut writes = vec![self.check(owner)?, self.update(end)?, self.update(close)?, self.put(write(deletion))?];
+        writes.extend(self.audited(&ask.audit(deletion))?);
         if let Some(founder) = founder {
             writes.push(self.unfound_one(founder)?);
         }

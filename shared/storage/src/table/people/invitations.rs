@@ -24,7 +24,7 @@ use crate::table::item::{Item, Reader, add, count_one, key, malformed, number, o
 use crate::table::outbox;
 use crate::table::people::members::{member_count, roster_key};
 use crate::table::people::orgs::{member_key, org_key};
-use crate::table::transact::{Outcome, failed_at};
+use crate::table::transact::failed_at;
 use crate::table::{Table, audit};
 
 /// Attribute of the roster that counts all invitations ever sent.
@@ -98,7 +98,7 @@ impl CreateInvitation for Table {
                 self.update(count_of_inviter(&invitation.invited_by, now))?,
             ];
             writes.extend(self.audited(&new.audit)?);
-            match self.transact_once(writes, new.idempotent.as_ref(), now).await? {
+            match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
                 TransactionOutcome::Written(written) => return Ok(written),
                 TransactionOutcome::Refused(failed) if failed_at(&failed, INVITER).is_some() => {
                     return Err(inviter_exhausted(now));
@@ -144,7 +144,7 @@ impl RevokeInvitation for Table {
         let end = self.end(invitation, &InvitationStatus::Revoked, entry.at)?;
         let mut writes = vec![end];
         writes.extend(self.audited(entry)?);
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
 
@@ -166,7 +166,9 @@ impl AcceptInvitation for Table {
             self.put(audit::write(entry))?,
             self.seen_or_open(&member.user, seen.as_ref())?,
         ];
-        let Outcome::Refused(failed) = self.transact(writes).await? else { return Ok(Accepted::Joined) };
+        let TransactionOutcome::Refused(failed) = self.transact_action(entry, writes, None).await? else {
+            return Ok(Accepted::Joined);
+        };
         let is_at = |at| failed_at(&failed, at).is_some();
         if is_at(0) {
             return Ok(Accepted::Conflict);

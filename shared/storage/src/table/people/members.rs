@@ -12,6 +12,7 @@ use consigne_core::ports::{ChangeRole, PutMember, RemoveMember};
 use consigne_core::{Code, Fault, OrgId};
 
 use crate::table::Table;
+use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, key, number, org_pk, text};
 use crate::table::people::orgs::{member_key, read_member, write_member};
 use crate::table::transact::{Outcome, failed_at};
@@ -137,10 +138,10 @@ impl Table {
         let mut writes = vec![membership];
         writes.extend(count);
         writes.extend(self.audited(entry)?);
-        match self.transact(writes).await? {
-            Outcome::Committed => Ok(Stepped::Done),
-            Outcome::Refused(failed) if failed_at(&failed, 0).is_some() => Ok(Stepped::Conflict),
-            Outcome::Refused(_) => Ok(Stepped::LastOwner),
+        match self.transact_action(entry, writes, None).await? {
+            TransactionOutcome::Written(_) => Ok(Stepped::Done),
+            TransactionOutcome::Refused(failed) if failed_at(&failed, 0).is_some() => Ok(Stepped::Conflict),
+            TransactionOutcome::Refused(_) => Ok(Stepped::LastOwner),
         }
     }
 

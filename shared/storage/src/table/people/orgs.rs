@@ -94,7 +94,7 @@ impl CreateOrg for Table {
             if let Some(plan) = new.plan {
                 writes.push(self.found_one(founder, plan)?);
             }
-            let failed = match self.transact_once(writes, new.idempotent.as_ref(), new.org.created_at).await? {
+            let failed = match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
                 TransactionOutcome::Written(written) => return Ok(written),
                 TransactionOutcome::Refused(failed) => failed,
             };
@@ -125,8 +125,9 @@ impl RenameOrg for Table {
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(deleted_at)")
             .expression_attribute_names("#name", "name")
             .expression_attribute_values(":name", text(name));
-        let writes = vec![self.update(rename)?, self.put(audit::write(entry))?];
-        Ok(matches!(self.transact(writes).await?, Outcome::Committed))
+        let mut writes = vec![self.update(rename)?];
+        writes.extend(self.audited(entry)?);
+        Ok(matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_)))
     }
 }
 

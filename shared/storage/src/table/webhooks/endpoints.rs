@@ -25,7 +25,7 @@ use crate::table::Table;
 use crate::table::idempotency::TransactionOutcome;
 use crate::table::item::{Item, Reader, add, key, malformed, number, org_pk, text, user_pk};
 use crate::table::outbox;
-use crate::table::transact::{Failed, Outcome, failed_at};
+use crate::table::transact::{Failed, failed_at};
 
 /// Prefix of the sort keys of endpoints and of pointers to them.
 const ENDPOINT: &str = "ENDPOINT#";
@@ -118,7 +118,7 @@ impl CreateEndpoint for Table {
             self.claim_url(endpoint)?,
         ];
         writes.extend(self.audited(&new.audit)?);
-        match self.transact_once(writes, new.idempotent.as_ref(), endpoint.created_at).await? {
+        match self.transact_action(&new.audit, writes, new.idempotent.as_ref()).await? {
             TransactionOutcome::Written(written) => Ok(written),
             TransactionOutcome::Refused(failed)
                 if failed_at(&failed, COUNTED).is_some() || failed_at(&failed, URL_CLAIMED).is_some() =>
@@ -179,15 +179,14 @@ impl ForgetEndpoints for Table {
 
 impl ChangeEndpoint for Table {
     async fn change_endpoint(&self, step: &EndpointStep) -> Result<WriteOutcome, Fault> {
-        let now = step.audit.as_ref().map_or(step.endpoint.created_at, |entry| entry.at);
         let mut writes = self.endpoint_step(step)?;
-        let mut outcome = self.transact_once(writes.clone(), step.idempotent.as_ref(), now).await?;
+        let mut outcome = self.send_endpoint_step(step, writes.clone()).await?;
         if let TransactionOutcome::Refused(failed) = &outcome
             && step.left.is_some()
             && is_only(failed, URL_LEFT)
         {
             writes.remove(URL_LEFT);
-            outcome = self.transact_once(writes, step.idempotent.as_ref(), now).await?;
+            outcome = self.send_endpoint_step(step, writes).await?;
         }
         match outcome {
             TransactionOutcome::Written(written) => Ok(written),
@@ -216,18 +215,31 @@ impl DeleteEndpoint for Table {
             self.release_url(endpoint.org, endpoint.id, &endpoint.url)?,
         ];
         writes.extend(self.audited(entry)?);
-        Ok(match self.transact(writes.clone()).await? {
-            Outcome::Committed => true,
-            Outcome::Refused(failed) if is_only(&failed, URL_RELEASED) => {
+        Ok(match self.transact_action(entry, writes.clone(), None).await? {
+            TransactionOutcome::Written(_) => true,
+            TransactionOutcome::Refused(failed) if is_only(&failed, URL_RELEASED) => {
                 writes.remove(URL_RELEASED);
-                matches!(self.transact(writes).await?, Outcome::Committed)
+                matches!(self.transact_action(entry, writes, None).await?, TransactionOutcome::Written(_))
             }
-            Outcome::Refused(_) => false,
+            TransactionOutcome::Refused(_) => false,
         })
     }
 }
 
 impl Table {
+    /// Sends the writes of an endpoint's step. A step of a person counts as a write of theirs.
+    async fn send_endpoint_step(
+        &self,
+        step: &EndpointStep,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<TransactionOutcome, Fault> {
+        let request = step.idempotent.as_ref();
+        match &step.audit {
+            Some(entry) => self.transact_action(entry, writes, request).await,
+            None => self.transact_once(writes, request, step.endpoint.created_at).await,
+        }
+    }
+
     /// Returns the writes of an endpoint's step, on condition that the endpoint has not changed since it was read.
     pub(crate) fn endpoint_step(&self, step: &EndpointStep) -> Result<Vec<TransactWriteItem>, Fault> {
         let mut writes = vec![self.put_seen(write(&step.endpoint), step.seen)?];

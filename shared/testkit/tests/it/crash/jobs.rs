@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use consigne_core::Timestamp;
 use consigne_core::files::{File, Kind};
 use consigne_core::jobs::{Job, JobId};
+use consigne_core::rates::Window;
+use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use crate::crash::survives_to;
+use crate::crash::{counts, survives_to};
 use crate::handlers::jobs::completions::{answered, picture, report, uploaded};
 use crate::handlers::jobs::requests::{add_job, granted, job, output, signed, taken, world_of};
 use crate::handlers::people::accounts::headed;
@@ -38,8 +40,8 @@ fn essence(world: &World) -> Value {
     let events: BTreeSet<(&str, String)> =
         state.published.iter().chain(waiting).map(|entry| (entry.kind.as_str(), entry.id.to_string())).collect();
     let events: Vec<&str> = events.into_iter().map(|(kind, _)| kind).collect();
-    let writes: u32 = state.usage.values().filter_map(|usage| usage.window).map(|window| window.writes).sum();
-    json!({ "jobs": jobs, "files": files, "ledger": ledger_of(world), "writes": writes, "taken": taken(world), "events": events,
+    let counted: Vec<_> = state.usage.values().map(|usage| counts(&usage.windows)).collect();
+    json!({ "jobs": jobs, "files": files, "ledger": ledger_of(world), "counted": counted, "taken": taken(world), "events": events,
         "objects": state.objects.len(), "promises": state.accounts.idempotency_records.len(), "webhooks": state.webhooks.len() })
 }
 
@@ -178,6 +180,20 @@ async fn cancelling_a_job_survives_every_fault() {
         functions::call(world, "job-cancel", event).await;
     };
     survives_to(|| world_of(&job(Kind::Image), &[]), act, end).await;
+    // The last cancellation of the day that gives back, and the first that does not.
+    for count in [199, 200] {
+        let prepare = || {
+            let world = world_of(&job(Kind::Image), &[]);
+            let refunds = Window { started: clock::now(), count };
+            world.change(|state| state.windows(job(Kind::Image).owner()).refunds = Some(refunds));
+            world
+        };
+        let end = async |world: &World| {
+            assert_eq!(taken(world), u32::from(count == 200), "a unit is given back once or not at all");
+            essence(world)
+        };
+        survives_to(prepare, act, end).await;
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! Crash points of keys: keys, credits and receipts end the same as without a fault.
 
 use consigne_core::credits::WalletId;
-use consigne_core::keys::KeyMode;
+use consigne_core::keys::{ApiKey, KeyMode};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use crate::crash::survives_to;
+use crate::crash::{counts, survives_to};
 use crate::handlers::people::accounts::{
     KEY_ID, acme, code_of, put_key, put_production, sent_by, sent_by_service, with,
 };
@@ -30,6 +30,8 @@ pub fn essence(world: &World) -> Value {
                 calls,
                 key.revision,
                 key.scopes,
+                key.minute_quota,
+                key.minute.map(|window| window.count),
                 key.daily_quota,
                 key.monthly_quota,
                 key.spender
@@ -74,7 +76,8 @@ pub fn essence(world: &World) -> Value {
         .collect();
     let audit: Vec<&str> = accounts.audit.iter().map(|entry| entry.action.name()).collect();
     let events: Vec<&str> = state.outbox.iter().map(|(_, entry)| entry.kind.as_str()).collect();
-    json!({ "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
+    let counted: Vec<_> = state.usage.values().map(|usage| counts(&usage.windows)).collect();
+    json!({ "counted": counted, "orgs": orgs, "members": members, "keys": keys, "wallets": wallets, "receipts": receipts, "audit": audit,
         "events": events, "holds": holds, "refunds": accounts.refunds.values().collect::<Vec<_>>(), "payments": payments,
         "pointers": accounts.pointers.len(), "idempotency_records": accounts.idempotency_records.len() })
 }
@@ -139,10 +142,12 @@ async fn deleting_a_key_survives_every_fault() {
 
 /// Charges a key and asks for the remaining quota, which is one more effect. Asserts that this survives every fault.
 async fn charge_survives(environment: KeyMode) {
-    let text = put_key(&acme(), KEY_ID, environment, |_| ());
+    // A call of a key with a quota for each period. The minute's last call is left, so it would be refused twice.
+    let quotas = |key: &mut ApiKey| (key.minute_quota, key.daily_quota) = (Some(1), Some(10));
+    let text = put_key(&acme(), KEY_ID, environment, quotas);
     let prepare = || {
         let world = acme();
-        assert_eq!(put_key(&world, KEY_ID, environment, |_| ()), text);
+        assert_eq!(put_key(&world, KEY_ID, environment, quotas), text);
         world
     };
     let charge = async |world: &World| {

@@ -45,7 +45,7 @@ fn legacy(n: u32) -> LegacyKey {
 
 /// Imports some rows, up to the first error.
 async fn run(world: &World, rows: &[LegacyKey], now: Timestamp) -> Result<(), Fault> {
-    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None, plan: None };
     let by = ChangeContext { origin: &origin, now };
     for row in rows {
         carry_over(world, row, &by).await?;

@@ -17,11 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_core::files::Removal;
+use consigne_core::rates::{Rate, Windows};
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
 use crate::handlers::{GRANTED, KEY, assert_books_balance, pending, ready, world_with};
+
+/// Returns what was counted at each rate.
+fn counts(windows: &Windows) -> [Option<u64>; 4] {
+    Rate::ALL.map(|rate| windows.of(rate).map(|window| window.count))
+}
 
 /// Returns the state that must be the same in the end: everything except ids and times.
 fn essence(world: &World) -> Value {
@@ -37,8 +43,8 @@ fn essence(world: &World) -> Value {
         .usage
         .iter()
         .map(|(owner, usage)| {
-            let writes = usage.window.map_or(0, |window| window.writes);
-            (owner.to_string(), json!([usage.committed, usage.reserved, usage.files(None), usage.bytes(), writes]))
+            let bytes = [usage.committed, usage.reserved, usage.files(None), usage.bytes()];
+            (owner.to_string(), json!([bytes, counts(&usage.windows)]))
         })
         .collect();
     let objects: BTreeMap<String, usize> = state

@@ -165,7 +165,7 @@ async fn a_check_without_a_charge_writes_nothing() {
     let probe = json!({ "cost": 0, "service": "ai", "scope": "pdf:read", "include": ["remaining"] });
     let data = fixture.verify(&key.text, &probe, Some("k")).await.json()["data"].clone();
     assert_eq!((valid(&data), &data["receipt_id"]), (true, &Value::Null));
-    assert_eq!(data["remaining"], json!({ "credits": 5, "daily": 7, "monthly": null }));
+    assert_eq!(data["remaining"], json!({ "credits": 5, "minute": null, "daily": 7, "monthly": null }));
     let neither = fixture.verify(&key.text, &json!({ "scope": "ai:read" }), None).await.json()["data"].clone();
     assert_eq!(neither["code"], "INSUFFICIENT_SCOPE");
     let unknown = fixture.verify(&key.text, &json!({ "service": "fax" }), None).await.json()["data"].clone();

@@ -61,6 +61,11 @@ async fn cause_events(stack: &Stack) -> [String; 2] {
     let invitation = json!({ "email": format!("{}@people.example", fresh_user()), "role": "developer" });
     let invited = ann.call_with("POST", &format!("/api/orgs/{}/invitations", fixture.org), &invitation).await;
     assert_eq!(invited.status, 201, "{}", invited.json());
+    let orgs = ann.call("GET", "/api/orgs").await.json();
+    let org = orgs["data"].as_array().unwrap().iter().find(|org| org["id"] == *fixture.org).unwrap();
+    let path = format!("/api/orgs/{}", fixture.org);
+    let deleted = ann.call_with("DELETE", &path, &json!({ "confirm": org["slug"] })).await;
+    assert_eq!(deleted.status, 200, "{}", deleted.json());
     [ann.id.clone(), fixture.org.clone()]
 }
 

@@ -158,7 +158,7 @@ async fn the_plan_is_read_from_both_token_formats_and_defaults_to_free() {
         (json!({"public_metadata": {"subscription": "pro"}}), "pro"),
         (json!({"public_metadata": {"subscription": "platinum"}}), "free"),
         (json!({"v": 2, "pla": "u:basic"}), "basic"),
-        (json!({"v": 2, "pla": "o:premium,u:pro"}), "pro"),
+        (json!({"v": 2, "pla": "o:premium,u:pro"}), "premium"),
         (json!({"public_metadata": {"subscription": ["enterprise"]}}), "free"),
     ] {
         let token = stack.issuer.token_with(&fresh_user(), &claims);

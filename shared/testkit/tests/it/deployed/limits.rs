@@ -2,7 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue::{N, S};
 use consigne_core::Plan;
+use consigne_runtime::clock;
 use consigne_testkit::stack::Stack;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::assert_refused;
@@ -67,6 +69,26 @@ async fn the_61st_write_in_a_minute_is_refused() {
     // Reads do not count as writes, and a larger plan applies at once.
     assert_eq!(ann.call("GET", "/api/files/list").await.status, 200);
     assert_eq!(stack.person(&ann.id, "basic").grant("a.png", "image/png", 10).await.status, 201);
+}
+
+#[tokio::test]
+async fn of_five_concurrent_grants_one_is_the_last_of_the_day() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("free");
+    let now = clock::now().as_millis();
+    let ledger = json!({ "pk": { "S": format!("USER#{}", ann.id) }, "sk": { "S": "USAGE" },
+        "grants_started": { "N": now.to_string() }, "grants_count": { "N": "1999" } });
+    stack.ask_table("PutItem", &json!({ "TableName": stack.name("TABLE_NAME"), "Item": ledger })).await;
+    let answers = join_all((0..5).map(|_| ann.grant("a.png", "image/png", 10))).await;
+    let (granted, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((granted.len(), refused.len()), (1, 4));
+    for answer in refused {
+        assert_refused(answer, 429, "RATE_LIMITED");
+        let seconds = |name| answer.header(name).parse::<u64>().unwrap_or_else(|_| panic!("{name}"));
+        assert!(seconds("retry-after") <= 24 * 60 * 60 && seconds("ratelimit-reset") == seconds("retry-after"));
+        assert_eq!((seconds("ratelimit-limit"), seconds("ratelimit-remaining")), (2_000, 0));
+    }
+    assert_eq!(ann.usage().await["reservedSize"], 10);
 }
 
 #[tokio::test]

@@ -102,7 +102,7 @@ pub fn assert_books_balance(world: &World) {
     let sums = state.sums();
     for (owner, usage) in &state.usage {
         let mut sum = sums.get(owner).cloned().unwrap_or_default();
-        sum.window = usage.window;
+        sum.windows = usage.windows;
         assert_eq!(*usage, sum, "the ledger of {owner} differs from its records");
     }
 }

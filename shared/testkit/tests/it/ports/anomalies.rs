@@ -177,7 +177,7 @@ fn finding(at: Timestamp) -> Finding {
 }
 
 async fn alarm(store: &impl AnomalyStore, acme: &Acme, finding: &Finding, about_key: bool, at: Timestamp) -> Alarm {
-    let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Service("anomaly-detect".to_owned()), ip: None, user_agent: None, plan: None };
     let org = store.get_org(acme.org).await.unwrap().unwrap();
     let key = if about_key { store.get_key(acme.org, acme.facts.id).await.unwrap() } else { None };
     Alarm::of(finding, &org, key.as_ref(), &origin, at).unwrap()
@@ -229,7 +229,7 @@ async fn of_many_concurrent_alerts_one_is_raised(store: &impl AnomalyStore) {
 }
 
 async fn set_policy(store: &impl AnomalyStore, org: OrgId, policy: OnAnomaly) -> bool {
-    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None, plan: None };
     let entry = AuditEntry::new(org, AuditAction::OrgPolicyChanged, org.to_string(), &origin, now(), json!({}));
     store.set_on_anomaly(org, policy, &entry).await.unwrap()
 }
@@ -246,7 +246,7 @@ async fn an_alert_can_suspend_a_key_until_it_is_resumed(store: &impl AnomalyStor
     assert_eq!(refusal.code, RefusalCode::Suspended);
     let key = store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap();
     assert_eq!(key.used.values().copied().collect::<BTreeSet<_>>(), BTreeSet::from([1]), "counters must stay");
-    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None, plan: None };
     let resume = key.resume("it was us", &ChangeContext { origin: &origin, now: start }).unwrap().unwrap();
     store.change_key(&resume).await.unwrap();
     assert_eq!(charged(store, &acme.facts, None, start).await, ChargeOutcome::Charged);
@@ -261,7 +261,7 @@ async fn an_alert_about_a_changed_key_changes_nothing(store: &impl AnomalyStore)
     let acme = acme(store, start).await;
     set_policy(store, acme.org, OnAnomaly::Suspend).await;
     let stale = alarm(store, &acme, &finding(start), true, start).await;
-    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None, plan: None };
     let key = store.get_key(acme.org, acme.facts.id).await.unwrap().unwrap();
     let revoke = key.revoke("leaked", &ChangeContext { origin: &origin, now: start }).unwrap().unwrap();
     store.change_key(&revoke).await.unwrap();

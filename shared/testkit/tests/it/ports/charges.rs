@@ -68,14 +68,14 @@ on_both!(
 );
 
 /// An organisation with a key and credits.
-struct Fixture {
-    org: OrgId,
-    owner: UserId,
-    key: ApiKey,
-    facts: KeyFacts,
+pub(super) struct Fixture {
+    pub(super) org: OrgId,
+    pub(super) owner: UserId,
+    pub(super) key: ApiKey,
+    pub(super) facts: KeyFacts,
 }
 
-async fn fixture(store: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Fixture {
+pub(super) async fn fixture(store: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> ApiKey) -> Fixture {
     let (org, owner) = accounts::found(store, now()).await;
     if credits > 0 {
         let grant = accounts::credits(org, LotKind::Promo, credits, None, now());
@@ -87,17 +87,23 @@ async fn fixture(store: &impl Charges, credits: u64, change: impl Fn(ApiKey) -> 
 }
 
 impl Fixture {
-    async fn charge(&self, store: &impl Charges, cost: u64, idempotent: Option<&str>, at: Timestamp) -> ChargeOutcome {
+    pub(super) async fn charge(
+        &self,
+        store: &impl Charges,
+        cost: u64,
+        idempotent: Option<&str>,
+        at: Timestamp,
+    ) -> ChargeOutcome {
         store.charge_key(&accounts::charge(&self.facts, cost, idempotent, at)).await.unwrap()
     }
 
-    async fn balance(&self, store: &impl Charges) -> (i64, u64) {
+    pub(super) async fn balance(&self, store: &impl Charges) -> (i64, u64) {
         let wallet = store.get_wallet(&WalletId::Organisation(self.org), now()).await.unwrap().unwrap();
         assert!(wallet.is_balanced(), "{wallet:?}");
         (wallet.balance, wallet.used)
     }
 
-    async fn step(
+    pub(super) async fn step(
         &self,
         store: &impl Charges,
         step: impl Fn(&ApiKey, &ChangeContext<'_>) -> consigne_core::keys::KeyStep,
@@ -108,7 +114,7 @@ impl Fixture {
     }
 }
 
-fn refused(outcome: ChargeOutcome) -> (RefusalCode, Option<Limiter>, Option<Timestamp>) {
+pub(super) fn refused(outcome: ChargeOutcome) -> (RefusalCode, Option<Limiter>, Option<Timestamp>) {
     match outcome {
         ChargeOutcome::Refused(refusal) => (refusal.code, refusal.limiter, refusal.resets_at),
         other => panic!("not refused: {other:?}"),
@@ -191,7 +197,7 @@ async fn every_refusal_names_its_limiter_and_changes_nothing(store: &impl Charge
     let (tomorrow, next_month) = (Day::of(at).ends(), Month::of(at).ends());
     let refusal_of = async |credits: u64, change: fn(ApiKey) -> ApiKey, scope: &str| {
         let fixture = fixture(store, credits, change).await;
-        if fixture.key.daily_quota.is_some() || fixture.key.monthly_quota.is_some() {
+        if [fixture.key.minute_quota, fixture.key.daily_quota, fixture.key.monthly_quota].iter().any(Option::is_some) {
             assert_eq!(fixture.charge(store, 1, None, at).await, ChargeOutcome::Charged);
         }
         let before = fixture.balance(store).await;
@@ -201,12 +207,15 @@ async fn every_refusal_names_its_limiter_and_changes_nothing(store: &impl Charge
         assert_eq!(fixture.balance(store).await, before);
         refusal
     };
+    let minute = |key| ApiKey { minute_quota: Some(1), ..key };
     let daily = |key| ApiKey { daily_quota: Some(1), ..key };
     let monthly = |key| ApiKey { monthly_quota: Some(1), ..key };
     let expired = |key: ApiKey| ApiKey { expires_at: Some(key.created_at.minus(Duration::from_hours(1))), ..key };
     let replaced = |key| ApiKey { generation: 2, ..key };
     assert_eq!(refusal_of(0, |key| key, "pdf:read").await, (C::InsufficientCredits, Some(Limiter::Wallet), None));
     assert_eq!(refusal_of(9, |key| key, "ai:read").await, (C::InsufficientScope, Some(Key), None));
+    let next_minute = at.plus(Duration::from_mins(1));
+    assert_eq!(refusal_of(9, minute, "pdf:read").await, (C::MinuteQuotaExceeded, Some(Key), Some(next_minute)));
     assert_eq!(refusal_of(9, daily, "pdf:read").await, (C::DailyQuotaExceeded, Some(Key), Some(tomorrow)));
     assert_eq!(refusal_of(9, monthly, "pdf:read").await, (C::MonthlyQuotaExceeded, Some(Key), Some(next_month)));
     assert_eq!(refusal_of(9, expired, "pdf:read").await, (C::Expired, Some(Key), None));

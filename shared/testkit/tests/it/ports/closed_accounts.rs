@@ -107,7 +107,7 @@ async fn a_closed_account_writes_nothing_whatever_its_token_names(table: &impl W
     refused(table.create_org(&accounts::org(&owner, now())).await.unwrap_err().code);
     let request = super::jobs::request(&owner, Plan::Pro, Kind::Blog, now());
     refused(table.request_job(&request).await.unwrap_err().code);
-    let cancelled = pending.cancelled(now()).unwrap().unwrap();
+    let cancelled = pending.cancelled(true, now()).unwrap().unwrap();
     refused(table.apply_job_step(&cancelled, None).await.unwrap_err().code);
     let audit = accounts::entry(org, AuditAction::RoleChanged, &owner, now());
     let step = RoleStep { seen: member.clone(), role: OrgRole::Admin, audit };

@@ -206,10 +206,10 @@ async fn a_delivery_is_recorded_once_and_read_back_after_every_step(table: &impl
     let steps: [&dyn Fn(&Delivery) -> consigne_core::deliveries::DeliveryStep; 6] = [
         &|delivery| delivery.postpone(Line::Endpoint, now().plus(Duration::from_secs(9)), now()),
         &|delivery| delivery.begin(now()),
-        // The outcome of the first attempt is not known.
-        &|delivery| delivery.begin(now()),
+        // The outcome of the first attempt is not known. Two attempts do not start in one millisecond.
+        &|delivery| delivery.begin(now().plus(Duration::from_millis(5))),
         &|delivery| delivery.conclude(&answered(500), Duration::from_millis(7), &endpoint, now()).0,
-        &|delivery| delivery.begin(now()),
+        &|delivery| delivery.begin(now().plus(Duration::from_millis(10))),
         &|delivery| delivery.conclude(&answered(200), Duration::from_millis(8), &endpoint, now()).0,
     ];
     for step in steps {

@@ -117,7 +117,7 @@ async fn slots_that_were_never_given_back_end_by_themselves(table: &impl Deliver
     let (claimed, _) = begun(table, &endpoint, u64::from(IN_FLIGHT_MAX)).await;
     let delivery = hooks::delivery(&endpoint, now().plus(Duration::from_secs(99)));
     table.record_delivery(&delivery).await.unwrap();
-    let almost = claimed[0].open.unwrap().plus(LEASE - Duration::from_secs(5));
+    let almost = claimed[0].open.unwrap().plus(LEASE).minus(Duration::from_secs(5));
     assert_eq!(table.move_delivery(&delivery.begin(almost)).await.unwrap(), MoveOutcome::NoSlot);
     let over = claimed.iter().filter_map(|claimed| claimed.open).max().unwrap().plus(LEASE);
     assert!(table.move_delivery(&delivery.begin(over)).await.unwrap().is_committed());

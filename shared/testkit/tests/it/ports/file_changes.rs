@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use consigne_core::Plan;
-use consigne_core::files::{File, FilePatch, Window};
+use consigne_core::files::{File, FilePatch};
 use consigne_core::ports::{FileChange, FileChangeOutcome};
+use consigne_core::rates::{OverRate, Rate, Window};
 use futures_util::future::join_all;
 
 use super::files::{Files, READY, granted, ready_file};
@@ -30,14 +31,14 @@ async fn a_change_is_written_once_and_counted(files: &impl Files) {
     assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(change.file.clone()));
     assert_eq!(files.change_file(&change).await.unwrap(), FileChangeOutcome::Conflict);
     let usage = files.get_usage(&owner).await.unwrap();
-    assert_eq!(usage.window, Some(Window { started: now, writes: 2 }));
+    assert_eq!(usage.windows.writes, Some(Window { started: now, count: 2 }));
     assert_eq!((usage.committed, usage.files(None)), (10, 1));
     // Later the window is a new one.
     let later = now.plus(Duration::from_mins(1));
     let change = FileChange { file: retitled(&change.file, "b"), plan: Plan::Free, now: later };
     assert_eq!(files.change_file(&change).await.unwrap(), FileChangeOutcome::Applied);
     let usage = files.get_usage(&owner).await.unwrap();
-    assert_eq!(usage.window, Some(Window { started: later, writes: 1 }));
+    assert_eq!(usage.windows.writes, Some(Window { started: later, count: 1 }));
     // It is listed with what it says now, at its old place.
     let list = async || files.list_files(&owner, READY, 10, None).await.unwrap().files;
     let listed = eventually(list, |listed| *listed == [change.file.clone()]).await;
@@ -55,7 +56,7 @@ async fn a_change_needs_the_revision_that_was_read(files: &impl Files) {
     let late = FileChange { file: retitled(&changes[0].file, "d"), plan: Plan::Free, now };
     assert_eq!(files.change_file(&late).await.unwrap(), FileChangeOutcome::Conflict);
     assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(marked));
-    assert_eq!(files.get_usage(&owner).await.unwrap().window, Some(Window { started: now, writes: 2 }));
+    assert_eq!(files.get_usage(&owner).await.unwrap().windows.writes, Some(Window { started: now, count: 2 }));
 }
 
 async fn a_change_in_a_full_window_is_refused(files: &impl Files) {
@@ -67,7 +68,7 @@ async fn a_change_in_a_full_window_is_refused(files: &impl Files) {
         assert_eq!(files.change_file(&change).await.unwrap(), FileChangeOutcome::Applied, "{n}");
     }
     let change = FileChange { file: retitled(&file, "one more"), plan: Plan::Free, now };
-    let full = Window { started: now, writes: Plan::Free.allowances().writes_per_minute };
+    let full = OverRate { rate: Rate::Writes, started: now };
     assert_eq!(files.change_file(&change).await.unwrap(), FileChangeOutcome::OverRate(full));
     assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(file));
 }

@@ -7,10 +7,12 @@ use consigne_core::files::{
     Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, Pinned,
     Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
+use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ChangeFile, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage,
     GrantUpload, ListFiles,
 };
+use consigne_core::rates::{OverRate, Rate, Window};
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
 use futures_util::future::join_all;
 
@@ -53,6 +55,8 @@ on_both!(
     a_plans_limit_is_exact_to_the_byte,
     concurrent_grants_never_exceed_the_plan,
     a_window_admits_its_allowance_of_writes_and_then_a_new_one_opens,
+    a_day_of_grants_ends_at_midnight_and_a_new_one_starts_from_one,
+    concurrent_grants_are_all_counted_in_the_day,
     an_idempotency_key_is_for_one_request_of_one_user,
     a_step_is_applied_once_with_its_ledger_and_event,
     every_field_of_a_record_is_stored,
@@ -93,7 +97,8 @@ async fn a_grant_is_read_back_as_it_was_made(files: &impl Files) {
     assert_eq!(files.get_file(&super::owner(), file.id()).await.unwrap(), None);
     let usage = files.get_usage(&owner).await.unwrap();
     assert_eq!((usage.committed, usage.reserved, usage.files(None)), (10, 10, 0));
-    assert_eq!(usage.window.map(|window| (window.started, window.writes)), Some((now, 1)));
+    let opened = Some(Window { started: now, count: 1 });
+    assert_eq!((usage.windows.writes, usage.windows.grants), (opened, opened));
 }
 
 async fn several_files_are_read_at_once(files: &impl Files) {
@@ -155,13 +160,46 @@ async fn a_window_admits_its_allowance_of_writes_and_then_a_new_one_opens(files:
     }
     let late = start.plus(Duration::from_millis(59_999));
     let refused = files.grant_upload(&grant(&file_of(&owner, "a.png", 1, late), Plan::Free, late)).await.unwrap();
-    assert!(matches!(refused, GrantOutcome::OverRate(window) if window.started == start && window.writes == 60));
+    assert_eq!(refused, GrantOutcome::OverRate(OverRate { rate: Rate::Writes, started: start }));
     assert_eq!(files.get_usage(&owner).await.unwrap().committed, 60);
     let anew = start.plus(Duration::from_mins(1));
     let admitted = files.grant_upload(&grant(&file_of(&owner, "a.png", 1, anew), Plan::Free, anew)).await.unwrap();
     assert_eq!(admitted, GrantOutcome::Granted);
-    let window = files.get_usage(&owner).await.unwrap().window.unwrap();
-    assert_eq!((window.started, window.writes), (anew, 1));
+    let windows = files.get_usage(&owner).await.unwrap().windows;
+    assert_eq!(windows.writes, Some(Window { started: anew, count: 1 }));
+    assert_eq!(windows.grants.map(|window| window.count), Some(61), "61 grants on this day");
+}
+
+/// Makes grants of one byte for a plan that allows many, one second apart, so that the day's count is `count`.
+async fn count_grants(files: &impl Files, owner: &UserId, count: u64, start: Timestamp) {
+    for n in 0..count {
+        granted(files, owner, "a.png", 1, start.plus(Duration::from_secs(n))).await;
+    }
+}
+
+async fn a_day_of_grants_ends_at_midnight_and_a_new_one_starts_from_one(files: &impl Files) {
+    let (owner, midnight) = (owner(), Day::of(now()).ends());
+    count_grants(files, &owner, 5, midnight.minus(Duration::from_secs(5))).await;
+    let counted = async || files.get_usage(&owner).await.unwrap().windows.grants.unwrap();
+    assert_eq!(counted().await, Window { started: midnight.minus(Duration::from_secs(5)), count: 5 });
+    count_grants(files, &owner, 2, midnight).await;
+    assert_eq!(counted().await, Window { started: midnight, count: 2 });
+    // An environment whose clock is behind counts in the new day, and does not reopen the old one.
+    granted(files, &owner, "a.png", 1, midnight.minus(Duration::from_millis(1))).await;
+    assert_eq!(counted().await, Window { started: midnight, count: 3 });
+}
+
+async fn concurrent_grants_are_all_counted_in_the_day(files: &impl Files) {
+    let (owner, now) = (owner(), Day::of(now()).starts().plus(Duration::from_hours(12)));
+    granted(files, &owner, "a.png", 1, now).await;
+    // Across the end of a minute, so that both windows change.
+    let at = |n: u64| now.plus(Duration::from_secs(30 + n * 2));
+    let tries: Vec<Grant> =
+        (0..20).map(|n| grant(&file_of(&owner, "b.png", 1, at(n)), Plan::Enterprise, at(n))).collect();
+    let outcomes = join_all(tries.iter().map(|one| files.grant_upload(one))).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(GrantOutcome::Granted))), "{outcomes:?}");
+    let usage = files.get_usage(&owner).await.unwrap();
+    assert_eq!((usage.windows.grants.map(|window| window.count), usage.committed), (Some(21), 21));
 }
 
 async fn an_idempotency_key_is_for_one_request_of_one_user(files: &impl Files) {

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use consigne_core::files::{Arrival, File, Grant, GrantOutcome, Kind, Pinned, Removal, Status, Transition, Usage};
+use consigne_core::files::{
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, Pinned, Removal, Status, Transition, Usage,
+};
 use consigne_core::idempotency::IdempotencyKey;
 use consigne_core::jobs::{Admission, Job, JobStatus, JobStep, StepOutcome};
 use consigne_core::ports::{ApplyJobStep, ApplyTransition, GetFile, GetJob, GetUsage, GrantUpload, RequestJob};
@@ -33,6 +35,7 @@ on_both!(
     an_arrival_changes_file_and_job_or_neither,
     the_last_of_four_concurrent_arrivals_completes_the_job,
     a_lost_claimed_file_fails_the_job_and_returns_its_allowance,
+    reported_dimensions_are_stored_with_a_file_that_exists,
 );
 
 /// Creates a grant of a file for a job in its current state.
@@ -214,4 +217,18 @@ async fn a_lost_claimed_file_fails_the_job_and_returns_its_allowance(store: &imp
     assert_eq!((job.status, job.failure.unwrap().code.as_str()), (JobStatus::Failed, "OUTPUT_LOST"));
     assert_eq!(usage(store, &owner).await, [0, 0, 0]);
     assert_eq!((asked().await, asked().await), (Admission::Accepted, Admission::Spent));
+}
+
+async fn reported_dimensions_are_stored_with_a_file_that_exists(store: &impl JobStore) {
+    let (owner, now) = (owner(), now());
+    let job = accepted(store, &owner, now).await;
+    let file = file_of(&owner, "a.png", 10, now);
+    let reported = Dimensions { width: 1920, height: 1080 };
+    let step = JobStep { reported: vec![(file.key.clone(), reported)], ..job.begun(now).unwrap() };
+    assert_eq!(store.apply_job_step(&step, None).await.unwrap(), StepOutcome::Conflict, "there is no such file");
+    let grant = Grant { file: file.clone(), plan: Plan::Pro, job: None, seen: None, idempotency: None, now };
+    store.grant_upload(&grant).await.unwrap();
+    assert_eq!(store.apply_job_step(&step, None).await.unwrap(), StepOutcome::Applied);
+    let stored = store.get_file(&owner, file.id()).await.unwrap();
+    assert_eq!(stored, Some(File { reported: Some(reported), revision: file.revision + 1, ..file }));
 }

@@ -157,6 +157,7 @@ async fn every_field_of_a_key_is_stored(store: &impl Keys) {
     let plain = accounts::key(org, &owner, false, now());
     let full = ApiKey {
         name: "Clé de l'été".to_owned(),
+        minute_quota: Some(60),
         daily_quota: Some(12),
         monthly_quota: Some(1 << 53),
         expires_at: Some(now().plus(Duration::from_hours(1))),

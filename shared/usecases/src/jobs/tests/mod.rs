@@ -260,7 +260,7 @@ fn a_job_that_a_generator_has_started_cannot_be_cancelled() {
     let begun = job(1).begun(NOW).unwrap();
     assert_eq!((begun.job.status, begun.job.progress, begun.event), (JobStatus::Processing, 10, None));
     assert_eq!(begun.job.begun(NOW), None);
-    assert_eq!(begun.job.cancelled(NOW).unwrap_err().code, Code::Conflict);
+    assert_eq!(begun.job.cancelled(true, NOW).unwrap_err().code, Code::Conflict);
     assert_eq!(job(1).failed("X", "x", NOW).unwrap().job.begun(NOW), None);
 }
 
@@ -279,13 +279,13 @@ fn a_job_delivered_in_time_is_not_overdue_while_its_files_are_checked() {
 
 #[test]
 fn only_a_pending_job_is_cancelled_and_only_once() {
-    let cancelled = job(1).cancelled(NOW).unwrap().unwrap();
+    let cancelled = job(1).cancelled(true, NOW).unwrap().unwrap();
     assert!(cancelled.gives_back && cancelled.event.is_some_and(|event| event.detail()["error"]["code"] == CANCELLED));
-    assert_eq!(cancelled.job.cancelled(NOW).unwrap(), None);
+    assert_eq!(cancelled.job.cancelled(true, NOW).unwrap(), None);
     let begun = job(1).granted(&file(None), NOW).unwrap().job;
     let failed = job(1).failed("X", "x", NOW).unwrap().job;
     for job in [begun, failed] {
-        let fault = job.cancelled(NOW).unwrap_err();
+        let fault = job.cancelled(true, NOW).unwrap_err();
         assert_eq!((fault.code, fault.details["status"].clone()), (Code::Conflict, job.status.name().into()));
     }
 }

@@ -141,7 +141,7 @@ impl Run {
                 self.fail(step);
             }
             Happening::Cancelled => {
-                let step = self.shelf.job.cancelled(now).unwrap_or_default();
+                let step = self.shelf.job.cancelled(true, now).unwrap_or_default();
                 assert!(step.is_none() || self.shelf.job.status == JobStatus::Pending);
                 self.fail(step);
             }

@@ -1,4 +1,5 @@
-use consigne_core::files::{File, Metadata, Window};
+use consigne_core::files::{File, Metadata};
+use consigne_core::rates::Window;
 use consigne_core::{JobId, Plan, UserId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -63,9 +64,9 @@ async fn change(world: &World, if_match: &str, body: &Value) -> Value {
 }
 
 /// Returns the writes of Ann's window.
-fn writes(world: &World) -> u32 {
+fn writes(world: &World) -> u64 {
     let usage = world.state().usage[&UserId::parse("user_ann1").unwrap()].clone();
-    usage.window.map_or(0, |window| window.writes)
+    usage.windows.writes.map_or(0, |window| window.count)
 }
 
 #[tokio::test]
@@ -179,10 +180,10 @@ async fn files_of_others_and_files_that_are_being_deleted_cannot_be_changed() {
 #[tokio::test]
 async fn a_change_counts_as_a_write() {
     let world = world_with(&[ready(&pending())]);
-    let limit = Plan::Pro.allowances().writes_per_minute;
+    let limit = u64::from(Plan::Pro.allowances().writes_per_minute);
     let started = consigne_runtime::clock::now();
     world.change(|state| {
-        state.usage.values_mut().for_each(|usage| usage.window = Some(Window { started, writes: limit }));
+        state.usage.values_mut().for_each(|usage| usage.windows.writes = Some(Window { started, count: limit }));
     });
     let answer = call(&world, "metadata", "rename").await;
     assert_eq!((&answer["status"], &answer["body"]["error"]["code"]), (&json!(429), &json!("RATE_LIMITED")));

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use consigne_core::files::{Status, Window};
-use consigne_core::{Plan, Timestamp};
+use consigne_core::files::Status;
+use consigne_core::periods::Day;
+use consigne_core::rates::Window;
+use consigne_core::{Plan, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -141,7 +143,7 @@ async fn a_used_up_window_refuses_writes_until_it_ends() {
     let before = world.state();
     world.change(|state| {
         for usage in state.usage.values_mut() {
-            usage.window = Some(Window { started: clock::now(), writes: 60 });
+            usage.windows.writes = Some(Window { started: clock::now(), count: 60 });
         }
     });
     let mut refused = call_as(&world, "upload-grant", "photo", "user_ann1", "free").await;
@@ -178,10 +180,47 @@ async fn a_used_up_window_refuses_writes_until_it_ends() {
     assert_eq!(world.state().files, before.files);
     world.change(|state| {
         for usage in state.usage.values_mut() {
-            usage.window = Some(Window { started: clock::now().minus(Duration::from_mins(1)), writes: 60 });
+            let started = clock::now().minus(Duration::from_mins(1));
+            usage.windows.writes = Some(Window { started, count: 60 });
         }
     });
     assert_eq!(call_as(&world, "upload-grant", "photo", "user_ann1", "free").await["status"], 201);
+}
+
+#[tokio::test]
+async fn the_grant_after_the_last_of_a_day_is_refused_until_midnight_and_changes_nothing() {
+    let world = World::default();
+    let owner = UserId::parse("user_ann1").unwrap();
+    let (today, now) = (Day::of(clock::now()), clock::now());
+    world.change(|state| state.windows(&owner).grants = Some(Window { started: now, count: 1_999 }));
+    assert_eq!(call_as(&world, "upload-grant", "photo", "user_ann1", "free").await["status"], 201);
+    let before = world.state();
+    let refused = call_as(&world, "upload-grant", "photo", "user_ann1", "free").await;
+    assert_eq!((&refused["status"], &refused["body"]["error"]["code"]), (&json!(429), &json!("RATE_LIMITED")));
+    assert_eq!(refused["body"]["error"]["details"], json!({ "limit": 2_000, "resets_at": "<time>" }));
+    let headers = &refused["headers"];
+    assert_eq!((&headers["ratelimit-limit"], &headers["ratelimit-remaining"]), (&json!("2000"), &json!("0")));
+    let wait: u64 = headers["retry-after"].as_str().unwrap().parse().unwrap();
+    let left = today.ends().since(now).as_secs() + 1;
+    assert!((left.saturating_sub(5)..=left).contains(&wait), "{wait} of {left} seconds until midnight");
+    assert_eq!(headers["ratelimit-reset"], headers["retry-after"]);
+    assert_eq!(world.state(), before);
+    // A larger plan has room at once, and so has the next day.
+    assert_eq!(call_as(&world, "upload-grant", "photo", "user_ann1", "basic").await["status"], 201);
+    let yesterday = Some(Window { started: today.starts().minus(Duration::from_millis(1)), count: 2_000 });
+    world.change(|state| state.windows(&owner).grants = yesterday);
+    assert_eq!(call_as(&world, "upload-grant", "photo", "user_ann1", "free").await["status"], 201);
+}
+
+#[tokio::test]
+async fn a_replayed_grant_counts_once() {
+    let world = World::default();
+    let event = payload::event("upload-grant", "with-checksum-and-key", &functions::issuer().token("user_ann1", "pro"));
+    for _ in 0..3 {
+        assert_eq!(functions::call(&world, "upload-grant", event.clone()).await["status"], 201);
+    }
+    let windows = world.state().usage[&UserId::parse("user_ann1").unwrap()].windows;
+    assert_eq!([windows.writes, windows.grants].map(|window| window.unwrap().count), [1, 1]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use consigne_core::files::Kind;
 use consigne_core::jobs::{Job, JobId, JobStatus};
+use consigne_core::rates::{Window, Windows};
 use consigne_core::{FileId, UserId};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -149,7 +150,8 @@ async fn a_failed_job_shows_the_reason() {
       "error": {
         "code": "SAFETY",
         "message": "The prompt was refused"
-      }
+      },
+      "allowance_returned": true
     }
     "#);
 }
@@ -202,7 +204,8 @@ async fn a_pending_job_is_cancelled_once_and_returns_its_allowance() {
           "error": {
             "code": "CANCELLED",
             "message": "The job was cancelled"
-          }
+          },
+          "allowance_returned": true
         },
         "timestamp": "<time>"
       }
@@ -212,6 +215,50 @@ async fn a_pending_job_is_cancelled_once_and_returns_its_allowance() {
     let before = world.state();
     assert_eq!(call(&world, "job-cancel", "ask").await, cancelled);
     assert_eq!(world.state(), before);
+}
+
+#[tokio::test]
+async fn the_cancellation_after_the_last_that_gives_back_ends_the_job_and_says_so() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let owner = job(Kind::Image).owner().clone();
+    let full = Window { started: consigne_runtime::clock::now(), count: 200 };
+    world.change(|state| state.windows(&owner).refunds = Some(full));
+    let cancelled = call(&world, "job-cancel", "ask").await;
+    let data = &cancelled["body"]["data"];
+    assert_eq!((&cancelled["status"], &data["status"]), (&json!(200), &json!("failed")));
+    assert_eq!(data["allowance_returned"], false);
+    assert_eq!(cancelled["body"]["message"], "Job cancelled. Its allowance is not given back");
+    let why = "The job was cancelled. Its allowance is not given back, because today's cancellations that give it back \
+               are used up";
+    assert_eq!(data["error"], json!({ "code": "CANCELLED", "message": why }));
+    assert_eq!((taken(&world), job_events(&world)), (1, vec!["job.failed".to_owned()]));
+    assert_eq!(world.state().usage[&owner].windows.refunds, Some(full));
+    // The answer to a retry is the same, and so is what the job's status says, whatever the day.
+    let before = world.state();
+    assert_eq!(call(&world, "job-cancel", "ask").await, cancelled);
+    assert_eq!(world.state(), before);
+    assert_eq!(call(&world, "job-status", "ask").await["body"]["data"]["allowance_returned"], false);
+}
+
+#[tokio::test]
+async fn cancellations_count_as_writes_and_those_that_give_back_by_the_day() {
+    let world = world_of(&job(Kind::Image), &[]);
+    let owner = job(Kind::Image).owner().clone();
+    let now = consigne_runtime::clock::now();
+    world.change(|state| state.windows(&owner).writes = Some(Window { started: now, count: 600 }));
+    let before = world.state();
+    let refused = call(&world, "job-cancel", "ask").await;
+    assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
+    assert!(refused["headers"]["retry-after"].is_string(), "{refused}");
+    assert_eq!(world.state(), before);
+    let yesterday = now.minus(std::time::Duration::from_hours(24));
+    world.change(|state| {
+        *state.windows(&owner) =
+            Windows { refunds: Some(Window { started: yesterday, count: 200 }), ..Windows::default() };
+    });
+    assert_eq!(call(&world, "job-cancel", "ask").await["body"]["data"]["allowance_returned"], true);
+    let windows = world.state().usage[&owner].windows;
+    assert_eq!([windows.writes, windows.refunds].map(|window| window.unwrap().count), [1, 1]);
 }
 
 #[tokio::test]

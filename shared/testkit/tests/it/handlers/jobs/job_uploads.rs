@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use consigne_core::files::{Kind, Status, Usage, Window};
+use consigne_core::files::{Kind, Status, Usage};
 use consigne_core::jobs::{Job, JobStatus};
+use consigne_core::rates::{Window, Windows};
 use consigne_core::{Plan, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
@@ -51,7 +52,8 @@ async fn a_generators_grant_has_the_owners_prefix_and_starts_the_job() {
         json!(file.shown_metadata()),
         json!({ "title": "un phare sous la pluie", "job_id": job.id.to_string() })
     );
-    assert_eq!(state.usage[job.owner()].window.map(|window| window.writes), Some(1));
+    let windows = state.usage[job.owner()].windows;
+    assert_eq!([windows.writes, windows.grants].map(|window| window.map(|window| window.count)), [Some(1); 2]);
     assert_books_balance(&world);
 }
 
@@ -178,9 +180,9 @@ async fn the_owners_plan_at_the_jobs_request_sets_the_limits() {
     }
 }
 
-/// Sets the committed bytes and the window of writes in Ann's ledger.
-fn ledger(world: &World, committed: u64, window: Option<Window>) {
-    let usage = Usage { committed, window, ..Usage::default() };
+/// Sets the committed bytes and the windows in Ann's ledger.
+fn ledger(world: &World, committed: u64, windows: Windows) {
+    let usage = Usage { committed, windows, ..Usage::default() };
     world.change(|state| {
         state.usage.insert(UserId::parse("user_ann1").unwrap(), usage);
     });
@@ -190,15 +192,21 @@ fn ledger(world: &World, committed: u64, window: Option<Window>) {
 async fn a_generators_upload_counts_as_the_owners() {
     let world = world_of(&job(Kind::Image), &[]);
     let storage = Plan::Pro.allowances().storage;
-    ledger(&world, storage - 999, None);
+    ledger(&world, storage - 999, Windows::default());
     let refused = ask(&world, "msg_1", &json!({})).await;
     assert_eq!(refusal(&refused), (403, "STORAGE_QUOTA_EXCEEDED"));
-    ledger(&world, 0, Some(Window { started: clock::now(), writes: 600 }));
-    let refused = ask(&world, "msg_1", &json!({})).await;
-    assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
-    assert!(refused["headers"]["retry-after"].is_string(), "{refused}");
+    let full = |count| Some(Window { started: clock::now(), count });
+    for windows in
+        [Windows { writes: full(600), ..Windows::default() }, Windows { grants: full(50_000), ..Windows::default() }]
+    {
+        ledger(&world, 0, windows);
+        let refused = ask(&world, "msg_1", &json!({})).await;
+        assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
+        assert!(refused["headers"]["retry-after"].is_string(), "{refused}");
+    }
     assert_eq!((job_in(&world), world.state().files.len()), (job(Kind::Image), 0));
-    ledger(&world, storage - 1000, Some(Window { started: clock::now().minus(Duration::from_mins(2)), writes: 600 }));
+    let past = Some(Window { started: clock::now().minus(Duration::from_mins(2)), count: 600 });
+    ledger(&world, storage - 1000, Windows { writes: past, ..Windows::default() });
     assert_eq!(ask(&world, "msg_1", &json!({})).await["status"], 201);
 }
 

@@ -4,6 +4,7 @@ use consigne_core::files::{File, FileName, Kind, MediaType};
 use consigne_core::jobs::{Ask, Job, JobId, JobStatus};
 use consigne_core::periods::Month;
 use consigne_core::profiles::Profile;
+use consigne_core::rates::Window;
 use consigne_core::{Plan, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
@@ -207,6 +208,31 @@ async fn a_job_that_the_plan_does_not_include_is_refused() {
         let state = world.state();
         assert_eq!((state.jobs.jobs.len(), state.outbox.len(), taken(&world) as usize), (accepted, accepted, accepted));
     }
+}
+
+#[tokio::test]
+async fn the_request_after_the_last_of_a_minute_is_refused_and_changes_nothing() {
+    let world = World::default();
+    let owner = UserId::parse("user_ann1").unwrap();
+    let full = |count| Some(Window { started: clock::now(), count });
+    world.change(|state| state.windows(&owner).jobs = full(59));
+    assert_eq!(call(&world, "generate", "images").await["status"], 201);
+    let before = world.state();
+    let refused = call(&world, "generate", "images").await;
+    assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
+    assert_eq!(refused["headers"]["ratelimit-limit"], "60");
+    let message = refused["body"]["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("Your plan allows 60 job requests a minute; try again in "), "{message}");
+    assert_eq!(world.state(), before);
+    let windows = before.usage[&owner].windows;
+    assert_eq!([windows.jobs, windows.writes].map(|window| window.unwrap().count), [60, 1]);
+    // A request is a write as well.
+    world.change(|state| {
+        state.windows(&owner).jobs = None;
+        state.windows(&owner).writes = full(600);
+    });
+    let refused = call(&world, "generate", "images").await;
+    assert_eq!((refusal(&refused), &refused["headers"]["ratelimit-limit"]), ((429, "RATE_LIMITED"), &json!("600")));
 }
 
 #[tokio::test]

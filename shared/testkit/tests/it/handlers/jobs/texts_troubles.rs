@@ -5,6 +5,7 @@ use std::time::Duration;
 use consigne_core::Plan;
 use consigne_core::files::Kind;
 use consigne_core::jobs::{Ask, Job, JobStatus};
+use consigne_core::rates::Window;
 use consigne_core::texts::Sort;
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -131,7 +132,7 @@ async fn a_text_waits_a_minute_if_its_owner_has_used_up_their_writes() {
     let world = requested(Kind::Blog);
     world.change(|state| {
         let usage = state.usage.entry(job(Kind::Blog).owner().clone()).or_default();
-        usage.window = Some(consigne_core::files::Window { started: GRANTED, writes: 600 });
+        usage.windows.writes = Some(Window { started: GRANTED, count: 600 });
     });
     let done = written(&world).await;
     assert_eq!((done.at, done.deliveries, job_in(&world).progress), (GRANTED.plus(Duration::from_mins(1)), 7, 95));

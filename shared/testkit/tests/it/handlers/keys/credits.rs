@@ -281,6 +281,7 @@ async fn the_audit_log_shows_who_did_what_from_where() {
               "scopes": [
                 "pdf:read"
               ],
+              "minute_quota": null,
               "daily_quota": 500,
               "monthly_quota": null,
               "expires_at": null

@@ -260,7 +260,9 @@ async fn raw_characters_of_a_query_are_escaped_for_the_service() {
 #[tokio::test]
 async fn a_key_is_taken_with_spaces_around_it_and_from_basic_credentials() {
     use base64::Engine as _;
-    let carriers: [fn(&str) -> (&'static str, String); 2] = [
+    /// Returns the header with a key.
+    type Carrier = fn(&str) -> (&'static str, String);
+    let carriers: [Carrier; 2] = [
         |text| {
             ("authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{text}:"))))
         },

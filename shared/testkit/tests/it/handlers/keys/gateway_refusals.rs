@@ -4,6 +4,7 @@ use consigne_core::credits::{HoldEnd, REFUNDS_A_DAY, VoidReason};
 use consigne_core::gateway::{Failure, UpstreamOutcome};
 use consigne_core::keys::{ApiKey, KeyStatus};
 use consigne_core::periods::Day;
+use consigne_core::rates::Window;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -46,12 +47,15 @@ type Change = fn(&mut ApiKey);
 
 #[tokio::test]
 async fn every_refused_key_has_a_status_and_reaches_no_service() {
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
         ("revoked", |key| key.status = KeyStatus::Revoked),
         ("deleted", |key| key.status = KeyStatus::Deleted),
         ("expired", |key| key.expires_at = Some(in_days(-1))),
         ("rotated", |key| key.generation = 2),
         ("scope", |key| key.scopes = ["pdf:read".to_owned()].into()),
+        ("minute quota", |key| {
+            (key.minute_quota, key.minute) = (Some(3), Some(Window { started: clock::now(), count: 3 }));
+        }),
         ("daily quota", |key| (key.daily_quota, key.used) = (Some(3), used(3))),
         ("monthly quota", |key| (key.monthly_quota, key.used) = (Some(3), used(3))),
     ];
@@ -78,6 +82,7 @@ async fn every_refused_key_has_a_status_and_reaches_no_service() {
       "expired: 401 UNAUTHENTICATED (code EXPIRED, Bearer)",
       "rotated: 401 UNAUTHENTICATED (code EXPIRED, Bearer)",
       "scope: 403 INSUFFICIENT_SCOPE (code INSUFFICIENT_SCOPE, limiter key)",
+      "minute quota: 429 RATE_LIMITED (code MINUTE_QUOTA_EXCEEDED, limiter key, Retry-After)",
       "daily quota: 429 RATE_LIMITED (code DAILY_QUOTA_EXCEEDED, limiter key, Retry-After)",
       "monthly quota: 429 RATE_LIMITED (code MONTHLY_QUOTA_EXCEEDED, limiter key, Retry-After)",
       "no key at all: 401 UNAUTHENTICATED (code NOT_FOUND, Bearer)",

@@ -2,6 +2,8 @@
 
 use consigne_core::credits::{TEST_CREDITS, WalletId};
 use consigne_core::keys::{ApiKey, KeyMode, KeyStatus};
+use consigne_core::rates::Window;
+use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
@@ -115,10 +117,13 @@ type Change = fn(&mut ApiKey);
 #[tokio::test]
 async fn every_refused_key_has_a_status_and_the_code_of_a_check() {
     let mut answers = Vec::new();
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
         ("revoked", |key| key.status = KeyStatus::Revoked),
         ("deleted", |key| key.status = KeyStatus::Deleted),
         ("expired", |key| key.expires_at = Some(in_days(-1))),
+        ("minute quota", |key| {
+            (key.minute_quota, key.minute) = (Some(3), Some(Window { started: clock::now(), count: 3 }));
+        }),
         ("daily quota", |key| (key.daily_quota, key.used) = (Some(3), used(3))),
         ("monthly quota", |key| (key.monthly_quota, key.used) = (Some(3), used(3))),
     ];
@@ -142,6 +147,7 @@ async fn every_refused_key_has_a_status_and_the_code_of_a_check() {
       "revoked: 403 KEY_REFUSED (code REVOKED, limiter key)",
       "deleted: 404 NOT_FOUND (code NOT_FOUND)",
       "expired: 403 KEY_REFUSED (code EXPIRED, limiter key)",
+      "minute quota: 429 RATE_LIMITED (code MINUTE_QUOTA_EXCEEDED, limiter key, resets_at, Retry-After)",
       "daily quota: 429 RATE_LIMITED (code DAILY_QUOTA_EXCEEDED, limiter key, resets_at, Retry-After)",
       "monthly quota: 429 RATE_LIMITED (code MONTHLY_QUOTA_EXCEEDED, limiter key, resets_at, Retry-After)",
       "scope: 403 INSUFFICIENT_SCOPE (code INSUFFICIENT_SCOPE, limiter key)",

@@ -97,6 +97,7 @@ async fn a_cost_overrides_the_services_price_and_remaining_quotas_are_optional()
           "receipt_id": "rcpt_<id>_<id>",
           "remaining": {
             "credits": 995,
+            "minute": null,
             "daily": 9,
             "monthly": null
           }

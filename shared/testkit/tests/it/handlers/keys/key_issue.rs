@@ -44,12 +44,14 @@ async fn a_new_key_is_shown_in_full() {
             "pdf:read",
             "pdf:write"
           ],
+          "minute_quota": null,
           "daily_quota": null,
           "monthly_quota": 10000,
           "expires_at": null,
           "created_by": "user_dev1",
           "created_at": "<time>",
           "status": "active",
+          "minute_used": 0,
           "daily_used": 0,
           "monthly_used": 0,
           "last_used_at": null,
@@ -116,12 +118,14 @@ async fn a_test_key_spends_its_creators_test_credits() {
           "scopes": [
             "ai:write"
           ],
+          "minute_quota": null,
           "daily_quota": null,
           "monthly_quota": null,
           "expires_at": null,
           "created_by": "user_dev1",
           "created_at": "<time>",
           "status": "active",
+          "minute_used": 0,
           "daily_used": 0,
           "monthly_used": 0,
           "last_used_at": null,
@@ -273,10 +277,11 @@ async fn valid_fields_are_stored_as_requested() {
     let world = acme();
     let end = in_days(30).to_string();
     let body = json!({ "name": "  Nightly  ", "environment": "test", "scopes": ["pdf:write", "ai:read", "pdf:write"],
-        "daily_quota": 1, "monthly_quota": 1_u64 << 53, "expires_at": end });
+        "minute_quota": 2, "daily_quota": 1, "monthly_quota": 1_u64 << 53, "expires_at": end });
     let issued = issued(&world, saying(asked("test"), &body)).await;
     assert_eq!(issued["name"], "Nightly");
     assert_eq!(issued["scopes"], json!(["ai:read", "pdf:write"]));
+    assert_eq!((&issued["minute_quota"], &issued["minute_used"]), (&json!(2), &json!(0)));
     assert_eq!((&issued["daily_quota"], &issued["monthly_quota"]), (&json!(1), &json!(1_u64 << 53)));
     assert_eq!(issued["expires_at"], end);
     let listed = functions::call(&world, "key-list", sent_by("user_dev1", "key-list", "all")).await;
@@ -297,12 +302,14 @@ async fn valid_fields_are_stored_as_requested() {
               "ai:read",
               "pdf:write"
             ],
+            "minute_quota": 2,
             "daily_quota": 1,
             "monthly_quota": 9007199254740992,
             "expires_at": "<time>",
             "created_by": "user_dev1",
             "created_at": "<time>",
             "status": "active",
+            "minute_used": 0,
             "daily_used": 0,
             "monthly_used": 0,
             "last_used_at": null,
@@ -356,6 +363,8 @@ async fn sixty_keys_are_issued_or_rotated_in_an_hour() {
     }
     let retry = functions::call(&world, "key-rotate", sent_by("user_dev1", "key-rotate", "with-grace-and-key")).await;
     assert_eq!(refusal(&retry), (429, "RATE_LIMITED"));
+    // These were also all the writes of the minute.
+    world.change(|state| state.windows(&user("user_dev1")).writes = None);
     found(&world, OTHER_ORG, "Other", &[("user_dev1", consigne_core::orgs::OrgRole::Owner)]);
     let mut elsewhere = without_key();
     elsewhere["pathParameters"]["org"] = OTHER_ORG.into();

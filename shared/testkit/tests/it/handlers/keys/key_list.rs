@@ -45,12 +45,14 @@ async fn a_key_is_listed_with_its_usage_and_without_its_text() {
               "pdf:read",
               "pdf:write"
             ],
+            "minute_quota": null,
             "daily_quota": 500,
             "monthly_quota": null,
             "expires_at": null,
             "created_by": "user_dev1",
             "created_at": "<time>",
             "status": "active",
+            "minute_used": 0,
             "daily_used": 7,
             "monthly_used": 7,
             "last_used_at": "<time>",
@@ -107,12 +109,14 @@ async fn an_update_keeps_clears_or_sets_each_field() {
           "scopes": [
             "pdf:read"
           ],
+          "minute_quota": null,
           "daily_quota": 500,
           "monthly_quota": null,
           "expires_at": "<time>",
           "created_by": "user_dev1",
           "created_at": "<time>",
           "status": "active",
+          "minute_used": 0,
           "daily_used": 0,
           "monthly_used": 0,
           "last_used_at": null,
@@ -137,6 +141,7 @@ async fn an_update_keeps_clears_or_sets_each_field() {
           "scopes": [
             "pdf:read"
           ],
+          "minute_quota": null,
           "daily_quota": 500,
           "monthly_quota": null,
           "expires_at": "<time>"
@@ -191,6 +196,22 @@ async fn an_update_keeps_counters_of_charges() {
 }
 
 #[tokio::test]
+async fn a_minute_quota_is_set_applied_and_removed() {
+    let world = acme();
+    let text = put_production(&world, |_| ());
+    let changed = updated(&world, &json!({ "minute_quota": 1 })).await;
+    assert_eq!(changed["body"]["data"]["minute_quota"], 1);
+    assert_eq!(verified(&world, &text, "charge", &json!({})).await["code"], "VALID");
+    assert_eq!(key_in(&world).minute_used(clock::now()), 1);
+    let refused = verified(&world, &text, "cost-and-remaining", &json!({})).await;
+    assert_eq!((&refused["code"], &refused["limiter"]), (&json!("MINUTE_QUOTA_EXCEEDED"), &json!("key")));
+    updated(&world, &json!({ "name": "Renamed" })).await;
+    assert_eq!(key_in(&world).minute_used(clock::now()), 1, "a change keeps the window");
+    updated(&world, &json!({ "minute_quota": null })).await;
+    assert_eq!(verified(&world, &text, "cost-and-remaining", &json!({})).await["code"], "VALID");
+}
+
+#[tokio::test]
 async fn every_invalid_field_is_named_and_nothing_changes() {
     let world = acme();
     put_production(&world, |_| ());
@@ -204,6 +225,7 @@ async fn every_invalid_field_is_named_and_nothing_changes() {
         json!({ "scopes": [] }),
         json!({ "scopes": ["pdf:delete"] }),
         json!({ "daily_quota": 0 }),
+        json!({ "minute_quota": 0 }),
         json!({ "monthly_quota": "5" }),
         json!({ "expires_at": "soon" }),
         json!({ "expires_at": "2020-01-01T00:00:00Z" }),
@@ -225,6 +247,7 @@ async fn every_invalid_field_is_named_and_nothing_changes() {
       "{\"scopes\":[]}: \"scopes\": scopes must name at least one scope; GET /api/services lists them",
       "{\"scopes\":[\"pdf:delete\"]}: \"scopes\": unknown scope `pdf:delete`; GET /api/services lists them",
       "{\"daily_quota\":0}: \"daily_quota\": daily_quota must be at least 1; to stop a key, revoke it",
+      "{\"minute_quota\":0}: \"minute_quota\": minute_quota must be at least 1; to stop a key, revoke it",
       "{\"monthly_quota\":\"5\"}: \"monthly_quota\": monthly_quota: invalid type: string \"5\", expected a whole number, 0 or greater",
       "{\"expires_at\":\"soon\"}: \"expires_at\": expires_at must be a time such as 2027-01-31T00:00:00Z",
       "{\"expires_at\":\"2020-01-01T00:00:00Z\"}: \"expires_at\": expires_at must be in the future",

@@ -1,9 +1,13 @@
 //! key-verify: requests, and why a key is refused. `key_charge` has the tests of charges.
 
+use std::time::Duration;
+
 use consigne_auth::{KeyPrefix, KeyText};
+use consigne_core::Timestamp;
 use consigne_core::credits::WalletId;
 use consigne_core::keys::{KeyMode, KeyStatus};
 use consigne_core::periods::{Day, Month};
+use consigne_core::rates::Window;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::{Moment, World};
 use consigne_testkit::functions;
@@ -72,7 +76,7 @@ async fn a_check_of_a_test_key_creates_no_test_wallet() {
     let before = world.state();
     let probed = verified(&world, &text, "probe", &json!({ "include": ["remaining"] })).await;
     assert_eq!(probed["environment"], "test");
-    assert_eq!(probed["remaining"], json!({ "credits": 100, "daily": null, "monthly": null }));
+    assert_eq!(probed["remaining"], json!({ "credits": 100, "minute": null, "daily": null, "monthly": null }));
     assert_eq!(world.state(), before);
 }
 
@@ -180,7 +184,18 @@ async fn every_refusal_names_its_reason_and_when_it_ends() {
     assert_eq!(refused(&world, &monthly).await, json!(["MONTHLY_QUOTA_EXCEEDED", "key", month]));
     let both = put(|key| (key.daily_quota, key.monthly_quota, key.used) = (Some(7), Some(7), used(7)));
     assert_eq!(refused(&world, &both).await[0], "MONTHLY_QUOTA_EXCEEDED", "the limit that lasts longer is named");
-    let past = put(|key| (key.daily_quota, key.used) = (Some(7), [("2020-01-01".to_owned(), 9)].into()));
+    let minute = put(|key| {
+        (key.minute_quota, key.minute) = (Some(7), Some(Window { started: clock::now(), count: 7 }));
+    });
+    let answer = refused(&world, &minute).await;
+    assert_eq!((&answer[0], &answer[1]), (&json!("MINUTE_QUOTA_EXCEEDED"), &json!("key")));
+    let resets_at = Timestamp::parse(answer[2].as_str().unwrap()).unwrap();
+    assert!(resets_at > now && resets_at <= clock::now().plus(Duration::from_mins(1)), "{resets_at}");
+    let past = put(|key| {
+        (key.daily_quota, key.used) = (Some(7), [("2020-01-01".to_owned(), 9)].into());
+        let started = clock::now().minus(Duration::from_mins(1));
+        (key.minute_quota, key.minute) = (Some(7), Some(Window { started, count: 7 }));
+    });
     assert_eq!(verified(&world, &past, "probe", &json!({})).await["code"], "VALID", "past periods must not count");
     suspend(&world);
     assert_eq!(refused(&world, &put(|_| ())).await, json!(["SUSPENDED", "organisation", null]));
@@ -347,7 +362,8 @@ async fn a_probe_returns_what_is_left_of_every_limit() {
     let world = acme();
     let text = put_production(&world, |key| {
         (key.daily_quota, key.monthly_quota, key.used) = (Some(10), Some(100), used(9));
+        (key.minute_quota, key.minute) = (Some(5), Some(Window { started: clock::now(), count: 2 }));
     });
     let probed = verified(&world, &text, "probe", &json!({ "include": ["remaining"] })).await;
-    assert_eq!(probed["remaining"], json!({ "credits": 1000, "daily": 1, "monthly": 91 }));
+    assert_eq!(probed["remaining"], json!({ "credits": 1000, "minute": 3, "daily": 1, "monthly": 91 }));
 }

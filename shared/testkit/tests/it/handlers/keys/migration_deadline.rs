@@ -42,7 +42,7 @@ async fn import_key(world: &World, n: u32, owner: &str, place: Place, now: Times
         last_used_at: None,
         revoked: false,
     };
-    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::Operator("op".to_owned()), ip: None, user_agent: None, plan: None };
     carry_over(world, &legacy, &ChangeContext { origin: &origin, now }).await.unwrap();
     legacy.key_id()
 }

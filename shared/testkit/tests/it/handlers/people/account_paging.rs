@@ -37,7 +37,7 @@ fn full() -> World {
     for id in &others {
         found(&world, id, "Another", &[("user_ann1", OrgRole::Owner)]);
     }
-    let origin = Origin { actor: Actor::User(user("user_ann1")), ip: None, user_agent: None };
+    let origin = Origin { actor: Actor::User(user("user_ann1")), ip: None, user_agent: None, plan: None };
     for n in 0..5_u32 {
         put_key(&world, &format!("key_01M7YREWKH7VM7Z3Z2KWSH300{n}"), KeyMode::Production, |_| ());
         let at = GRANTED.plus(std::time::Duration::from_secs(n.into()));

@@ -103,6 +103,7 @@ fn key(id: &str, environment: KeyMode) -> ApiKey {
         name: "Production API".to_owned(),
         environment,
         scopes: BTreeSet::from(["pdf:read".to_owned(), "pdf:write".to_owned()]),
+        minute_quota: None,
         daily_quota: None,
         monthly_quota: None,
         expires_at: None,
@@ -118,6 +119,7 @@ fn key(id: &str, environment: KeyMode) -> ApiKey {
         revoked: None,
         last_used: None,
         used: BTreeMap::new(),
+        minute: None,
         revision: 1,
     }
 }

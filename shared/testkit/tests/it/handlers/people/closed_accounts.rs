@@ -64,7 +64,16 @@ fn requests(world: &World) -> Vec<(&'static str, &'static str, Value)> {
             return ("user_bob1", *function, accepting("user_bob1", &json!({}), &token));
         }
         let token = functions::issuer().token("user_ann1", "pro");
-        ("user_ann1", *function, payload::event(function, case, &token))
+        let mut event = payload::event(function, case, &token);
+        if *function == "endpoint-update" {
+            // The payload enables an endpoint that is active already, which changes nothing.
+            event["body"] = json!({ "events": ["key.revoked"] }).to_string().into();
+        }
+        if *function == "member-invite" {
+            // The payload's address has the invitation that is accepted here.
+            event["body"] = json!({ "email": "eve@example.com", "role": "developer" }).to_string().into();
+        }
+        ("user_ann1", *function, event)
     });
     sent.collect()
 }

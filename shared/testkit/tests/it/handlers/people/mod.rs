@@ -6,6 +6,7 @@ pub mod accounts;
 mod checkout;
 mod closed_accounts;
 pub mod closing;
+mod counted;
 mod invitation_accept;
 mod invitation_mail;
 mod invitations;
