@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use consigne_core::credits::{CURRENCY, PACKS};
 use consigne_core::endpoints::offered_names;
 use consigne_core::files::{Kind, MediaType};
-use consigne_core::jobs::GENERATED_KINDS;
 use consigne_core::services::{SERVICES, ServiceView, scopes};
 use consigne_core::{Fault, Plan, Timestamp};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Pending, Request, Start, Wire, Wiring};
@@ -144,7 +143,7 @@ fn plan(plan: Plan) -> PlanView {
         name: allowances.name,
         storage_bytes: allowances.storage,
         file_bytes: Kind::ALL.into_iter().map(|kind| (kind.name(), plan.largest(kind))).collect(),
-        generations: GENERATED_KINDS.into_iter().map(|kind| (kind.name(), plan.generations(kind))).collect(),
+        generations: Kind::GENERATED.into_iter().map(|kind| (kind.name(), plan.generations(kind))).collect(),
         reads_per_minute: allowances.reads_per_minute,
         writes_per_minute: allowances.writes_per_minute,
         grants_per_day: allowances.grants_per_day,

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use consigne_core::files::{File, Grant, GrantOutcome, GrantRequest, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage};
+use consigne_core::files::{
+    File, Grant, GrantOutcome, GrantRequest, Metadata, ObjectKey, Status, UPLOAD_GRANT_VALID, Usage,
+};
 use consigne_core::jobs::{ClaimedFile, Failure, Job, StepOutcome, TextFacts, job_not_found};
 use consigne_core::ports::{ApplyJobStep, GetFile, GetJob, GrantUpload, PutObject, ReadChapters, StoreDraft};
 use consigne_core::texts::{Draft, Outline, TextMessage, assembled, file_name};
@@ -105,7 +107,8 @@ impl<A: Needs> Function<A> {
             Ok(Some(Granted::Never(failure)))
         };
         let (name, size) = (file_name(&whole.outline.title), whole.content.len() as u64);
-        let asked = GrantRequest::parse(&name, MEDIA, size, None, Some(job.kind))?;
+        let asked = GrantRequest::parse(&name, MEDIA, size, None, Some(job.kind))?
+            .with_metadata(Metadata::titled(&whole.outline.title));
         let file = match asked.admit(job.owner(), job.plan, UPLOAD_GRANT_VALID, message.now) {
             Ok(file) => file,
             Err(fault) => return never(&fault),

@@ -137,9 +137,13 @@ fn kind_of(route: &str) -> Result<Kind, Fault> {
     let folder = route.strip_prefix("POST /api/secure/").and_then(|rest| rest.strip_suffix("/generate"));
     let kind = match folder {
         Some("blog") => Some(Kind::Blog),
-        other => other.and_then(Kind::from_folder),
+        other => other.and_then(Kind::from_folder).filter(|kind| Kind::GENERATED.contains(kind)),
     };
     kind.ok_or_else(|| Fault::internal("the route does not belong to this function"))
+}
+
+fn not_generated() -> Fault {
+    Fault::internal("no job makes files of this kind")
 }
 
 /// Requires that the caller's plan includes the kind.
@@ -149,6 +153,7 @@ fn require(user: &User, kind: Kind) -> Result<(), Fault> {
         Kind::Blog => user.require_feature(plans::BLOG),
         Kind::Image => user.require_feature(plans::IMAGE),
         Kind::Video => user.require_feature(plans::VIDEO),
+        Kind::Document | Kind::Audio => Err(not_generated()),
     }
 }
 
@@ -168,6 +173,7 @@ fn parse_request(kind: Kind, request: &Request) -> Result<(Ask, Option<Idempoten
             let ask = Ask::video(&body.prompt, body.duration_seconds, body.aspect_ratio.as_deref())?;
             (ask, request.idempotency_key(&body)?)
         }
+        Kind::Document | Kind::Audio => return Err(not_generated()),
     })
 }
 

@@ -9,13 +9,11 @@ use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use consigne_storage::Presigner;
 
-/// How long the signed URLs are valid.
-const VALID: Duration = Duration::from_hours(1);
-
 function! {
     users: SessionVerifier = session_verifier(),
     jobs: A::Table = table(),
     tickets: Presigner = presigner(),
+    lifetime: Duration = ticket_lifetime(),
 }
 
 impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
@@ -25,7 +23,7 @@ impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
         request.log.field("job.id", &id);
         let job = self.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
 
-        let valid = self.tickets.validity(VALID, request.now)?;
+        let valid = self.tickets.validity(self.lifetime, request.now)?;
         let ticket = |output: &Output| {
             let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
             request.names_one_file(output.key.as_str(), None);

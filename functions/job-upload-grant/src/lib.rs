@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use consigne_auth::{Refreshed, WebhookSecrets};
 use consigne_core::files::{
-    FILE_NAME_MAX, File, Grant, GrantOutcome, GrantRequest, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage, still_usable,
+    FILE_NAME_MAX, File, Grant, GrantOutcome, GrantRequest, Metadata, OF_JOB, ObjectKey, UPLOAD_GRANT_VALID, Usage,
+    still_usable,
 };
 use consigne_core::idempotency::{IdempotentRequest, KeyOwner, WriteOutcome};
 use consigne_core::jobs::{Job, JobId, job_not_found};
@@ -140,8 +141,8 @@ impl<A: Needs> Function<A> {
         let mut retry = ConflictRetry::of("the job");
         loop {
             let job = self.jobs.get_job(id).await?.ok_or_else(job_not_found)?;
-            let file =
-                File { job: Some(id.clone()), ..ask(&job, body)?.admit(job.owner(), job.plan, valid, request.now)? };
+            let asked = ask(&job, body)?.with_metadata(Metadata::titled(&job.ask.title()));
+            let file = File { job: Some(id.clone()), ..asked.admit(job.owner(), job.plan, valid, request.now)? };
             let step = match job.granted(&file, request.now) {
                 Ok(step) => Some(Box::new(step)),
                 Err(refusal) => {

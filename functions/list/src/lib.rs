@@ -1,9 +1,10 @@
-//! Lists a user's files in pages, newest first.
+//! Lists a user's files in pages, newest first. Without `limit` a page has all files, up to 1,000 or 1 MB of records.
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::{FileView, Kind, SecureFileView, Status};
 use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
 use consigne_core::{Fault, FileId, Timestamp};
+use consigne_runtime::http::LIMIT_MAX;
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Paging, Request, function};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -41,7 +42,7 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
         let secure = request.route().contains("/secure/");
         let filter = filter(request, if secure { "content_type" } else { "contentType" })?;
         let context = context(&user, filter);
-        let page = self.paging.ask(request, &context)?;
+        let page = self.paging.ask_or(LIMIT_MAX, request, &context)?;
         let (limit, after) = (page.limit, page.after.as_deref().map(position).transpose()?);
 
         let (page, counted) = tokio::try_join!(
@@ -72,7 +73,7 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
                 .one_of(&Kind::ALL.map(Kind::name))
                 .parameter("status", "Only files with this status; ready when absent", false)
                 .one_of(&Status::ALL.into_iter().filter(|it| it.is_visible()).map(Status::name).collect::<Vec<_>>())
-                .by_cursor("`nextCursor` (or `next_cursor`) of the previous page")
+                .by_cursor_or(LIMIT_MAX, "`nextCursor` (or `next_cursor`) of the previous page")
         };
         let plain = Operation::new::<FileList>("GET /api/files/list", "List files, newest first");
         let secure = Operation::new::<Vec<SecureFileView>>("GET /api/secure/files/list", "List files, newest first");
@@ -116,7 +117,8 @@ fn filter(request: &Request, kind_parameter: &str) -> Result<Filter, Fault> {
     let kind = match request.query(kind_parameter)? {
         None => None,
         Some(name) => Some(Kind::from_name(&name).ok_or_else(|| {
-            Fault::field(kind_parameter, format!("{kind_parameter} must be image, video, book or blog"))
+            let kinds = Kind::ALL.map(Kind::name).join(", ");
+            Fault::field(kind_parameter, format!("{kind_parameter} must be one of {kinds}"))
         })?),
     };
     let status = match request.query("status")? {

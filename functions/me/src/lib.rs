@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::Kind;
-use consigne_core::jobs::{GENERATED_KINDS, Generations};
+use consigne_core::jobs::Generations;
 use consigne_core::periods::Month;
 use consigne_core::ports::GetGenerations;
 use consigne_core::{Fault, Plan};
@@ -118,7 +118,7 @@ impl Limits {
         Self {
             storage_bytes: allowances.storage,
             file_bytes: Kind::ALL.into_iter().map(|kind| (kind.name(), plan.largest(kind))).collect(),
-            generations: GENERATED_KINDS.into_iter().map(|kind| (kind.name(), allowance(kind))).collect(),
+            generations: Kind::GENERATED.into_iter().map(|kind| (kind.name(), allowance(kind))).collect(),
             reads_per_minute: allowances.reads_per_minute,
             writes_per_minute: allowances.writes_per_minute,
         }

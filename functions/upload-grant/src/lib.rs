@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{
-    FILE_NAME_MAX, Grant, GrantOutcome, GrantRequest, Kind, UPLOAD_GRANT_VALID, Usage, still_usable,
+    FILE_NAME_MAX, Grant, GrantOutcome, GrantRequest, Kind, Metadata, UPLOAD_GRANT_VALID, Usage, still_usable,
 };
 use consigne_core::idempotency::key_reused;
 use consigne_core::ports::GrantUpload;
@@ -35,6 +35,10 @@ pub struct UploadRequest {
     pub sha256: Option<String>,
     /// Kind of the file; derived from the media type when absent.
     pub kind: Option<Kind>,
+    /// What to note with the file, such as `{"title": "..."}`: at most 32 names and 2,048 bytes together.
+    // Absent from the fingerprint of a request without it, so that a retry is recognised after an update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// HTTP method of the upload.
@@ -79,6 +83,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
         let valid = self.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
         let ask =
             GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), body.kind)?;
+        let ask = ask.with_metadata(Metadata::parse(body.metadata.unwrap_or_default())?);
         let file = ask.admit(&user.id, user.plan, valid, request.now)?;
 
         let grant = Grant { file, plan: user.plan, job: None, seen: user.sighting(), idempotency, now: request.now };

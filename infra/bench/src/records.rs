@@ -7,7 +7,9 @@ use consigne_core::credits::{Checkout, Hold, HoldId, SessionId, Wallet, WalletId
 use consigne_core::deliveries::{Delivery, DeliveryStatus};
 use consigne_core::endpoints::{Endpoint, EndpointStatus, HookUrl};
 use consigne_core::events::EventKind;
-use consigne_core::files::{Dimensions, File, FileName, Kind, LedgerState, MediaType, ObjectKey, Pinned, Status};
+use consigne_core::files::{
+    Dimensions, File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Pinned, Status,
+};
 use consigne_core::invitations::{Invitation, InvitationStatus};
 use consigne_core::jobs::{Ask, Job};
 use consigne_core::keys::{ApiKey, KeyMode};
@@ -84,6 +86,7 @@ pub(crate) fn file() -> Option<File> {
     Some(File {
         key: ObjectKey::parse(KEY)?,
         name: FileName::parse("photo été.png").ok()?,
+        metadata: Metadata::default(),
         media: MediaType::from_name("image/png")?,
         size: 1_000,
         ledger_state: LedgerState::Kept,

@@ -131,6 +131,9 @@ codes! {
     /// The hold has expired, and its credits are free again.
     HoldExpired = "HOLD_EXPIRED" 409
         => "Open a new hold.",
+    /// The file has changed since the revision that `If-Match` names.
+    PreconditionFailed = "PRECONDITION_FAILED" 412
+        => "Read the file again, then repeat the change with its `ETag`.",
     /// The file is larger than the plan allows for its kind.
     FileTooLarge = "FILE_TOO_LARGE" 413
         => "Send a smaller file, or change to a larger plan.",

@@ -28,7 +28,7 @@ pub struct Allowances {
     pub image: u64,
     /// Largest video, in bytes.
     pub video: u64,
-    /// Largest text file (book or blog), in bytes.
+    /// Largest text file (book or blog), document or sound file, in bytes.
     pub text: u64,
     /// Text jobs in a calendar month (UTC).
     pub text_generations: u32,
@@ -189,6 +189,8 @@ impl Plan {
             Kind::Image => allowances.image_generations,
             Kind::Video => allowances.video_generations,
             Kind::Book | Kind::Blog => allowances.text_generations,
+            // Nobody generates these.
+            Kind::Document | Kind::Audio => 0,
         }
     }
 
@@ -198,7 +200,7 @@ impl Plan {
         match kind {
             Kind::Image => allowances.image,
             Kind::Video => allowances.video,
-            Kind::Book | Kind::Blog => allowances.text,
+            Kind::Book | Kind::Blog | Kind::Document | Kind::Audio => allowances.text,
         }
     }
 }

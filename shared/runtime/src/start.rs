@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use consigne_auth::{
     CursorSeal, EndpointSecrets, Fetch, GatewaySeal, InvitationTokens, KeyFinder, KeyMint, KeyPrefix, KeySource,
     Peppers, Refreshed, SecondFactorRule, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets,
     UnsubscribeSeal, WebhookSecrets,
 };
+use consigne_core::files::{TICKET_MAX, TICKET_MIN};
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
 use consigne_core::{Application, Timestamp};
@@ -76,6 +78,14 @@ impl<A: Adapters> Start<A> {
     /// Creates the signer of URLs for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         A::presigner(self)
+    }
+
+    /// Returns how long a ticket is valid when the request does not say: 1 second to [`TICKET_MAX`].
+    pub fn ticket_lifetime(&self) -> Result<Duration, StartError> {
+        let text = self.environment.get(&settings::TICKET_SECONDS)?;
+        let seconds = if self.environment.is_describing() { Ok(1) } else { text.parse() };
+        let lifetime = seconds.map(Duration::from_secs).ok().filter(|it| (TICKET_MIN..=TICKET_MAX).contains(it));
+        Ok(lifetime.ok_or_else(|| SettingError::new(&settings::TICKET_SECONDS, "must be 1 to 3600"))?)
     }
 
     /// Creates the event bus's adapter.

@@ -15,7 +15,7 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
-use consigne_core::files::{Disposition, File, Readable};
+use consigne_core::files::{File, Readable};
 use consigne_core::{Fault, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -92,13 +92,16 @@ impl Presigner {
 
     /// Signs a URL that reads one version of a file.
     ///
-    /// The URL sets name, type and disposition of the answer, independently of the object's metadata.
+    /// The URL sets name, type, disposition and caching of the answer, independently of the object's metadata. A browser
+    /// may keep the answer for as long as the URL is valid, and a shared cache not at all.
     ///
     /// # Errors
     /// `INTERNAL` if signing fails.
     pub fn read(&self, file: &Readable, valid: Duration, now: Timestamp) -> Result<String, Fault> {
         let (disposition, media_type) = (content_disposition(file), file.media.served_as());
+        let caching = format!("private, max-age={}", valid.as_secs());
         let query = [
+            ("response-cache-control", caching.as_str()),
             ("response-content-disposition", disposition.as_str()),
             ("response-content-type", &*media_type),
             ("versionId", &file.version),
@@ -170,16 +173,13 @@ impl Presigner {
     }
 }
 
-/// Builds `Content-Disposition` with the name as the person wrote it, and with the key's ASCII name for clients that do
-/// not support the extended form.
+/// Builds `Content-Disposition` with the name as the person wrote it, and with an ASCII name for clients that do not
+/// support the extended form.
 ///
 /// Source: RFC 6266, with RFC 8187 for the extended form.
 fn content_disposition(file: &Readable) -> String {
-    let how = match file.disposition() {
-        Disposition::Inline => "inline",
-        Disposition::Attachment => "attachment",
-    };
-    let (name, plain) = (file.name.as_str(), file.key.safe_name());
+    let how = file.disposition().word();
+    let (name, plain) = (file.name.as_str(), file.name.safe(file.media));
     if plain == name {
         return format!("{how}; filename=\"{plain}\"");
     }

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::presigning::PresigningConfig;
-use consigne_core::files::{FileName, Kind, LedgerState, MediaType, ObjectKey, Status};
+use consigne_core::files::{Disposition, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status};
 use consigne_core::{FileId, UserId};
 use proptest::prelude::*;
 
@@ -44,6 +44,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
     File {
         key,
         name,
+        metadata: Metadata::default(),
         media,
         size,
         ledger_state: LedgerState::Reserved,
@@ -98,13 +99,14 @@ proptest! {
     ) {
         let (at, valid) = (Timestamp::from_millis(at), Duration::from_secs(valid));
         let file = file(&name, "image/svg+xml", 10, None);
-        let file = Readable { key: file.key, name: file.name, media: file.media, version: version.clone() };
+        let file = Readable { key: file.key, name: file.name, media: file.media, version: version.clone(), asked: None };
         let ours = presigner(token.clone(), &endpoint).read(&file, valid, at).unwrap();
         let request = sdk(token, &endpoint)
             .get_object()
             .bucket("photos-bucket")
             .key(file.key.as_str())
             .version_id(version)
+            .response_cache_control(format!("private, max-age={}", valid.as_secs()))
             .response_content_type("image/svg+xml")
             .response_content_disposition(content_disposition(&file));
         let theirs = on_runtime(request.presigned(config(at, valid))).unwrap();
@@ -139,10 +141,12 @@ proptest! {
 
 #[test]
 fn a_download_has_the_persons_file_name_and_a_valid_header() {
-    let disposition = |name, content_type| {
+    let asked = |name, content_type, asked| {
         let file = file(name, content_type, 1, None);
-        content_disposition(&Readable { key: file.key, name: file.name, media: file.media, version: "v".to_owned() })
+        let (key, name, media, version) = (file.key, file.name, file.media, "v".to_owned());
+        content_disposition(&Readable { key, name, media, version, asked })
     };
+    let disposition = |name, content_type| asked(name, content_type, None);
     assert_eq!(disposition("a.png", "image/png"), "inline; filename=\"a.png\"");
     assert_eq!(
         disposition("photo été.png", "image/png"),
@@ -152,6 +156,12 @@ fn a_download_has_the_persons_file_name_and_a_valid_header() {
         disposition("a\"; b=\".svg", "image/svg+xml"),
         "attachment; filename=\"a-b.svg\"; filename*=UTF-8''a%22%3B%20b%3D%22.svg"
     );
+    assert_eq!(
+        asked("写真.png", "image/png", Some(Disposition::Attachment)),
+        "attachment; filename=\"file.png\"; filename*=UTF-8''%E5%86%99%E7%9C%9F.png"
+    );
+    // A page could run a script in the bucket's name.
+    assert_eq!(asked("a.html", "text/html", Some(Disposition::Inline)), "attachment; filename=\"a.html\"");
 }
 
 #[test]

@@ -74,6 +74,7 @@ fn ticket(key: &str, now: Timestamp) -> Option<Work> {
         name: FileName::stored("photo été.png".to_owned()),
         media: MediaType::from_name("image/png")?,
         version: "v1".to_owned(),
+        asked: None,
     };
     let valid = Duration::from_mins(10);
     Some(Box::new(move || signer.read(black_box(&file), valid, now).is_ok_and(|url| !url.is_empty())))

@@ -17,6 +17,7 @@ pub struct JobRequested {
     /// Id of the person who asked for it.
     pub user_id: UserId,
     /// The kind of job.
+    #[schemars(schema_with = "generated_kind")]
     pub kind: Kind,
     /// The request; its fields depend on `kind`.
     #[serde(flatten)]
@@ -40,6 +41,7 @@ pub struct JobCompleted {
     /// Id of the person who asked for it.
     pub user_id: UserId,
     /// The kind of job.
+    #[schemars(schema_with = "generated_kind")]
     pub kind: Kind,
     /// The title, or the beginning of the request.
     #[schemars(length(min = 1))]
@@ -59,6 +61,7 @@ pub struct JobFailed {
     /// Id of the person who asked for it.
     pub user_id: UserId,
     /// The kind of job.
+    #[schemars(schema_with = "generated_kind")]
     pub kind: Kind,
     /// The title, or the beginning of the request.
     #[schemars(length(min = 1))]
@@ -94,6 +97,11 @@ pub struct JobError {
     /// A sentence for the owner.
     #[schemars(length(min = 1))]
     pub message: String,
+}
+
+/// Returns the JSON schema of the kinds that jobs make.
+fn generated_kind(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": Kind::GENERATED })
 }
 
 /// Returns the JSON schema of the request.

@@ -12,14 +12,14 @@ const FOREIGN: &[&str] = &[
     // Pages and code of web servers.
     "asp aspx cgi css htaccess jsp mht mhtml phar php php5 phtml pl shtml xht xhtml xml xsl",
     // Archives and images of disks.
-    "7z bz2 cab gz img iso lz rar svgz tar tgz vhd xz zip zst",
+    "7z bz2 cab gz img iso lz rar svgz tar tgz vhd xz zst",
     // Documents, tables and data.
-    "azw azw3 csv doc docm docx dot dotm eml eps json mobi msg odp ods odt one pot pps ppsx ppt pptm pptx \
-     ps rtf sqlite tsv xla xlam xls xlsb xlsm xlsx",
+    "azw azw3 doc docm dot dotm eml eps mobi msg odp ods odt one pot pps ppsx ppt pptm \
+     ps rtf sqlite tsv xla xlam xls xlsb xlsm",
     // Images.
     "ai arw bmp cr2 cr3 cur dng ico j2k jp2 jpx jxl nef orf psb psd raf raw rw2 tga tif tiff wmf",
     // Sound and films.
-    "aac aif aiff amr asf avi flac flv m2ts m4a m4b mid mkv mp3 mpeg mpg mts oga ogg ogv opus vob wav \
+    "aac aif aiff amr asf avi flac flv m2ts m4b mid mkv mpeg mpg mts oga ogg ogv opus vob \
      weba wma wmv",
     // Fonts.
     "eot otf ttf woff woff2",

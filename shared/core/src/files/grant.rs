@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::media::is_undecided;
-use super::{File, FileName, Kind, LedgerState, MediaType, ObjectKey, Status, in_words};
+use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::profiles::Sighting;
@@ -22,6 +22,7 @@ pub struct GrantRequest {
     kind: Kind,
     size: u64,
     sha256: Option<String>,
+    metadata: Metadata,
 }
 
 impl GrantRequest {
@@ -40,16 +41,7 @@ impl GrantRequest {
     ) -> Result<Self, Fault> {
         let name = FileName::parse(filename)?;
         let media = MediaType::of_file(content_type, &name).ok_or_else(|| unsupported_type(content_type))?;
-        if let Some(extension) = name.extension()
-            && !media.takes_extension(extension)
-        {
-            return Err(Fault::new(
-                Code::UnsupportedFileType,
-                format!("filename ends in .{extension}, which is no extension of {}", media.name),
-            )
-            .detail("field", "filename")
-            .detail("extensions", media.extensions));
-        }
+        name.check_extension(media)?;
         let kind = kind.unwrap_or(media.kinds[0]);
         if !media.kinds.contains(&kind) {
             return Err(Fault::new(
@@ -62,7 +54,13 @@ impl GrantRequest {
             return Err(Fault::field("size", "size must be at least 1"));
         }
         let sha256 = sha256.map(parse_sha256).transpose()?;
-        Ok(Self { name, media, kind, size, sha256 })
+        Ok(Self { name, media, kind, size, sha256, metadata: Metadata::default() })
+    }
+
+    /// Adds what the record shall say about the file.
+    #[must_use]
+    pub fn with_metadata(self, metadata: Metadata) -> Self {
+        Self { metadata, ..self }
     }
 
     /// Checks the request against the owner's plan. Returns the record to create, with a grant that is valid for
@@ -73,7 +71,8 @@ impl GrantRequest {
     pub fn admit(self, owner: &UserId, plan: Plan, valid: Duration, now: Timestamp) -> Result<File, Fault> {
         let limit = plan.largest(self.kind);
         if self.size > limit {
-            let (name, kind) = (self.name.as_str(), self.kind.name());
+            let name = self.name.as_str();
+            let kind = if self.kind == Kind::Audio { "audio file" } else { self.kind.name() };
             let (size, allowed) = (in_words(self.size), in_words(limit));
             return Err(Fault::new(
                 Code::FileTooLarge,
@@ -86,6 +85,7 @@ impl GrantRequest {
         Ok(File {
             key,
             name: self.name,
+            metadata: self.metadata,
             media: self.media,
             size: self.size,
             ledger_state: LedgerState::Reserved,

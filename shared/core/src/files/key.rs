@@ -21,11 +21,7 @@ pub struct ObjectKey {
 impl ObjectKey {
     /// Builds the key of a new file.
     pub fn mint(owner: &UserId, kind: Kind, file: FileId, name: &FileName, media: &MediaType) -> Self {
-        let extension = match name.extension() {
-            Some(given) if media.takes_extension(given) => given.to_ascii_lowercase(),
-            _ => media.extensions[0].to_owned(),
-        };
-        let text = format!("{owner}/{}/{file}-{}", kind.folder(), name.slug(&extension));
+        let text = format!("{owner}/{}/{file}-{}", kind.folder(), name.safe(media));
         Self { text, owner: owner.clone(), kind, file }
     }
 
@@ -91,7 +87,10 @@ impl Serialize for ObjectKey {
     }
 }
 
-read_from_json_string!(ObjectKey, crate::json_text::matching("^user_[A-Za-z0-9]+/(images|videos|books|blogs)/"));
+read_from_json_string!(
+    ObjectKey,
+    crate::json_text::matching("^user_[A-Za-z0-9]+/(images|videos|books|blogs|documents|audio)/")
+);
 
 #[cfg(test)]
 mod tests {
@@ -126,7 +125,7 @@ mod tests {
             "user_ann1/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-",
             "user_ann1/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a%2fb.png",
             "user_ann1/images/01jd6y7z8a9b0c1d2e3f4g5h6j-a.png",
-            "user_ann1/audio/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png",
+            "user_ann1/sounds/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png",
             "user_ann1/images/01JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png/",
             "user_ann1/images/é1JD6Y7Z8A9B0C1D2E3F4G5H6J-a.png",
         ] {

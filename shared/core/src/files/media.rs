@@ -16,11 +16,15 @@ pub enum Kind {
     Video,
     Book,
     Blog,
+    Document,
+    Audio,
 }
 
 impl Kind {
     /// Every kind, in the order of the API's documentation.
-    pub const ALL: [Self; 4] = [Self::Image, Self::Video, Self::Book, Self::Blog];
+    pub const ALL: [Self; 6] = [Self::Image, Self::Video, Self::Book, Self::Blog, Self::Document, Self::Audio];
+    /// The kinds that jobs make.
+    pub const GENERATED: [Self; 4] = [Self::Image, Self::Video, Self::Book, Self::Blog];
 
     /// Returns the name used in requests and answers.
     pub const fn name(self) -> &'static str {
@@ -29,6 +33,8 @@ impl Kind {
             Self::Video => "video",
             Self::Book => "book",
             Self::Blog => "blog",
+            Self::Document => "document",
+            Self::Audio => "audio",
         }
     }
 
@@ -39,6 +45,8 @@ impl Kind {
             Self::Video => "videos",
             Self::Book => "books",
             Self::Blog => "blogs",
+            Self::Document => "documents",
+            Self::Audio => "audio",
         }
     }
 
@@ -60,6 +68,8 @@ pub(super) enum Shape {
     Container,
     /// As UTF-8 without NUL.
     Text,
+    /// As UTF-8 that begins like a value of JSON.
+    Json,
     /// As XML whose root element is `svg`.
     Svg,
 }
@@ -82,6 +92,8 @@ pub struct MediaType {
 
 const IMAGE: &[Kind] = &[Kind::Image];
 const VIDEO: &[Kind] = &[Kind::Video];
+const DOCUMENT: &[Kind] = &[Kind::Document];
+const AUDIO: &[Kind] = &[Kind::Audio];
 /// Texts of a page or more, which are articles unless the caller says otherwise.
 const TEXT: &[Kind] = &[Kind::Blog, Kind::Book];
 
@@ -206,6 +218,79 @@ static MEDIA_TYPES: &[MediaType] = &[
         script_capable: true,
         shape: Shape::Text,
     },
+    MediaType {
+        name: "application/json",
+        aliases: &["text/json"],
+        extensions: &["json"],
+        kinds: DOCUMENT,
+        script_capable: false,
+        shape: Shape::Json,
+    },
+    MediaType {
+        name: "text/csv",
+        // A browser on Windows names a CSV after Excel. An older workbook has another extension, which is refused.
+        aliases: &["application/csv", "text/comma-separated-values", "application/vnd.ms-excel"],
+        extensions: &["csv"],
+        kinds: DOCUMENT,
+        script_capable: false,
+        shape: Shape::Text,
+    },
+    MediaType {
+        name: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        aliases: &[],
+        extensions: &["docx"],
+        kinds: DOCUMENT,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        aliases: &[],
+        extensions: &["xlsx"],
+        kinds: DOCUMENT,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        aliases: &[],
+        extensions: &["pptx"],
+        kinds: DOCUMENT,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "application/zip",
+        aliases: &["application/x-zip-compressed", "application/x-zip"],
+        extensions: &["zip"],
+        kinds: DOCUMENT,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "audio/mpeg",
+        aliases: &["audio/mp3", "audio/x-mp3", "audio/mpeg3"],
+        extensions: &["mp3"],
+        kinds: AUDIO,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "audio/wav",
+        aliases: &["audio/x-wav", "audio/wave", "audio/vnd.wave"],
+        extensions: &["wav"],
+        kinds: AUDIO,
+        script_capable: false,
+        shape: Shape::Container,
+    },
+    MediaType {
+        name: "audio/mp4",
+        aliases: &["audio/x-m4a", "audio/m4a"],
+        extensions: &["m4a"],
+        kinds: AUDIO,
+        script_capable: false,
+        shape: Shape::Container,
+    },
 ];
 
 /// What callers declare when they do not know the type: browsers send nothing, other programs a name for any bytes.
@@ -246,7 +331,8 @@ impl MediaType {
     pub fn served_as(&self) -> Cow<'static, str> {
         match self.shape {
             Shape::Text => format!("{}; charset=utf-8", self.name).into(),
-            Shape::Container | Shape::Svg => self.name.into(),
+            // A JSON text is always UTF-8. Source: RFC 8259, section 8.1.
+            Shape::Container | Shape::Svg | Shape::Json => self.name.into(),
         }
     }
 

@@ -61,6 +61,30 @@ impl FileName {
         self.split().1
     }
 
+    /// Checks that the name may belong to a file of a type: its extension, if it has one, must agree.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED_FILE_TYPE` naming `filename`, with the extensions that agree.
+    pub fn check_extension(&self, media: &MediaType) -> Result<(), Fault> {
+        match self.extension() {
+            Some(extension) if !media.takes_extension(extension) => Err(Fault::new(
+                Code::UnsupportedFileType,
+                format!("filename ends in .{extension}, which is no extension of {}", media.name),
+            )
+            .detail("field", "filename")
+            .detail("extensions", media.extensions)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the name in the alphabet of object keys, with an extension of the type.
+    pub fn safe(&self, media: &MediaType) -> String {
+        match self.extension() {
+            Some(given) if media.takes_extension(given) => self.slug(&given.to_ascii_lowercase()),
+            _ => self.slug(media.extensions[0]),
+        }
+    }
+
     /// Splits the name into its stem and its extension.
     fn split(&self) -> (&str, Option<&str>) {
         match self.0.trim_end_matches(['.', ' ']).rsplit_once('.') {
@@ -73,7 +97,7 @@ impl FileName {
     ///
     /// Accents are dropped (`été` becomes `ete`) and characters without an ASCII counterpart become hyphens. If nothing
     /// is left, the name is `file`.
-    pub(super) fn slug(&self, extension: &str) -> String {
+    fn slug(&self, extension: &str) -> String {
         let slug = text::slug(self.split().0, STEM_MAX);
         let stem = slug.trim_matches(|c| c == '-' || c == '.');
         let stem = if stem.is_empty() { "file" } else { stem };

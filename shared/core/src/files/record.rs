@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Dimensions, FileName, Kind, MediaType, ObjectKey};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -111,6 +114,8 @@ pub struct File {
     pub key: ObjectKey,
     /// The name its owner gave it.
     pub name: FileName,
+    /// What the owner notes about it.
+    pub metadata: Metadata,
     /// Its type, declared and then verified.
     pub media: &'static MediaType,
     /// Size in bytes: the granted size, and from `Ready` on the measured size.
@@ -141,6 +146,14 @@ pub struct File {
     pub revision: u64,
 }
 
+/// The shortest validity of a ticket.
+pub const TICKET_MIN: Duration = Duration::from_secs(1);
+/// The longest validity of a ticket.
+pub const TICKET_MAX: Duration = Duration::from_hours(1);
+
+/// Most tickets in one request: the files of one `BatchGetItem`.
+pub const TICKETS_MAX: usize = 100;
+
 /// A file that may be read: everything that a ticket is signed for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readable {
@@ -152,21 +165,44 @@ pub struct Readable {
     pub media: &'static MediaType,
     /// The one version that may be read.
     pub version: String,
+    /// How the caller wants a browser to treat the file, if they said so.
+    pub asked: Option<Disposition>,
 }
 
 impl Readable {
-    /// Returns how a browser should treat the file. A type that could run a script is never displayed.
+    /// Returns how a browser should treat the file. A type that could run a script is never displayed, whatever was
+    /// asked.
     pub fn disposition(&self) -> Disposition {
-        if self.media.script_capable { Disposition::Attachment } else { Disposition::Inline }
+        if self.media.script_capable { Disposition::Attachment } else { self.asked.unwrap_or(Disposition::Inline) }
+    }
+
+    /// Returns the file under another name, for one ticket.
+    ///
+    /// # Errors
+    /// Those of [`FileName::check_extension`].
+    pub fn named(self, name: FileName) -> Result<Self, Fault> {
+        name.check_extension(self.media)?;
+        Ok(Self { name, ..self })
     }
 }
 
 /// How a browser should treat a download.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Disposition {
     Inline,
     Attachment,
+}
+
+impl Disposition {
+    /// Returns the word that stands for it in `Content-Disposition`. Source: RFC 6266, section 4.2.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Inline => "inline",
+            Self::Attachment => "attachment",
+        }
+    }
 }
 
 impl File {
@@ -197,6 +233,7 @@ impl File {
                 name: self.name.clone(),
                 media: self.media,
                 version: version.clone(),
+                asked: None,
             }),
             (Status::Pending | Status::Processing, _) => {
                 Err(Fault::new(Code::NotReady, "file has not arrived or is being checked; try again later")
@@ -290,6 +327,7 @@ mod tests {
         File {
             key: ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap(),
             name: FileName::parse("film.mp4").unwrap(),
+            metadata: Metadata::default(),
             media: MediaType::from_name("video/mp4").unwrap(),
             size: 5 << 30,
             ledger_state: LedgerState::Reserved,

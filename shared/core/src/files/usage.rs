@@ -24,7 +24,7 @@ pub struct Usage {
     /// Bytes reserved for uploads that have not arrived.
     pub reserved: u64,
     /// Stored files by kind, in the order of [`Kind::ALL`].
-    pub by_kind: [KindUsage; 4],
+    pub by_kind: [KindUsage; Kind::ALL.len()],
     /// The windows of what is counted for the user.
     pub windows: Windows,
 }

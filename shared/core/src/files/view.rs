@@ -1,5 +1,7 @@
 //! Files as the API shows them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -20,7 +22,7 @@ pub struct FileView {
     pub size: u64,
     /// Media type.
     pub content_type: String,
-    /// `image`, `video`, `book` or `blog`.
+    /// `image`, `video`, `book`, `blog`, `document` or `audio`.
     #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
     pub kind: String,
     /// `pending`, `processing`, `ready`, `rejected` or `infected`.
@@ -36,6 +38,8 @@ pub struct FileView {
     /// When the status last changed.
     #[schemars(extend("format" = "date-time"))]
     pub last_modified: String,
+    /// What its owner noted, such as `title`. Files of a job also have `job_id`.
+    pub metadata: BTreeMap<String, String>,
     /// Smaller pictures by name; always empty for now.
     pub thumbnails: Map<String, Value>,
 }
@@ -54,7 +58,7 @@ pub struct SecureFileView {
     pub last_modified: String,
     /// Media type.
     pub content_type: String,
-    /// Further facts: `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
+    /// What its owner noted, such as `title`, and further facts: `job_id` of a job's file, `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
     /// which is `measured` or `reported`.
     pub metadata: Map<String, Value>,
 }
@@ -83,6 +87,7 @@ impl From<&File> for FileView {
             height: shown.map(|(dimensions, _)| dimensions.height),
             dimensions: shown.map(|(_, source)| source),
             last_modified: file.changed_at.to_string(),
+            metadata: file.shown_metadata(),
             thumbnails: Map::new(),
         }
     }
@@ -90,7 +95,8 @@ impl From<&File> for FileView {
 
 impl From<&File> for SecureFileView {
     fn from(file: &File) -> Self {
-        let mut metadata = Map::new();
+        let texts = file.shown_metadata().into_iter();
+        let mut metadata: Map<String, Value> = texts.map(|(name, text)| (name, text.into())).collect();
         metadata.insert("file_id".to_owned(), file.id().to_string().into());
         metadata.insert("kind".to_owned(), file.kind().name().into());
         metadata.insert("status".to_owned(), file.status.name().into());

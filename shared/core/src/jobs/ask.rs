@@ -156,6 +156,7 @@ impl Ask {
                 duration_seconds: number("duration_seconds")?,
                 aspect_ratio: owned("aspect_ratio")?,
             },
+            Kind::Document | Kind::Audio => return None,
         })
     }
 

@@ -2,9 +2,6 @@
 
 use crate::files::Kind;
 
-/// The kinds of file that jobs generate.
-pub const GENERATED_KINDS: [Kind; 4] = [Kind::Image, Kind::Video, Kind::Book, Kind::Blog];
-
 /// Jobs of a month by allowance, without those whose unit was given back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Generations {
@@ -23,6 +20,8 @@ impl Generations {
             Kind::Image => self.image,
             Kind::Video => self.video,
             Kind::Book | Kind::Blog => self.text,
+            // Nobody generates these.
+            Kind::Document | Kind::Audio => 0,
         }
     }
 }

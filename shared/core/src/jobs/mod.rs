@@ -11,7 +11,7 @@ mod view;
 
 pub use ask::{ASPECT_RATIOS, Ask, COUNT_MAX, DURATION_MAX, GOAL_MAX, PROMPT_MAX, TITLE_MAX, TOPIC_MAX};
 pub use claim::{CheckedFile, Claim, ClaimedFile, TextFacts};
-pub use generations::{GENERATED_KINDS, Generations};
+pub use generations::Generations;
 pub use id::JobId;
 pub use record::{Admission, Failure, Job, JobStatus, NewJob, Output, allowance_spent};
 pub use report::{Report, job_not_found};

@@ -108,7 +108,7 @@ impl Output {
     /// Returns what a ticket is signed for, or `None` before the file is ready.
     pub fn readable(&self) -> Option<Readable> {
         let version = self.version.clone()?;
-        Some(Readable { key: self.key.clone(), name: self.name.clone(), media: self.media, version })
+        Some(Readable { key: self.key.clone(), name: self.name.clone(), media: self.media, version, asked: None })
     }
 }
 
@@ -253,14 +253,14 @@ fn completion(kind: Kind) -> &'static str {
     match kind {
         Kind::Image => "image",
         Kind::Video => "video",
-        Kind::Book | Kind::Blog => "text",
+        Kind::Book | Kind::Blog | Kind::Document | Kind::Audio => "text",
     }
 }
 
 /// Returns how long a generator may take for a job of a kind.
 fn time_allowed(kind: Kind) -> Duration {
     match kind {
-        Kind::Image | Kind::Blog => Duration::from_hours(1),
+        Kind::Image | Kind::Blog | Kind::Document | Kind::Audio => Duration::from_hours(1),
         Kind::Video => Duration::from_hours(3),
         Kind::Book => Duration::from_hours(12),
     }

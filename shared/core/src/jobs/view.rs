@@ -14,7 +14,7 @@ pub struct JobView {
     /// Id of the job, opaque.
     pub job_id: String,
     /// `image`, `video`, `book` or `blog`.
-    #[schemars(extend("enum" = Kind::ALL.map(Kind::name)))]
+    #[schemars(extend("enum" = Kind::GENERATED.map(Kind::name)))]
     pub kind: &'static str,
     /// `pending`, `processing`, `completed` or `failed`.
     #[schemars(extend("enum" = JobStatus::ALL.map(JobStatus::name)))]
@@ -196,6 +196,7 @@ impl JobView {
             Kind::Image => JobResult::Images { images: media(job, ticket)? },
             Kind::Video => JobResult::Videos { videos: media(job, ticket)? },
             Kind::Book | Kind::Blog => JobResult::Text(text(job, ticket)?),
+            Kind::Document | Kind::Audio => return Err(Fault::internal("a job has a kind that jobs do not make")),
         };
         Ok(Self { result: Some(result), ..view })
     }

@@ -50,7 +50,8 @@ use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transitio
 use crate::idempotency::CommitOutcome;
 use crate::jobs::Job;
 use crate::profiles::Profile;
-use crate::{EventId, Fault, FileId, Timestamp, UserId};
+use crate::rates::OverRate;
+use crate::{EventId, Fault, FileId, Plan, Timestamp, UserId};
 
 /// The future of every port's method.
 pub trait PortFuture<T>: Future<Output = Result<T, Fault>> + Send {}
@@ -67,6 +68,12 @@ pub trait GrantUpload {
 pub trait GetFile {
     /// Returns the record, including that of a deleted file, or `None` if there is none.
     fn get_file(&self, owner: &UserId, file: FileId) -> impl PortFuture<Option<File>>;
+}
+
+/// Reads several files of a user. `dynamodb:BatchGetItem`.
+pub trait GetFiles {
+    /// Returns the records that exist, including those of deleted files. Up to 100 are one call.
+    fn get_files(&self, owner: &UserId, files: &BTreeSet<FileId>) -> impl PortFuture<BTreeMap<FileId, File>>;
 }
 
 /// Reads a user's ledger. `dynamodb:GetItem`.
@@ -104,7 +111,8 @@ pub struct Page {
 
 /// Lists a user's files, newest first. `dynamodb:Query`.
 pub trait ListFiles {
-    /// Returns a page of at most `limit` files after a position.
+    /// Returns a page of at most `limit` files after a position. It is shorter, and the list continues, if the records of
+    /// the page are more than 1 MB.
     fn list_files(&self, owner: &UserId, filter: Filter, limit: u32, after: Option<&Position>)
     -> impl PortFuture<Page>;
 
@@ -113,6 +121,35 @@ pub trait ListFiles {
 
     /// Counts the stored files, of one kind or of all, that are being deleted. The ledger still counts them.
     fn count_deleting(&self, owner: &UserId, kind: Option<Kind>) -> impl PortFuture<u64>;
+}
+
+/// A change of what an owner says about a file.
+#[derive(Clone, Debug)]
+pub struct FileChange {
+    /// The record after the change, with its new revision.
+    pub file: File,
+    /// The plan whose rate limit applies.
+    pub plan: Plan,
+    /// When the change was asked for.
+    pub now: Timestamp,
+}
+
+/// The outcome of a change of a file. Only `Applied` means that something was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileChangeOutcome {
+    /// The record is changed, and the write is counted.
+    Applied,
+    /// The record has changed since it was read.
+    Conflict,
+    /// The rate window has no writes left.
+    OverRate(OverRate),
+}
+
+/// Changes a file's record and counts the write, in one transaction, on condition that the owner's account is open.
+/// `dynamodb:ConditionCheckItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+pub trait ChangeFile {
+    /// Writes the record if its revision is still the one before that of `change.file`.
+    fn change_file(&self, change: &FileChange) -> impl PortFuture<FileChangeOutcome>;
 }
 
 /// Marks a user's file as being deleted. `dynamodb:UpdateItem`.

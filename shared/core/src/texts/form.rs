@@ -28,7 +28,7 @@ impl Form {
         match kind {
             Kind::Book => Some(BOOK),
             Kind::Blog => Some(ARTICLE),
-            Kind::Image | Kind::Video => None,
+            Kind::Image | Kind::Video | Kind::Document | Kind::Audio => None,
         }
     }
 }

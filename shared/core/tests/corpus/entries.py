@@ -370,6 +370,72 @@ make(
 )
 write("rich.rtf", "text/plain", "text/rtf", "by hand", b"{\\rtf1\\ansi hello}")
 
+# Office documents and archives
+OFFICE = "application/vnd.openxmlformats-officedocument."
+WORD, EXCEL = OFFICE + "wordprocessingml.document", OFFICE + "spreadsheetml.sheet"
+POWERPOINT = OFFICE + "presentationml.presentation"
+make("letter.docx", WORD, None, "office word {out}")
+make("table.xlsx", EXCEL, None, "office excel {out}")
+make("slides.pptx", "", None, "office powerpoint {out}")
+make("streamed.xlsx", "application/octet-stream", None, "packed-again table.xlsx {out}")
+make("macros.docx", WORD, "an Office document with macros", "packed-again letter.docx {out} word/vbaProject.bin")
+make("plain.zip", "application/x-zip-compressed", None, "zip -qX {out} utf-8.md plain.svg")
+make("commented.zip", "", None, "cp plain.zip {out} && echo 'Un phare' | zip -qz {out}")
+make("encrypted.zip", "application/zip", None, "zip -qXP secret {out} utf-8.md")
+make("empty.zip", "application/zip", None, "empty-archive {out}")
+DAMAGED = "damaged data of this type"
+mutate("cut.zip", "application/zip", DAMAGED, "plain.zip", "without its last 20 bytes", lambda data: data[:-20])
+mutate(
+    "lost-entry.zip",
+    "application/zip",
+    DAMAGED,
+    "plain.zip",
+    "a directory that names an entry where none is",
+    lambda data: data[: data.index(b"PK\1\2") + 42] + b"\7" + data[data.index(b"PK\1\2") + 43 :],
+)
+for file, declared, expected in [
+    ("python.epub", "application/zip", None),
+    ("letter.docx", "application/zip", None),
+    ("letter.docx", EXCEL, WORD),
+    ("table.xlsx", POWERPOINT, EXCEL),
+    ("slides.pptx", "text/plain", POWERPOINT),
+    ("plain.zip", WORD, "application/zip"),
+    ("plain.zip", "image/png", "application/zip"),
+]:
+    ENTRIES.append((file, declared, expected, None))
+
+# Tables and data
+write("table.csv", "application/vnd.ms-excel", None, "UTF-8", "phare;hauteur\nCordouan;68\nÎle Vierge;83\n".encode())
+make("excel.csv", "text/csv", NOT_UTF_8, "iconv -f utf-8 -t windows-1252 table.csv > {out}")
+write("data.json", "application/json", None, "UTF-8", '{"phare": "Île Vierge", "hauteur": 82.5}\n'.encode())
+write("mark.json", "", None, "UTF-8 with a byte order mark", b"\xef\xbb\xbf [1, 2]\n")
+ENTRIES.append(("utf-8.md", "application/json", "text that is not JSON", None))
+ENTRIES.append(("page.html", "application/json", "text that is not JSON", None))
+
+# Sounds
+make("sound.mp3", "audio/mpeg", None, f"ffmpeg {SOUND} -c:a libmp3lame -b:a 8k {{out}}")
+make("untagged.mp3", "audio/mp3", None, "ffmpeg -i sound.mp3 -c copy -id3v2_version 0 -write_xing 0 {out}")
+make(
+    "cover.mp3",
+    "",
+    None,
+    "ffmpeg -i sound.mp3 -i baseline.jpg -map 0 -map 1 -c copy -bitexact -disposition:v attached_pic {out}",
+)
+make("sound.wav", "audio/x-wav", None, f"ffmpeg {SOUND} -ar 8000 {{out}}")
+make("broadcast.wav", "audio/wav", None, f"ffmpeg {SOUND} -ar 8000 -metadata description=x -write_bext 1 {{out}}")
+make("extensible.wav", "", None, f"ffmpeg {SOUND} -ar 8000 -c:a pcm_s24le {{out}}")
+make("sound.aac", "audio/mpeg", "unknown bytes", f"ffmpeg {SOUND} -c:a aac -b:a 16k {{out}}")
+mutate("tag-alone.mp3", "audio/mpeg", DAMAGED, "sound.mp3", "a tag alone", lambda data: data[:10] + bytes(50))
+for file, declared, expected in [
+    ("sound.m4a", "audio/x-m4a", None),
+    ("sound-only.mp4", "audio/mp4", None),
+    ("plain.mp4", "audio/mp4", "video/mp4"),
+    ("sound.wav", "audio/mpeg", "audio/wav"),
+    ("sound.mp3", "audio/mp4", "audio/mpeg"),
+    ("utf-8.md", "audio/mpeg", "text"),
+]:
+    ENTRIES.append((file, declared, expected, None))
+
 # Files of other types, under a type that can be uploaded
 make("bitmap.bmp", "image/png", "image/bmp", "convert palette.png -resize 8x5! BMP3:{out}")
 make("scan.tiff", "image/jpeg", "image/tiff", "convert palette.png -compress LZW {out}")
@@ -380,8 +446,8 @@ make(
 )
 make("film.avi", "video/mp4", "video/x-msvideo", "ffmpeg -i mpeg-4-part-2.mp4 -c copy -bitexact {out}")
 make("film.flv", "video/mp4", "video/x-flv", "ffmpeg -i plain.mp4 -c copy -bitexact {out}")
-make("sound.mp3", "video/mp4", "audio/mpeg", f"ffmpeg {SOUND} -c:a libmp3lame -b:a 8k {{out}}")
-make("sound.wav", "video/webm", "audio/wav", f"ffmpeg {SOUND} -ar 8000 {{out}}")
+ENTRIES.append(("sound.mp3", "video/mp4", "audio/mpeg", None))
+ENTRIES.append(("sound.wav", "video/webm", "audio/wav", None))
 make("sound.ogg", "video/webm", "application/ogg", f"ffmpeg {SOUND} -c:a libopus -b:a 8k {{out}}")
 make("archive.zip", "application/epub+zip", "application/zip", "opendocument {out}")
 make("plain.svgz", "image/svg+xml", "application/gzip", "gzip -9nc plain.svg > {out}")

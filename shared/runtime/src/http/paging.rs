@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Answer, Request};
 
 /// Most entries on a page.
-pub(super) const LIMIT_MAX: u32 = 1000;
+pub const LIMIT_MAX: u32 = 1000;
 /// Entries on a page when the request does not say how many.
 pub(super) const LIMIT_DEFAULT: u32 = 100;
 
@@ -35,7 +35,15 @@ impl Paging {
     /// # Errors
     /// `INVALID_REQUEST` naming `limit`, `INVALID_CURSOR`.
     pub fn ask(&self, request: &Request, context: &[&str]) -> Result<PageAsk, Fault> {
-        let limit = limit(request)?;
+        self.ask_or(LIMIT_DEFAULT, request, context)
+    }
+
+    /// Like [`Self::ask`], with `default` entries on a page when the request does not say how many.
+    ///
+    /// # Errors
+    /// Those of [`Self::ask`].
+    pub fn ask_or(&self, default: u32, request: &Request, context: &[&str]) -> Result<PageAsk, Fault> {
+        let limit = limit(request)?.unwrap_or(default);
         let Some(cursor) = request.query("cursor")? else { return Ok(PageAsk { limit, after: None }) };
         let after = self.0.open(context, &cursor);
         Ok(PageAsk { limit, after: Some(after.ok_or_else(Fault::invalid_cursor)?) })
@@ -62,11 +70,11 @@ impl Paging {
     }
 }
 
-/// Reads `limit`: 1 to 1000, by default 100.
-fn limit(request: &Request) -> Result<u32, Fault> {
-    let Some(text) = request.query("limit")? else { return Ok(LIMIT_DEFAULT) };
+/// Reads `limit`: 1 to 1000, or `None` if there is none.
+fn limit(request: &Request) -> Result<Option<u32>, Fault> {
+    let Some(text) = request.query("limit")? else { return Ok(None) };
     match text.parse() {
-        Ok(limit @ 1..=LIMIT_MAX) => Ok(limit),
+        Ok(limit @ 1..=LIMIT_MAX) => Ok(Some(limit)),
         _ => Err(Fault::field("limit", format!("limit must be 1 to {LIMIT_MAX}"))),
     }
 }

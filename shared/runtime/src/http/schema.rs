@@ -73,6 +73,8 @@ pub struct Operation {
     pub refusal: Option<RefusalOf>,
     /// Whether `Idempotency-Key` is supported.
     pub idempotent: bool,
+    /// Whether the answer has the revision of its subject as `ETag`, and a write takes `If-Match`.
+    pub tagged: bool,
     /// Status of a success.
     pub status: u16,
     /// Shape of the answer; inside the envelope, if there is one.
@@ -94,6 +96,7 @@ impl Operation {
             body: None,
             refusal: None,
             idempotent: false,
+            tagged: false,
             status: 200,
             answer: |generator| generator.subschema_for::<A>(),
             form: Form::Plain,
@@ -159,8 +162,14 @@ impl Operation {
     /// Adds the parameters of pages. `cursor` describes where a client finds the cursor.
     #[must_use]
     pub fn by_cursor(self, cursor: &'static str) -> Self {
+        self.by_cursor_or(LIMIT_DEFAULT, cursor)
+    }
+
+    /// Like [`Self::by_cursor`], with `default` entries on a page when the request does not say how many.
+    #[must_use]
+    pub fn by_cursor_or(self, default: u32, cursor: &'static str) -> Self {
         self.parameter("limit", "Entries per page", false)
-            .accepting(json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }))
+            .accepting(json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": default }))
             .parameter("cursor", cursor, false)
             .refuses(&[Code::InvalidCursor])
     }
@@ -177,6 +186,14 @@ impl Operation {
     #[must_use]
     pub fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }.refuses(&[Code::IdempotencyMismatch])
+    }
+
+    /// Gives the answer an `ETag`, which is the revision of its subject. A write may then have `If-Match`.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        let writes = !self.route.starts_with("GET ");
+        let operation = Self { tagged: true, ..self };
+        if writes { operation.refuses(&[Code::PreconditionFailed]) } else { operation }
     }
 
     /// Gives the request a JSON body of shape `B`.

@@ -1,6 +1,6 @@
 //! Reads and writes attributes of items.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
@@ -93,6 +93,14 @@ impl<'a> Reader<'a> {
     /// Reads a set of texts.
     pub(crate) fn texts(&self, name: &str) -> Result<&'a [String], Fault> {
         self.0.get(name).and_then(|value| value.as_ss().ok()).map(Vec::as_slice).ok_or_else(|| malformed(name))
+    }
+
+    /// Reads a map of texts, which is empty if it is missing.
+    pub(crate) fn map_of_texts(&self, name: &str) -> Result<BTreeMap<String, String>, Fault> {
+        let Some(value) = self.0.get(name) else { return Ok(BTreeMap::new()) };
+        let text = |value: &AttributeValue| value.as_s().ok().cloned();
+        let texts = |map: &Item| map.iter().map(|(name, value)| Some((name.clone(), text(value)?))).collect();
+        value.as_m().ok().and_then(texts).ok_or_else(|| malformed(name))
     }
 
     /// Returns the attributes whose names begin with `prefix`, without the prefix.

@@ -12,7 +12,7 @@ use crate::table::Table;
 use crate::table::item::{Item, text};
 
 /// Most queries for one page, if a filter leaves out entries.
-const QUERIES_MAX: u32 = 20;
+pub(crate) const QUERIES_MAX: u32 = 20;
 
 impl Table {
     /// Builds a query of one partition, of the table or of one of its indexes.
@@ -86,13 +86,26 @@ impl Table {
         index: Option<&str>,
         query: &QueryInputBuilder,
         limit: u32,
+        start: Option<Item>,
+        read: impl Fn(&Item) -> Result<T, Fault>,
+    ) -> Result<(Vec<T>, Option<Item>), Fault> {
+        self.entries_within(QUERIES_MAX, index, query, limit, start, read).await
+    }
+
+    /// Reads the entries of one page with at most `queries` queries, each of which reads at most one megabyte.
+    pub(crate) async fn entries_within<T>(
+        &self,
+        queries: u32,
+        index: Option<&str>,
+        query: &QueryInputBuilder,
+        limit: u32,
         mut start: Option<Item>,
         read: impl Fn(&Item) -> Result<T, Fault>,
     ) -> Result<(Vec<T>, Option<Item>), Fault> {
         let wanted = limit as usize;
         let mut entries: Vec<T> = Vec::new();
         let mut last: Option<Item> = None;
-        for _ in 0..QUERIES_MAX {
+        for _ in 0..queries {
             let limit = i32::try_from(wanted + 1).unwrap_or(i32::MAX);
             let query = query.clone().limit(limit).set_exclusive_start_key(start);
             let page = self.client.send(query).await.map_err(Fault::unavailable)?;
@@ -108,7 +121,7 @@ impl Table {
                 return Ok((entries, None));
             }
         }
-        // The filter has left out most entries: the page is short, and the list continues.
+        // The filter has left out most entries, or they are large: the page is short, and the list continues.
         Ok((entries, start))
     }
 }

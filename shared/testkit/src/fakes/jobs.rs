@@ -31,7 +31,7 @@ impl Jobs {
         let class = match job.kind {
             Kind::Image => "image",
             Kind::Video => "video",
-            Kind::Book | Kind::Blog => "text",
+            Kind::Book | Kind::Blog | Kind::Document | Kind::Audio => "text",
         };
         self.generations.entry((job.owner().clone(), job.month().to_string(), class)).or_default()
     }

@@ -10,6 +10,7 @@ mod credits;
 mod deletions;
 mod deliveries;
 mod due;
+mod files;
 mod gateway;
 mod holds;
 mod jobs;
@@ -301,8 +302,12 @@ impl ListFiles for World {
             if let Some(after) = after {
                 files.retain(|file| (file.changed_at, file.id()) < (after.changed_at, after.file));
             }
-            let more = files.len() > limit as usize;
-            files.truncate(limit as usize);
+            // Only statuses with few files are filtered by kind, by several queries if need be.
+            let is_one_query = filter.kind.is_none() || filter.status == Status::Ready;
+            let fit = if is_one_query { files::fit_in_one_query(&files) } else { files.len() };
+            let most = fit.min(limit as usize);
+            let more = files.len() > most;
+            files.truncate(most);
             let last = files.last().filter(|_| more);
             let next = last.map(|file| Position { changed_at: file.changed_at, file: file.id() });
             Page { files, next }

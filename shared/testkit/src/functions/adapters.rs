@@ -23,7 +23,7 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
@@ -38,6 +38,7 @@ const SETTINGS: [(&str, &str); 14] = [
     ("PUBLIC_URL", "https://api.example.com"),
     ("UPSTREAMS", "pdf=https://pdf.example.com/v1,ai=https://ai.example.com"),
     ("KEY_PREFIX", "sk"),
+    ("TICKET_SECONDS", "3600"),
 ];
 
 /// The settings that name secrets. The value of each is its own name, which [`text_of`] maps to the secret.

@@ -84,7 +84,8 @@ fn assert_discreet(event: &Value, lines: &[Value]) {
             "the log has a token or a signed URL: {line}"
         );
         let mut rest = line.clone();
-        if audited {
+        // Several files have lines of their own, behind that of the request.
+        if audited && (lines.len() == 1 || !rest["audit"].is_null()) {
             assert_eq!(rest["audit"]["ip"], address, "{line}");
             rest["audit"]["ip"] = Value::Null;
         }

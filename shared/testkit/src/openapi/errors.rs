@@ -21,6 +21,7 @@ const OF_API_GATEWAY: [u16; 4] = [413, THROTTLED, 500, 503];
 pub(super) fn headers() -> Value {
     let seconds = json!({ "type": "integer", "minimum": 0 });
     json!({
+        "ETag": { "description": "Revision of what the answer shows", "schema": { "type": "string" } },
         "Allow": { "description": "Methods that the path can be called with", "schema": { "type": "string" } },
         "RateLimit-Limit": { "description": "The limit that was reached", "schema": seconds },
         "RateLimit-Remaining": { "description": "What is left of the limit: 0", "schema": seconds },

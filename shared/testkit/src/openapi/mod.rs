@@ -96,6 +96,9 @@ pub fn document() -> Value {
                 "name": "Idempotency-Key", "in": "header", "required": false,
                 "schema": { "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_MAX },
                 "description": "A retry with the same key within 24 hours has no second effect and gets the same result",
+            }, "If-Match": {
+                "name": "If-Match", "in": "header", "required": false, "schema": { "type": "string" },
+                "description": "`ETag` of the revision to change; another one is a 412",
             } },
             "responses": builder.responses.clone(),
             "schemas": builder.schemas(),
@@ -190,6 +193,9 @@ impl Builder {
     /// Describes the answer to a request that succeeds.
     fn successes(&mut self, operation: &Operation, route: &str) -> Map<String, Value> {
         let mut headers = json!({ "X-Request-Id": errors::header("X-Request-Id") });
+        if operation.tagged {
+            headers["ETag"] = errors::header("ETag");
+        }
         if operation.caller == AuthScheme::Key {
             headers["X-Credits-Remaining"] = errors::header("X-Credits-Remaining");
             return Map::from_iter([(
@@ -263,6 +269,9 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     }
     if operation.idempotent {
         parameters.push(json!({ "$ref": "#/components/parameters/Idempotency-Key" }));
+    }
+    if operation.tagged && !operation.route.starts_with("GET ") {
+        parameters.push(json!({ "$ref": "#/components/parameters/If-Match" }));
     }
     parameters
 }

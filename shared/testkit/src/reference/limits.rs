@@ -9,7 +9,9 @@ use consigne_core::credits::{
 };
 use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
 use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX, TESTS_AN_HOUR};
-use consigne_core::files::{Kind, MediaType, NOTICE_PERCENT, UPLOAD_GRANT_VALID, in_words};
+use consigne_core::files::{
+    Kind, METADATA_MAX, MediaType, NOTICE_PERCENT, TICKET_MAX, TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
+};
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
 use consigne_core::keys::{KEYS_AN_HOUR, KEYS_MAX};
@@ -40,7 +42,7 @@ fn plans() -> String {
         ("storage", |plan| in_words(plan.storage)),
         ("largest image", |plan| in_words(plan.image)),
         ("largest video", |plan| in_words(plan.video)),
-        ("largest book or article", |plan| in_words(plan.text)),
+        ("largest book, article, document or sound", |plan| in_words(plan.text)),
         ("books and articles a month", |plan| grouped(plan.text_generations.into())),
         ("image jobs a month", |plan| grouped(plan.image_generations.into())),
         ("video jobs a month", |plan| grouped(plan.video_generations.into())),
@@ -99,6 +101,9 @@ fn limits() -> String {
     let percentages = ALERT_PERCENTAGES.map(|percent| percent.to_string()).join(", ");
     let rows = [
         ("validity of a grant to upload", in_time(UPLOAD_GRANT_VALID)),
+        ("validity of a ticket", format!("{} to {}", in_time(TICKET_MIN), in_time(TICKET_MAX))),
+        ("tickets in one request", TICKETS_MAX.to_string()),
+        ("metadata of a file, names and values together", format!("{} bytes", grouped(METADATA_MAX as u64))),
         ("share of the storage at which its owner is told", format!("{NOTICE_PERCENT} %")),
         ("time for which an `Idempotency-Key` counts", in_time(idempotency::REMEMBERED)),
         ("time for which receipts, and keys of charges, holds and gateway calls, are kept", in_time(RECEIPT_KEPT)),

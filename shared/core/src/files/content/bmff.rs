@@ -66,8 +66,14 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         b"moov" | b"mdat" => QUICKTIME,
         _ => return None,
     };
+    let moov = || boxes.first(*b"moov").unwrap_or_default();
+    let types = match types {
+        MP4 | MP4_OR_QUICKTIME if movie::is_sound_only(moov()) => MP4_OR_AUDIO,
+        types => types,
+    };
     let dimensions = match types {
         HEIC | AVIF => measure_image(boxes),
+        AUDIO => None,
         _ => boxes.first(*b"moov").and_then(|moov| movie::measure(moov, *b"vide")),
     };
     Some(Recognised { types, dimensions })
@@ -88,6 +94,8 @@ const MP4_OR_QUICKTIME: Types = &["video/mp4", "video/quicktime"];
 /// A film with the brand of QuickTime alone. Some programs name it `.mp4`; its boxes are those of MP4, and what plays MP4
 /// plays it.
 const QUICKTIME_OR_MP4: Types = &["video/quicktime", "video/mp4"];
+/// A sound in a file whose brands are those of films.
+const MP4_OR_AUDIO: Types = &["video/mp4", "audio/mp4"];
 const AUDIO: Types = &["audio/mp4"];
 const CANON_RAW: Types = &["image/x-canon-cr3"];
 

@@ -106,6 +106,40 @@ fn what_comes_after_the_sample_is_not_guessed() {
     }
 }
 
+#[test]
+fn an_archive_is_known_by_its_entries_where_the_sample_ends_before_its_directory() {
+    for (file, declared) in [
+        ("letter.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("table.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("streamed.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        ("slides.pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+        ("plain.zip", "application/zip"),
+    ] {
+        let bytes = std::fs::read(folder().join("files").join(file)).unwrap();
+        let directory = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+        let (start, media) = (&bytes[..directory], MediaType::from_name(declared).unwrap());
+        assert_eq!(inspect(Sample { bytes: start, size: 5 << 20 }, media), Finding::Genuine(None), "{file}");
+        // A whole file without its directory is cut off.
+        let whole = inspect(Sample { bytes: start, size: directory as u64 }, media);
+        let named = if file == "plain.zip" { DAMAGED } else { "application/zip" };
+        assert_eq!(whole, Finding::Impostor(named), "{file}");
+    }
+}
+
+#[test]
+fn a_tag_that_is_larger_than_the_sample_makes_an_mp3() {
+    let sound = MediaType::from_name("audio/mpeg").unwrap();
+    let mut tag = b"ID3\x04\0\0\0\x7f\x7f\x7f".to_vec();
+    tag.resize(4_096, 0xff);
+    assert_eq!(inspect(Sample { bytes: &tag, size: 5 << 20 }, sound), Finding::Genuine(None));
+    assert_eq!(inspect(Sample { bytes: &tag, size: 4_096 }, sound), Finding::Impostor(DAMAGED));
+    // The first frame alone, and noise behind it.
+    let bytes = std::fs::read(folder().join("files/untagged.mp3")).unwrap();
+    let mut noise = bytes[..4].to_vec();
+    noise.resize(2_000, 0);
+    assert!(matches!(inspect(Sample { bytes: &noise, size: 2_000 }, sound), Finding::Impostor(_)));
+}
+
 /// Inspects bytes under every type. Fails if a stored side would be beyond what any format allows.
 fn inspect_all(bytes: &[u8], size: u64) -> Result<(), TestCaseError> {
     for name in MediaType::names() {
@@ -160,7 +194,9 @@ proptest! {
             b"abcdftyp", b"abcdmoov", b"%PDF",
         ];
         let bytes = [*start.get(&magic), text.as_bytes()].concat();
-        for name in MediaType::names().filter(|name| !name.starts_with("text/") && *name != "image/svg+xml") {
+        for name in MediaType::names()
+            .filter(|name| !name.starts_with("text/") && !matches!(*name, "image/svg+xml" | "application/json"))
+        {
             let media = MediaType::from_name(name).ok_or_else(|| TestCaseError::fail(name))?;
             let found = inspect(Sample { bytes: &bytes, size: bytes.len() as u64 }, media);
             prop_assert!(matches!(found, Finding::Impostor(_)), "{name}");

@@ -23,7 +23,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
             _ => false,
         };
         if is_epub {
-            return Some(Recognised { types: &["application/epub+zip"], dimensions: None });
+            return Some(Recognised { types: &["application/epub+zip", "application/zip"], dimensions: None });
         }
         // Bit 3: the length comes after the data, and is zero here.
         let is_streamed = le16(rest, 6)? & 8 != 0;

@@ -4,6 +4,7 @@
 //! walk forward through a sample of the file, without recursion and without allocating by a length that the file
 //! states, so their time is that of the sample. What comes after the sample is not seen: see [`SAMPLE_BYTES`].
 
+mod audio;
 mod bmff;
 mod bytes;
 mod ebml;
@@ -12,6 +13,7 @@ mod exif;
 mod gif;
 mod heif;
 mod jpeg;
+mod json;
 mod known;
 mod movie;
 mod pdf;
@@ -19,6 +21,7 @@ mod png;
 mod svg;
 mod text;
 mod webp;
+mod zip;
 
 #[cfg(test)]
 mod corpus_tests;
@@ -93,6 +96,8 @@ pub enum Finding {
 
 /// What is said of bytes that are no text and of no known format.
 const UNKNOWN: &str = "unknown bytes";
+/// What is said of bytes that begin like the declared type and do not go on like it.
+const DAMAGED: &str = "damaged data of this type";
 /// What is said of a text in UTF-16.
 const UTF_16: &str = "text in UTF-16, not UTF-8";
 /// What is said of a text with one byte a character.
@@ -107,8 +112,8 @@ struct Recognised {
 /// Recognises every container that may be uploaded. At most one parser answers.
 fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     let parsers = [png::recognise, jpeg::recognise, gif::recognise, webp::recognise, bmff::recognise, ebml::recognise];
-    let documents = [pdf::recognise, epub::recognise];
-    parsers.into_iter().chain(documents).find_map(|parser| parser(sample))
+    let others = [pdf::recognise, epub::recognise, zip::recognise, audio::mp3, audio::wav];
+    parsers.into_iter().chain(others).find_map(|parser| parser(sample))
 }
 
 /// Compares the first bytes of an upload with its declared type.
@@ -116,15 +121,19 @@ pub fn inspect(sample: Sample<'_>, declared: &MediaType) -> Finding {
     match (declared.shape, recognise(sample)) {
         (Shape::Container, Some(found)) if found.types.contains(&declared.name) => Finding::Genuine(found.dimensions),
         (_, Some(found)) => Finding::Impostor(found.types[0]),
-        (Shape::Container, None) => Finding::Impostor(known::anything(sample)),
-        (Shape::Text | Shape::Svg, None) => match foreign_to_text(sample, declared.shape) {
+        (Shape::Container, None) => match known::anything(sample) {
+            // It begins like one.
+            name if name == declared.name => Finding::Impostor(DAMAGED),
+            name => Finding::Impostor(name),
+        },
+        (Shape::Text | Shape::Svg | Shape::Json, None) => match foreign_to_text(sample, declared.shape) {
             Some(found) => Finding::Impostor(found),
             None => Finding::Genuine(None),
         },
     }
 }
 
-/// Returns what bytes are if they are not plain text, or not an SVG. Returns `None` if they are what was declared.
+/// Returns what bytes are if they are not plain text, or not an SVG or JSON. Returns `None` if they are what was declared.
 ///
 /// A text may begin with the magic number of another format: a poem with `BM`, minutes with `MZ`. So magic numbers count
 /// only in bytes that are not text.
@@ -135,6 +144,7 @@ fn foreign_to_text(sample: Sample<'_>, shape: Shape) -> Option<&'static str> {
     match (text::encoding(sample), shape) {
         (Encoding::Binary, _) => Some(known::binary(sample.bytes)),
         (_, Shape::Svg) => svg::check(sample).err(),
+        (Encoding::Utf8, Shape::Json) => json::check(sample).err(),
         (Encoding::Utf8, _) => None,
         (Encoding::Utf16, _) => Some(UTF_16),
         (Encoding::EightBit, _) => Some(EIGHT_BIT),

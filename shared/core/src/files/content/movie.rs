@@ -24,6 +24,20 @@ pub(super) fn measure(moov: &[u8], kind: [u8; 4]) -> Option<Dimensions> {
     Some(tracks.find(|track| track.is_enabled).unwrap_or(first).dimensions)
 }
 
+/// Returns whether a film has tracks of sound and none of pictures.
+pub(super) fn is_sound_only(moov: &[u8]) -> bool {
+    let kinds = || {
+        let tracks = Boxes(moov).into_iter().filter(|found| found.name == *b"trak");
+        tracks.filter_map(|track| handler(Boxes(Boxes(track.body).first(*b"mdia")?)))
+    };
+    kinds().any(|kind| kind == *b"soun") && !kinds().any(|kind| kind == *b"vide")
+}
+
+/// Returns the kind of a track: `vide`, `soun`, `pict` or another.
+fn handler(media: Boxes<'_>) -> Option<[u8; 4]> {
+    array(media.first(*b"hdlr")?, 8)
+}
+
 struct Track {
     is_enabled: bool,
     dimensions: Dimensions,
@@ -33,7 +47,7 @@ struct Track {
 fn track(trak: &[u8], kind: [u8; 4]) -> Option<Track> {
     let boxes = Boxes(trak);
     let (header, media) = (boxes.first(*b"tkhd")?, Boxes(boxes.first(*b"mdia")?));
-    if array(media.first(*b"hdlr")?, 8)? != kind {
+    if handler(media)? != kind {
         return None;
     }
     // Version 1 has times of 64 bits.

@@ -43,6 +43,7 @@ impl MailTemplate for JobCompleted {
                     Kind::Video => "video",
                     Kind::Book => "book",
                     Kind::Blog => "article",
+                    Kind::Document | Kind::Audio => "file",
                 };
                 MailContent::with_subject(self.title.subject_after(language, &format!("Your {thing} is ready")))
                     .paragraph(format!("Your {thing} {title} is ready."))
@@ -55,6 +56,7 @@ impl MailTemplate for JobCompleted {
                     Kind::Video => ("vidéo", "prête"),
                     Kind::Book => ("livre", "prêt"),
                     Kind::Blog => ("article", "prêt"),
+                    Kind::Document | Kind::Audio => ("fichier", "prêt"),
                 };
                 MailContent::with_subject(self.title.subject_after(language, &format!("Votre {thing} est {ready}")))
                     .paragraph(format!("Votre {thing} {title} est {ready}."))

@@ -47,6 +47,7 @@ impl MailTemplate for JobFailed {
                     Kind::Video => "video",
                     Kind::Book => "book",
                     Kind::Blog => "article",
+                    Kind::Document | Kind::Audio => "file",
                 };
                 MailContent::with_subject(self.title.subject_after(language, &format!("Your {thing} could not be made")))
                     .paragraph(format!("We are sorry: your {thing} {title} could not be made."))
@@ -60,6 +61,7 @@ impl MailTemplate for JobFailed {
                     Kind::Video => ("vidéo", "créée"),
                     Kind::Book => ("livre", "créé"),
                     Kind::Blog => ("article", "créé"),
+                    Kind::Document | Kind::Audio => ("fichier", "créé"),
                 };
                 MailContent::with_subject(self.title.subject_after(language, &format!("Votre {thing} n’a pas pu être {made}")))
                     .paragraph(format!("Nous sommes désolés\u{a0}: votre {thing} {title} n’a pas pu être {made}."))

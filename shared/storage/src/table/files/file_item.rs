@@ -1,8 +1,8 @@
 //! Converts a file to and from its item.
 
-use aws_sdk_dynamodb::types::Update;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, ObjectKey, Pinned, Status};
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
+use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, Metadata, ObjectKey, Pinned, Status};
 use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
@@ -59,6 +59,10 @@ pub(crate) fn write(file: &File) -> Item {
         ("revision".to_owned(), number(file.revision)),
     ]);
     let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+    let texts = file.metadata.texts();
+    if !texts.is_empty() {
+        put("metadata", AttributeValue::M(texts.iter().map(|(name, value)| (name.clone(), text(value))).collect()));
+    }
     if let Some(sha256) = &file.sha256 {
         put("sha256", text(sha256));
     }
@@ -115,6 +119,7 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
     Ok(File {
         key: reader.parsed("s3_key", ObjectKey::parse)?,
         name: FileName::stored(reader.text("filename")?.to_owned()),
+        metadata: Metadata::stored(reader.map_of_texts("metadata")?),
         media: reader.parsed("content_type", MediaType::from_name)?,
         size: reader.number("size")?,
         ledger_state: reader.parsed("holding", LedgerState::from_name)?,

@@ -9,6 +9,7 @@ use consigne_core::{Fault, UserId};
 use crate::table::Table;
 use crate::table::files::file_item;
 use crate::table::item::{Item, text};
+use crate::table::page::QUERIES_MAX;
 
 impl ListFiles for Table {
     async fn list_files(
@@ -21,7 +22,10 @@ impl ListFiles for Table {
         let (index, _) = file_item::list_partition(owner, filter);
         let query = self.list_query(owner, filter).scan_index_forward(false);
         let start = after.map(|after| file_item::start_key(owner, filter, after));
-        let (files, more) = self.entries(Some(index), &query, limit, start, file_item::read).await?;
+        // A page of large records is as long as one query, so that a list of many files costs one call. A filter may leave
+        // out all that one query reads.
+        let queries = if is_filtered(filter) { QUERIES_MAX } else { 1 };
+        let (files, more) = self.entries_within(queries, Some(index), &query, limit, start, file_item::read).await?;
         let last = files.last().filter(|_| more.is_some());
         let next = last.map(|file| Position { changed_at: file.changed_at, file: file.id() });
         Ok(Page { files, next })
@@ -38,6 +42,12 @@ impl ListFiles for Table {
         let query = self.list_query(owner, filter).filter_expression(condition);
         self.count_matches(&query.expression_attribute_values(":kept", text(LedgerState::Kept.name()))).await
     }
+}
+
+/// Returns whether a query leaves out files. Only ready files, of which there are many, have an index by kind. Other
+/// statuses have few files.
+fn is_filtered(filter: Filter) -> bool {
+    filter.kind.is_some() && filter.status != Status::Ready
 }
 
 impl Table {
@@ -60,8 +70,7 @@ impl Table {
         let (index, partition) = file_item::list_partition(owner, filter);
         let query = self.partition(Some(index), partition).key_condition_expression("#pk = :pk");
         match filter.kind {
-            // Only ready files, of which there are many, have an index by kind. Other statuses have few files.
-            Some(kind) if filter.status != Status::Ready => query
+            Some(kind) if is_filtered(filter) => query
                 .filter_expression("#kind = :kind")
                 .expression_attribute_names("#kind", "kind")
                 .expression_attribute_values(":kind", text(kind.name())),

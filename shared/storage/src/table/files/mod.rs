@@ -1,10 +1,13 @@
 //! Files and ledgers: reading them, marking files as deleted, and applying steps.
 
+pub(crate) mod change;
 pub(crate) mod file_item;
 pub(crate) mod grant;
 pub(crate) mod ledger_item;
 pub(crate) mod ledger_walk;
 pub(crate) mod list;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
@@ -13,7 +16,7 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, 
 use consigne_aws::Backoff;
 use consigne_core::files::{File, LedgerDelta, ObjectKey, SWEEP_MARGIN, Status, Transition, Usage};
 use consigne_core::idempotency::CommitOutcome;
-use consigne_core::ports::{ApplyTransition, BeginDelete, Filter, GetFile, GetUsage};
+use consigne_core::ports::{ApplyTransition, BeginDelete, Filter, GetFile, GetFiles, GetUsage};
 use consigne_core::{EventId, Fault, FileId, Timestamp, UserId};
 
 use crate::table::item::{Reader, number, text, user_pk};
@@ -29,6 +32,15 @@ impl GetFile for Table {
     async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
         let read = self.get(item::key(user_pk(owner), file_item::file_sk(file))).await?;
         read.as_ref().map(file_item::read).transpose()
+    }
+}
+
+impl GetFiles for Table {
+    // Consistent, as above.
+    async fn get_files(&self, owner: &UserId, files: &BTreeSet<FileId>) -> Result<BTreeMap<FileId, File>, Fault> {
+        let keys: Vec<_> = files.iter().map(|file| item::key(user_pk(owner), file_item::file_sk(*file))).collect();
+        let found = self.batch_get(&keys, true).await?;
+        found.iter().map(|item| file_item::read(item).map(|file| (file.id(), file))).collect()
     }
 }
 

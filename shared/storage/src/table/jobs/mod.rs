@@ -87,7 +87,7 @@ fn count(job: &Job, change: i8) -> UpdateBuilder {
     let class = match job.kind {
         Kind::Image => "image",
         Kind::Video => "video",
-        Kind::Book | Kind::Blog => "text",
+        Kind::Book | Kind::Blog | Kind::Document | Kind::Audio => "text",
     };
     Update::builder()
         .set_key(Some(generations_key(job.owner(), job.month())))

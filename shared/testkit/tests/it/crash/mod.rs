@@ -35,7 +35,9 @@ fn essence(world: &World) -> Value {
     let files: Vec<Value> = state
         .files
         .values()
-        .map(|file| json!([file.status.name(), file.ledger_state.name(), file.size, file.name.as_str()]))
+        .map(|file| {
+            json!([file.status.name(), file.ledger_state.name(), file.size, file.name.as_str(), file.shown_metadata()])
+        })
         .collect();
     let ledgers: BTreeMap<String, Value> = state
         .usage
@@ -158,6 +160,11 @@ async fn the_deletion_of_an_object_survives_every_fault() {
 #[tokio::test]
 async fn deleting_a_ready_file_survives_every_fault() {
     survives(|| world_with(&[ready(&pending())]), async |world| http(world, "delete", "plain").await).await;
+}
+
+#[tokio::test]
+async fn renaming_a_file_survives_every_fault() {
+    survives(|| world_with(&[ready(&pending())]), async |world| http(world, "metadata", "rename").await).await;
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ async fn a_list_shows_every_file_once_while_others_are_added_and_deleted() {
         (total["files"].as_array()?.len() == 250).then_some(())
     });
     full.await.expect("the index must have every file");
+    // The list of an application that knows no pages.
+    let secure = ann.call("GET", "/api/secure/files/list").await.json();
+    assert_eq!((secure["data"].as_array().map(Vec::len), &secure["metadata"]["total"]), (Some(250), &json!(250)));
     let (mut seen, mut cursor, mut pages) = (BTreeMap::<String, usize>::new(), String::new(), 0);
     loop {
         let page = ann.call("GET", &format!("/api/files/list?limit=100&cursor={cursor}")).await.json();

@@ -8,6 +8,7 @@ mod charges;
 mod endpoints;
 mod events;
 mod fairness;
+mod file_changes;
 mod files;
 mod front_ends;
 mod fullness;

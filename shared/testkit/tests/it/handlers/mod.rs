@@ -9,7 +9,7 @@ mod preflights;
 pub mod webhooks;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, MediaType, ObjectKey, Pinned, Status,
+    Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, MediaType, Metadata, ObjectKey, Pinned, Status,
 };
 use consigne_core::{Timestamp, UserId};
 use consigne_testkit::fakes::World;
@@ -31,6 +31,7 @@ pub fn pending_at(key: &str) -> File {
     File {
         key: ObjectKey::parse(key).unwrap(),
         name: FileName::parse("photo été.png").unwrap(),
+        metadata: Metadata::default(),
         media: MediaType::from_name("image/png").unwrap(),
         size: 1000,
         ledger_state: LedgerState::Reserved,

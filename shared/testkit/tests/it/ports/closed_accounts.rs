@@ -1,13 +1,13 @@
 //! Contract of the ports that write for a person: they refuse a closed account, and learn addresses from tokens.
 
 use consigne_core::audit::AuditAction;
-use consigne_core::files::{Grant, GrantOutcome, Kind};
+use consigne_core::files::{File, Grant, GrantOutcome, Kind, Metadata};
 use consigne_core::jobs::StepOutcome;
 use consigne_core::members::RoleStep;
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
-    ApplyJobStep, ChangeRole, CloseAccount, CreateOrg, GetJob, GetMember, GetProfile, GetProfiles, GetUsage,
-    GrantUpload, IssueKey, RequestJob, UpdateContact,
+    ApplyJobStep, ChangeFile, ChangeRole, CloseAccount, CreateOrg, FileChange, GetJob, GetMember, GetProfile,
+    GetProfiles, GetUsage, GrantUpload, IssueKey, RequestJob, UpdateContact,
 };
 use consigne_core::profiles::{Closing, Contact, ContactUpdate, Language, Sighting};
 use consigne_core::webhooks::{Received, Source, WebhookId};
@@ -20,6 +20,7 @@ use super::{file_of, now, on_both};
 /// The ports under test.
 pub trait Writes:
     ApplyJobStep
+    + ChangeFile
     + ChangeRole
     + CloseAccount
     + CreateOrg
@@ -37,6 +38,7 @@ pub trait Writes:
 }
 impl<T> Writes for T where
     T: ApplyJobStep
+        + ChangeFile
         + ChangeRole
         + CloseAccount
         + CreateOrg
@@ -89,7 +91,8 @@ fn grant(user: &UserId, email: Option<&str>, at: Timestamp) -> Grant {
 async fn a_closed_account_writes_nothing_whatever_its_token_names(table: &impl Writes) {
     let (org, owner) = accounts::found(table, now()).await;
     let pending = super::jobs::accepted(table, &owner, now()).await;
-    table.grant_upload(&grant(&owner, None, now())).await.unwrap();
+    let first = grant(&owner, None, now());
+    table.grant_upload(&first).await.unwrap();
     let usage = table.get_usage(&owner).await.unwrap();
     let member = table.get_member(org, &owner).await.unwrap().unwrap();
     close(table, &owner).await;
@@ -98,6 +101,9 @@ async fn a_closed_account_writes_nothing_whatever_its_token_names(table: &impl W
     for email in [None, Some("ann@example.com")] {
         refused(table.grant_upload(&grant(&owner, email, now())).await.unwrap_err().code);
     }
+    let named = File { metadata: Metadata::titled("a"), revision: first.file.revision + 1, ..first.file.clone() };
+    let change = FileChange { file: named, plan: Plan::Free, now: now() };
+    refused(table.change_file(&change).await.unwrap_err().code);
     refused(table.create_org(&accounts::org(&owner, now())).await.unwrap_err().code);
     let request = super::jobs::request(&owner, Plan::Pro, Kind::Blog, now());
     refused(table.request_job(&request).await.unwrap_err().code);

@@ -1,14 +1,16 @@
 //! Contract of the ports for file records and ledgers.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Pinned, Removal,
-    SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, Pinned,
+    Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, ClearOutbox, Due, Filter, FindDue, GetFile, GetUsage, GrantUpload, ListFiles,
+    ApplyTransition, BeginDelete, ChangeFile, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage,
+    GrantUpload, ListFiles,
 };
 use consigne_core::rates::{OverRate, Rate, Window};
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
@@ -18,17 +20,38 @@ use super::{eventually, file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait Files:
-    GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+    GrantUpload
+    + GetFile
+    + GetFiles
+    + GetUsage
+    + ListFiles
+    + BeginDelete
+    + ChangeFile
+    + ApplyTransition
+    + FindDue
+    + ClearOutbox
+    + Sync
 {
 }
 impl<T> Files for T where
-    T: GrantUpload + GetFile + GetUsage + ListFiles + BeginDelete + ApplyTransition + FindDue + ClearOutbox + Sync
+    T: GrantUpload
+        + GetFile
+        + GetFiles
+        + GetUsage
+        + ListFiles
+        + BeginDelete
+        + ChangeFile
+        + ApplyTransition
+        + FindDue
+        + ClearOutbox
+        + Sync
 {
 }
 
 on_both!(
     consigne_testkit::stack::Stack::table,
     a_grant_is_read_back_as_it_was_made,
+    several_files_are_read_at_once,
     a_plans_limit_is_exact_to_the_byte,
     concurrent_grants_never_exceed_the_plan,
     a_window_admits_its_allowance_of_writes_and_then_a_new_one_opens,
@@ -50,7 +73,7 @@ fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
     Grant { file: file.clone(), plan, job: None, seen: None, idempotency: None, now }
 }
 
-async fn granted(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+pub(super) async fn granted(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let file = file_of(owner, name, size, now);
     assert_eq!(files.grant_upload(&grant(&file, Plan::Enterprise, now)).await.unwrap(), GrantOutcome::Granted);
     file
@@ -61,7 +84,7 @@ fn arrival(size: u64) -> Arrival {
     Arrival { pinned, size, dimensions: Some(Dimensions { width: 3, height: 4 }) }
 }
 
-async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
+pub(super) async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {
     let step = granted(files, owner, name, size, now).await.accept(arrival(size), now);
     assert!(files.apply_transition(&step).await.unwrap().is_committed());
     step.file
@@ -76,6 +99,25 @@ async fn a_grant_is_read_back_as_it_was_made(files: &impl Files) {
     assert_eq!((usage.committed, usage.reserved, usage.files(None)), (10, 10, 0));
     let opened = Some(Window { started: now, count: 1 });
     assert_eq!((usage.windows.writes, usage.windows.grants), (opened, opened));
+}
+
+async fn several_files_are_read_at_once(files: &impl Files) {
+    let (owner, now) = (owner(), now());
+    let (first, second) =
+        (granted(files, &owner, "a.png", 10, now).await, granted(files, &owner, "b.md", 10, now).await);
+    let deleted = granted(files, &owner, "c.png", 10, now).await;
+    files.begin_delete(&deleted.key, now).await.unwrap();
+    let unknown = file_of(&owner, "d.png", 1, now);
+    let asked: BTreeSet<_> = [&first, &second, &deleted, &unknown].map(File::id).into();
+    let found = files.get_files(&owner, &asked).await.unwrap();
+    let wanted = [first.clone(), second, deleted.deleting(now)].map(|file| (file.id(), file));
+    assert_eq!(found, BTreeMap::from(wanted));
+    assert_eq!(files.get_files(&super::owner(), &asked).await.unwrap(), BTreeMap::new());
+    assert_eq!(files.get_files(&owner, &BTreeSet::new()).await.unwrap(), BTreeMap::new());
+    // One batch is full of keys that do not exist, and of one that does.
+    let mut many: BTreeSet<_> = (0..99).map(|_| file_of(&owner, "e.png", 1, now).id()).collect();
+    many.insert(first.id());
+    assert_eq!(files.get_files(&owner, &many).await.unwrap().len(), 1);
 }
 
 async fn a_plans_limit_is_exact_to_the_byte(files: &impl Files) {
@@ -202,6 +244,8 @@ async fn a_step_is_applied_once_with_its_ledger_and_event(files: &impl Files) {
 async fn every_field_of_a_record_is_stored(files: &impl Files) {
     let (owner, now) = (owner(), now());
     let mut file = granted(files, &owner, "Été 👩\u{200D}🚀 \"q\".png", 10, now).await;
+    let texts = [("title", "L'été"), ("note", ""), ("a.b-c_D", "two\nlines")];
+    file.metadata = Metadata::stored(texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into());
     file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
     let mut step = file.accept(arrival(10), now);
     step.file.rejected_reason = Some("declared image/png, found text".to_owned());
@@ -250,7 +294,7 @@ async fn a_deletion_needs_the_exact_key(files: &impl Files) {
     assert_eq!(files.get_file(&owner, file.id()).await.unwrap(), Some(file));
 }
 
-const READY: Filter = Filter { status: Status::Ready, kind: None };
+pub(super) const READY: Filter = Filter { status: Status::Ready, kind: None };
 
 async fn lists_are_newest_first_in_pages(files: &impl Files) {
     let (owner, start) = (owner(), now());

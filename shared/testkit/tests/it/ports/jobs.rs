@@ -65,6 +65,7 @@ fn ask(kind: Kind) -> Ask {
         Kind::Blog => Ask::text("Une journée à la plage", None, None),
         Kind::Image => Ask::images("un phare", Some(2), Some("1024x768")),
         Kind::Video => Ask::video("a lighthouse", Some(8), Some("9:16")),
+        Kind::Document | Kind::Audio => panic!("no job makes files of this kind"),
     };
     made.unwrap()
 }
@@ -120,7 +121,7 @@ fn message(fingerprint: &str, now: Timestamp) -> Received {
 
 async fn an_accepted_job_is_read_back(jobs: &impl Jobs) {
     let (owner, now) = (owner(), now());
-    for kind in Kind::ALL {
+    for kind in Kind::GENERATED {
         let new = request(&owner, Plan::Pro, kind, now);
         assert_eq!(jobs.get_job(&new.job.id).await.unwrap(), None);
         assert_eq!(jobs.request_job(&new).await.unwrap(), Admission::Accepted);

@@ -36,11 +36,20 @@ fn acting(event: Value, token: &str) -> Value {
     headed(headed(event, "authorization", Some(&format!("Bearer {token}"))), "x-consigne-user", Some("user_ann1"))
 }
 
-/// Calls a function. Returns the `audit` of its only line.
-async fn audited(world: &World, function: &str, event: Value) -> Value {
+/// Calls a function. Returns the `audit` of its lines: one, or one for each of several files.
+async fn audits(world: &World, function: &str, event: Value) -> Vec<Value> {
     let (answer, lines) = functions::call_with_lines(world, function, event).await;
-    let [line] = &lines[..] else { panic!("{function} writes {} lines for {answer}", lines.len()) };
-    line["audit"].clone()
+    let found: Vec<Value> = lines.iter().map(|line| line["audit"].clone()).filter(|audit| !audit.is_null()).collect();
+    let want = if lines.len() == 1 { 1 } else { lines.len() - 1 };
+    assert_eq!(found.len(), want, "{function} writes {lines:?} for {answer}");
+    found
+}
+
+/// Like [`audits`], for a request that has one.
+async fn audited(world: &World, function: &str, event: Value) -> Value {
+    let found = audits(world, function, event).await;
+    let [audit] = &found[..] else { panic!("{function} has several audits: {found:?}") };
+    audit.clone()
 }
 
 async fn audited_as(world: &World, function: &str, case: &str, user: &str) -> Value {
@@ -52,6 +61,7 @@ async fn every_access_to_a_file_is_audited() {
     let world = world_with(&[ready(&pending())]);
     for (function, case, route) in [
         ("metadata", "one", "GET /api/files/metadata"),
+        ("metadata", "rename", "PATCH /api/files/metadata"),
         ("presign", "plain", "POST /api/files/presigned-url"),
         ("presign", "secure", "GET /api/secure/files/download/{key+}"),
         ("delete", "plain", "DELETE /api/files/delete"),
@@ -72,6 +82,23 @@ async fn every_access_to_a_file_is_audited() {
     let granted = audited_as(&world, "upload-grant", "photo", "user_ann1").await;
     let file = world.state().files.keys().map(|(_, file)| file.to_string()).find(|file| file != FILE);
     assert_eq!(granted["file"].as_str(), file.as_deref(), "{granted}");
+}
+
+#[tokio::test]
+async fn each_file_of_a_request_for_several_is_audited() {
+    let world = world_with(&[ready(&pending())]);
+    let several = |token: &str| payload::event("presign", "several", token);
+    let entry = |outcome: &str| {
+        json!({
+            "user": "user_ann1", "route": "POST /api/files/presigned-url", "ip": ADDRESS, "outcome": outcome, "file": FILE,
+        })
+    };
+    let token = functions::issuer().token("user_ann1", "pro");
+    let found = audits(&world, "presign", several(&token)).await;
+    assert_eq!(found, [entry("OK"), entry("NOT_FOUND")], "the second key is somebody else's");
+    world.fail_at(0, Moment::Before);
+    let found = audits(&world, "presign", several(&token)).await;
+    assert_eq!(found, [entry("UNAVAILABLE"), entry("UNAVAILABLE")]);
 }
 
 #[tokio::test]
@@ -157,7 +184,7 @@ fn the_routes_of_files_log_into_the_group_for_it() {
 #[tokio::test]
 async fn a_service_with_the_right_acts_for_a_user_on_every_route_of_files() {
     let all = payloads(functions::PORTAL_TOKEN);
-    assert!(all.len() >= 9, "{}", all.len());
+    assert!(all.len() >= 11, "{}", all.len());
     for (function, event) in all {
         let world = world_with(&[ready(&pending())]);
         let own = headed(
@@ -170,8 +197,9 @@ async fn a_service_with_the_right_acts_for_a_user_on_every_route_of_files() {
             functions::call(&world, function, acting(event.clone(), functions::PORTAL_TOKEN)).await,
         ];
         assert_eq!(answers[0]["status"], answers[1]["status"], "{function}: {answers:?}");
-        let audit = audited(&world, function, acting(event.clone(), functions::PORTAL_TOKEN)).await;
-        assert_eq!((&audit["user"], &audit["service"]), (&json!("user_ann1"), &json!("portal")), "{function}");
+        for audit in audits(&world, function, acting(event.clone(), functions::PORTAL_TOKEN)).await {
+            assert_eq!((&audit["user"], &audit["service"]), (&json!("user_ann1"), &json!("portal")), "{function}");
+        }
 
         // Without the right there is no effect, and the attempt is in the audit.
         let world = world_with(&[ready(&pending())]);

@@ -1,6 +1,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use consigne_core::files::File;
+use consigne_core::files::{File, Metadata};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
@@ -46,6 +46,7 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "height": 480,
             "dimensions": "measured",
             "lastModified": "<time>",
+            "metadata": {},
             "thumbnails": {}
           },
           {
@@ -60,6 +61,7 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "height": 480,
             "dimensions": "measured",
             "lastModified": "<time>",
+            "metadata": {},
             "thumbnails": {}
           }
         ],
@@ -126,6 +128,47 @@ async fn cursors_show_every_file_once_newest_first() {
 }
 
 #[tokio::test]
+async fn a_list_without_a_limit_has_all_files_up_to_a_thousand() {
+    let world = world_with(&many(1_001));
+    for (file, case) in [("files", "plain"), ("data", "secure")] {
+        let list = async |query: &str| {
+            let mut event = payload::event("list", case, &functions::issuer().token("user_ann1", "pro"));
+            event["rawQueryString"] = query.into();
+            functions::call(&world, "list", event).await["body"].clone()
+        };
+        let all = list("").await;
+        assert_eq!(all[file].as_array().map(Vec::len), Some(1_000), "{case}");
+        let cursor = all["nextCursor"].as_str().or(all["metadata"]["next_cursor"].as_str());
+        let rest = list(&format!("cursor={}", cursor.expect("the list continues"))).await;
+        assert_eq!(rest[file].as_array().map(Vec::len), Some(1), "{case}");
+        let total = if case == "plain" { &all["total"] } else { &all["metadata"]["total"] };
+        assert_eq!(*total, 1_001, "{case}");
+    }
+    let world = world_with(&many(1_000));
+    let all = page(&world, "user_ann1", "").await;
+    assert_eq!((&all["body"]["total"], &all["body"]["nextCursor"]), (&json!(1_000), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_page_of_large_records_ends_after_a_megabyte() {
+    let mut files = many(600);
+    for file in &mut files {
+        file.metadata = Metadata::stored([("note".to_owned(), "x".repeat(2_044))].into());
+    }
+    let world = world_with(&files);
+    let first = page(&world, "user_ann1", "").await;
+    let shown = first["body"]["files"].as_array().unwrap().len();
+    assert!((300..600).contains(&shown), "{shown}");
+    assert_eq!(first["body"]["total"], 600);
+    let cursor = first["body"]["nextCursor"].as_str().unwrap();
+    let rest = page(&world, "user_ann1", &format!("cursor={cursor}")).await;
+    assert_eq!(
+        (rest["body"]["files"].as_array().unwrap().len(), &rest["body"]["nextCursor"]),
+        (600 - shown, &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn a_total_counts_what_is_listed_right_after_a_deletion() {
     let files = many(5);
     let mut marked = files.clone();
@@ -182,7 +225,7 @@ async fn invalid_parameters_are_refused_by_name() {
         ("limit=-1", "limit"),
         ("limit=ten", "limit"),
         ("limit=1&limit=2", "limit"),
-        ("contentType=audio", "contentType"),
+        ("contentType=sound", "contentType"),
         ("contentType=image%2Fpng", "contentType"),
         ("status=deleted", "status"),
         ("status=deleting", "status"),

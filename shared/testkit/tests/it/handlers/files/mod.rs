@@ -6,5 +6,6 @@ mod list;
 mod metadata;
 mod on_object_event;
 mod presign;
+mod ticket_batches;
 mod upload_grant;
 mod usage_and_health;

@@ -7,7 +7,7 @@ async fn a_ready_file_gets_a_signed_url_for_its_pinned_version() {
     {
       "status": 200,
       "body": {
-        "url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-photo-ete.png?x-id=GetObject&response-content-disposition=inline%3B%20filename%3D%22photo-ete.png%22%3B%20filename%2A%3DUTF-8%27%27photo%2520%25C3%25A9t%25C3%25A9.png&response-content-type=image%2Fpng&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>",
+        "url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-photo-ete.png?x-id=GetObject&response-cache-control=private%2C%20max-age%3D600&response-content-disposition=inline%3B%20filename%3D%22photo-ete.png%22%3B%20filename%2A%3DUTF-8%27%27photo%2520%25C3%25A9t%25C3%25A9.png&response-content-type=image%2Fpng&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>",
         "expiresIn": 600,
         "expiresAt": "<time>"
       }
@@ -25,7 +25,7 @@ async fn the_secure_route_answers_in_the_envelope() {
         "success": true,
         "message": "Download URL created",
         "data": {
-          "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-photo-ete.png?x-id=GetObject&response-content-disposition=inline%3B%20filename%3D%22photo-ete.png%22%3B%20filename%2A%3DUTF-8%27%27photo%2520%25C3%25A9t%25C3%25A9.png&response-content-type=image%2Fpng&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>",
+          "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-photo-ete.png?x-id=GetObject&response-cache-control=private%2C%20max-age%3D3600&response-content-disposition=inline%3B%20filename%3D%22photo-ete.png%22%3B%20filename%2A%3DUTF-8%27%27photo%2520%25C3%25A9t%25C3%25A9.png&response-content-type=image%2Fpng&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>",
           "expires_in": 3600,
           "expires_at": "<time>"
         },

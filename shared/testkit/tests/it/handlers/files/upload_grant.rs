@@ -3,7 +3,7 @@ use std::time::Duration;
 use consigne_core::files::Status;
 use consigne_core::periods::Day;
 use consigne_core::rates::Window;
-use consigne_core::{Timestamp, UserId};
+use consigne_core::{Plan, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -273,7 +273,7 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
         ("filename", json!("a.exe")),
         ("contentType", json!("application/x-msdownload")),
         ("sha256", json!("abc")),
-        ("kind", json!("audio")),
+        ("kind", json!("sound")),
         ("kind", json!("video")),
         ("owner", json!("user_ann12")),
     ] {
@@ -305,7 +305,7 @@ async fn every_invalid_field_is_named_and_nothing_is_stored() {
       "filename \\\"a.exe\\\": 415 UNSUPPORTED_FILE_TYPE",
       "contentType \\\"application/x-msdownload\\\": 415 UNSUPPORTED_FILE_TYPE",
       "sha256 \\\"abc\\\": 400 INVALID_REQUEST",
-      "kind \\\"audio\\\": 400 INVALID_REQUEST",
+      "kind \\\"sound\\\": 400 INVALID_REQUEST",
       "kind \\\"video\\\": 415 UNSUPPORTED_FILE_TYPE",
       "owner \\\"user_ann12\\\": 400 INVALID_REQUEST"
     ]
@@ -351,4 +351,58 @@ async fn names_and_types_are_taken_as_people_and_browsers_write_them() {
         let answer = functions::call(&World::default(), "upload-grant", event).await;
         assert_eq!(answer["body"]["error"]["code"], "UNSUPPORTED_FILE_TYPE", "{filename}: {answer}");
     }
+}
+
+/// Requests an upload as Ann, who is on the free plan.
+async fn ask(world: &World, body: &Value) -> Value {
+    let mut event = payload::event("upload-grant", "photo", &functions::issuer().token("user_ann1", "free"));
+    event["body"] = body.to_string().into();
+    functions::call(world, "upload-grant", event).await
+}
+
+#[tokio::test]
+async fn the_metadata_of_a_request_is_stored_with_the_file() {
+    let world = World::default();
+    assert_eq!(call(&world, "upload-grant", "titled").await["status"], 201);
+    let state = world.state();
+    let file = state.files.values().next().unwrap();
+    assert_eq!(json!(file.metadata.texts()), json!({ "title": "L'été" }));
+    for (metadata, field) in [
+        (json!({ "title": 7 }), "metadata.title"),
+        (json!({ "title": "x".repeat(2044) }), "metadata"),
+        (json!({ "file_id": "x" }), "metadata.file_id"),
+        (json!({ "": "x" }), "metadata"),
+        (json!("title"), "metadata"),
+    ] {
+        let answer =
+            ask(&world, &json!({ "filename": "a.png", "contentType": "", "size": 1, "metadata": metadata })).await;
+        let told = (&answer["status"], &answer["body"]["error"]["details"]["field"]);
+        assert_eq!(told, (&json!(400), &json!(field)), "{metadata}: {answer}");
+    }
+    assert_eq!(world.state(), state);
+}
+
+#[tokio::test]
+async fn documents_and_sounds_have_folders_of_their_own_and_the_limit_of_texts() {
+    let world = World::default();
+    let limit = Plan::Free.allowances().text;
+    for (name, folder) in [
+        ("table.csv", "documents"),
+        ("data.json", "documents"),
+        ("letter.docx", "documents"),
+        ("table.xlsx", "documents"),
+        ("slides.pptx", "documents"),
+        ("photos.zip", "documents"),
+        ("song.mp3", "audio"),
+        ("song.wav", "audio"),
+        ("memo.m4a", "audio"),
+    ] {
+        let fits = ask(&world, &json!({ "filename": name, "contentType": "", "size": limit })).await;
+        let key = fits["body"]["s3Key"].as_str().unwrap_or_else(|| panic!("{name}: {fits}"));
+        assert!(key.starts_with(&format!("user_ann1/{folder}/")) && key.ends_with(name), "{key}");
+        let large = ask(&world, &json!({ "filename": name, "contentType": "", "size": limit + 1 })).await;
+        assert_eq!((&large["status"], &large["body"]["error"]["details"]["limit"]), (&json!(413), &json!(limit)));
+    }
+    let other = ask(&world, &json!({ "filename": "song.mp3", "contentType": "", "size": 1, "kind": "document" })).await;
+    assert_eq!((&other["status"], &other["body"]["error"]["details"]["field"]), (&json!(415), &json!("kind")));
 }

@@ -22,11 +22,19 @@ async fn usage_shows_stored_and_reserved_bytes() {
         "limit": 107374182400,
         "percent": 0.0,
         "byKind": {
+          "audio": {
+            "files": 0,
+            "size": 0
+          },
           "blog": {
             "files": 0,
             "size": 0
           },
           "book": {
+            "files": 0,
+            "size": 0
+          },
+          "document": {
             "files": 0,
             "size": 0
           },

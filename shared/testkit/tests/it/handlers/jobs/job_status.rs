@@ -23,6 +23,7 @@ pub async fn delivered(kind: Kind) -> World {
         Kind::Image => "webhook-image-completion",
         Kind::Video => "webhook-video-completion",
         Kind::Book | Kind::Blog => "webhook-text-completion",
+        Kind::Document | Kind::Audio => panic!("no job makes files of this kind"),
     };
     let taken = signed(&world, function, "completed", "msg_1", &json!({})).await;
     assert_eq!(taken["body"], json!({ "success": true, "status": "completed" }));
@@ -81,7 +82,7 @@ async fn pictures_are_shown_with_measured_sizes_and_signed_urls() {
                 "height": 480,
                 "dimensions": "measured",
                 "file_size": 1000,
-                "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-photo-ete.png?x-id=GetObject&response-content-disposition=inline%3B%20filename%3D%22photo-ete.png%22%3B%20filename%2A%3DUTF-8%27%27phare%25201.png&response-content-type=image%2Fpng&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>"
+                "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/images/<id>-photo-ete.png?x-id=GetObject&response-cache-control=private%2C%20max-age%3D3600&response-content-disposition=inline%3B%20filename%3D%22phare-1.png%22%3B%20filename%2A%3DUTF-8%27%27phare%25201.png&response-content-type=image%2Fpng&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>"
               }
             ]
           }
@@ -101,7 +102,7 @@ async fn a_text_is_shown_with_its_chapters_and_words() {
       "book_title": "L’IA en clair",
       "topic": "Intelligence artificielle",
       "s3_key": "user_ann1/books/<id>-photo-ete.md",
-      "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/books/<id>-photo-ete.md?x-id=GetObject&response-content-disposition=inline%3B%20filename%3D%22photo-ete.md%22%3B%20filename%2A%3DUTF-8%27%27ia.md&response-content-type=text%2Fmarkdown%3B%20charset%3Dutf-8&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>",
+      "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/books/<id>-photo-ete.md?x-id=GetObject&response-cache-control=private%2C%20max-age%3D3600&response-content-disposition=inline%3B%20filename%3D%22ia.md%22&response-content-type=text%2Fmarkdown%3B%20charset%3Dutf-8&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>",
       "file_size": 1000,
       "chapter_count": 12,
       "word_count": 30000,
@@ -125,7 +126,7 @@ async fn a_video_that_could_not_be_measured_is_shown_with_its_reported_facts() {
           "dimensions": "reported",
           "file_size": 1000,
           "duration_seconds": 8,
-          "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/videos/<id>-photo-ete.mp4?x-id=GetObject&response-content-disposition=inline%3B%20filename%3D%22photo-ete.mp4%22%3B%20filename%2A%3DUTF-8%27%27phare.mp4&response-content-type=video%2Fmp4&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>"
+          "download_url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/videos/<id>-photo-ete.mp4?x-id=GetObject&response-cache-control=private%2C%20max-age%3D3600&response-content-disposition=inline%3B%20filename%3D%22phare.mp4%22&response-content-type=video%2Fmp4&versionId=v1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=host&X-Amz-Signature=<signature>"
         }
       ]
     }

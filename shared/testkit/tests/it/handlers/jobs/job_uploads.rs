@@ -48,6 +48,10 @@ async fn a_generators_grant_has_the_owners_prefix_and_starts_the_job() {
     let file = state.files.values().next().unwrap();
     assert_eq!((job.status, job.progress, job.outputs.len()), (JobStatus::Processing, 10, 1));
     assert_eq!((file.job.as_ref(), &file.key), (Some(&job.id), &job.outputs[0].key));
+    assert_eq!(
+        json!(file.shown_metadata()),
+        json!({ "title": "un phare sous la pluie", "job_id": job.id.to_string() })
+    );
     let windows = state.usage[job.owner()].windows;
     assert_eq!([windows.writes, windows.grants].map(|window| window.map(|window| window.count)), [Some(1); 2]);
     assert_books_balance(&world);

@@ -27,6 +27,7 @@ pub fn job(kind: Kind) -> Job {
         Kind::Book | Kind::Blog => Ask::text("Intelligence artificielle", None, Some("L’IA en clair")),
         Kind::Image => Ask::images("un phare sous la pluie", Some(2), None),
         Kind::Video => Ask::video("a lighthouse in the rain", Some(8), None),
+        Kind::Document | Kind::Audio => panic!("no job makes files of this kind"),
     };
     let job = Job::accept(&UserId::parse("user_ann1").unwrap(), Plan::Pro, kind, ask.unwrap(), GRANTED);
     Job { id: JobId::parse(JOB).unwrap(), ..job }
@@ -36,7 +37,7 @@ pub fn job(kind: Kind) -> Job {
 pub fn output(kind: Kind) -> File {
     let (key, name, media) = match kind {
         Kind::Book => (BOOK_KEY, "ia.md", "text/markdown"),
-        Kind::Blog => panic!("the payloads have no article"),
+        Kind::Blog | Kind::Document | Kind::Audio => panic!("the payloads have no job of this kind"),
         Kind::Image => (KEY, "phare 1.png", "image/png"),
         Kind::Video => (VIDEO_KEY, "phare.mp4", "video/mp4"),
     };
@@ -68,6 +69,7 @@ pub fn add_job(world: &World, job: &Job) {
         Kind::Image => "image",
         Kind::Video => "video",
         Kind::Book | Kind::Blog => "text",
+        Kind::Document | Kind::Audio => panic!("no job makes files of this kind"),
     };
     world.change(|state| {
         state.jobs.jobs.insert(job.id.clone(), job.clone());

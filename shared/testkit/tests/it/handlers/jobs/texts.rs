@@ -87,6 +87,8 @@ async fn a_book_is_outlined_written_chapter_by_chapter_and_delivered() {
         "{text}"
     );
     assert_eq!(text.matches("\n## Part ").count(), 12);
+    let noted = world.state().files.values().next().unwrap().shown_metadata();
+    assert_eq!(json!(noted), json!({ "title": "L’IA en clair", "job_id": JOB }));
     let shown = call(&world, "job-status", "ask").await;
     let result = &shown["body"]["data"]["result"];
     let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count() as u64;

@@ -2,26 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use consigne_core::files::Kind;
+use consigne_core::files::{Kind, LedgerDelta};
 use consigne_core::profiles::{Contact, Language, Profile};
 use consigne_runtime::http::AuthScheme;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
-use crate::handlers::GRANTED;
 use crate::handlers::jobs::requests::{add_job, job};
 use crate::handlers::people::account_callers::{IN_ORG, acme_with_key_and_invitation};
 use crate::handlers::people::accounts::{refusal, user};
 use crate::handlers::people::closing::close;
 use crate::handlers::people::invited::{BOBS, accepting, put_invitation};
 use crate::handlers::webhooks::mail::{deliver, post};
+use crate::handlers::{GRANTED, pending, ready};
 
 /// The routes for people that are not below an organisation and that write, with a valid request.
-const BESIDES: [(&str, &str); 5] = [
+const BESIDES: [(&str, &str); 6] = [
     ("generate", "book"),
     ("invitation-accept", "from-mail"),
     ("job-cancel", "ask"),
+    ("metadata", "rename"),
     ("org-create", "acme"),
     ("upload-grant", "photo"),
 ];
@@ -41,6 +42,11 @@ fn writers() -> BTreeSet<&'static str> {
 fn world() -> World {
     let world = acme_with_key_and_invitation();
     add_job(&world, &job(Kind::Book));
+    let file = ready(&pending());
+    world.change(|state| {
+        LedgerDelta::of(&file).apply(state.usage.entry(file.owner().clone()).or_default(), file.kind());
+        state.files.insert((file.owner().clone(), file.id()), file);
+    });
     let (language, at) = (Language::English, GRANTED);
     let contact = Contact { email: BOBS.to_owned(), verified: true, name: None, language, at };
     let profile = Profile { from_webhook: Some(contact), ..Profile::unknown(user("user_bob1")) };

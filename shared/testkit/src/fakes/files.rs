@@ -1,0 +1,53 @@
+//! Reads of several files, and changes of what their owners say about them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use consigne_core::files::File;
+use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles};
+use consigne_core::rates::Rate;
+use consigne_core::{Fault, FileId, UserId};
+
+use super::World;
+
+/// Bytes of records that one query returns. Source: DynamoDB API reference, `Query`.
+const QUERY_MAX: usize = 1 << 20;
+/// Bytes of a record beside its texts, about.
+const RECORD: usize = 500;
+
+/// Returns how many records, from the first on, one query returns.
+pub(super) fn fit_in_one_query(files: &[File]) -> usize {
+    let mut size = 0;
+    let fits = |file: &&File| {
+        let texts: usize = file.metadata.texts().iter().map(|(name, text)| name.len() + text.len()).sum();
+        size += RECORD + file.key.as_str().len() + file.name.as_str().len() + texts;
+        size <= QUERY_MAX
+    };
+    files.iter().take_while(fits).count()
+}
+
+impl GetFiles for World {
+    async fn get_files(&self, owner: &UserId, files: &BTreeSet<FileId>) -> Result<BTreeMap<FileId, File>, Fault> {
+        self.effect(|state| {
+            let found = files.iter().filter_map(|id| Some((*id, state.files.get(&(owner.clone(), *id))?.clone())));
+            found.collect()
+        })
+    }
+}
+
+impl ChangeFile for World {
+    async fn change_file(&self, change: &FileChange) -> Result<FileChangeOutcome, Fault> {
+        self.effect_of(change.file.owner(), |state| {
+            let place = (change.file.owner().clone(), change.file.id());
+            if state.files.get(&place).is_none_or(|file| file.revision + 1 != change.file.revision) {
+                return FileChangeOutcome::Conflict;
+            }
+            let usage = state.usage.entry(place.0.clone()).or_default();
+            match usage.windows.admit(&[Rate::Writes], change.plan, change.now) {
+                Ok(windows) => usage.windows = windows,
+                Err(over) => return FileChangeOutcome::OverRate(over),
+            }
+            state.files.insert(place, change.file.clone());
+            FileChangeOutcome::Applied
+        })
+    }
+}
