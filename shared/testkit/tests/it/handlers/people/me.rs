@@ -67,8 +67,10 @@ async fn me_shows_the_token_the_plan_and_what_is_used_of_it() {
           "limits": {
             "storage_bytes": 10737418240,
             "file_bytes": {
+              "audio": 52428800,
               "blog": 52428800,
               "book": 52428800,
+              "document": 52428800,
               "image": 20971520,
               "video": 524288000
             },
@@ -168,8 +170,10 @@ async fn everybody_can_read_the_catalogue_and_caches_keep_it_for_a_minute() {
         "name": "free",
         "storage_bytes": 1073741824,
         "file_bytes": {
+          "audio": 20971520,
           "blog": 20971520,
           "book": 20971520,
+          "document": 20971520,
           "image": 10485760,
           "video": 104857600
         },
