@@ -106,6 +106,7 @@ impl User {
             role: Role::User,
             features: BTreeSet::new(),
             organisation: None,
+            second_factor_at: None,
             actor: None,
             service: Some(service),
         }
