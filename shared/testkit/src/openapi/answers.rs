@@ -212,7 +212,8 @@ mod tests {
         misspelt["expiresIn"] = json!("60");
         for (status, body, fault) in [
             (200, undocumented, "POST /api/files/presigned-url 200: body.extra is not documented"),
-            (200, misspelt, "POST /api/files/presigned-url 200: body.expiresIn is \"60\", type \"integer\""),
+            // The answer is one ticket or several.
+            (200, misspelt, "body fits no alternative; the closest: body.expiresIn is \"60\", type \"integer\""),
             (418, ticket(), "POST /api/files/presigned-url 418: the status is not documented"),
             (400, error("CONFLICT", &json!({})), "body.error.code is \"CONFLICT\", const"),
             (400, error("INVALID_REQUEST", &json!({ "shoe": 1 })), "body.error.details.shoe is not documented"),
