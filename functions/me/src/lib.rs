@@ -75,8 +75,8 @@ impl<A: Adapters<Table: GetGenerations>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let month = Month::of(request.now);
-        let used = self.jobs.get_generations(&user.id, month).await?;
-        let limits = Limits::of(user.plan, &used, month);
+        let requested = self.jobs.get_generations(&user.id, month).await?;
+        let limits = Limits::of(user.plan, &requested, month);
         Ok(Answer::envelope(200, "You are signed in", &Me::of(user, limits), request.now))
     }
 

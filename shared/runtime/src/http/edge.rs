@@ -72,7 +72,9 @@ pub async fn respond_behind<F: HttpFunction>(
     deadline: SystemTime,
 ) -> ApiGatewayV2httpResponse {
     let Answered { response, lines } = answered_behind(cdn, function, event, deadline).await;
-    lines.iter().for_each(|line| log::write(line));
+    for line in &lines {
+        log::write(line);
+    }
     response
 }
 
