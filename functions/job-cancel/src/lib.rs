@@ -1,4 +1,4 @@
-//! Cancels a job that no generator has started. So many cancellations a day give the month's allowance back; a later one
+//! Cancels a job that no generator has started. A plan's first cancellations of a day give the month's allowance back; a later one
 //! only ends the job, and says so.
 
 use consigne_auth::{SessionVerifier, User};
