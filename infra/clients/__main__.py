@@ -55,7 +55,7 @@ def walk() -> list[str]:
     from consigne_client import AuthenticatedClient  # noqa: PLC0415  (it has just been generated)
     from consigne_client.api.files import get_files_list, post_files_uploads  # noqa: PLC0415
     from consigne_client.api.keys import post_keys_verify  # noqa: PLC0415
-    from consigne_client.models import FileList, Upload, UploadRequest, Verify  # noqa: PLC0415
+    from consigne_client.models import FileList, Upload, UploadRequest, VerifyRequest  # noqa: PLC0415
 
     url = os.environ["CONSIGNE_URL"]
     client = AuthenticatedClient(base_url=url, token=os.environ["TOKEN"])
@@ -79,7 +79,7 @@ def walk() -> list[str]:
         raise SystemExit(f"1 GiB of a picture was answered with {refused}.")
 
     service = AuthenticatedClient(base_url=url, token=os.environ["SERVICE_TOKEN"])
-    checked: Any = post_keys_verify.sync(client=service, body=Verify(key="sk_test_unknown", cost=1))
+    checked: Any = post_keys_verify.sync(client=service, body=VerifyRequest(key="sk_test_unknown", cost=1))
     if checked.data.valid or checked.data.code != "NOT_FOUND":
         raise SystemExit(f"An unknown key was answered with {checked}.")
     return [f"uploaded {names[0]}", f"{refused.error.code} with limit {refused.error.details.limit}", checked.data.code]

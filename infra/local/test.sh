@@ -76,9 +76,9 @@ run_clients() {
     # shellcheck source=/dev/null
     . target/local/stack.env
     # One after the other, because the shell does not stop at a failure here.
-    TOKEN=$("$BINARIES/consigne" token --user "user_types$RANDOM$RANDOM" --plan pro) &&
+    TOKEN=$("$BINARIES/consigne" token --user "user_types$RANDOM$RANDOM" --plan pro) && export TOKEN &&
       .venv/node/bin/node --test 'web/contract/*.test.ts' &&
-      TOKEN=$("$BINARIES/consigne" token --user "user_python$RANDOM$RANDOM" --plan pro) &&
+      TOKEN=$("$BINARIES/consigne" token --user "user_python$RANDOM$RANDOM" --plan pro) && export TOKEN &&
       .venv/client-tools/bin/python infra/clients
   ) 2>&1 | tee -a "$log" | grep -E '^ℹ (tests|fail)|^not ok|✖|Python client|AssertionError'
   return "${PIPESTATUS[0]}"

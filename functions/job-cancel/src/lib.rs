@@ -1,5 +1,5 @@
-//! Cancels a job that no generator has started. So many cancellations a day give the month's allowance back; a later one
-//! only ends the job, and says so.
+//! Cancels a job that no generator has started. A plan's first cancellations of a day give the month's allowance back; a
+//! later one only ends the job, and says so.
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::jobs::{CancelOutcome, Job, JobId, JobView, job_not_found};

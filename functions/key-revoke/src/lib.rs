@@ -3,6 +3,7 @@
 
 use consigne_auth::{Route, SessionVerifier};
 use consigne_core::Fault;
+use consigne_core::audit::Origin;
 use consigne_core::keys::{ChangeContext, KeyView, REASON_MAX};
 use consigne_core::orgs::key_in_path;
 use consigne_core::ports::{ChangeKey, GetKey, GetMember};
@@ -33,7 +34,8 @@ impl<A: Adapters<Table: GetMember + GetKey + ChangeKey>> HttpFunction for Functi
         request.log.field("key.id", id);
         let body: RevokeRequest = request.json()?;
 
-        let origin = request.origin(&user);
+        // Does not count as a write, so it is never refused for the caller's rate: a leaked key must be stopped.
+        let origin = Origin { plan: None, ..request.origin(&user) };
         let by = ChangeContext { origin: &origin, now: request.now };
         let key = change(&self.keys, org, id, |key| key.revoke(&body.reason, &by)).await?.key()?;
         Ok(Answer::envelope(200, "Key revoked", &KeyView::of(&key, request.now), request.now))

@@ -1,4 +1,5 @@
-//! Creates an organisation. Its creator becomes its owner, and may have as many that still exist as their plan allows.
+//! Creates an organisation. Its creator becomes its owner. A plan limits how many existing organisations a person has
+//! founded.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::audit::{AuditAction, AuditEntry};

@@ -14,7 +14,8 @@ use serde_json::json;
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrgPatch {
-    /// New name of the organisation, 1 to 100 characters.
+    /// New name of the organisation.
+    #[schemars(length(min = 1, max = orgs::ORG_NAME_MAX))]
     pub name: String,
 }
 

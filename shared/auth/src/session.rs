@@ -176,6 +176,9 @@ impl SessionVerifier {
             let why = format!("the token lives for {lives} seconds, and MaxTokenSeconds is {longest}");
             return Err(refused().because(why));
         }
+        if issued > now.saturating_add(LEEWAY) {
+            return Err(refused().because("the token was issued in the future"));
+        }
         let early =
             claims.0.contains_key("nbf") && claims.date("nbf").is_none_or(|start| now < start.saturating_sub(LEEWAY));
         let ours = claims.text("iss") == Some(self.policy.issuer.as_str());

@@ -10,8 +10,8 @@ use crate::events::{Event, EventData, OrganisationDeleted};
 use crate::orgs::Member;
 use crate::{OrgId, Timestamp, UserId};
 
-/// How long after the deletion is looked a last time for what began before it. It is longer than any invocation of a
-/// function.
+/// How long after the deletion `account-close` looks once more for what requests in flight have added. Longer than any
+/// invocation of a function.
 const LAST_LOOK: Duration = Duration::from_mins(15);
 
 /// A request to delete an organisation.

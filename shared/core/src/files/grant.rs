@@ -152,8 +152,11 @@ const OF_OWNER: &str = "upload-grant";
 pub const OF_JOB: &str = "job-upload-grant";
 
 impl Grant {
-    /// The rates at which a grant counts.
-    pub const RATES: &[Rate] = &[Rate::Writes, Rate::Grants];
+    /// Returns the rates at which the grant counts. A job bounds its own files. They do not count against its owner's
+    /// grants of a day, because an owner could otherwise keep a finished job's files out and get the allowance back.
+    pub fn rates(&self) -> &'static [Rate] {
+        if self.job.is_some() { &[Rate::Writes] } else { &[Rate::Writes, Rate::Grants] }
+    }
 
     /// Returns the idempotent request of the grant. A retry finds the file by its object key. Owners and generators
     /// have separate idempotency keys.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use aws_sdk_dynamodb::operation::query::QueryInput;
 use aws_sdk_dynamodb::operation::query::builders::QueryInputBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Fault, Timestamp};
 
@@ -36,6 +37,22 @@ pub(crate) fn shard_name(shard: u8) -> String {
 /// Returns the number of an id's shard, from 0 to `SHARDS - 1`.
 pub(crate) fn shard_of(id: &str) -> u8 {
     id.as_bytes().last().map_or(0, |byte| byte % SHARDS)
+}
+
+impl Table {
+    /// Sets when an item is due next. Does nothing if the item does not exist.
+    pub(crate) async fn postpone(&self, key: Item, until: Timestamp) -> Result<(), Fault> {
+        let update = UpdateItemInput::builder()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .update_expression("SET due_at = :until")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":until", number(until.as_millis()));
+        match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(Fault::unavailable(error)),
+        }
+    }
 }
 
 /// The position of a walk over everything that is due: one part for each shard.

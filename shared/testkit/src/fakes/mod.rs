@@ -238,7 +238,7 @@ impl GrantUpload for World {
             }
             let allowances = grant.plan.allowances();
             let usage = state.usage.entry(owner.clone()).or_default();
-            let windows = match usage.windows.admit(Grant::RATES, grant.plan, grant.now) {
+            let windows = match usage.windows.admit(grant.rates(), grant.plan, grant.now) {
                 Ok(windows) => windows,
                 Err(over) => return GrantOutcome::OverRate(over),
             };

@@ -23,11 +23,11 @@ impl CreditPurchase for World {
     async fn credit_purchase(&self, purchase: &Purchase) -> Result<PurchaseOutcome, Fault> {
         self.effect(|state| {
             let session = (purchase.org, purchase.session.clone());
-            if state.wallet_of(purchase.org).is_none() || state.accounts.deleted.contains_key(&purchase.org) {
-                return Ok(PurchaseOutcome::NoSuchOrganisation);
-            }
             if state.accounts.sessions.contains(&session) {
                 return Ok(PurchaseOutcome::CreditedBefore);
+            }
+            if state.wallet_of(purchase.org).is_none() || state.accounts.deleted.contains_key(&purchase.org) {
+                return Ok(PurchaseOutcome::NoSuchOrganisation);
             }
             let known = state.payment(&purchase.payment);
             if known.sale.is_some() {

@@ -58,7 +58,7 @@ impl Dimensions {
         (range.contains(&width) && range.contains(&height)).then_some(Self { width, height })
     }
 
-    /// Returns dimensions that somebody reports, if both sides are given and from 1 to [`REPORTED_MAX`].
+    /// Returns dimensions that somebody reports, if both sides are given and from 1 to `REPORTED_MAX`.
     pub fn reported(width: Option<u32>, height: Option<u32>) -> Option<Self> {
         Self::new(width?, height?, REPORTED_MAX)
     }

@@ -21,15 +21,16 @@ const SESSION: usize = 0;
 impl CreditPurchase for Table {
     async fn credit_purchase(&self, purchase: &Purchase) -> Result<PurchaseOutcome, Fault> {
         loop {
-            let Some(wallet) = self.wallet_to_credit(purchase.org, purchase.now).await? else {
-                return Ok(PurchaseOutcome::NoSuchOrganisation);
-            };
             let payment = self.payment(&purchase.payment).await?;
             match &payment.sale {
                 Some(sale) if sale.session == purchase.session => return Ok(PurchaseOutcome::CreditedBefore),
                 Some(_) => return Err(Fault::internal("two sessions were paid by one payment")),
                 None => {}
             }
+            // Looked up last: a purchase that was credited stays so when its organisation is deleted later.
+            let Some(wallet) = self.wallet_to_credit(purchase.org, purchase.now).await? else {
+                return Ok(PurchaseOutcome::NoSuchOrganisation);
+            };
             let writes = self.purchase_writes(purchase, &wallet, &payment)?;
             let Outcome::Refused(failed) = self.transact(writes).await? else {
                 return Ok(PurchaseOutcome::Credited);

@@ -30,7 +30,7 @@ const JOB: usize = 2;
 const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
 fn counted(grant: &Grant) -> Counted<'_> {
-    Counted { user: grant.file.owner(), plan: grant.plan, rates: Grant::RATES, now: grant.now }
+    Counted { user: grant.file.owner(), plan: grant.plan, rates: grant.rates(), now: grant.now }
 }
 
 /// Returns a hash by which stored contact details are recognised, whenever a token had them.

@@ -1,6 +1,5 @@
 //! Closed accounts: a tombstone, which is kept for ever, and a closing, which is deleted once the account's data is.
 
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::{Put, Update};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{CloseAccount, DueClosings, EndClosing, FindClosings, PostponeClosing};
@@ -94,16 +93,7 @@ impl FindClosings for Table {
 
 impl PostponeClosing for Table {
     async fn postpone_closing(&self, closing: &Closing, until: Timestamp) -> Result<(), Fault> {
-        let update = UpdateItemInput::builder()
-            .table_name(&self.name)
-            .set_key(Some(key(user_pk(&closing.user), SK)))
-            .update_expression("SET due_at = :until")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":until", number(until.as_millis()));
-        match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
-            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(Fault::unavailable(error)),
-        }
+        self.postpone(key(user_pk(&closing.user), SK), until).await
     }
 }
 

@@ -1,7 +1,6 @@
 //! Deleted organisations. The organisation's item stays as a tombstone, and a record of the deletion is due until
 //! everything that the organisation had is ended.
 
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemInput};
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, TransactWriteItem, Update};
 use consigne_core::audit::Actor;
 use consigne_core::credits::{Wallet, WalletId};
@@ -147,16 +146,7 @@ impl DismissMember for Table {
 
 impl PostponeDeletion for Table {
     async fn postpone_deletion(&self, deletion: &OrgDeletion, until: Timestamp) -> Result<(), Fault> {
-        let update = UpdateItemInput::builder()
-            .table_name(&self.name)
-            .set_key(Some(deletion_key(deletion.org)))
-            .update_expression("SET due_at = :until")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":until", number(until.as_millis()));
-        match self.client.send(update).await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
-            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(Fault::unavailable(error)),
-        }
+        self.postpone(deletion_key(deletion.org), until).await
     }
 }
 

@@ -16,7 +16,7 @@ use consigne_core::rates::{OverRate, Rate, Window};
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
 use futures_util::future::join_all;
 
-use super::{eventually, file_of, now, on_both, owner};
+use super::{all_due, eventually, file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait Files:
@@ -376,13 +376,11 @@ async fn files_that_are_being_deleted_are_counted_until_they_are_gone(files: &im
 }
 
 async fn due_files_are_listed_until_they_are_done<F: Files>(files: &F) {
-    // Long ago, so that it comes before the many due things of other tests.
-    let (owner, start) = (owner(), now().minus(Duration::from_hours(10_000)));
+    let (owner, start) = (owner(), now().plus(Duration::from_hours(1_000)));
     let file = granted(files, &owner, "a.png", 10, start).await;
     let due_at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN);
     let mine = async |at| {
-        let due = files.find_due(at, 100, &mut F::Walk::default()).await.unwrap();
-        let mine = due.into_iter().filter_map(|due| match due {
+        let mine = all_due(files, at).await.into_iter().filter_map(|due| match due {
             Due::File(file) if *file.owner() == owner => Some(file.id().to_string()),
             Due::Event(entry) if entry.detail.contains(owner.as_str()) => Some(entry.kind),
             _ => None,
@@ -404,26 +402,18 @@ async fn due_files_are_listed_until_they_are_done<F: Files>(files: &F) {
 }
 
 async fn due_files_are_listed_once_the_oldest_first<F: Files>(files: &F) {
-    // Longer ago than anything else, so that the first pages have only this test's files.
-    let (owner, start) = (owner(), now().minus(Duration::from_hours(20_000)));
+    let (owner, start) = (owner(), now().plus(Duration::from_hours(1_000)));
     let mut made = Vec::new();
     for n in 0..12_u64 {
         made.push(granted(files, &owner, "a.png", 10, start.plus(Duration::from_secs(n))).await);
     }
     let at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN).plus(Duration::from_mins(1));
     let walked = async || {
-        let (mut walk, mut walked) = (F::Walk::default(), Vec::new());
-        loop {
-            let page = files.find_due(at, 5, &mut walk).await.unwrap();
-            assert!(page.len() <= 5);
-            if page.is_empty() {
-                return walked;
-            }
-            walked.extend(page.into_iter().filter_map(|due| match due {
-                Due::File(file) if *file.owner() == owner => Some(file.id()),
-                _ => None,
-            }));
-        }
+        let mine = all_due(files, at).await.into_iter().filter_map(|due| match due {
+            Due::File(file) if *file.owner() == owner => Some(file.id()),
+            _ => None,
+        });
+        mine.collect::<Vec<_>>()
     };
     let wanted: Vec<_> = made.iter().map(File::id).collect();
     assert_eq!(eventually(walked, |found| found.len() == wanted.len()).await, wanted);

@@ -17,7 +17,7 @@ use consigne_testkit::accounts::{self, opening, resolver, settled};
 use consigne_usecases::holds::resolve;
 use futures_util::future::join_all;
 
-use super::{eventually, now, on_both};
+use super::{all_due, eventually, now, on_both};
 
 /// The ports under test.
 pub trait Holds:
@@ -372,8 +372,7 @@ async fn a_hold_from_the_last_period_does_not_increase_a_test_wallet(store: &imp
 }
 
 async fn a_hold_is_due_until_it_ends(store: &impl Holds) {
-    // Longer ago than the holds of other tests.
-    let at = now().minus(Duration::from_hours(10_000));
+    let at = now().plus(Duration::from_hours(1_000));
     let fixture = fixture(store, 50, |key| key).await;
     let id = held(store, &fixture.facts, 30, at).await;
     let open = store.get_hold(id).await.unwrap().unwrap();
@@ -388,6 +387,9 @@ async fn a_hold_is_due_until_it_ends(store: &impl Holds) {
 }
 
 async fn due_holds<D: Holds>(store: &D, at: Timestamp) -> Vec<Hold> {
-    let due = store.find_due(at, 100, &mut D::Walk::default()).await.unwrap();
-    due.into_iter().filter_map(|due| if let Due::Hold(hold) = due { Some(*hold) } else { None }).collect()
+    all_due(store, at)
+        .await
+        .into_iter()
+        .filter_map(|due| if let Due::Hold(hold) = due { Some(*hold) } else { None })
+        .collect()
 }

@@ -19,7 +19,7 @@ use consigne_testkit::accounts;
 use consigne_testkit::stack::fresh_user;
 use futures_util::future::join_all;
 
-use super::{eventually, file_of, now, on_both, owner};
+use super::{all_due, eventually, file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait Jobs:
@@ -370,22 +370,15 @@ async fn a_changed_file_is_not_added_to_a_job(jobs: &impl Jobs) {
 }
 
 async fn a_job_is_due_until_it_ends<F: Jobs>(jobs: &F) {
-    // In future years, where no other test sweeps.
     let owner = owner();
-    let job = accepted(jobs, &owner, now().plus(Duration::from_hours(10_000))).await;
+    let job = accepted(jobs, &owner, now().plus(Duration::from_hours(1_000))).await;
     let due_at = job.due_at().unwrap();
     let mine = async |at: Timestamp| {
-        let (mut walk, mut mine) = (F::Walk::default(), Vec::new());
-        loop {
-            let due = jobs.find_due(at, 1_000, &mut walk).await.unwrap();
-            if due.is_empty() {
-                return mine;
-            }
-            mine.extend(due.into_iter().filter_map(|due| match due {
-                Due::Job(job) if *job.owner() == owner => Some(*job),
-                _ => None,
-            }));
-        }
+        let mine = all_due(jobs, at).await.into_iter().filter_map(|due| match due {
+            Due::Job(job) if *job.owner() == owner => Some(*job),
+            _ => None,
+        });
+        mine.collect::<Vec<_>>()
     };
     let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
     assert_eq!(found, std::slice::from_ref(&job));

@@ -39,6 +39,7 @@ mod texts;
 use std::time::Duration;
 
 use consigne_core::files::{File, GrantRequest, UPLOAD_GRANT_VALID};
+use consigne_core::ports::{Due, FindDue};
 use consigne_core::{Plan, Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::stack::fresh_user;
@@ -71,6 +72,22 @@ async fn eventually<T>(mut ask: impl AsyncFnMut() -> T, good: impl Fn(&T) -> boo
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     ask().await
+}
+
+/// Returns everything that is due at a time, the longest overdue first.
+///
+/// A test of due items uses times some weeks from now, because the deployed `sweep` ends everything that is due already.
+async fn all_due(store: &impl FindDue, at: Timestamp) -> Vec<Due> {
+    const PAGE: u32 = 50;
+    let (mut walk, mut all) = (Default::default(), Vec::new());
+    loop {
+        let page = store.find_due(at, PAGE, &mut walk).await.unwrap();
+        assert!(page.len() <= PAGE as usize);
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
 }
 
 /// Runs the tests of a contract on the fake and on the real adapter of the deployed stack.

@@ -18,7 +18,7 @@ use consigne_testkit::accounts;
 use consigne_testkit::stack::fresh_user;
 use futures_util::future::join_all;
 
-use super::{eventually, now, on_both};
+use super::{all_due, eventually, now, on_both};
 
 /// The ports under test.
 pub trait People:
@@ -253,14 +253,8 @@ async fn a_closing_is_due_until_it_ends<P: People>(people: &P) {
     assert_eq!(mine(start.minus(Duration::from_millis(1))).await, None);
     assert_eq!(eventually(async || mine(start).await, Option::is_some).await, Some(closing.clone()));
     // It is not among the due things that `sweep` finishes.
-    let mut walk = P::Walk::default();
-    loop {
-        let due = people.find_due(start, 100, &mut walk).await.unwrap();
-        assert!(!due.iter().any(|due| matches!(due, Due::Unreadable(key) if key.contains(user.as_str()))), "{due:?}");
-        if due.is_empty() {
-            break;
-        }
-    }
+    let due = all_due(people, start).await;
+    assert!(!due.iter().any(|due| matches!(due, Due::Unreadable(key) if key.contains(user.as_str()))), "{due:?}");
     let later = closing.last_look();
     people.postpone_closing(&closing, later).await.unwrap();
     assert_eq!(eventually(async || mine(start).await, Option::is_none).await, None);

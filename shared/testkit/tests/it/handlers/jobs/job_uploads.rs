@@ -53,7 +53,7 @@ async fn a_generators_grant_has_the_owners_prefix_and_starts_the_job() {
         json!({ "title": "un phare sous la pluie", "job_id": job.id.to_string() })
     );
     let windows = state.usage[job.owner()].windows;
-    assert_eq!([windows.writes, windows.grants].map(|window| window.map(|window| window.count)), [Some(1); 2]);
+    assert_eq!([windows.writes, windows.grants].map(|window| window.map(|window| window.count)), [Some(1), None]);
     assert_books_balance(&world);
 }
 
@@ -196,17 +196,14 @@ async fn a_generators_upload_counts_as_the_owners() {
     let refused = ask(&world, "msg_1", &json!({})).await;
     assert_eq!(refusal(&refused), (403, "STORAGE_QUOTA_EXCEEDED"));
     let full = |count| Some(Window { started: clock::now(), count });
-    for windows in
-        [Windows { writes: full(600), ..Windows::default() }, Windows { grants: full(50_000), ..Windows::default() }]
-    {
-        ledger(&world, 0, windows);
-        let refused = ask(&world, "msg_1", &json!({})).await;
-        assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
-        assert!(refused["headers"]["retry-after"].is_string(), "{refused}");
-    }
+    ledger(&world, 0, Windows { writes: full(600), ..Windows::default() });
+    let refused = ask(&world, "msg_1", &json!({})).await;
+    assert_eq!(refusal(&refused), (429, "RATE_LIMITED"));
+    assert!(refused["headers"]["retry-after"].is_string(), "{refused}");
     assert_eq!((job_in(&world), world.state().files.len()), (job(Kind::Image), 0));
     let past = Some(Window { started: clock::now().minus(Duration::from_mins(2)), count: 600 });
-    ledger(&world, storage - 1000, Windows { writes: past, ..Windows::default() });
+    // Files of jobs are no grants of the owner's day. Otherwise an owner could keep them out, and get the job back.
+    ledger(&world, storage - 1000, Windows { writes: past, grants: full(50_000), ..Windows::default() });
     assert_eq!(ask(&world, "msg_1", &json!({})).await["status"], 201);
 }
 
