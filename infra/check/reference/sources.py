@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import api_document
+
 import template as templates
 
 Json = dict[str, Any]

@@ -40,7 +40,9 @@ class Page(unittest.TestCase):
         document = json.loads(body)
         self.assertEqual([server["url"] for server in document["servers"]], [ADDRESS])
         self.assertEqual(document["paths"], api_document.load(api_page.ROOT)["paths"])
-        parameter = next(one for one in document["paths"]["/api/orgs/{org}/keys"]["get"]["parameters"] if one["name"] == "org")
+        parameter = next(
+            one for one in document["paths"]["/api/orgs/{org}/keys"]["get"]["parameters"] if one["name"] == "org"
+        )
         self.assertTrue(parameter["description"], "a description of the overlay is shown")
 
     def test_other_paths_are_not_answered(self) -> None:
