@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import api_document
-
 import template as templates
 
 Json = dict[str, Any]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import api_document
 import api_page
+
+import api_document
 
 ADDRESS = "http://localhost:4580"
 
