@@ -96,7 +96,7 @@ impl<A: Adapters<Table: GetFile + ChangeFile>> Function<A> {
         let body: MetadataPatch = request.json()?;
         request.names_file(&body.s3_key);
         let patch = parse(&body)?;
-        let expected = Expected::parse(request.header("if-match"))?;
+        let expected = Expected::parse(request.limiting_header("if-match"))?;
         let mut retry = ConflictRetry::of("the file");
         loop {
             let file = self.find(user, &body.s3_key).await?;

@@ -318,9 +318,15 @@ impl Request {
         self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), text(value)?))).collect()
     }
 
-    /// Returns a header's text.
+    /// Returns a header's text. One that is not plain ASCII counts as absent.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Returns the text of a header that limits what the request may do. One that is not plain ASCII is returned as empty,
+    /// which no handler accepts: as an absent one it would take its limit with it.
+    pub fn limiting_header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap_or_default())
     }
 
     /// Returns a query parameter. An empty one counts as absent.
@@ -367,9 +373,7 @@ impl Request {
     /// # Errors
     /// `INVALID_REQUEST` if it is empty, longer than 255 characters or not plain ASCII.
     pub fn idempotency_key(&self, request: &impl Serialize) -> Result<Option<IdempotencyKey>, Fault> {
-        const NAME: &str = "idempotency-key";
-        let Some(value) = self.headers.get(NAME) else { return Ok(None) };
-        let key = value.to_str().unwrap_or_default().trim();
+        let Some(key) = self.limiting_header("idempotency-key").map(str::trim) else { return Ok(None) };
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
             return Err(Fault::field("Idempotency-Key", "Idempotency-Key must be 1 to 255 plain ASCII characters"));
         }

@@ -136,8 +136,11 @@ async fn a_change_of_another_revision_is_refused() {
     // The entity tag of S3 is not that of the record.
     let theirs = change(&world, "\"e1\"", &title("c")).await;
     assert_eq!(theirs["status"], 412);
-    let malformed = change(&world, "3", &title("c")).await;
-    assert_eq!(malformed["body"]["error"]["details"]["field"], "If-Match");
+    for malformed in ["3", "\"é\""] {
+        let refused = change(&world, malformed, &title("c")).await;
+        let field = &refused["body"]["error"]["details"]["field"];
+        assert_eq!((&refused["status"], field), (&json!(400), &json!("If-Match")), "{malformed}");
+    }
 }
 
 #[tokio::test]
