@@ -32,8 +32,8 @@ pub(super) struct Access(Mutex<Noted>);
 struct Noted {
     /// The fields that say who is calling.
     caller: Map<String, Value>,
-    /// The files, each with the code of its own refusal.
-    files: Vec<(FileId, Option<Code>)>,
+    /// The files, each with the code of its own refusal. A refused text that is no key has no file.
+    files: Vec<(Option<FileId>, Option<Code>)>,
 }
 
 impl Access {
@@ -46,11 +46,13 @@ impl Access {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).caller = caller;
     }
 
-    /// Notes a file by its key. Text that is no key names no file.
+    /// Notes a file by its key. Text that is no key names no file, but its own refusal is noted.
     pub(super) fn to(&self, key: &str, refusal: Option<Code>) -> Option<FileId> {
-        let file = ObjectKey::parse(key)?.file();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).files.push((file, refusal));
-        Some(file)
+        let file = ObjectKey::parse(key).map(|key| key.file());
+        if file.is_some() || refusal.is_some() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).files.push((file, refusal));
+        }
+        file
     }
 
     /// Takes the entries for the log: one for each file, or one if a request on a route of files named none.
@@ -72,7 +74,7 @@ impl Access {
         if files.is_empty() && audited {
             return vec![entry(None, None)];
         }
-        files.into_iter().map(|(file, refusal)| entry(Some(file), refusal)).collect()
+        files.into_iter().map(|(file, refusal)| entry(file, refusal)).collect()
     }
 }
 
@@ -85,11 +87,14 @@ mod tests {
     use crate::http::{Answer, Cdn, HttpFunction, Operation, answered_behind};
     use crate::wire::Named;
 
-    const KEYS: [&str; 2] =
-        ["user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-a.png", "user_eve1/images/01M7YREWKH7VM7Z3Z2KWSH2FTS-b.png"];
+    const KEYS: [&str; 3] = [
+        "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-a.png",
+        "user_eve1/images/01M7YREWKH7VM7Z3Z2KWSH2FTS-b.png",
+        "holiday.png",
+    ];
 
-    /// Is about several files, of which the second is refused, and one text that is no key.
-    struct Several(usize);
+    /// Is about some of three keys. All but the first are refused, and the last is no key.
+    struct Several(std::ops::Range<usize>);
 
     impl Named for Several {
         const NAME: &'static str = "several";
@@ -97,9 +102,9 @@ mod tests {
 
     impl HttpFunction for Several {
         async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
-            request.names_one_file("holiday.png", Some(&Fault::not_found("File")));
-            for (key, refusal) in KEYS.iter().zip([None, Some(Fault::not_found("File"))]).take(self.0) {
-                request.names_one_file(key, refusal.as_ref());
+            for index in self.0.clone() {
+                let refusal = (index > 0).then(|| Fault::not_found("File"));
+                request.names_one_file(KEYS[index], refusal.as_ref());
             }
             Ok(Answer::plain(200, &json!({})))
         }
@@ -109,7 +114,7 @@ mod tests {
         }
     }
 
-    async fn lines(files: usize, route: &str) -> Vec<Value> {
+    async fn lines(keys: std::ops::Range<usize>, route: &str) -> Vec<Value> {
         let event = json!({
             "version": "2.0", "routeKey": route, "rawPath": "/", "rawQueryString": "", "headers": {},
             "requestContext": {"http": {"method": "POST", "path": "/", "sourceIp": "203.0.113.9"}, "requestId": "r1"},
@@ -118,28 +123,30 @@ mod tests {
         let now = u64::try_from(clock::now().as_millis()).unwrap();
         let until = UNIX_EPOCH + Duration::from_millis(now) + Duration::from_secs(5);
         let event = serde_json::from_value(event).unwrap();
-        let answered = answered_behind(&Cdn::default(), &Several(files), event, until).await;
+        let answered = answered_behind(&Cdn::default(), &Several(keys), event, until).await;
         answered.lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     #[tokio::test]
     async fn each_of_several_files_has_a_line_with_its_own_outcome() {
         let route = "POST /api/files/presigned-url";
-        let [request, one, other] = &lines(2, route).await[..] else { panic!("a line for the request and each file") };
+        let lines = lines(0..3, route).await;
+        let [request, one, other, none] = &lines[..] else { panic!("a line for the request and each key: {lines:?}") };
         assert_eq!((&request["http.status"], &request["audit"]), (&json!(200), &Value::Null));
         let entry = |file: &str, outcome: &str| json!({ "route": route, "ip": "203.0.113.9", "outcome": outcome, "file": file });
         assert_eq!(one["audit"], entry("01M7YREWKH7VM7Z3Z2KWSH2FTR", "OK"));
         assert_eq!(other["audit"], entry("01M7YREWKH7VM7Z3Z2KWSH2FTS", "NOT_FOUND"));
-        assert!([one, other].iter().all(|line| line["request.id"] == "r1" && line["function"] == "several"));
+        assert_eq!(none["audit"], json!({ "route": route, "ip": "203.0.113.9", "outcome": "NOT_FOUND" }));
+        assert!([one, other, none].iter().all(|line| line["request.id"] == "r1" && line["function"] == "several"));
     }
 
     #[tokio::test]
     async fn one_file_is_in_the_line_of_the_request_and_elsewhere_without_the_address() {
-        let [request] = &lines(1, "POST /api/files/presigned-url").await[..] else { panic!("one line") };
+        let [request] = &lines(0..1, "POST /api/files/presigned-url").await[..] else { panic!("one line") };
         assert_eq!(request["audit"]["file"], "01M7YREWKH7VM7Z3Z2KWSH2FTR");
-        let [request] = &lines(1, "GET /api/secure/jobs/{id}/status").await[..] else { panic!("one line") };
+        let [request] = &lines(0..1, "GET /api/secure/jobs/{id}/status").await[..] else { panic!("one line") };
         assert!(request["audit"]["file"].is_string() && request["audit"]["ip"].is_null(), "{request}");
-        let [request] = &lines(0, "GET /api/secure/jobs/{id}/status").await[..] else { panic!("one line") };
+        let [request] = &lines(0..0, "GET /api/secure/jobs/{id}/status").await[..] else { panic!("one line") };
         assert!(request["audit"].is_null(), "{request}");
     }
 

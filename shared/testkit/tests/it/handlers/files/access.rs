@@ -99,6 +99,11 @@ async fn each_file_of_a_request_for_several_is_audited() {
     world.fail_at(0, Moment::Before);
     let found = audits(&world, "presign", several(&token)).await;
     assert_eq!(found, [entry("UNAVAILABLE"), entry("UNAVAILABLE")]);
+    // Texts that are no keys were refused all the same.
+    let nothing = with(several(&token), &json!({ "s3Keys": ["../holiday in Nice.png", "holiday"] }));
+    for audit in audits(&World::default(), "presign", nothing).await {
+        assert_eq!((&audit["outcome"], &audit["file"]), (&json!("NOT_FOUND"), &Value::Null));
+    }
 }
 
 #[tokio::test]
