@@ -163,7 +163,9 @@ impl Refreshed<ServiceTokens> {
         let service = self.find(credentials, rights, now).await?;
         if let Some(right) = rights.iter().find(|right| !service.may(**right)) {
             let message = format!("service {} lacks the right `{}`", service.name, right.name());
-            return Err(Fault::new(Code::InsufficientScope, message).detail("required", right.name()));
+            // The log, too, should say which service it was.
+            let refusal = Fault::new(Code::InsufficientScope, message.clone()).because(message);
+            return Err(refusal.detail("required", right.name()));
         }
         Ok(service)
     }

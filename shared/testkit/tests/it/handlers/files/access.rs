@@ -213,8 +213,9 @@ async fn a_service_with_the_right_acts_for_a_user_on_every_route_of_files() {
         assert!(world.fault_is_left(), "{function} looked something up for a service without the right");
         assert_eq!(refusal(&refused), (403, "INSUFFICIENT_SCOPE"), "{function}");
         assert_eq!(refused["body"]["error"]["details"], json!({ "required": "files" }), "{function}");
-        let audit = audited(&world, function, acting(event, functions::SERVICE_TOKEN)).await;
-        assert_eq!(audit["outcome"], "INSUFFICIENT_SCOPE", "{function}");
+        let (_, lines) = functions::call_with_lines(&world, function, acting(event, functions::SERVICE_TOKEN)).await;
+        assert_eq!(lines[0]["audit"]["outcome"], "INSUFFICIENT_SCOPE", "{function}");
+        assert_eq!(lines[0]["token.refused"], "service pdf-api lacks the right `files`", "{function}");
     }
 }
 
