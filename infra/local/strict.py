@@ -21,6 +21,8 @@ from ministack.services.cloudformation import handlers as cloudformation_handler
 from ministack.services.cloudformation import provisioners
 from ministack.services.cloudformation import stacks as cloudformation_stacks
 
+import strict_parts
+
 Json = dict[str, Any]
 
 # Bytes of all names and values together. Source: AWS Lambda developer guide, "Lambda quotas".
@@ -45,6 +47,7 @@ def apply() -> None:
     refuse_large_and_malformed_events()
     keep_protected_tables()
     keep_exports_in_use()
+    strict_parts.apply()
 
 
 # ------------------------------------------------------------------------------------------------ queue policies
