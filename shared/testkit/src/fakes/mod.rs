@@ -36,7 +36,7 @@ pub use texts::Texts;
 pub use uploads::PartedUpload;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +66,7 @@ pub struct World {
     state: Arc<Mutex<State>>,
     fault: Arc<Mutex<Option<PlannedFault>>>,
     removals_refused: Arc<AtomicBool>,
+    uploads_opened: Arc<AtomicU32>,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -81,8 +82,6 @@ pub struct State {
     pub objects: BTreeMap<String, Vec<Version>>,
     /// Open uploads in parts, by id.
     pub uploads: BTreeMap<String, PartedUpload>,
-    /// Number of uploads in parts that were ever opened.
-    pub uploads_opened: u32,
     /// Events published, in order.
     pub published: Vec<OutboxEntry>,
     /// Messages sent, in order.

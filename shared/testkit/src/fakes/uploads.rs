@@ -1,6 +1,7 @@
 //! Uploads in parts, with the rules by which S3 refuses parts and completions.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use consigne_core::Fault;
 use consigne_core::files::{File, NamedPart, OpenUpload, StoredPart};
@@ -25,6 +26,11 @@ pub struct PartedUpload {
 }
 
 impl World {
+    /// Returns how many uploads in parts were ever opened.
+    pub fn uploads_opened(&self) -> u32 {
+        self.uploads_opened.load(Ordering::Relaxed)
+    }
+
     /// Uploads a part of `size` bytes to the open upload of a key, as a client does. The part starts with `bytes`. Returns
     /// its entity tag, or S3's refusal.
     pub fn put_part(
@@ -49,8 +55,7 @@ impl World {
 impl OpenUploadInParts for World {
     async fn open_upload(&self, file: &File, checked: bool) -> Result<String, Fault> {
         self.effect(|state| {
-            state.uploads_opened += 1;
-            let id = format!("upload-{}", state.uploads_opened);
+            let id = format!("upload-{}", self.uploads_opened.fetch_add(1, Ordering::Relaxed) + 1);
             let (key, media) = (file.key.to_string(), file.media.name.to_owned());
             state.uploads.insert(id.clone(), PartedUpload { key, media, checked, parts: BTreeMap::new() });
             id

@@ -8,4 +8,5 @@ mod on_object_event;
 mod presign;
 mod ticket_batches;
 mod upload_grant;
+pub mod upload_parts;
 mod usage_and_health;
