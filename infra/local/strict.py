@@ -15,13 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import strict_parts
 from ministack.core.responses import error_response_json
 from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import handlers as cloudformation_handlers
 from ministack.services.cloudformation import provisioners
 from ministack.services.cloudformation import stacks as cloudformation_stacks
-
-import strict_parts
 
 Json = dict[str, Any]
 

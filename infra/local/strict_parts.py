@@ -13,6 +13,7 @@ PART_MIN = 5 * 1024 * 1024
 # Algorithms of which S3 knows a checksum of the parts' checksums only, so that it wants one of every part. Source:
 # Amazon S3 user guide, "Checking object integrity in Amazon S3".
 COMPOSITE = ("SHA1", "SHA256")
+ALGORITHMS = (*COMPOSITE, "CRC32", "CRC32C", "CRC64NVME")
 
 
 def apply() -> None:
@@ -34,9 +35,9 @@ def want_the_checksums_of_the_upload() -> None:
         upload = s3._multipart_uploads.get(s3._qp(query, "uploadId"))
         if upload is not None:
             expected = upload.get("checksum_algorithm")
-            sent = next((name for name in ("SHA1", "SHA256", "CRC32", "CRC32C", "CRC64NVME") if given(headers, name)), None)
+            sent = next((name for name in ALGORITHMS if given(headers, name)), None)
             # Without an algorithm S3 takes CRC-64/NVME, of which it needs no part's checksum.
-            wanted = expected in COMPOSITE or sent is not None and (expected or "CRC64NVME") != sent
+            wanted = expected in COMPOSITE or (sent is not None and (expected or "CRC64NVME") != sent)
             if wanted and sent != expected:
                 return refusal(
                     "InvalidRequest",
@@ -61,8 +62,8 @@ def named(algorithm: str | None) -> str:
 def refuse_incomplete_completions() -> None:
     """A completion lists its parts in order, none but the last below 5 MiB, with the checksum of each; and only once.
 
-    Source: Amazon S3 API reference, "CompleteMultipartUpload": EntityTooSmall, InvalidPartOrder, and NoSuchUpload for an
-    upload that was completed before. S3 may repeat its answer for a while; nothing says for how long.
+    Source: Amazon S3 API reference, "CompleteMultipartUpload": EntityTooSmall, InvalidPartOrder, and NoSuchUpload for
+    an upload that was completed before. S3 may repeat its answer for a while; nothing says for how long.
     """
     complete = s3._complete_multipart_upload
 
@@ -83,8 +84,8 @@ def refuse_incomplete_completions() -> None:
             if missing:
                 return refusal(
                     "InvalidRequest",
-                    f"The upload was created using a {named(algorithm)} checksum. The complete request must include the "
-                    "checksum for each part.",
+                    f"The upload was created using a {named(algorithm)} checksum. The complete request must include "
+                    "the checksum for each part.",
                 )
             sizes = [upload["parts"][number]["size"] for number in numbers if number in upload["parts"]]
             if any(size < PART_MIN for size in sizes[:-1]):

@@ -5,7 +5,9 @@
 //! requires an open account. A repetition gets the same answer, whatever has happened to the file since.
 
 use consigne_auth::{SessionVerifier, User};
-use consigne_core::files::{File, NamedPart, OpenUpload, PARTS_MAX, PartSession, Status, parts_missing};
+use consigne_core::files::{
+    COMPLETION_MAX, File, NamedPart, OpenUpload, PARTS_MAX, PartSession, Status, parts_missing,
+};
 use consigne_core::ports::{
     ChangeFile, CompleteUpload, Completion, FileChange, FileChangeOutcome, GetFile, ListParts, ReadHead,
 };
@@ -123,10 +125,10 @@ impl<A: Needs> Function<A> {
     async fn noted(&self, mut file: File, user: &User, request: &Request) -> Result<File, Fault> {
         let mut retry = ConflictRetry::of("the upload");
         loop {
-            if file.status != Status::Pending || file.open_session(request.now)?.completing {
+            if file.status != Status::Pending || file.open_session(request.now)?.completing.is_some() {
                 return Ok(file);
             }
-            let changed = file.with_session(|session| session.completing = true);
+            let changed = file.with_session(|session| session.completing = Some(request.now));
             let changed = changed.ok_or_else(|| Fault::internal("an open session has gone"))?;
             let change = FileChange { file: changed, plan: user.plan, now: request.now };
             match self.files.change_file(&change).await? {
@@ -183,11 +185,16 @@ impl<A: Needs> Function<A> {
         }
         // The file may have been checked and removed in the meantime.
         let latest = upload_of(&self.files, user, request).await?;
-        match outcome {
-            _ if latest.status != Status::Pending => Ok(()),
-            Completion::Busy => Err(Fault::unavailable("S3 is still completing the upload")),
-            _ => Err(file.upload_over("is no longer open at S3; ask for a new one")),
+        if latest.status != Status::Pending {
+            return Ok(());
         }
+        // The answer to an earlier request may have been lost while S3 was at work.
+        let asked = file.parts.as_ref().and_then(|session| session.completing).unwrap_or(request.now);
+        let is_recent = asked < request.now && request.now.since(asked) < COMPLETION_MAX;
+        if is_recent || *outcome == Completion::Busy {
+            return Err(Fault::unavailable("S3 may still be completing the upload"));
+        }
+        Err(file.upload_over("is no longer open at S3; ask for a new one"))
     }
 }
 

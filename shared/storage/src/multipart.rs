@@ -82,7 +82,8 @@ impl CompleteUpload for Bucket {
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts.collect())).build())
             .mpu_object_size(i64::try_from(file.size).unwrap_or(i64::MAX))
             .if_none_match("*");
-        let error = match self.client.send(complete).await {
+        // Without retries: while S3 is at work, a second try would only learn that the upload is gone.
+        let error = match self.client.clone().once().send(complete).await {
             Ok(_) => return Ok(Completion::Completed),
             Err(error) => error,
         };

@@ -21,6 +21,8 @@ pub const PARTS_MAX: u32 = 320;
 pub const SESSION_VALID: Duration = Duration::from_hours(24);
 /// How long the signed URL of a part can be used. Only the start of its upload must be within it.
 pub const PART_URL_VALID: Duration = Duration::from_hours(1);
+/// How long S3 may be at work on a completion whose answer was lost.
+pub const COMPLETION_MAX: Duration = Duration::from_mins(2);
 /// Longest entity tag of a part that is accepted, in characters. Those of S3 have 32.
 const ETAG_MAX: usize = 64;
 
@@ -33,8 +35,8 @@ pub struct PartSession {
     pub part_count: u32,
     /// The upload at S3. It is created when the first parts are signed.
     pub upload: Option<OpenUpload>,
-    /// Whether its owner has asked to complete it.
-    pub completing: bool,
+    /// When its owner first asked to complete it.
+    pub completing: Option<Timestamp>,
 }
 
 /// An upload in parts at S3.
@@ -74,7 +76,7 @@ impl PartSession {
     /// Divides a file of `size` bytes.
     fn of(size: u64) -> Self {
         let part_count = u32::try_from(size.div_ceil(PART_SIZE)).unwrap_or(u32::MAX);
-        Self { part_size: PART_SIZE, part_count, upload: None, completing: false }
+        Self { part_size: PART_SIZE, part_count, upload: None, completing: None }
     }
 
     /// Checks the numbers of parts to sign, and their checksums by number. Returns the parts in the order of the numbers.

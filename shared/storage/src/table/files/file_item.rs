@@ -20,7 +20,7 @@ const PART_SIZE: &str = "part_size";
 const PART_COUNT: &str = "part_count";
 const UPLOAD_ID: &str = "upload_id";
 const CHECKED: &str = "parts_checked";
-const COMPLETING: &str = "completing";
+const COMPLETING: &str = "completing_at";
 
 pub(crate) fn file_sk(file: FileId) -> String {
     format!("FILE#{file}")
@@ -97,7 +97,9 @@ pub(crate) fn write(file: &File) -> Item {
     if let Some(session) = &file.parts {
         put(PART_SIZE, number(session.part_size));
         put(PART_COUNT, number(session.part_count));
-        put(COMPLETING, AttributeValue::Bool(session.completing));
+        if let Some(at) = session.completing {
+            put(COMPLETING, number(at.as_millis()));
+        }
         if let Some(upload) = &session.upload {
             put(UPLOAD_ID, text(&upload.id));
             put(CHECKED, AttributeValue::Bool(upload.checked));
@@ -163,7 +165,7 @@ fn session(reader: &Reader<'_>) -> Result<Option<PartSession>, Fault> {
         Some(id) => Some(OpenUpload { id: id.to_owned(), checked: reader.flag(CHECKED) }),
         None => None,
     };
-    let (part_count, completing) = (reader.number(PART_COUNT)?, reader.flag(COMPLETING));
+    let (part_count, completing) = (reader.number(PART_COUNT)?, reader.optional_time(COMPLETING));
     Ok(Some(PartSession { part_size, part_count, upload, completing }))
 }
 

@@ -1,16 +1,13 @@
+//! Uploads in parts: granted, signed, listed and completed.
+
 use std::time::Duration;
 
-use consigne_core::Timestamp;
-use consigne_core::files::{
-    File, FileName, MediaType, ONE_PUT_MAX, ObjectKey, OpenUpload, PART_SIZE, SESSION_VALID, SWEEP_MARGIN, Status,
-};
-use consigne_core::ports::OpenUploadInParts;
+use consigne_core::files::{File, FileName, MediaType, ONE_PUT_MAX, ObjectKey, OpenUpload, PART_SIZE, Status};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::{PartedUpload, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use crate::handlers::nightly::sweep::sweep_at;
 use crate::handlers::{KEY, assert_books_balance, call, call_as, ledger_of, pending, pending_at, ready, world_with};
 
 /// The key of the film in the payloads of events/.
@@ -57,6 +54,7 @@ fn put(world: &World, number: u32, checked: bool) {
     world.put_part(FILM, number, (&bytes, size), checked.then_some(SHA256)).unwrap();
 }
 
+/// Returns the stored record of the film.
 pub fn film_in(world: &World) -> File {
     let key = ObjectKey::parse(FILM).unwrap();
     world.state().files[&(key.owner().clone(), key.file())].clone()
@@ -69,13 +67,14 @@ pub async fn report(world: &World) {
 }
 
 /// Calls a function with a payload and another body, as Ann.
-async fn send(world: &World, function: &str, case: &str, body: &Value) -> Value {
+pub async fn send(world: &World, function: &str, case: &str, body: &Value) -> Value {
     let mut event = payload::event(function, case, &functions::issuer().token("user_ann1", "pro"));
     event["body"] = body.to_string().into();
     payload::steady(&functions::call(world, function, event).await)
 }
 
-fn error(answer: &Value) -> (u64, &str, &Value) {
+/// Returns status, code and details of a refusal.
+pub fn error(answer: &Value) -> (u64, &str, &Value) {
     let error = &answer["body"]["error"];
     (answer["status"].as_u64().unwrap(), error["code"].as_str().unwrap_or_default(), &error["details"])
 }
@@ -83,7 +82,20 @@ fn error(answer: &Value) -> (u64, &str, &Value) {
 #[tokio::test]
 async fn a_large_file_gets_a_session_and_no_url() {
     let world = World::default();
-    insta::assert_json_snapshot!(call(&world, "upload-grant", "film").await, @"");
+    insta::assert_json_snapshot!(call(&world, "upload-grant", "film").await, @r#"
+    {
+      "status": 201,
+      "body": {
+        "fileId": "<id>",
+        "s3Key": "user_ann1/videos/<id>-film.mp4",
+        "method": "MULTIPART",
+        "partSize": 16777216,
+        "partCount": 19,
+        "partsPath": "/api/files/uploads/<id>/parts",
+        "expiresAt": "<time>"
+      }
+    }
+    "#);
     assert_eq!(ledger_of(&world), [314_572_800, 314_572_800, 0, 0]);
     assert!(world.state().uploads.is_empty(), "the upload is opened for the first parts");
 }
@@ -116,7 +128,29 @@ async fn a_repeated_request_gets_the_same_session() {
 #[tokio::test]
 async fn parts_are_signed_with_their_lengths_and_the_upload_is_opened_once() {
     let world = world_with(&[film()]);
-    insta::assert_json_snapshot!(call(&world, "upload-parts", "sign").await, @"");
+    insta::assert_json_snapshot!(call(&world, "upload-parts", "sign").await, @r#"
+    {
+      "status": 200,
+      "body": {
+        "parts": [
+          {
+            "partNumber": 1,
+            "url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/videos/<id>-film.mp4?x-id=UploadPart&partNumber=1&uploadId=upload-1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=content-length%3Bhost&X-Amz-Signature=<signature>",
+            "size": 16777216,
+            "headers": {},
+            "expiresAt": "<time>"
+          },
+          {
+            "partNumber": 7,
+            "url": "https://photos.s3.eu-west-3.amazonaws.com/user_ann1/videos/<id>-film.mp4?x-id=UploadPart&partNumber=7&uploadId=upload-1&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F<day>%2Feu-west-3%2Fs3%2Faws4_request&X-Amz-Date=<time>&X-Amz-Expires=3600&X-Amz-SignedHeaders=content-length%3Bhost&X-Amz-Signature=<signature>",
+            "size": 4194305,
+            "headers": {},
+            "expiresAt": "<time>"
+          }
+        ]
+      }
+    }
+    "#);
     let opened = film_in(&world).parts.unwrap().upload.unwrap();
     assert_eq!((opened.id.as_str(), opened.checked), ("upload-1", false));
     assert_eq!(world.state().uploads["upload-1"].media, "video/mp4");
@@ -157,7 +191,37 @@ async fn a_refused_request_opens_no_upload() {
 
 #[tokio::test]
 async fn what_has_arrived_is_listed_with_what_is_missing() {
-    insta::assert_json_snapshot!(call(&open(false, &[3, 4, 5, 6, 7]), "upload-parts", "list").await, @"");
+    insta::assert_json_snapshot!(call(&open(false, &[3, 4, 5, 6, 7]), "upload-parts", "list").await, @r#"
+    {
+      "status": 200,
+      "body": {
+        "fileId": "<id>",
+        "size": 104857601,
+        "partSize": 16777216,
+        "partCount": 7,
+        "expiresAt": "<time>",
+        "parts": [
+          {
+            "partNumber": 1,
+            "etag": "etag-1-16777216-33",
+            "size": 16777216
+          },
+          {
+            "partNumber": 2,
+            "etag": "etag-2-16777216-0",
+            "size": 16777216
+          }
+        ],
+        "missing": [
+          3,
+          4,
+          5,
+          6,
+          7
+        ]
+      }
+    }
+    "#);
     let none = call(&world_with(&[film()]), "upload-parts", "list").await;
     assert_eq!((&none["body"]["parts"], &none["body"]["missing"]), (&json!([]), &json!([1, 2, 3, 4, 5, 6, 7])));
 }
@@ -194,7 +258,17 @@ async fn only_the_owner_finds_a_session_while_it_is_open() {
 async fn a_completed_upload_is_one_file_and_a_repetition_has_the_same_answer() {
     let world = open(false, &[]);
     let first = call(&world, "upload-complete", "all").await;
-    insta::assert_json_snapshot!(first, @"");
+    insta::assert_json_snapshot!(first, @r#"
+    {
+      "status": 200,
+      "body": {
+        "fileId": "<id>",
+        "s3Key": "user_ann1/videos/<id>-film.mp4",
+        "size": 104857601,
+        "partCount": 7
+      }
+    }
+    "#);
     assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Pending, [SIZE, SIZE, 0, 0]));
     assert_eq!(call(&world, "upload-complete", "all").await, first, "before S3 reports it");
     report(&world).await;
@@ -260,78 +334,4 @@ async fn an_upload_that_s3_no_longer_has_cannot_be_completed() {
         let refused = call(&world, function, case).await;
         assert_eq!(error(&refused), (409, "CONFLICT", &json!({ "status": "pending" })), "{function}");
     }
-}
-
-#[tokio::test]
-async fn an_aborted_upload_gives_its_bytes_back_once() {
-    let world = open(false, &[4]);
-    // A function was interrupted when it had opened another.
-    world.open_upload(&film(), true).await.unwrap();
-    insta::assert_json_snapshot!(call(&world, "upload-abort", "abort").await, @"");
-    assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
-    assert!(world.state().uploads.is_empty());
-    assert_eq!(error(&call(&world, "upload-abort", "abort").await).0, 404);
-    assert_eq!(error(&call(&world, "upload-complete", "all").await).0, 404);
-    assert_eq!(error(&call(&world, "upload-parts", "sign").await).0, 404);
-    assert_books_balance(&world);
-}
-
-#[tokio::test]
-async fn an_upload_by_one_request_can_be_aborted_and_an_arrived_file_cannot() {
-    let abort = async |world: &World| {
-        let id = pending().id().to_string();
-        let event = payload::event("upload-abort", "abort", &functions::issuer().token("user_ann1", "pro"));
-        let event = event.to_string().replace("01M7YREWKH7VM7Z3Z2KWSH2FTM", &id);
-        functions::call(world, "upload-abort", serde_json::from_str(&event).unwrap()).await
-    };
-    let world = world_with(&[pending()]);
-    assert_eq!(abort(&world).await["status"], 200);
-    assert_eq!(ledger_of(&world), [0, 0, 0, 0]);
-    let world = world_with(&[ready(&pending())]);
-    assert_eq!(error(&abort(&world).await), (409, "CONFLICT", &json!({ "status": "ready" })));
-    assert_eq!(ledger_of(&world), [1000, 0, 1, 1000]);
-}
-
-#[tokio::test]
-async fn what_is_completed_after_an_abort_is_removed() {
-    let world = open(false, &[]);
-    call(&world, "upload-complete", "all").await;
-    call(&world, "upload-abort", "abort").await;
-    assert_eq!(ledger_of(&world), [0, 0, 0, 0]);
-    report(&world).await;
-    assert!(world.state().objects.is_empty());
-    assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
-}
-
-#[tokio::test]
-async fn deleting_the_file_aborts_its_upload() {
-    let world = open(false, &[4]);
-    assert_eq!(send(&world, "delete", "plain", &json!({ "s3Key": FILM })).await["status"], 200);
-    assert!(world.state().uploads.is_empty());
-    assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
-}
-
-fn over() -> Timestamp {
-    clock::now().plus(SESSION_VALID).plus(SWEEP_MARGIN)
-}
-
-#[tokio::test]
-async fn an_abandoned_session_ends_with_its_upload_and_its_bytes() {
-    let world = open(false, &[4]);
-    world.open_upload(&film(), true).await.unwrap();
-    let early = sweep_at(&world, clock::now().plus(SESSION_VALID)).await;
-    assert_eq!((&early["expired"], world.state().uploads.len()), (&json!(0), 2));
-    assert_eq!(sweep_at(&world, over()).await["expired"], 1);
-    assert!(world.state().uploads.is_empty());
-    assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
-    assert_eq!(sweep_at(&world, over()).await["expired"], 0);
-    assert_books_balance(&world);
-}
-
-#[tokio::test]
-async fn a_completed_upload_whose_event_was_lost_is_checked() {
-    let world = open(false, &[]);
-    call(&world, "upload-complete", "all").await;
-    assert_eq!(sweep_at(&world, over()).await["arrived"], 1);
-    assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Ready, [SIZE, 0, 1, SIZE]));
 }
