@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use consigne_core::files::{File, FileName, MediaType, ONE_PUT_MAX, ObjectKey, OpenUpload, PART_SIZE, Status};
+use consigne_core::files::{
+    COMPLETION_MAX, File, FileName, MediaType, ONE_PUT_MAX, ObjectKey, OpenUpload, PART_SIZE, Status,
+};
 use consigne_runtime::clock;
 use consigne_testkit::fakes::{PartedUpload, World};
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
 
-use crate::handlers::{KEY, assert_books_balance, call, call_as, ledger_of, pending, pending_at, ready, world_with};
+use crate::handlers::{KEY, assert_books_balance, call, call_as, ledger_of, pending_at, world_with};
 
 /// The key of the film in the payloads of events/.
 pub const FILM: &str = "user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTM-film.mp4";
@@ -333,5 +335,19 @@ async fn an_upload_that_s3_no_longer_has_cannot_be_completed() {
     for (function, case) in [("upload-complete", "all"), ("upload-parts", "list")] {
         let refused = call(&world, function, case).await;
         assert_eq!(error(&refused), (409, "CONFLICT", &json!({ "status": "pending" })), "{function}");
+    }
+}
+
+#[tokio::test]
+async fn a_completion_whose_answer_was_lost_may_still_be_under_way() {
+    for (asked, status) in [(Duration::from_secs(30), 503), (COMPLETION_MAX, 409)] {
+        let world = open(false, &[]);
+        let asked = clock::now().minus(asked);
+        world.change(|state| {
+            state.uploads.clear();
+            let files = state.files.values_mut();
+            files.for_each(|file| *file = file.with_session(|session| session.completing = Some(asked)).unwrap());
+        });
+        assert_eq!(error(&call(&world, "upload-complete", "all").await).0, status);
     }
 }
