@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import strict_parts
 from ministack.core.responses import error_response_json
 from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import handlers as cloudformation_handlers
@@ -45,6 +46,7 @@ def apply() -> None:
     refuse_large_and_malformed_events()
     keep_protected_tables()
     keep_exports_in_use()
+    strict_parts.apply()
 
 
 # ------------------------------------------------------------------------------------------------ queue policies

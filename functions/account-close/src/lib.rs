@@ -15,8 +15,8 @@ use std::time::Duration;
 use consigne_core::deletions::OrgDeletion;
 use consigne_core::files::{File, Status};
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints, GetJob, ListFiles,
-    PostponeClosing, PostponeDeletion, RemoveVersion,
+    AbortUpload, ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints, GetJob,
+    ListFiles, ListUploads, PostponeClosing, PostponeDeletion, RemoveVersion,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -44,7 +44,7 @@ needs! {
     pub trait Needs: Adapters<
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
             + PostponeDeletion + EndDeletion + Dissolve + ListFiles + BeginDelete + ApplyTransition + GetJob,
-        Bucket: RemoveVersion,
+        Bucket: RemoveVersion + ListUploads + AbortUpload,
     >
 }
 

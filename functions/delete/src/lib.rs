@@ -5,10 +5,11 @@
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
-use consigne_core::ports::{ApplyTransition, BeginDelete, GetJob, RemoveVersion};
+use consigne_core::ports::{AbortUpload, ApplyTransition, BeginDelete, GetJob, ListUploads, RemoveVersion};
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::jobs::follow;
+use consigne_usecases::uploads::close_uploads;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +47,7 @@ const MESSAGE: &str = "File deleted successfully";
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: BeginDelete + ApplyTransition + GetJob, Bucket: RemoveVersion>
+    pub trait Needs: Adapters<Table: BeginDelete + ApplyTransition + GetJob, Bucket: RemoveVersion + ListUploads + AbortUpload>
 }
 
 function! {
@@ -95,11 +96,12 @@ fn asked(request: &Request) -> Result<String, Fault> {
 }
 
 impl<A: Needs> Function<A> {
-    /// Removes the file's object version. When nothing was uploaded, ends the record at once.
+    /// Removes the file's object version. When nothing was uploaded, or only parts, ends the record at once.
     async fn remove(&self, marked: &File, now: Timestamp) -> Result<(), Fault> {
         if let Some(pinned) = &marked.pinned {
             self.objects.remove_version(marked.key.as_str(), &pinned.version).await
         } else {
+            close_uploads(&self.objects, marked).await?;
             // If the record has changed meanwhile, somebody else has ended it.
             let step = follow(&self.files, marked.remove(Removal::Deleted, now), now).await?;
             self.files.apply_transition(&step).await.map(drop)

@@ -11,13 +11,13 @@ use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
 use consigne_core::files::Status;
 use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion,
-    ResolveHold, SendMessage, SnoozeDelivery,
+    AbortUpload, ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, ListUploads, PublishEvent, ReadHead,
+    RemoveVersion, ResolveHold, SendMessage, SnoozeDelivery,
 };
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining, settings};
-use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival, finish_deletion};
+use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival, close_uploads, finish_deletion};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
-        Bucket: ReadHead + RemoveVersion,
+        Bucket: ReadHead + RemoveVersion + ListUploads + AbortUpload,
         Bus: PublishEvent,
         Queue: SendMessage,
     >
@@ -133,6 +133,8 @@ impl<A: Needs> Function<A> {
     async fn end(&self, due: &Due, tick: &Tick) -> Result<Done, Fault> {
         Ok(match due {
             Due::File(file) if file.status == Status::Pending => {
+                // An upload that is aborted can no longer be completed. So what the look into the bucket finds is final.
+                close_uploads(&self.objects, file).await?;
                 // Look into the bucket first: the upload may have arrived while its event is lost or late.
                 let checked = check_arrival(&self.table, &self.objects, file, ArrivalSource::Look, tick.now).await?;
                 note_checked(&tick.log, file, checked);

@@ -2,6 +2,8 @@
 //!
 //! One transaction writes the reservation, the record, the counts of writes and grants, and the idempotency record. The signature covers
 //! length, type, checksum (if given) and `If-None-Match`, so S3 refuses other bytes and a second upload.
+//!
+//! A file that is too large for one request gets a session instead, in its record. `upload-parts` signs its parts.
 
 use std::collections::BTreeMap;
 
@@ -41,12 +43,36 @@ pub struct UploadRequest {
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
-/// HTTP method of the upload.
+/// How to upload.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// One PUT request whose body is the file.
     Put,
+    /// In parts: see `partsPath`.
+    Multipart,
+}
+
+/// One request that uploads a file.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Put {
+    /// Signed URL to upload to.
+    #[schemars(extend("format" = "uri"))]
+    pub url: String,
+    /// Headers to send unchanged with the upload; the signature covers them.
+    pub headers: BTreeMap<&'static str, String>,
+}
+
+/// The parts of a file that is too large for one request.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Parts {
+    /// Bytes of every part but the last.
+    pub part_size: u64,
+    /// Number of parts, which are numbered from 1.
+    pub part_count: u32,
+    /// Path to which to send the numbers of parts, to get their signed URLs.
+    pub parts_path: String,
 }
 
 /// A granted upload: where and how to send the file.
@@ -57,14 +83,15 @@ pub struct Upload {
     pub file_id: String,
     /// Key of the file. All other file routes take it.
     pub s3_key: String,
-    /// HTTP method to upload with.
+    /// `PUT`, or `MULTIPART` above 104,857,600 bytes.
     pub method: Method,
-    /// Signed URL to upload to.
-    #[schemars(extend("format" = "uri"))]
-    pub url: String,
-    /// Headers to send unchanged with the upload; the signature covers them.
-    pub headers: BTreeMap<&'static str, String>,
-    /// When the grant expires. The upload must have started by then.
+    /// The request to make, for `PUT`.
+    #[serde(flatten)]
+    pub put: Option<Put>,
+    /// The parts to upload, for `MULTIPART`.
+    #[serde(flatten)]
+    pub parts: Option<Parts>,
+    /// When the grant expires. The upload must have started by then; one in parts must be completed.
     #[schemars(extend("format" = "date-time"))]
     pub expires_at: String,
 }
@@ -84,7 +111,7 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
         let ask =
             GrantRequest::parse(&body.filename, &body.content_type, body.size, body.sha256.as_deref(), body.kind)?;
         let ask = ask.with_metadata(Metadata::parse(body.metadata.unwrap_or_default())?);
-        let file = ask.admit(&user.id, user.plan, valid, request.now)?;
+        let file = ask.admit(&user.id, user.plan, valid, request.now)?.divided()?;
 
         let grant = Grant { file, plan: user.plan, job: None, seen: user.sighting(), idempotency, now: request.now };
         let file = match self.files.grant_upload(&grant).await? {
@@ -102,14 +129,24 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
         request.names_file(file.key.as_str());
 
         // Sign with the time of the grant, so that a replay gets the same signed URL.
-        let valid = file.grant_expires_at.since(file.granted_at);
-        let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
+        let put = match file.parts {
+            Some(_) => None,
+            None => {
+                let valid = file.grant_expires_at.since(file.granted_at);
+                let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
+                Some(Put { url, headers: headers.into_iter().collect() })
+            }
+        };
         let upload = Upload {
             file_id: file.id().to_string(),
             s3_key: file.key.to_string(),
-            method: Method::Put,
-            url,
-            headers: headers.into_iter().collect(),
+            method: if put.is_some() { Method::Put } else { Method::Multipart },
+            put,
+            parts: file.parts.as_ref().map(|session| Parts {
+                part_size: session.part_size,
+                part_count: session.part_count,
+                parts_path: format!("/api/files/uploads/{}/parts", file.id()),
+            }),
             expires_at: file.grant_expires_at.to_string(),
         };
         Ok(Answer::plain(201, &upload))

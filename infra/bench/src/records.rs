@@ -100,6 +100,7 @@ pub(crate) fn file() -> Option<File> {
         reported: None,
         rejected_reason: None,
         job: None,
+        parts: None,
         revision: 2,
     })
 }

@@ -6,7 +6,7 @@
 import re
 import sys
 
-NAMES = ("files", "keys", "money", "jobs", "texts", "members", "gateway")
+NAMES = ("files", "large", "keys", "money", "jobs", "texts", "members", "gateway")
 
 
 def chosen(only: str) -> list[str]:

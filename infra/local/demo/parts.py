@@ -7,6 +7,7 @@ import files
 import gateway
 import hooks
 import jobs
+import large
 import members
 import money
 import texts
@@ -24,6 +25,10 @@ PARTS: dict[str, tuple[str, Callable[[Walk], None]]] = {
     "files": (
         "Files: a picture is uploaded into private storage, downloaded and deleted.",
         lambda walk: files.tell(walk, walk.ann, walk.token("user_bob", "pro")),
+    ),
+    "large": (
+        "Large files: a film is uploaded in parts, one of which is lost.",
+        lambda walk: large.tell(walk, walk.ann),
     ),
     "keys": (
         "Keys: a server checks an API key and charges it before it does the work.",

@@ -102,7 +102,7 @@ class Waiting(unittest.TestCase):
 
 class Parts(unittest.TestCase):
     def test_without_a_name_all_parts_are_shown(self) -> None:
-        self.assertEqual(chosen(""), ["files", "keys", "money", "jobs", "texts", "members", "gateway"])
+        self.assertEqual(chosen(""), ["files", "large", "keys", "money", "jobs", "texts", "members", "gateway"])
 
     def test_each_name_has_its_part(self) -> None:
         self.assertEqual(tuple(PARTS), NAMES)

@@ -1,5 +1,8 @@
 """The laptop's server refuses what AWS refuses: with the refusals of strict.py, and those of MiniStack itself."""
 
+import base64
+import functools
+import hashlib
 import io
 import json
 import sys
@@ -15,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from server import REGION, Server
@@ -316,6 +320,49 @@ class Strictness(unittest.TestCase):
         large = entry | {"Detail": json.dumps({"x": "x" * (600 * 1024)})}
         events.put_events(Entries=[large])
         self.refused("ValidationException", events.put_events, Entries=[large, large])
+
+    def test_parts_have_the_checksums_of_their_upload(self) -> None:
+        s3 = self.parts_client()
+        part = {"Bucket": "parts", "Key": "a", "PartNumber": 1, "Body": b"x"}
+        checked = {"ChecksumSHA256": base64.b64encode(hashlib.sha256(b"x").digest()).decode()}
+        plain = s3.create_multipart_upload(Bucket="parts", Key="a")["UploadId"]
+        message = self.refused("InvalidRequest", s3.upload_part, **part, UploadId=plain, **checked)
+        self.assertIn("expected checksum Type: null, actual checksum Type: sha256", message)
+        tag = s3.upload_part(**part, UploadId=plain)["ETag"]
+        hashed = s3.create_multipart_upload(Bucket="parts", Key="a", ChecksumAlgorithm="SHA256")["UploadId"]
+        message = self.refused("InvalidRequest", s3.upload_part, **part, UploadId=hashed)
+        self.assertIn("expected checksum Type: sha256, actual checksum Type: null", message)
+        s3.upload_part(**part, UploadId=hashed, **checked)
+        complete = functools.partial(s3.complete_multipart_upload, Bucket="parts", Key="a")
+        bare = {"Parts": [{"PartNumber": 1, "ETag": tag}]}
+        self.refused("InvalidRequest", complete, UploadId=hashed, MultipartUpload=bare)
+        complete(UploadId=hashed, MultipartUpload={"Parts": [bare["Parts"][0] | checked]})
+
+    def test_completions_list_large_parts_in_order_and_succeed_once(self) -> None:
+        s3 = self.parts_client()
+        upload = s3.create_multipart_upload(Bucket="parts", Key="b")["UploadId"]
+
+        def put(number: int, size: int) -> dict[str, Any]:
+            body = b"x" * size
+            answer = s3.upload_part(Bucket="parts", Key="b", PartNumber=number, UploadId=upload, Body=body)
+            return {"PartNumber": number, "ETag": answer["ETag"]}
+
+        complete = functools.partial(s3.complete_multipart_upload, Bucket="parts", Key="b", UploadId=upload)
+        first, last = put(1, 5 * 1024 * 1024 - 1), put(2, 1)
+        self.refused("EntityTooSmall", complete, MultipartUpload={"Parts": [first, last]})
+        first = put(1, 5 * 1024 * 1024)
+        self.refused("InvalidPartOrder", complete, MultipartUpload={"Parts": [last, first]})
+        self.refused("MalformedXML", complete, MultipartUpload={"Parts": []})
+        complete(MultipartUpload={"Parts": [first, last]})
+        self.refused("NoSuchUpload", complete, MultipartUpload={"Parts": [first, last]})
+
+    def parts_client(self) -> Any:
+        """Returns a client that sends no checksum by itself, and creates the bucket `parts`."""
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
+        config = Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"})
+        s3 = boto3.client("s3", endpoint_url=self.server.address, config=config, **keys)
+        s3.create_bucket(Bucket="parts")
+        return s3
 
     def test_parameters_that_break_a_pattern_or_rule_are_refused(self) -> None:
         parameter = {"Type": "String", "AllowedPattern": "[a-z]+"}

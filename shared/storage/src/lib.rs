@@ -1,11 +1,12 @@
 //! Storage: the table (DynamoDB), the objects (S3), and signed URLs for the objects.
 
+mod multipart;
 mod objects;
 mod presign;
 mod table;
 
 pub use objects::Bucket;
-pub use presign::{Endpoint, Lifetime, Presigner, SignedUpload};
+pub use presign::{Endpoint, Lifetime, PartToSign, Presigner, SignedUpload};
 #[cfg(feature = "items")]
 pub use table::items;
 pub use table::{DueWalk, OrgWalk, Table, outbox_entry_of_image};

@@ -16,11 +16,16 @@ use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion
 
 consigne_aws::service! {
     /// Amazon S3, with the operations used here.
-    struct S3: "s3" at "s3";
+    pub(crate) struct S3: "s3" at "s3";
+    aws_sdk_s3::abort_multipart_upload, AbortMultipartUpload, AbortMultipartUploadInputBuilder, AbortMultipartUploadInput, AbortMultipartUploadOutput, AbortMultipartUploadError;
+    aws_sdk_s3::complete_multipart_upload, CompleteMultipartUpload, CompleteMultipartUploadInputBuilder, CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CompleteMultipartUploadError;
+    aws_sdk_s3::create_multipart_upload, CreateMultipartUpload, CreateMultipartUploadInputBuilder, CreateMultipartUploadInput, CreateMultipartUploadOutput, CreateMultipartUploadError;
     aws_sdk_s3::delete_object, DeleteObject, DeleteObjectInputBuilder, DeleteObjectInput, DeleteObjectOutput, DeleteObjectError;
     aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
     aws_sdk_s3::head_bucket, HeadBucket, HeadBucketInputBuilder, HeadBucketInput, HeadBucketOutput, HeadBucketError;
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
+    aws_sdk_s3::list_multipart_uploads, ListMultipartUploads, ListMultipartUploadsInputBuilder, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListMultipartUploadsError;
+    aws_sdk_s3::list_parts, ListParts, ListPartsInputBuilder, ListPartsInput, ListPartsOutput, ListPartsError;
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 }
 
@@ -31,8 +36,8 @@ const BEGINNING: Duration = Duration::from_secs(3);
 /// The bucket of user files. Failed calls to S3 become `UNAVAILABLE`.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    client: Client<S3>,
-    name: String,
+    pub(crate) client: Client<S3>,
+    pub(crate) name: String,
 }
 
 impl Bucket {
@@ -132,11 +137,11 @@ async fn object_head(output: GetObjectOutput, length: u64) -> Result<ObjectHead,
     Ok(ObjectHead { version, etag, size, bytes })
 }
 
-fn unquoted(etag: Option<String>) -> String {
+pub(crate) fn unquoted(etag: Option<String>) -> String {
     etag.unwrap_or_default().trim_matches('"').to_owned()
 }
 
-fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
@@ -146,7 +151,7 @@ fn is_absent<E>(error: &SdkError<E, HttpResponse>) -> bool {
     matches!(status(error), Some(404 | 405))
 }
 
-fn fault<E>(error: SdkError<E, HttpResponse>) -> Fault
+pub(crate) fn fault<E>(error: SdkError<E, HttpResponse>) -> Fault
 where
     E: std::error::Error + Send + Sync + 'static,
 {

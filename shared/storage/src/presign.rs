@@ -42,6 +42,19 @@ pub struct SignedUpload {
     pub headers: Vec<(&'static str, String)>,
 }
 
+/// A part of a file whose upload is to be signed.
+#[derive(Clone, Copy, Debug)]
+pub struct PartToSign<'a> {
+    /// S3's id of the upload.
+    pub upload: &'a str,
+    /// Number of the part, from 1.
+    pub number: u32,
+    /// Exact size of the part in bytes.
+    pub length: u64,
+    /// SHA-256 of the part in base64, if the upload has checksums.
+    pub sha256: Option<&'a str>,
+}
+
 /// The validity of the credentials that sign URLs. A signed URL stops working when they expire, even before its own
 /// expiry.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +138,28 @@ impl Presigner {
         let mut signed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         signed.push(("content-length", &length));
         let url = self.url(file.key.as_str(), "PutObject", &[]);
+        Ok(SignedUpload { url: self.sign("PUT", &url, &signed, valid, now)?, headers })
+    }
+
+    /// Signs a URL that uploads one part of a file.
+    ///
+    /// S3 then refuses another length, and bytes that do not match the given SHA-256.
+    ///
+    /// # Errors
+    /// `INTERNAL` if signing fails.
+    pub fn upload_part(
+        &self,
+        file: &File,
+        part: &PartToSign<'_>,
+        valid: Duration,
+        now: Timestamp,
+    ) -> Result<SignedUpload, Fault> {
+        let headers: Vec<(&'static str, String)> =
+            part.sha256.iter().map(|sha256| ("x-amz-checksum-sha256", (*sha256).to_owned())).collect();
+        let (length, number) = (part.length.to_string(), part.number.to_string());
+        let mut signed: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        signed.push(("content-length", &length));
+        let url = self.url(file.key.as_str(), "UploadPart", &[("partNumber", &number), ("uploadId", part.upload)]);
         Ok(SignedUpload { url: self.sign("PUT", &url, &signed, valid, now)?, headers })
     }
 

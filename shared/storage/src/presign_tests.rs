@@ -58,6 +58,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         reported: None,
         rejected_reason: None,
         job: None,
+        parts: None,
         revision: 1,
     }
 }
@@ -135,6 +136,31 @@ proptest! {
         listed.sort_unstable();
         let mut given: Vec<_> = ours.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         given.sort_unstable();
+        prop_assert_eq!(given, listed);
+    }
+
+    #[test]
+    fn a_url_for_uploading_a_part_equals_that_of_the_sdk(
+        length in 1_u64..5_000_000_000, number in 1_u32..=10_000, upload in "[A-Za-z0-9._~+/=-]{1,120}",
+        sha256 in prop::option::of("[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="),
+        token in session_token(), at in 0_i64..4_000_000_000_000, valid in 1_u64..=3_600, endpoint in endpoint(),
+    ) {
+        let (at, valid) = (Timestamp::from_millis(at), Duration::from_secs(valid));
+        let file = file("film.mp4", "video/mp4", 5_000_000_000, None);
+        let part = PartToSign { upload: &upload, number, length, sha256: sha256.as_deref() };
+        let ours = presigner(token.clone(), &endpoint).upload_part(&file, &part, valid, at).unwrap();
+        let request = sdk(token, &endpoint)
+            .upload_part()
+            .bucket("photos-bucket")
+            .key(file.key.as_str())
+            .upload_id(&upload)
+            .part_number(i32::try_from(number).unwrap())
+            .content_length(i64::try_from(length).unwrap())
+            .set_checksum_sha256(sha256.clone());
+        let theirs = on_runtime(request.presigned(config(at, valid))).unwrap();
+        prop_assert_eq!(ours.url.as_str(), theirs.uri());
+        let listed: Vec<_> = theirs.headers().filter(|(name, _)| *name != "content-length").collect();
+        let given: Vec<_> = ours.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         prop_assert_eq!(given, listed);
     }
 }

@@ -1,7 +1,7 @@
 //! Checks uploads that have arrived, by an event of S3 or as `sweep` finds them, and finishes deletions.
 
 use consigne_core::files::{Arrival, File, Finding, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, inspect};
-use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
+use consigne_core::ports::{AbortUpload, ApplyTransition, GetJob, ListUploads, ReadHead, RemoveVersion};
 use consigne_core::{Fault, Timestamp};
 
 use crate::jobs::follow;
@@ -86,7 +86,37 @@ pub async fn check_arrival(
     }
 }
 
-/// Finishes the deletion of a file that is marked as deleted: removes its version, then ends its record.
+/// Times that the open uploads of a key are listed and aborted. S3 may keep the parts that arrive during an abort, so it
+/// is asked again. Source: Amazon S3 API reference, `AbortMultipartUpload`.
+const ABORTS: usize = 3;
+
+/// Aborts what is open of a file's upload in parts, including uploads that its record does not name because a function was
+/// interrupted when it had opened one.
+///
+/// It comes before the record's last step, which gives the bytes back: as long as an upload is open, the file is due.
+///
+/// # Errors
+/// `UNAVAILABLE` if the bucket does not answer, or an upload stays open. The caller can safely retry.
+pub async fn close_uploads(objects: &(impl ListUploads + AbortUpload), file: &File) -> Result<(), Fault> {
+    let Some(session) = &file.parts else { return Ok(()) };
+    let key = file.key.as_str();
+    if let Some(upload) = &session.upload {
+        objects.abort_upload(key, &upload.id).await?;
+    }
+    for _ in 0..ABORTS {
+        let open = objects.list_uploads(key).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        for upload in &open {
+            objects.abort_upload(key, upload).await?;
+        }
+    }
+    Err(Fault::unavailable("an aborted upload stays open"))
+}
+
+/// Finishes the deletion of a file that is marked as deleted: removes its version or aborts its upload in parts, then ends
+/// its record.
 ///
 /// Running it twice is safe. If S3's event about the removal was handled first, the record has changed, and this does
 /// nothing.
@@ -95,12 +125,13 @@ pub async fn check_arrival(
 /// `UNAVAILABLE` if the bucket or the table does not answer. The file stays due, so `sweep` tries again.
 pub async fn finish_deletion(
     files: &(impl ApplyTransition + GetJob),
-    objects: &impl RemoveVersion,
+    objects: &(impl RemoveVersion + ListUploads + AbortUpload),
     file: &File,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    if let Some(pinned) = &file.pinned {
-        objects.remove_version(file.key.as_str(), &pinned.version).await?;
+    match &file.pinned {
+        Some(pinned) => objects.remove_version(file.key.as_str(), &pinned.version).await?,
+        None => close_uploads(objects, file).await?,
     }
     let step = follow(files, file.remove(Removal::Deleted, now), now).await?;
     files.apply_transition(&step).await.map(drop)

@@ -53,7 +53,7 @@ impl GrantRequest {
         if size == 0 {
             return Err(Fault::field("size", "size must be at least 1"));
         }
-        let sha256 = sha256.map(parse_sha256).transpose()?;
+        let sha256 = sha256.map(|text| parse_sha256("sha256", text)).transpose()?;
         Ok(Self { name, media, kind, size, sha256, metadata: Metadata::default() })
     }
 
@@ -99,6 +99,7 @@ impl GrantRequest {
             reported: None,
             rejected_reason: None,
             job: None,
+            parts: None,
             revision: 1,
         })
     }
@@ -115,8 +116,8 @@ fn unsupported_type(content_type: &str) -> Fault {
         .detail("supported", MediaType::names().collect::<Vec<_>>())
 }
 
-/// Checks the form of a SHA-256 in padded base64: 44 characters that encode 32 bytes.
-fn parse_sha256(text: &str) -> Result<String, Fault> {
+/// Checks the form of a SHA-256 in padded base64: 44 characters that encode 32 bytes. A refusal names `field`.
+pub(super) fn parse_sha256(field: &str, text: &str) -> Result<String, Fault> {
     let digits = text.strip_suffix('=').unwrap_or_default();
     let alphabet = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
     // 32 bytes do not use the last two bits of the last digit, so that digit is one of every fourth character.
@@ -124,7 +125,7 @@ fn parse_sha256(text: &str) -> Result<String, Fault> {
     if digits.len() == 43 && digits.bytes().all(alphabet) && exact {
         Ok(text.to_owned())
     } else {
-        Err(Fault::field("sha256", "sha256 must be 32 bytes in padded base64 (44 characters)"))
+        Err(Fault::field(field, "sha256 must be 32 bytes in padded base64 (44 characters)"))
     }
 }
 
@@ -259,14 +260,14 @@ mod tests {
 
     #[test]
     fn a_sha256_is_44_characters_that_encode_32_bytes() {
-        assert!(parse_sha256("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=").is_ok());
+        assert!(parse_sha256("sha256", "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=").is_ok());
         for bad in [
             "",
             "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
             "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=",
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         ] {
-            assert!(parse_sha256(bad).is_err(), "{bad}");
+            assert!(parse_sha256("sha256", bad).is_err(), "{bad}");
         }
     }
 

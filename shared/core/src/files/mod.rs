@@ -8,6 +8,7 @@ mod key;
 mod media;
 mod metadata;
 mod name;
+mod parts;
 mod record;
 mod transition;
 mod usage;
@@ -20,6 +21,10 @@ pub use key::ObjectKey;
 pub use media::{Kind, MediaType};
 pub use metadata::{FilePatch, METADATA_MAX, METADATA_NAME_MAX, METADATA_NAMES_MAX, Metadata};
 pub use name::{FILE_NAME_MAX, FileName};
+pub use parts::{
+    COMPLETION_MAX, NamedPart, ONE_PUT_MAX, OpenUpload, PART_SIZE, PART_URL_VALID, PARTS_MAX, PartSession,
+    SESSION_VALID, StoredPart, parts_missing,
+};
 pub use record::{
     Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status, TICKET_MAX, TICKET_MIN, TICKETS_MAX,
 };

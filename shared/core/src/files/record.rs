@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey};
+use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -142,6 +142,8 @@ pub struct File {
     pub rejected_reason: Option<String>,
     /// The job it is delivered for, if any.
     pub job: Option<JobId>,
+    /// The session of its upload, if it is uploaded in parts.
+    pub parts: Option<PartSession>,
     /// Number of writes of this record. Each write is conditional on the revision that was read.
     pub revision: u64,
 }
@@ -264,7 +266,7 @@ impl File {
     /// finish.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
-            Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.size))),
+            Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.bytes_of_a_request()))),
             Status::Deleting => Some(self.changed_at.plus(SWEEP_MARGIN)),
             _ => None,
         }
@@ -278,7 +280,7 @@ impl File {
     }
 }
 
-/// Returns how long after the grant's expiry an upload of `size` bytes may still be under way.
+/// Returns how long after the grant's expiry a request that uploads `size` bytes may still be under way.
 fn upload_margin(size: u64) -> Duration {
     Duration::from_secs(size.div_ceil(SLOWEST_UPLOAD)).max(SWEEP_MARGIN)
 }
@@ -341,6 +343,7 @@ mod tests {
             reported: None,
             rejected_reason: None,
             job: None,
+            parts: None,
             revision: 1,
         }
     }

@@ -17,6 +17,7 @@ mod maintenance;
 mod members;
 mod migrations;
 mod operators;
+mod parts;
 mod people;
 mod purchases;
 mod stats;
@@ -34,6 +35,7 @@ pub use maintenance::*;
 pub use members::*;
 pub use migrations::*;
 pub use operators::*;
+pub use parts::*;
 pub use people::*;
 pub use purchases::*;
 pub use stats::*;
@@ -123,7 +125,7 @@ pub trait ListFiles {
     fn count_deleting(&self, owner: &UserId, kind: Option<Kind>) -> impl PortFuture<u64>;
 }
 
-/// A change of what an owner says about a file.
+/// A change of a file's record that its owner asks for.
 #[derive(Clone, Debug)]
 pub struct FileChange {
     /// The record after the change, with its new revision.

@@ -86,6 +86,11 @@ impl<'a> Reader<'a> {
         self.optional_number(name).map(Timestamp::from_millis)
     }
 
+    /// Returns a flag; an absent one is `false`.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|value| value.as_bool() == Ok(&true))
+    }
+
     pub(crate) fn owned_text(&self, name: &str) -> Option<String> {
         self.optional_text(name).map(str::to_owned)
     }

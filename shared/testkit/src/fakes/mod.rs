@@ -25,6 +25,7 @@ mod purchases;
 mod queues;
 mod stats;
 mod texts;
+mod uploads;
 
 pub use accounts::AccountsState;
 pub use deliveries::{SimClock, WebhookFakes};
@@ -32,9 +33,10 @@ pub use gateway::Upstreams;
 pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
 pub use texts::Texts;
+pub use uploads::PartedUpload;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +66,7 @@ pub struct World {
     state: Arc<Mutex<State>>,
     fault: Arc<Mutex<Option<PlannedFault>>>,
     removals_refused: Arc<AtomicBool>,
+    uploads_opened: Arc<AtomicU32>,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -77,6 +80,8 @@ pub struct State {
     pub outbox: Vec<(EventId, OutboxEntry)>,
     /// Versions of objects by key, oldest first.
     pub objects: BTreeMap<String, Vec<Version>>,
+    /// Open uploads in parts, by id.
+    pub uploads: BTreeMap<String, PartedUpload>,
     /// Events published, in order.
     pub published: Vec<OutboxEntry>,
     /// Messages sent, in order.
@@ -118,6 +123,8 @@ pub struct Version {
     pub id: String,
     /// Its bytes.
     pub bytes: Vec<u8>,
+    /// Number of zeros behind the bytes, in a file that is too large for a test's memory.
+    pub zeros: u64,
 }
 
 /// Where a planned fault happens within an effect.
@@ -163,7 +170,11 @@ impl World {
 
     /// Puts a version of an object into the bucket, as an upload does.
     pub fn put_object(&self, key: &str, version: &str, bytes: Vec<u8>) {
-        self.lock().objects.entry(key.to_owned()).or_default().push(Version { id: version.to_owned(), bytes });
+        self.lock().objects.entry(key.to_owned()).or_default().push(Version {
+            id: version.to_owned(),
+            bytes,
+            zeros: 0,
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -389,7 +400,7 @@ impl ReadHead for World {
             Some(ObjectHead {
                 version: found.id.clone(),
                 etag: format!("etag-of-{}", found.id),
-                size: found.bytes.len() as u64,
+                size: found.bytes.len() as u64 + found.zeros,
                 bytes: found.bytes[..length].to_vec(),
             })
         })

@@ -86,7 +86,7 @@ impl PutObject for World {
             let versions = state.objects.entry(file.key.to_string()).or_default();
             let is_free = versions.is_empty();
             if is_free {
-                versions.push(Version { id: "v1".to_owned(), bytes: bytes.to_vec() });
+                versions.push(Version { id: "v1".to_owned(), bytes: bytes.to_vec(), zeros: 0 });
             }
             is_free
         })

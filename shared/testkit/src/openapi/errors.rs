@@ -157,6 +157,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
     let text = || json!({ "type": "string" });
     let number = || json!({ "type": "integer", "minimum": 0 });
     let texts = || json!({ "type": "array", "items": text() });
+    let numbers = || json!({ "type": "array", "items": number() });
     let refusal = || json!({ "$ref": format!("{SCHEMAS}RefusalCode") });
     let mut always: &[&str] = &[];
     let mut fields: Vec<(&str, Value)> = match code {
@@ -168,6 +169,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("supported", texts()),
             ("known", texts()),
             ("allowed", texts()),
+            ("missing", numbers()),
         ],
         Code::InvalidCursor | Code::WebhookContentMismatch => vec![("field", text())],
         Code::InsufficientScope => vec![("required", text())],
@@ -195,6 +197,7 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
             ("status", text()),
             ("limit", number()),
             ("holds", texts()),
+            ("missing", numbers()),
             ("previous_valid_until", date_time()),
         ],
         Code::AlreadyAnswered => vec![

@@ -10,7 +10,8 @@ use consigne_core::credits::{
 use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
 use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX, TESTS_AN_HOUR};
 use consigne_core::files::{
-    Kind, METADATA_MAX, MediaType, NOTICE_PERCENT, TICKET_MAX, TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
+    Kind, METADATA_MAX, MediaType, NOTICE_PERCENT, ONE_PUT_MAX, PART_SIZE, PART_URL_VALID, SESSION_VALID, TICKET_MAX,
+    TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
 };
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
@@ -101,6 +102,10 @@ fn limits() -> String {
     let percentages = ALERT_PERCENTAGES.map(|percent| percent.to_string()).join(", ");
     let rows = [
         ("validity of a grant to upload", in_time(UPLOAD_GRANT_VALID)),
+        ("size above which a file is uploaded in parts", format!("{} bytes", grouped(ONE_PUT_MAX))),
+        ("size of a part", in_words(PART_SIZE)),
+        ("time in which an upload in parts must be completed", in_time(SESSION_VALID)),
+        ("validity of the URL of a part", in_time(PART_URL_VALID)),
         ("validity of a ticket", format!("{} to {}", in_time(TICKET_MIN), in_time(TICKET_MAX))),
         ("tickets in one request", TICKETS_MAX.to_string()),
         ("metadata of a file, names and values together", format!("{} bytes", grouped(METADATA_MAX as u64))),

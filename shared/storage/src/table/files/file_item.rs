@@ -2,7 +2,9 @@
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
-use consigne_core::files::{Dimensions, File, FileName, LedgerState, MediaType, Metadata, ObjectKey, Pinned, Status};
+use consigne_core::files::{
+    Dimensions, File, FileName, LedgerState, MediaType, Metadata, ObjectKey, OpenUpload, PartSession, Pinned, Status,
+};
 use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
@@ -12,6 +14,13 @@ use crate::table::item::{self, Item, Reader, number, sortable, text, user_pk};
 /// Attributes with the dimensions that a file's generator reported.
 const REPORTED_WIDTH: &str = "reported_width";
 const REPORTED_HEIGHT: &str = "reported_height";
+
+/// Attributes with the session of an upload in parts.
+const PART_SIZE: &str = "part_size";
+const PART_COUNT: &str = "part_count";
+const UPLOAD_ID: &str = "upload_id";
+const CHECKED: &str = "parts_checked";
+const COMPLETING: &str = "completing_at";
 
 pub(crate) fn file_sk(file: FileId) -> String {
     format!("FILE#{file}")
@@ -85,6 +94,17 @@ pub(crate) fn write(file: &File) -> Item {
     if let Some(job) = &file.job {
         put("job_id", text(job.to_string()));
     }
+    if let Some(session) = &file.parts {
+        put(PART_SIZE, number(session.part_size));
+        put(PART_COUNT, number(session.part_count));
+        if let Some(at) = session.completing {
+            put(COMPLETING, number(at.as_millis()));
+        }
+        if let Some(upload) = &session.upload {
+            put(UPLOAD_ID, text(&upload.id));
+            put(CHECKED, AttributeValue::Bool(upload.checked));
+        }
+    }
     // A file that is being deleted is in no list, but it is counted.
     if file.status != Status::Deleted {
         let (_, partition) = list_partition(file.owner(), Filter { status: file.status, kind: None });
@@ -133,8 +153,20 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         reported: reported.map(|(width, height)| Dimensions { width, height }),
         rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
         job: reader.optional_parsed("job_id", JobId::parse)?,
+        parts: session(&reader)?,
         revision: reader.number("revision")?,
     })
+}
+
+/// Reads the session of an upload in parts.
+fn session(reader: &Reader<'_>) -> Result<Option<PartSession>, Fault> {
+    let Some(part_size) = reader.optional_number(PART_SIZE) else { return Ok(None) };
+    let upload = match reader.optional_text(UPLOAD_ID) {
+        Some(id) => Some(OpenUpload { id: id.to_owned(), checked: reader.flag(CHECKED) }),
+        None => None,
+    };
+    let (part_count, completing) = (reader.number(PART_COUNT)?, reader.optional_time(COMPLETING));
+    Ok(Some(PartSession { part_size, part_count, upload, completing }))
 }
 
 /// Returns the key after which a list continues.

@@ -10,6 +10,7 @@ mod mail;
 mod members;
 mod migrations;
 mod night;
+mod parts;
 mod payments;
 mod texts;
 
@@ -55,7 +56,7 @@ fn essence(world: &World) -> Value {
     let events: BTreeSet<(String, String)> =
         state.published.iter().map(|entry| (entry.kind.clone(), entry.id.to_string())).collect();
     let events: Vec<String> = events.into_iter().map(|(kind, _)| kind).collect();
-    json!({ "files": files, "ledgers": ledgers, "objects": objects, "events": events, "outbox": state.outbox.len() })
+    json!({ "files": files, "ledgers": ledgers, "objects": objects, "events": events, "outbox": state.outbox.len(), "uploads": state.uploads.len() })
 }
 
 /// Runs everything that is asynchronous: redelivered events, the sweep, the outbox.

@@ -33,6 +33,7 @@ mod object_events;
 mod operator;
 mod operator_views;
 mod org_deletion;
+mod parts;
 mod payments;
 mod people;
 mod peppers;

@@ -45,6 +45,7 @@ pub fn pending_at(key: &str) -> File {
         reported: None,
         rejected_reason: None,
         job: None,
+        parts: None,
         revision: 1,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, Pinned,
-    Removal, Status,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, OpenUpload,
+    PartSession, Pinned, Removal, Status,
 };
 use consigne_core::periods::Day;
 use consigne_core::ports::{
@@ -245,6 +245,8 @@ async fn every_field_of_a_record_is_stored(files: &impl Files) {
     let texts = [("title", "L'été"), ("note", ""), ("a.b-c_D", "two\nlines")];
     file.metadata = Metadata::stored(texts.map(|(name, text)| (name.to_owned(), text.to_owned())).into());
     file.sha256 = Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned());
+    let upload = Some(OpenUpload { id: "u1".to_owned(), checked: true });
+    file.parts = Some(PartSession { part_size: 5, part_count: 2, upload, completing: Some(now) });
     let mut step = file.accept(arrival(10), now);
     step.file.rejected_reason = Some("declared image/png, found text".to_owned());
     for (status, ledger_state) in [

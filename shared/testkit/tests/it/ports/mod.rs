@@ -27,6 +27,7 @@ mod maintenance;
 mod members;
 mod migrations;
 mod minute_quotas;
+mod multipart;
 mod objects;
 mod operators;
 mod org_lifetimes;

@@ -7,5 +7,7 @@ mod metadata;
 mod on_object_event;
 mod presign;
 mod ticket_batches;
+mod upload_ends;
 mod upload_grant;
+pub mod upload_parts;
 mod usage_and_health;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use consigne_core::files::{Kind, LedgerDelta};
+use consigne_core::files::{File, Kind, LedgerDelta, ObjectKey};
 use consigne_core::profiles::{Contact, Language, Profile};
 use consigne_runtime::http::AuthScheme;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
+use crate::handlers::files::upload_parts::{FILM, film, open};
 use crate::handlers::jobs::requests::{add_job, job};
 use crate::handlers::people::account_callers::{IN_ORG, acme_with_key_and_invitation};
 use crate::handlers::people::accounts::{refusal, user};
@@ -18,17 +19,23 @@ use crate::handlers::webhooks::mail::{deliver, post};
 use crate::handlers::{GRANTED, pending, ready};
 
 /// The routes for people that are not below an organisation and that write, with a valid request.
-const BESIDES: [(&str, &str); 6] = [
+const BESIDES: [(&str, &str); 8] = [
     ("generate", "book"),
     ("invitation-accept", "from-mail"),
     ("job-cancel", "ask"),
     ("metadata", "rename"),
     ("org-create", "acme"),
+    ("upload-complete", "all"),
     ("upload-grant", "photo"),
+    ("upload-parts", "sign"),
 ];
-/// Functions whose routes are no GET and still are not here: `presign` writes nothing, and `delete` does what the closing
-/// of the account does with every file anyway.
-const NOT_REFUSED: [&str; 2] = ["delete", "presign"];
+/// Functions whose routes are no GET and still are not here: `presign` writes nothing, and `delete` and `upload-abort` do
+/// what the closing of the account does with every file anyway.
+const NOT_REFUSED: [&str; 3] = ["delete", "presign", "upload-abort"];
+
+/// The file whose upload is open in the payloads, and another whose upload is not.
+const FILM_ID: &str = "01M7YREWKH7VM7Z3Z2KWSH2FTM";
+const UNOPENED: &str = "01M7YREWKH7VM7Z3Z2KWSH2FTN";
 
 /// Returns the functions with a route for signed-in people that is no GET.
 fn writers() -> BTreeSet<&'static str> {
@@ -42,10 +49,16 @@ fn writers() -> BTreeSet<&'static str> {
 fn world() -> World {
     let world = acme_with_key_and_invitation();
     add_job(&world, &job(Kind::Book));
-    let file = ready(&pending());
+    let uploads = open(false, &[]).state();
+    let unopened = film();
+    let unopened = File { key: ObjectKey::parse(&FILM.replace(FILM_ID, UNOPENED)).unwrap(), ..unopened };
+    let files = [ready(&pending()), unopened].into_iter().chain(uploads.files.into_values());
     world.change(|state| {
-        LedgerDelta::of(&file).apply(state.usage.entry(file.owner().clone()).or_default(), file.kind());
-        state.files.insert((file.owner().clone(), file.id()), file);
+        for file in files {
+            LedgerDelta::of(&file).apply(state.usage.entry(file.owner().clone()).or_default(), file.kind());
+            state.files.insert((file.owner().clone(), file.id()), file);
+        }
+        state.uploads = uploads.uploads;
     });
     let (language, at) = (Language::English, GRANTED);
     let contact = Contact { email: BOBS.to_owned(), verified: true, name: None, language, at };
@@ -65,6 +78,10 @@ fn requests(world: &World) -> Vec<(&'static str, &'static str, Value)> {
         }
         let token = functions::issuer().token("user_ann1", "pro");
         let mut event = payload::event(function, case, &token);
+        if *function == "upload-parts" {
+            // Only the first request for parts writes.
+            event = serde_json::from_str(&event.to_string().replace(FILM_ID, UNOPENED)).unwrap();
+        }
         if *function == "endpoint-update" {
             // The payload enables an endpoint that is active already, which changes nothing.
             event["body"] = json!({ "events": ["key.revoked"] }).to_string().into();

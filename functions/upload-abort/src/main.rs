@@ -1,0 +1,5 @@
+//! Runs `upload-abort`.
+
+fn main() -> std::process::ExitCode {
+    consigne_runtime::http::run::<upload_abort::Function<_>>()
+}
