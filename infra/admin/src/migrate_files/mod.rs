@@ -292,9 +292,9 @@ impl Migration {
         mut journal: Option<&mut Journal>,
     ) -> Result<(), String> {
         let began = Instant::now();
-        let count: usize = waiting.values().map(BTreeMap::len).sum();
+        let count = waiting.values().map(|files| files.len() as u64).sum();
         if count > 0 {
-            complain(&format!("{count} files were sent. Waiting until the stack has checked them..."));
+            complain(&format!("Sent {}. Waiting until the stack has checked them...", files(count)));
         }
         loop {
             for (owner, files) in &mut waiting {
@@ -353,6 +353,11 @@ async fn read(place: &Path) -> std::io::Result<(String, Vec<u8>)> {
     }
 }
 
+/// Returns a number of files in words.
+fn files(count: u64) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
 /// Counts outcomes.
 #[derive(Debug, Default)]
 struct Tally {
@@ -394,11 +399,15 @@ impl Tally {
             lines.push(format!("... and {} more.", self.problems.len() - SHOWN));
         }
         lines.push(if dry {
-            format!("{would} files would be migrated, {present} are there, {refused} would be refused, {failed} cannot be checked.")
+            format!(
+                "{} would be migrated, {present} are there, {refused} would be refused, {failed} cannot be checked.",
+                files(would)
+            )
         } else {
             format!(
-                "{migrated} files migrated ({}), {} done before, {deleted} deleted by their owners since, {refused} refused, \
+                "{} migrated ({}), {} done before, {deleted} deleted by their owners since, {refused} refused, \
                  {failed} failed.",
+                files(migrated),
                 in_words(self.bytes),
                 self.settled + present,
             )
