@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, completions, credits, doctor, key, keys, mail, migrate, migration, org, pepper, redrive, service_token,
-    stats, token, wallet, webhook_secret,
+    audit, completions, credits, doctor, key, keys, mail, migrate, migrate_files, migration, org, pepper, redrive,
+    service_token, stats, token, wallet, webhook_secret,
 };
 
 /// Manages a Consigne stack: the laptop's, or with --stack one on AWS.
@@ -56,6 +56,8 @@ enum Command {
     Mail(mail::Command),
     /// Migrate API keys from an older installation.
     MigrateKeys(migrate::Options),
+    /// Migrate folders of files from an older installation.
+    MigrateFiles(migrate_files::Options),
     /// Show how far the owners of migrated keys have come.
     #[command(subcommand)]
     Migration(migration::Command),
@@ -100,6 +102,7 @@ impl Arguments {
             Command::Keys(options) => keys::run(which, options),
             Command::Mail(command) => mail::run(command),
             Command::MigrateKeys(options) => migrate::run(which, options),
+            Command::MigrateFiles(options) => migrate_files::run(which, options),
             Command::Migration(command) => migration::run(which, command),
             Command::Org(command) => org::run(which, command),
             Command::Pepper(command) => pepper::run(which, command),

@@ -12,6 +12,7 @@ mod key;
 mod keys;
 mod mail;
 mod migrate;
+mod migrate_files;
 mod migration;
 mod operator;
 mod org;

@@ -9,7 +9,7 @@ use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::{Fault, OrgId, text};
 use consigne_runtime::settings::Setting;
 use consigne_runtime::{Start, clock};
-use consigne_storage::{Bucket, Table};
+use consigne_storage::{Bucket, Presigner, Table};
 use serde_json::Value;
 
 use crate::actor;
@@ -79,6 +79,11 @@ impl Operator {
     /// Creates the bucket's adapter.
     pub(crate) fn bucket(&self) -> Result<Bucket, String> {
         self.start.bucket().map_err(|error| error.to_string())
+    }
+
+    /// Creates the signer of URLs for the bucket.
+    pub(crate) fn presigner(&self) -> Result<Presigner, String> {
+        self.start.presigner().map_err(|error| error.to_string())
     }
 
     /// Returns the secret that a setting names.

@@ -9,6 +9,7 @@ use consigne_core::files::{Grant, GrantOutcome, ObjectKey};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::ports::{GetFile, GrantUpload};
 use consigne_core::profiles::Contact;
+use consigne_core::rates::Rate;
 use consigne_core::{Fault, UserId};
 
 use crate::table::Table;
@@ -29,8 +30,8 @@ const JOB: usize = 2;
 /// costs nothing extra.
 const LISTED: &str = "SET granted_plan = :plan, ledger_shard = :shard";
 
-fn counted(grant: &Grant) -> Counted<'_> {
-    Counted { user: grant.file.owner(), plan: grant.plan, rates: grant.rates(), now: grant.now }
+fn counted<'a>(grant: &'a Grant, rates: &'a [Rate]) -> Counted<'a> {
+    Counted { user: grant.file.owner(), plan: grant.plan, rates, now: grant.now }
 }
 
 /// Returns a hash by which stored contact details are recognised, whenever a token had them.
@@ -43,18 +44,32 @@ fn fingerprint(contact: &Contact) -> u64 {
 
 impl GrantUpload for Table {
     async fn grant_upload(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
+        self.grant(grant, grant.rates()).await
+    }
+}
+
+impl Table {
+    /// Grants the upload of a file that an operator migrates. It counts at no rate of its owner's, who did not ask for it.
+    ///
+    /// # Errors
+    /// As [`GrantUpload::grant_upload`]; `INTERNAL` if a file with this id exists.
+    pub async fn grant_migration(&self, grant: &Grant) -> Result<GrantOutcome, Fault> {
+        self.grant(grant, &[]).await
+    }
+
+    async fn grant(&self, grant: &Grant, rates: &[Rate]) -> Result<GrantOutcome, Fault> {
         let (owner, allowances) = (grant.file.owner(), grant.plan.allowances());
         let Some(room) = allowances.storage.checked_sub(grant.file.size) else {
             return Ok(GrantOutcome::OverQuota { committed: 0 });
         };
-        let counted = counted(grant);
+        let counted = counted(grant, rates);
         let mut forms = self.guess_forms(&counted);
         let mut notice = None;
         // Contact details that this execution environment has not stored yet. To store them again changes nothing.
         let known = self.contacts.get(owner);
         let unknown = grant.seen.as_ref().filter(|seen| known != Some(fingerprint(&seen.contact)));
         loop {
-            let mut writes = self.grant_writes(grant, room, &forms, notice.as_ref())?;
+            let mut writes = self.grant_writes(grant, room, (&counted, &forms), notice.as_ref())?;
             if let Some(seen) = unknown {
                 writes.push(self.sighting(seen)?);
             }
@@ -89,17 +104,15 @@ impl GrantUpload for Table {
             }
         }
     }
-}
 
-impl Table {
     fn grant_writes(
         &self,
         grant: &Grant,
         room: u64,
-        forms: &[Form],
+        counting: (&Counted<'_>, &[Form]),
         notice: Option<&Event>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let ledger = self.ledger_write(grant, room, forms, notice.is_some())?;
+        let ledger = self.ledger_write(grant, room, counting, notice.is_some())?;
         let mut writes = vec![self.put_new(file_item::write(&grant.file))?, ledger];
         if let Some(step) = &grant.job {
             writes.push(self.job_write(step)?);
@@ -117,7 +130,7 @@ impl Table {
         &self,
         grant: &Grant,
         room: u64,
-        forms: &[Form],
+        (counted, forms): (&Counted<'_>, &[Form]),
         crosses: bool,
     ) -> Result<TransactWriteItem, Fault> {
         let (owner, band) = (grant.file.owner(), grant.band());
@@ -139,7 +152,7 @@ impl Table {
         };
         let update =
             if band.start > 0 { update.expression_attribute_values(":near", number(band.start)) } else { update };
-        let (update, Counting { set, condition }) = counted(grant).count(forms, update);
+        let (update, Counting { set, condition }) = counted.count(forms, update);
         let update = update
             .update_expression(format!("ADD committed :size, reserved :size {LISTED}{set}"))
             .condition_expression(format!("{OPEN} AND {fits}{condition}"));

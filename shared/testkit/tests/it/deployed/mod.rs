@@ -29,6 +29,7 @@ mod mail;
 mod mail_outage;
 mod maintenance;
 mod members;
+mod migrate_files;
 mod object_events;
 mod operator;
 mod operator_views;
