@@ -67,8 +67,8 @@ pub async fn check_arrival(
     let finding = inspect(Sample { bytes: &head.bytes, size: head.size }, file.media);
     let pinned = Pinned { version: head.version, etag: head.etag, sequencer: sequencer.to_owned() };
     match finding {
-        Finding::Genuine(dimensions) => {
-            let arrival = Arrival { pinned, size: head.size, dimensions };
+        Finding::Genuine(measured) => {
+            let arrival = Arrival { pinned, size: head.size, measured };
             apply(file.accept(arrival, now), Checked::Ready).await
         }
         Finding::Impostor(found) => {

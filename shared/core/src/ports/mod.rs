@@ -8,6 +8,7 @@
 mod anomalies;
 mod deletions;
 mod deliveries;
+mod derivatives;
 mod gateway;
 mod holds;
 mod jobs;
@@ -25,6 +26,7 @@ mod texts;
 pub use anomalies::*;
 pub use deletions::*;
 pub use deliveries::*;
+pub use derivatives::*;
 pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;

@@ -4,7 +4,7 @@
 //! Atoms"; the brands that <https://mp4ra.org> lists.
 
 use super::bytes::{array, be32, be64, part, tail};
-use super::{Dimensions, Recognised, Sample, heif, movie, text};
+use super::{Dimensions, Measured, Recognised, Sample, heif, movie, text};
 
 /// A box: its type, and as much of its body as the sample contains.
 #[derive(Clone, Copy)]
@@ -76,7 +76,11 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         AUDIO => None,
         _ => boxes.first(*b"moov").and_then(|moov| movie::measure(moov, *b"vide")),
     };
-    Some(Recognised { types, dimensions })
+    let duration = match types {
+        HEIC | AVIF => None,
+        _ => movie::duration(moov()),
+    };
+    Some(Recognised { types, measured: Measured { dimensions, duration } })
 }
 
 /// Measures the primary picture. A sequence without one is measured by its track.
