@@ -11,7 +11,7 @@ use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
 use consigne_core::files::Status;
 use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
-    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, RemoveVersion,
+    ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, PublishEvent, ReadHead, ReadRange, RemoveVersion,
     ResolveHold, SendMessage, SnoozeDelivery,
 };
 use consigne_runtime::schedule::Tick;
@@ -81,7 +81,7 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
-        Bucket: ReadHead + RemoveVersion,
+        Bucket: ReadHead + ReadRange + RemoveVersion,
         Bus: PublishEvent,
         Queue: SendMessage,
     >

@@ -14,7 +14,7 @@ use consigne_aws::{AwsConfig, Client, Service as _, budget};
 use consigne_core::Fault;
 use consigne_core::files::{DerivedKey, File, MediaType};
 use consigne_core::ports::{
-    ListDerived, ObjectHead, Probe, PutDerived, PutObject, ReadHead, RemoveVersion, StoredVersion,
+    ListDerived, ObjectHead, Probe, PutDerived, PutObject, ReadHead, ReadRange, RemoveVersion, StoredVersion,
 };
 use consigne_core::{FileId, UserId};
 
@@ -88,6 +88,22 @@ impl ReadHead for Bucket {
             }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) if status(&error) == Some(416) => self.read_empty(key, version).await,
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl ReadRange for Bucket {
+    async fn read_range(&self, key: &str, version: &str, from: u64, length: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let last = from.saturating_add(length).saturating_sub(1);
+        let request = GetObjectInput::builder().bucket(&self.name).key(key).version_id(version);
+        match self.client.send(request.range(format!("bytes={from}-{last}"))).await {
+            Ok(output) => {
+                let reading = tokio::time::timeout(BEGINNING.min(budget::remaining()), object_head(output, length));
+                Ok(Some(reading.await.map_err(Fault::unavailable)??.bytes))
+            }
+            // 416: it ends before.
+            Err(error) if is_absent(&error) || status(&error) == Some(416) => Ok(None),
             Err(error) => Err(fault(error)),
         }
     }

@@ -37,6 +37,11 @@ pub fn photo_with_place() -> Vec<u8> {
 /// What tests look for in the metadata of [`photo_with_place`].
 pub const PLACE: &[u8] = b"GPS 48.8583 N, 2.2945 E";
 
+/// Returns a whole MP4 of 64 x 40 pixels and 0.4 seconds, with its index at the end.
+pub fn film() -> Vec<u8> {
+    include_bytes!("../../core/tests/corpus/files/plain.mp4").to_vec()
+}
+
 /// Returns a whole HEIC of 64 x 40 pixels with EXIF.
 pub fn heic() -> Vec<u8> {
     include_bytes!("../../core/tests/corpus/files/turned.HEIC").to_vec()

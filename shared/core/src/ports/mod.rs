@@ -195,6 +195,13 @@ pub trait ReadHead {
     fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl PortFuture<Option<ObjectHead>>;
 }
 
+/// Reads a part of an object. `s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucket`.
+pub trait ReadRange {
+    /// Reads at most `length` bytes of a version, from the byte `from` on. Returns `None` if it does not exist, or ends
+    /// before.
+    fn read_range(&self, key: &str, version: &str, from: u64, length: u64) -> impl PortFuture<Option<Vec<u8>>>;
+}
+
 /// Something that is due, as `sweep` finds it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Due {

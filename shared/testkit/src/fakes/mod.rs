@@ -14,6 +14,7 @@ mod due;
 mod files;
 mod gateway;
 mod holds;
+mod interleaved;
 mod jobs;
 mod mail;
 mod maintenance;
@@ -64,7 +65,7 @@ use crate::schemas;
 pub struct World {
     state: Arc<Mutex<State>>,
     fault: Arc<Mutex<Option<PlannedFault>>>,
-    interleaved: Arc<Mutex<Option<Interleaved>>>,
+    interleaved: Arc<Mutex<Option<interleaved::Interleaved>>>,
     removals_refused: Arc<AtomicBool>,
 }
 
@@ -137,37 +138,7 @@ struct PlannedFault {
     moment: Moment,
 }
 
-/// A change by somebody else, and after how many more effects it happens.
-#[derive(Clone, Copy, Debug)]
-struct Interleaved {
-    skip: u32,
-    change: fn(&mut State),
-}
-
 impl World {
-    /// Plans a change by somebody else, right before the effect after the next `skip`.
-    pub fn interleave(&self, skip: u32, change: fn(&mut State)) {
-        *self.interleaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(Interleaved { skip, change });
-    }
-
-    /// Returns whether the planned change has not happened yet, and removes it.
-    pub fn interleaving_is_left(&self) -> bool {
-        self.interleaved.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
-    }
-
-    /// Makes the planned change, if it is due.
-    fn let_others_in(&self) {
-        let mut planned = self.interleaved.lock().unwrap_or_else(PoisonError::into_inner);
-        match planned.as_mut() {
-            Some(Interleaved { skip: 0, change }) => {
-                change(&mut self.lock());
-                *planned = None;
-            }
-            Some(later) => later.skip -= 1,
-            None => {}
-        }
-    }
-
     /// Plans a fault in the effect after the next `skip`. All calls of ports count as effects, reads as well as writes.
     pub fn fail_at(&self, skip: u32, moment: Moment) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(PlannedFault { skip, moment });

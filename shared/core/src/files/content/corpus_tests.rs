@@ -120,6 +120,45 @@ fn films_and_sounds_have_the_length_that_a_player_shows() {
 }
 
 #[test]
+fn a_film_is_measured_by_its_index_wherever_that_is() {
+    for (file, declared, sides) in [
+        ("plain.mp4", "video/mp4", Some((64, 40))),
+        ("plain.mov", "video/quicktime", Some((64, 40))),
+        ("turned.mp4", "video/mp4", Some((40, 64))),
+        ("begins-with-mdat.mov", "video/quicktime", Some((64, 40))),
+        ("sound.m4a", "audio/mp4", None),
+        ("index-first.m4v", "video/mp4", None),
+    ] {
+        let bytes = std::fs::read(folder().join("files").join(file)).unwrap();
+        let media = MediaType::from_name(declared).unwrap();
+        let whole = Sample { bytes: &bytes, size: bytes.len() as u64 };
+        let index = bytes.windows(4).position(|window| window == b"moov").unwrap() - 4;
+        // The sample ends in the middle of what is before the index, or before that.
+        let start = Sample { bytes: &bytes[..60], size: whole.size };
+        let at = index_behind(start, media);
+        if file == "index-first.m4v" {
+            assert_eq!(at, None);
+            continue;
+        }
+        assert_eq!(at, Some(index as u64), "{file}");
+        assert_eq!(index_behind(whole, media), None, "{file}");
+        let found = measure_index(&bytes[index..], media);
+        assert_eq!(found.dimensions.map(|sides| (sides.width, sides.height)), sides, "{file}");
+        assert_eq!(Finding::Genuine(found), inspect(whole, media), "{file}");
+    }
+    for (bytes, size) in [
+        (&b""[..], 0),
+        (b"\0\0\0\0mdat", 9_999),
+        (b"\0\0\0\x04mdat", 9_999),
+        (b"\0\0\0\x01mdat\xff\xff\xff\xff\xff\xff\xff\xff", 9_999),
+        (b"\0\0\0\x20mdat", 32),
+        (b"\0\0\0\x08free\0\0\0\x08free", 16),
+    ] {
+        assert_eq!(index_behind(Sample { bytes, size }, MediaType::from_name("video/mp4").unwrap()), None);
+    }
+}
+
+#[test]
 fn what_comes_after_the_sample_is_not_guessed() {
     for (file, part, declared, measured) in [
         // The EXIF that it announces might turn it.

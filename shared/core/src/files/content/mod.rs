@@ -42,8 +42,8 @@ pub use heif_clean::{Unclean, clean_heif};
 /// Bytes of an upload that are read to inspect it, from its start.
 ///
 /// This is one range request, and enough to find the dimensions of a JPEG after its colour profile and preview. In large
-/// files, the index of many videos, the EXIF data of a WebP and most of a text come later. Such a video or WebP gets no
-/// dimensions, and a text is known to be UTF-8 only up to here.
+/// files, the index of many films, the EXIF data of a WebP and most of a text come later. The index is looked for: see
+/// [`index_behind`]. Such a WebP gets no dimensions, and a text is known to be UTF-8 only up to here.
 pub const SAMPLE_BYTES: u64 = 256 * 1024;
 
 /// Largest side in pixels that is believed when it is only reported.
@@ -113,6 +113,21 @@ impl Sample<'_> {
     fn is_whole(self) -> bool {
         self.bytes.len() as u64 >= self.size
     }
+}
+
+/// Bytes of a film that are read behind its sample: enough for an index whose first track is the picture.
+pub const INDEX_BYTES: u64 = 256 * 1024;
+
+/// Returns where the index of a film or a sound begins, if it comes after the sample, as in what phones record.
+pub fn index_behind(sample: Sample<'_>, declared: &MediaType) -> Option<u64> {
+    let has_boxes = matches!(declared.name, "video/mp4" | "video/quicktime" | "audio/mp4");
+    if has_boxes { bmff::behind(sample) } else { None }
+}
+
+/// Measures a film or a sound by the bytes from [`index_behind`] on.
+pub fn measure_index(bytes: &[u8], declared: &MediaType) -> Measured {
+    let found = bmff::measure_behind(bytes);
+    if declared.name == "audio/mp4" { Measured { dimensions: None, ..found } } else { found }
 }
 
 /// What the first bytes of an upload show.
