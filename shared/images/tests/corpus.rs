@@ -1,5 +1,8 @@
 //! The decoders on the corpus of uploads: files of the tools that people use, and mutations of them.
 
+// A test may panic, because that is how it fails.
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 
 use consigne_core::files::{Dimensions, Finding, MediaType, Rendition, Sample, inspect};
