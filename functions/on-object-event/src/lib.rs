@@ -6,7 +6,7 @@
 
 use consigne_core::Fault;
 use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};
-use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, RemoveVersion};
+use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, ReadRange, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, BatchFunction, function, needs};
@@ -44,7 +44,7 @@ struct Object {
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ReadHead + RemoveVersion>
+    pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ReadHead + ReadRange + RemoveVersion>
 }
 
 function! {

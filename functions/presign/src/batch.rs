@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consigne_auth::User;
-use consigne_core::files::ObjectKey;
+use consigne_core::files::ReadKey;
 use consigne_core::ports::GetFiles;
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Request};
@@ -102,8 +102,8 @@ impl<A: Adapters<Table: GetFiles>> Function<A> {
         wanted: &Wanted<'_>,
         request: &Request,
     ) -> Result<(Vec<Result<String, Fault>>, Duration), Fault> {
-        let keys: Vec<Option<ObjectKey>> = asked.iter().map(|key| ObjectKey::parse_for(&user.id, key)).collect();
-        let ids: BTreeSet<_> = keys.iter().flatten().map(ObjectKey::file).collect();
+        let keys: Vec<Option<ReadKey>> = asked.iter().map(|key| ReadKey::parse_for(&user.id, key)).collect();
+        let ids: BTreeSet<_> = keys.iter().flatten().map(ReadKey::file).collect();
         let found = self.files.get_files(&user.id, &ids).await?;
         let valid = self.tickets.validity(wanted.valid, request.now)?;
 

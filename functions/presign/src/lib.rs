@@ -1,6 +1,6 @@
 //! Creates tickets: short-lived signed URLs, each of which reads one file.
 //!
-//! Only a READY file gets one, for the version that was checked. Another user's file is answered as not found, so that
+//! Only a READY file gets one, for the version that was checked, and so do its thumbnails. Another user's file is answered as not found, so that
 //! nobody learns whether it exists.
 
 mod batch;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::{
-    Disposition, FILE_NAME_MAX, File, FileName, ObjectKey, Readable, TICKET_MAX, TICKET_MIN, TICKETS_MAX,
+    Disposition, FILE_NAME_MAX, File, FileName, ReadKey, Readable, TICKET_MAX, TICKET_MIN, TICKETS_MAX,
 };
 use consigne_core::ports::{GetFile, GetFiles};
 use consigne_core::{Code, Fault};
@@ -27,10 +27,10 @@ const SECURE_PREFIX: &str = "/api/secure/files/download/";
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TicketRequest {
-    /// Key of the file.
+    /// Key of the file, or of one of its thumbnails.
     #[schemars(length(min = 1))]
     pub s3_key: Option<String>,
-    /// Keys of several files.
+    /// Keys of several files or thumbnails.
     #[schemars(length(min = 1, max = TICKETS_MAX), inner(length(min = 1)))]
     pub s3_keys: Option<Vec<String>>,
     /// Requested validity in seconds; the installation's default, an hour at most, when absent.
@@ -143,7 +143,7 @@ impl<A: Adapters<Table: GetFile>> Function<A> {
         wanted: &Wanted<'_>,
         request: &Request,
     ) -> Result<(String, Duration), Fault> {
-        let key = ObjectKey::parse_for(&user.id, key).ok_or_else(|| Fault::not_found("File"))?;
+        let key = ReadKey::parse_for(&user.id, key).ok_or_else(|| Fault::not_found("File"))?;
         let file = self.files.get_file(&user.id, key.file()).await?;
         let readable = wanted.readable(file.as_ref(), &key)?;
         let valid = self.tickets.validity(wanted.valid, request.now)?;
@@ -194,10 +194,10 @@ impl<'a> Wanted<'a> {
     /// Returns what a ticket for a file is signed for. `file` is the record that was found for the key's file.
     ///
     /// # Errors
-    /// Those of [`File::readable`] and [`Readable::named`].
-    fn readable(&self, file: Option<&File>, key: &ObjectKey) -> Result<Readable, Fault> {
-        let file = file.filter(|file| file.key == *key).ok_or_else(|| Fault::not_found("File"))?;
-        let readable = Readable { asked: self.disposition, ..file.readable()? };
+    /// Those of [`File::readable_by`] and [`Readable::named`].
+    fn readable(&self, file: Option<&File>, key: &ReadKey) -> Result<Readable, Fault> {
+        let file = file.ok_or_else(|| Fault::not_found("File"))?;
+        let readable = Readable { asked: self.disposition, ..file.readable_by(key)? };
         match &self.name {
             Some(name) => readable.named(name.clone()),
             None => Ok(readable),

@@ -12,7 +12,7 @@ use consigne_core::files::Status;
 use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
     AbortUpload, ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, ListUploads, PublishEvent, ReadHead,
-    RemoveVersion, ResolveHold, SendMessage, SnoozeDelivery,
+    ReadRange, RemoveVersion, ResolveHold, SendMessage, SnoozeDelivery,
 };
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
@@ -81,7 +81,7 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
-        Bucket: ReadHead + RemoveVersion + ListUploads + AbortUpload,
+        Bucket: ReadHead + ReadRange + RemoveVersion + ListUploads + AbortUpload,
         Bus: PublishEvent,
         Queue: SendMessage,
     >

@@ -98,6 +98,8 @@ pub(crate) fn file() -> Option<File> {
         pinned: Some(Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() }),
         dimensions: Some(Dimensions { width: 640, height: 480 }),
         reported: None,
+        duration: None,
+        derivatives: None,
         rejected_reason: None,
         job: None,
         parts: None,

@@ -14,6 +14,7 @@ HEARERS = {
     "MailRule": "`send-mail`",
     "GenerationRule": "generators",
     "TextRule": "the language model",
+    "ImageRule": "`derive-image`, of pictures",
 }
 
 

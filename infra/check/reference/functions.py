@@ -38,6 +38,7 @@ WORDS = {
     "s3:ListBucket": "find out whether an object of {} exists",
     "s3:ListBucketMultipartUploads": "list open uploads to {}",
     "s3:ListMultipartUploadParts": "list the parts of uploads to {}",
+    "s3:ListBucketVersions": "list versions in {}",
     "s3:PutObject": "write {}",
     "secretsmanager:GetSecretValue": "read {}",
     "ses:SendRawEmail": "send mails from `MailFrom`",

@@ -1,4 +1,4 @@
-"""Files: a picture is uploaded into private storage, downloaded and deleted."""
+"""Files: a picture is uploaded into private storage, gets thumbnails, is downloaded and deleted."""
 
 import struct
 import zlib
@@ -8,6 +8,7 @@ from typing import Any
 from walk import ROOT, Walk, timed
 
 PICTURE = ROOT / "target" / "local" / "demo" / "photo été.png"
+THUMBNAILS = PICTURE.parent / "thumbnails"
 
 
 def tell(walk: Walk, ann: str, bob: str) -> None:
@@ -15,6 +16,7 @@ def tell(walk: Walk, ann: str, bob: str) -> None:
     paint(PICTURE)
     picture = PICTURE.read_bytes()
     file = upload(walk, ann, picture)
+    thumbnails(walk, ann, file["key"])
     url = read(walk, ann, file["key"], picture)
     refuse(walk, bob, file["key"], url)
     delete(walk, ann, file, url)
@@ -39,6 +41,26 @@ def upload(walk: Walk, ann: str, picture: bytes) -> dict[str, Any]:
     measured = f"ready, {file['width']} x {file['height']}"
     walk.say("S3 reports it; the bytes are checked", measured, took, calls)
     return file
+
+
+def thumbnails(walk: Walk, ann: str, key: str) -> None:
+    def facts() -> Any:
+        return walk.api("GET", f"/api/files/metadata?s3Key={key}", ann)[1]
+
+    took, file = timed(lambda: walk.wait(facts, lambda file: file["derivative"] != "pending", "the thumbnails"))
+    walk.expect(file["derivative"] == "ready", f"the picture is {file['derivative']}")
+    calls = walk.calls("derive-image", file["fileId"], "file.ready")
+    walk.say("Thumbnails are made of it", " and ".join(sorted(file["thumbnails"], key=int)) + " pixels", took, calls)
+
+    body = {"s3Keys": list(file["thumbnails"].values())}
+    took, (status, answer, request) = timed(lambda: walk.api("POST", "/api/files/presigned-url", ann, body))
+    walk.expect(status == 200, f"the tickets were refused: {answer}")
+    THUMBNAILS.mkdir(parents=True, exist_ok=True)
+    for entry in answer["urls"]:
+        status, content, _ = walk.send("GET", entry["url"], {}, None)
+        walk.expect(status == 200, f"the bucket answered {status} for a thumbnail")
+        (THUMBNAILS / Path(entry["s3Key"]).name).write_bytes(content)
+    walk.say("She downloads both with tickets", f"in {THUMBNAILS.relative_to(ROOT)}", took, walk.calls("presign", request))
 
 
 def read(walk: Walk, ann: str, key: str, picture: bytes) -> str:

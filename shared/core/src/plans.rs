@@ -48,6 +48,8 @@ pub struct Allowances {
     pub refunded_cancellations_per_day: u32,
     /// Organisations founded, in all, that still exist.
     pub organisations: u32,
+    /// Whether the installation's watermark, if it has one, is laid on thumbnails and copies for display.
+    pub watermark: bool,
     /// Features that the plan includes.
     pub features: &'static [&'static str],
 }
@@ -77,6 +79,7 @@ static FREE: Allowances = Allowances {
     jobs_per_minute: 10,
     refunded_cancellations_per_day: 20,
     organisations: 3,
+    watermark: true,
     features: &[BLOG],
 };
 
@@ -95,6 +98,7 @@ static BASIC: Allowances = Allowances {
     jobs_per_minute: 20,
     refunded_cancellations_per_day: 20,
     organisations: 5,
+    watermark: false,
     features: &[BLOG, IMAGE],
 };
 
@@ -113,6 +117,7 @@ static PRO: Allowances = Allowances {
     jobs_per_minute: 60,
     refunded_cancellations_per_day: 200,
     organisations: 20,
+    watermark: false,
     features: &[BLOG, IMAGE, BOOK, VIDEO],
 };
 
@@ -131,6 +136,7 @@ static PREMIUM: Allowances = Allowances {
     jobs_per_minute: 120,
     refunded_cancellations_per_day: 200,
     organisations: 50,
+    watermark: false,
     features: &[BLOG, IMAGE, BOOK, VIDEO, PRIORITY],
 };
 
@@ -149,6 +155,7 @@ static ENTERPRISE: Allowances = Allowances {
     jobs_per_minute: 600,
     refunded_cancellations_per_day: 2_000,
     organisations: 200,
+    watermark: false,
     features: &[BLOG, IMAGE, BOOK, VIDEO, PRIORITY],
 };
 

@@ -56,6 +56,7 @@ settings! {
     COUNTRY_HEADER: "Header with which the CDN names the caller's country; empty if it names none.",
     KEY_PREFIX: "Word with which API keys begin, such as `sk`.",
     LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, as an RFC 3339 time; empty if there are none.",
+    WATERMARK_KEY: "Key in the bucket of the PNG that is laid on what is derived from pictures, of plans that say so; empty if none is.",
     TICKET_SECONDS: "Seconds for which a ticket is valid when the request does not say; 1 to 3600.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",

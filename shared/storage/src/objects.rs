@@ -7,12 +7,16 @@ use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
 use aws_sdk_s3::operation::get_object::{GetObjectInput, GetObjectOutput};
 use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
 use aws_sdk_s3::operation::head_object::HeadObjectInput;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsInput;
 use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use consigne_aws::{AwsConfig, Client, Service as _, budget};
 use consigne_core::Fault;
-use consigne_core::files::File;
-use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
+use consigne_core::files::{DerivedKey, File, MediaType};
+use consigne_core::ports::{
+    ListDerived, ObjectHead, Probe, PutDerived, PutObject, ReadHead, ReadRange, RemoveVersion, StoredVersion,
+};
+use consigne_core::{FileId, UserId};
 
 consigne_aws::service! {
     /// Amazon S3, with the operations used here.
@@ -26,12 +30,15 @@ consigne_aws::service! {
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
     aws_sdk_s3::list_multipart_uploads, ListMultipartUploads, ListMultipartUploadsInputBuilder, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListMultipartUploadsError;
     aws_sdk_s3::list_parts, ListParts, ListPartsInputBuilder, ListPartsInput, ListPartsOutput, ListPartsError;
+    aws_sdk_s3::list_object_versions, ListObjectVersions, ListObjectVersionsInputBuilder, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectVersionsError;
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 }
 
-/// Longest time to read the requested start of an object after S3 has begun to answer. The invocation's deadline can
-/// shorten it.
+/// Longest time to read the requested start of an object after S3 has begun to answer, beside what its length takes. The
+/// invocation's deadline can shorten it.
 const BEGINNING: Duration = Duration::from_secs(3);
+/// The slowest transfer that is waited for, in bytes a second.
+const SLOWEST: u64 = 4_000_000;
 
 /// The bucket of user files. Failed calls to S3 become `UNAVAILABLE`.
 #[derive(Clone, Debug)]
@@ -80,11 +87,28 @@ impl ReadHead for Bucket {
             .range(format!("bytes=0-{}", length.saturating_sub(1)));
         match self.client.send(request).await {
             Ok(output) => {
-                let reading = tokio::time::timeout(BEGINNING.min(budget::remaining()), object_head(output, length));
+                let patience = BEGINNING + Duration::from_secs(length / SLOWEST);
+                let reading = tokio::time::timeout(patience.min(budget::remaining()), object_head(output, length));
                 reading.await.map_err(Fault::unavailable)?.map(Some)
             }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) if status(&error) == Some(416) => self.read_empty(key, version).await,
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl ReadRange for Bucket {
+    async fn read_range(&self, key: &str, version: &str, from: u64, length: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let last = from.saturating_add(length).saturating_sub(1);
+        let request = GetObjectInput::builder().bucket(&self.name).key(key).version_id(version);
+        match self.client.send(request.range(format!("bytes={from}-{last}"))).await {
+            Ok(output) => {
+                let reading = tokio::time::timeout(BEGINNING.min(budget::remaining()), object_head(output, length));
+                Ok(Some(reading.await.map_err(Fault::unavailable)??.bytes))
+            }
+            // 416: it ends before.
+            Err(error) if is_absent(&error) || status(&error) == Some(416) => Ok(None),
             Err(error) => Err(fault(error)),
         }
     }
@@ -112,6 +136,38 @@ impl PutObject for Bucket {
     }
 }
 
+impl PutDerived for Bucket {
+    async fn put_derived(&self, key: &DerivedKey, media: &MediaType, bytes: Vec<u8>) -> Result<Option<String>, Fault> {
+        let put = PutObjectInput::builder().bucket(&self.name).key(key.as_str()).content_type(media.name);
+        match self.client.send(put.if_none_match("*").body(bytes.into())).await {
+            Ok(put) => Ok(Some(put.version_id.unwrap_or_else(|| "null".to_owned()))),
+            Err(error) if status(&error) == Some(412) => Ok(None),
+            Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl ListDerived for Bucket {
+    async fn list_derived(&self, owner: &UserId, file: FileId) -> Result<Vec<StoredVersion>, Fault> {
+        let (prefix, mut found) = (DerivedKey::prefix(owner, file), Vec::new());
+        let mut after = (None, None);
+        loop {
+            let list = ListObjectVersionsInput::builder().bucket(&self.name).prefix(&prefix);
+            let list = list.set_key_marker(after.0).set_version_id_marker(after.1);
+            let page = self.client.send(list).await.map_err(fault)?;
+            let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
+            let markers = page.delete_markers().iter().map(|one| (one.key(), one.version_id()));
+            found.extend(versions.chain(markers).filter_map(|(key, version)| {
+                Some(StoredVersion { key: key?.to_owned(), version: version.unwrap_or("null").to_owned() })
+            }));
+            if page.is_truncated != Some(true) {
+                return Ok(found);
+            }
+            after = (page.next_key_marker, page.next_version_id_marker);
+        }
+    }
+}
+
 impl Probe for Bucket {
     async fn probe(&self) -> Result<(), Fault> {
         self.client.send(HeadBucketInput::builder().bucket(&self.name)).await.map(drop).map_err(fault)
@@ -125,7 +181,9 @@ async fn object_head(output: GetObjectOutput, length: u64) -> Result<ObjectHead,
     let sent = output.content_length.and_then(|length| u64::try_from(length).ok());
     let (version, etag) = (output.version_id.unwrap_or_else(|| "null".to_owned()), unquoted(output.e_tag));
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    let (mut body, mut bytes) = (output.body, Vec::new());
+    // A large object is read whole, so room is made for it once.
+    let room = sent.and_then(|sent| usize::try_from(sent).ok()).unwrap_or(0).min(length);
+    let (mut body, mut bytes) = (output.body, Vec::with_capacity(room));
     while bytes.len() < length {
         match body.try_next().await.map_err(Fault::unavailable)? {
             Some(chunk) => bytes.extend_from_slice(&chunk),

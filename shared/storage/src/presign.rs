@@ -119,7 +119,7 @@ impl Presigner {
             ("response-content-type", &*media_type),
             ("versionId", &file.version),
         ];
-        let url = self.url(file.key.as_str(), "GetObject", &query);
+        let url = self.url(&file.key, "GetObject", &query);
         self.sign("GET", &url, &[], valid, now)
     }
 

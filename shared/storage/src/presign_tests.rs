@@ -56,6 +56,8 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         pinned: None,
         dimensions: None,
         reported: None,
+        duration: None,
+        derivatives: None,
         rejected_reason: None,
         job: None,
         parts: None,
@@ -100,7 +102,7 @@ proptest! {
     ) {
         let (at, valid) = (Timestamp::from_millis(at), Duration::from_secs(valid));
         let file = file(&name, "image/svg+xml", 10, None);
-        let file = Readable { key: file.key, name: file.name, media: file.media, version: version.clone(), asked: None };
+        let file = Readable { key: file.key.to_string(), name: file.name, media: file.media, version: version.clone(), asked: None };
         let ours = presigner(token.clone(), &endpoint).read(&file, valid, at).unwrap();
         let request = sdk(token, &endpoint)
             .get_object()
@@ -169,7 +171,7 @@ proptest! {
 fn a_download_has_the_persons_file_name_and_a_valid_header() {
     let asked = |name, content_type, asked| {
         let file = file(name, content_type, 1, None);
-        let (key, name, media, version) = (file.key, file.name, file.media, "v".to_owned());
+        let (key, name, media, version) = (file.key.to_string(), file.name, file.media, "v".to_owned());
         content_disposition(&Readable { key, name, media, version, asked })
     };
     let disposition = |name, content_type| asked(name, content_type, None);

@@ -11,6 +11,42 @@ pub fn png(width: u32, height: u32, size: usize) -> Vec<u8> {
     filled(bytes, size)
 }
 
+/// A photo of 64 x 40 pixels, without metadata.
+const PHOTO: &[u8] = include_bytes!("../../core/tests/corpus/files/baseline.jpg");
+
+/// Returns a whole photo as a phone stores it: 64 x 40 pixels that are shown turned by a quarter (orientation 6), with the
+/// place where it was taken.
+pub fn photo_with_place() -> Vec<u8> {
+    let entry = |tag: u16, kind: u16, count: u32, value: [u8; 4]| {
+        [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value].concat()
+    };
+    let directory = |entries: &[Vec<u8>]| {
+        let count = u16::try_from(entries.len()).expect("there are few");
+        [&count.to_le_bytes()[..], &entries.concat(), &[0; 4]].concat()
+    };
+    // The orientation, and where the directory of the place is: behind this one, which has 30 bytes.
+    let first = directory(&[entry(0x0112, 3, 1, [6, 0, 0, 0]), entry(0x8825, 4, 1, 38_u32.to_le_bytes())]);
+    // North, and where the latitude is: behind this directory.
+    let place = directory(&[entry(1, 2, 2, *b"N\0\0\0"), entry(2, 5, 3, 68_u32.to_le_bytes())]);
+    let latitude: Vec<u8> = [48_u32, 1, 51, 1, 30, 1].into_iter().flat_map(u32::to_le_bytes).collect();
+    let tiff = [b"II*\0\x08\0\0\0".to_vec(), first, place, latitude, PLACE.to_vec()].concat();
+    let length = u16::try_from(2 + 6 + tiff.len()).expect("it is short");
+    [&PHOTO[..2], b"\xff\xe1", &length.to_be_bytes(), b"Exif\0\0", &tiff, &PHOTO[2..]].concat()
+}
+
+/// What tests look for in the metadata of [`photo_with_place`].
+pub const PLACE: &[u8] = b"GPS 48.8583 N, 2.2945 E";
+
+/// Returns a whole MP4 of 64 x 40 pixels and 0.4 seconds, with its index at the end.
+pub fn film() -> Vec<u8> {
+    include_bytes!("../../core/tests/corpus/files/plain.mp4").to_vec()
+}
+
+/// Returns a whole HEIC of 64 x 40 pixels with EXIF.
+pub fn heic() -> Vec<u8> {
+    include_bytes!("../../core/tests/corpus/files/turned.HEIC").to_vec()
+}
+
 /// Returns a file that starts as a GIF.
 pub fn gif(size: usize) -> Vec<u8> {
     filled(b"GIF89a\x0a\0\x14\0\x80\0\0".to_vec(), size)

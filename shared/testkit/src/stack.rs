@@ -272,6 +272,16 @@ impl Person<'_> {
         seen.await.unwrap_or_else(|| panic!("{key} did not become {status}"))
     }
 
+    /// Waits until a picture has derivatives or is known to have none. Returns its metadata. From then on, its record
+    /// changes only with its owner's requests.
+    pub async fn wait_until_derived(&self, key: &str) -> Value {
+        let settled = until(async || {
+            let facts = self.metadata(key).await.json();
+            (facts["derivative"] != "pending").then_some(facts)
+        });
+        settled.await.unwrap_or_else(|| panic!("{key} has no derivatives"))
+    }
+
     /// Returns the user's storage usage.
     pub async fn usage(&self) -> Value {
         self.call("GET", "/api/files/usage").await.json()

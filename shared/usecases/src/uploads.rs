@@ -1,7 +1,12 @@
 //! Checks uploads that have arrived, by an event of S3 or as `sweep` finds them, and finishes deletions.
 
-use consigne_core::files::{Arrival, File, Finding, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, inspect};
-use consigne_core::ports::{AbortUpload, ApplyTransition, GetJob, ListUploads, ReadHead, RemoveVersion};
+use consigne_core::files::{
+    Arrival, File, Finding, INDEX_BYTES, Measured, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, index_behind,
+    inspect, measure_index,
+};
+use consigne_core::ports::{
+    AbortUpload, ApplyTransition, GetJob, ListUploads, ObjectHead, ReadHead, ReadRange, RemoveVersion,
+};
 use consigne_core::{Fault, Timestamp};
 
 use crate::jobs::follow;
@@ -48,7 +53,7 @@ pub enum ArrivalSource<'a> {
 /// `UNAVAILABLE` if the bucket or the table does not answer. The caller can safely retry.
 pub async fn check_arrival(
     files: &(impl ApplyTransition + GetJob),
-    objects: &(impl ReadHead + RemoveVersion),
+    objects: &(impl ReadHead + ReadRange + RemoveVersion),
     file: &File,
     source: ArrivalSource<'_>,
     now: Timestamp,
@@ -65,10 +70,14 @@ pub async fn check_arrival(
         return apply(file.remove(Removal::Expired, now), Checked::Gone).await;
     };
     let finding = inspect(Sample { bytes: &head.bytes, size: head.size }, file.media);
+    let behind = match finding {
+        Finding::Genuine(_) => measure_behind(objects, file, &head).await?,
+        Finding::Impostor(_) => None,
+    };
     let pinned = Pinned { version: head.version, etag: head.etag, sequencer: sequencer.to_owned() };
     match finding {
-        Finding::Genuine(dimensions) => {
-            let arrival = Arrival { pinned, size: head.size, dimensions };
+        Finding::Genuine(measured) => {
+            let arrival = Arrival { pinned, size: head.size, measured: behind.unwrap_or(measured) };
             apply(file.accept(arrival, now), Checked::Ready).await
         }
         Finding::Impostor(found) => {
@@ -84,6 +93,14 @@ pub async fn check_arrival(
             Ok(checked)
         }
     }
+}
+
+/// Measures a film or a sound whose index comes after the part that was inspected. Returns `None` if there is none.
+async fn measure_behind(objects: &impl ReadRange, file: &File, head: &ObjectHead) -> Result<Option<Measured>, Fault> {
+    let sample = Sample { bytes: &head.bytes, size: head.size };
+    let Some(at) = index_behind(sample, file.media) else { return Ok(None) };
+    let index = objects.read_range(file.key.as_str(), &head.version, at, INDEX_BYTES).await?;
+    Ok(index.map(|index| measure_index(&index, file.media)))
 }
 
 /// Times that the open uploads of a key are listed and aborted. S3 may keep the parts that arrive during an abort, so it

@@ -70,7 +70,7 @@ fn ticket(key: &str, now: Timestamp) -> Option<Work> {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".to_owned()), None, "bench");
     let signer = Presigner::new(credentials, lifetime, "us-east-1", &Endpoint::Aws, "bucket");
     let file = Readable {
-        key: ObjectKey::parse_for(&UserId::parse("user_ann1")?, key)?,
+        key: ObjectKey::parse_for(&UserId::parse("user_ann1")?, key)?.to_string(),
         name: FileName::stored("photo été.png".to_owned()),
         media: MediaType::from_name("image/png")?,
         version: "v1".to_owned(),

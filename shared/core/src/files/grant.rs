@@ -97,6 +97,8 @@ impl GrantRequest {
             pinned: None,
             dimensions: None,
             reported: None,
+            duration: None,
+            derivatives: None,
             rejected_reason: None,
             job: None,
             parts: None,

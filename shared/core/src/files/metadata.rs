@@ -14,7 +14,18 @@ pub const METADATA_NAMES_MAX: usize = 32;
 /// Longest title that a generated file gets, in characters.
 const TITLE_MAX: usize = 200;
 /// Names that answers use for facts of their own, beside the owner's metadata.
-const RESERVED: [&str; 7] = ["dimensions", "file_id", "height", "job_id", "kind", "status", "width"];
+const RESERVED: [&str; 10] = [
+    "derivative",
+    "dimensions",
+    "duration_seconds",
+    "file_id",
+    "height",
+    "job_id",
+    "kind",
+    "status",
+    "thumbnails",
+    "width",
+];
 /// The field of requests that has the metadata.
 const FIELD: &str = "metadata";
 

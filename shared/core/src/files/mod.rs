@@ -1,6 +1,7 @@
 //! Files: their records, keys, names and types, the storage ledger, and the steps of a file from grant to deletion.
 
 mod content;
+mod derived;
 mod extensions;
 mod fullness;
 mod grant;
@@ -14,7 +15,14 @@ mod transition;
 mod usage;
 mod view;
 
-pub use content::{Dimensions, Finding, SAMPLE_BYTES, Sample, inspect};
+pub use content::{
+    Dimensions, Finding, INDEX_BYTES, Measured, SAMPLE_BYTES, Sample, Unclean, clean_heif, exif_orientation,
+    index_behind, inspect, measure_index,
+};
+pub use derived::{
+    DERIVED_FROM_MAX, DISPLAY_ABOVE, Derivation, DerivativeState, Derivatives, DerivedCopy, DerivedKey, PIXELS_MAX,
+    ReadKey, Rendition,
+};
 pub use fullness::NOTICE_PERCENT;
 pub use grant::{Grant, GrantOutcome, GrantRequest, OF_JOB, UPLOAD_GRANT_VALID, still_usable};
 pub use key::ObjectKey;

@@ -61,6 +61,11 @@ impl FileName {
         self.split().1
     }
 
+    /// Returns the name without its extension.
+    pub fn stem(&self) -> &str {
+        self.split().0
+    }
+
     /// Checks that the name may belong to a file of a type: its extension, if it has one, must agree.
     ///
     /// # Errors

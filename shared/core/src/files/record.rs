@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession};
+use super::{Derivatives, Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -138,6 +138,10 @@ pub struct File {
     pub dimensions: Option<Dimensions>,
     /// Dimensions that the generator of the file reported. They are shown if it could not be measured.
     pub reported: Option<Dimensions>,
+    /// How long a video or a sound plays, in whole milliseconds, if it could be measured.
+    pub duration: Option<Duration>,
+    /// What was derived from it. `None` for a file that is no picture, has not arrived, or is older than derivatives.
+    pub derivatives: Option<Derivatives>,
     /// Why it was rejected, as a sentence.
     pub rejected_reason: Option<String>,
     /// The job it is delivered for, if any.
@@ -160,7 +164,7 @@ pub const TICKETS_MAX: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Readable {
     /// Its key in the bucket.
-    pub key: ObjectKey,
+    pub key: String,
     /// The name its owner gave it.
     pub name: FileName,
     /// Its media type, for the answer's header.
@@ -231,7 +235,7 @@ impl File {
     pub fn readable(&self) -> Result<Readable, Fault> {
         match (self.status, &self.pinned) {
             (Status::Ready, Some(Pinned { version, .. })) => Ok(Readable {
-                key: self.key.clone(),
+                key: self.key.to_string(),
                 name: self.name.clone(),
                 media: self.media,
                 version: version.clone(),
@@ -286,7 +290,7 @@ fn upload_margin(size: u64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -324,7 +328,7 @@ mod tests {
         assert_eq!(file.deleting(now).due_at(), Some(now.plus(SWEEP_MARGIN)));
     }
 
-    fn pending() -> File {
+    pub(in crate::files) fn pending() -> File {
         let now = Timestamp::from_secs(1_000);
         File {
             key: ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap(),
@@ -341,6 +345,8 @@ mod tests {
             pinned: None,
             dimensions: None,
             reported: None,
+            duration: None,
+            derivatives: None,
             rejected_reason: None,
             job: None,
             parts: None,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{Dimensions, File, Kind};
+use super::{DerivedCopy, Dimensions, File, Kind};
 
 /// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -40,8 +40,13 @@ pub struct FileView {
     pub last_modified: String,
     /// What its owner noted, such as `title`. Files of a job also have `job_id`.
     pub metadata: BTreeMap<String, String>,
-    /// Smaller pictures by name; always empty for now.
-    pub thumbnails: Map<String, Value>,
+    /// Seconds that a video or a sound plays, with up to three decimals; null if they are not known.
+    pub duration_seconds: Option<f64>,
+    /// Whether smaller copies of a picture were made; null for other files, and until it has arrived.
+    #[schemars(extend("enum" = ["pending", "ready", "unsupported", "too_large", "failed", null]))]
+    pub derivative: Option<&'static str>,
+    /// Keys of its copies by name: `256`, `1024`, `display`, `clean`. A ticket reads each.
+    pub thumbnails: BTreeMap<String, String>,
 }
 
 /// A file in the snake case of `/api/secure`.
@@ -59,7 +64,7 @@ pub struct SecureFileView {
     /// Media type.
     pub content_type: String,
     /// What its owner noted, such as `title`, and further facts: `job_id` of a job's file, `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
-    /// which is `measured` or `reported`.
+    /// which is `measured` or `reported`; `duration_seconds`; `derivative` and `thumbnails` of a picture.
     pub metadata: Map<String, Value>,
 }
 
@@ -70,6 +75,21 @@ pub fn shown_dimensions(
 ) -> Option<(Dimensions, &'static str)> {
     let measured = measured.map(|dimensions| (dimensions, "measured"));
     measured.or_else(|| reported.map(|dimensions| (dimensions, "reported")))
+}
+
+/// Returns how long a file plays. Whole milliseconds divide without an error that would show.
+fn duration_seconds(file: &File) -> Option<f64> {
+    file.duration.map(|duration| duration.as_secs_f64())
+}
+
+fn derivative(file: &File) -> Option<&'static str> {
+    file.derivatives.as_ref().map(|derivatives| derivatives.state.name())
+}
+
+/// Returns the keys of the copies that may be read.
+fn thumbnails(file: &File) -> BTreeMap<String, String> {
+    let key = |copy| (DerivedCopy::name(copy).to_owned(), file.derived_key(copy).to_string());
+    file.readable_copies().iter().map(key).collect()
 }
 
 impl From<&File> for FileView {
@@ -88,7 +108,9 @@ impl From<&File> for FileView {
             dimensions: shown.map(|(_, source)| source),
             last_modified: file.changed_at.to_string(),
             metadata: file.shown_metadata(),
-            thumbnails: Map::new(),
+            duration_seconds: duration_seconds(file),
+            derivative: derivative(file),
+            thumbnails: thumbnails(file),
         }
     }
 }
@@ -104,6 +126,13 @@ impl From<&File> for SecureFileView {
             metadata.insert("width".to_owned(), width.into());
             metadata.insert("height".to_owned(), height.into());
             metadata.insert("dimensions".to_owned(), source.into());
+        }
+        if let Some(seconds) = duration_seconds(file) {
+            metadata.insert("duration_seconds".to_owned(), seconds.into());
+        }
+        if let Some(state) = derivative(file) {
+            metadata.insert("derivative".to_owned(), state.into());
+            metadata.insert("thumbnails".to_owned(), json!(thumbnails(file)));
         }
         Self {
             s3_key: file.key.to_string(),

@@ -108,7 +108,7 @@ impl Output {
     /// Returns what a ticket is signed for, or `None` before the file is ready.
     pub fn readable(&self) -> Option<Readable> {
         let version = self.version.clone()?;
-        Some(Readable { key: self.key.clone(), name: self.name.clone(), media: self.media, version, asked: None })
+        Some(Readable { key: self.key.to_string(), name: self.name.clone(), media: self.media, version, asked: None })
     }
 }
 

@@ -8,6 +8,7 @@
 mod anomalies;
 mod deletions;
 mod deliveries;
+mod derivatives;
 mod gateway;
 mod holds;
 mod jobs;
@@ -26,6 +27,7 @@ mod texts;
 pub use anomalies::*;
 pub use deletions::*;
 pub use deliveries::*;
+pub use derivatives::*;
 pub use gateway::*;
 pub use holds::*;
 pub use jobs::*;
@@ -193,6 +195,13 @@ pub struct ObjectHead {
 pub trait ReadHead {
     /// Reads at most `length` bytes of a version, or of the current one. Returns `None` if it does not exist.
     fn read_head(&self, key: &str, version: Option<&str>, length: u64) -> impl PortFuture<Option<ObjectHead>>;
+}
+
+/// Reads a part of an object. `s3:GetObject`, `s3:GetObjectVersion`, `s3:ListBucket`.
+pub trait ReadRange {
+    /// Reads at most `length` bytes of a version, from the byte `from` on. Returns `None` if it does not exist, or ends
+    /// before.
+    fn read_range(&self, key: &str, version: &str, from: u64, length: u64) -> impl PortFuture<Option<Vec<u8>>>;
 }
 
 /// Something that is due, as `sweep` finds it.

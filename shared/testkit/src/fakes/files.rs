@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::files::File;
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles};
+use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles, ReadRange};
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
 
@@ -30,6 +30,17 @@ impl GetFiles for World {
         self.effect(|state| {
             let found = files.iter().filter_map(|id| Some((*id, state.files.get(&(owner.clone(), *id))?.clone())));
             found.collect()
+        })
+    }
+}
+
+impl ReadRange for World {
+    async fn read_range(&self, key: &str, version: &str, from: u64, length: u64) -> Result<Option<Vec<u8>>, Fault> {
+        self.effect(|state| {
+            let found = state.objects.get(key)?.iter().find(|known| known.id == version)?;
+            let (from, length) = (usize::try_from(from).ok()?, usize::try_from(length).unwrap_or(usize::MAX));
+            let rest = found.bytes.get(from..).filter(|rest| !rest.is_empty())?;
+            Some(rest[..length.min(rest.len())].to_vec())
         })
     }
 }

@@ -9,10 +9,12 @@ mod checkouts;
 mod credits;
 mod deletions;
 mod deliveries;
+mod derivatives;
 mod due;
 mod files;
 mod gateway;
 mod holds;
+mod interleaved;
 mod jobs;
 mod mail;
 mod maintenance;
@@ -65,6 +67,7 @@ use crate::schemas;
 pub struct World {
     state: Arc<Mutex<State>>,
     fault: Arc<Mutex<Option<PlannedFault>>>,
+    interleaved: Arc<Mutex<Option<interleaved::Interleaved>>>,
     removals_refused: Arc<AtomicBool>,
     uploads_opened: Arc<AtomicU32>,
 }
@@ -183,6 +186,7 @@ impl World {
 
     /// Runs one effect, with the planned fault if it is due.
     fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
+        self.let_others_in();
         let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match planned.as_mut() {
             Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),

@@ -125,6 +125,11 @@ pub async fn deliver(world: &World, name: &str, batch: Value) -> Value {
     deliver_until(world, name, batch, deadline()).await
 }
 
+/// Like [`deliver`], with the settings of a start.
+pub async fn deliver_started(start: &Start<Fakes>, name: &str, batch: Value) -> Value {
+    (function(name).run)(start, batch, deadline()).await.expect("a batch gets an answer").answer
+}
+
 /// Like [`deliver`], with a deadline for the invocation.
 pub async fn deliver_until(world: &World, name: &str, batch: Value, until: SystemTime) -> Value {
     (function(name).run)(&Fakes::start(world), batch, until).await.expect("a batch gets an answer").answer

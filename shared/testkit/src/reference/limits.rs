@@ -10,8 +10,8 @@ use consigne_core::credits::{
 use consigne_core::deliveries::{ATTEMPTS_KEPT, IN_FLIGHT_MAX, KEPT, LASTS, REDELIVERIES_AN_HOUR, WAITS};
 use consigne_core::endpoints::{ENDPOINTS_MAX, FAILING_GRACE, FAILING_INTERVAL, FAILING_MAX, TESTS_AN_HOUR};
 use consigne_core::files::{
-    Kind, METADATA_MAX, MediaType, NOTICE_PERCENT, ONE_PUT_MAX, PART_SIZE, PART_URL_VALID, SESSION_VALID, TICKET_MAX,
-    TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
+    DISPLAY_ABOVE, Kind, METADATA_MAX, MediaType, NOTICE_PERCENT, ONE_PUT_MAX, PART_SIZE, PART_URL_VALID, PIXELS_MAX,
+    SESSION_VALID, TICKET_MAX, TICKET_MIN, TICKETS_MAX, UPLOAD_GRANT_VALID, in_words,
 };
 use consigne_core::gateway::HEADERS_MAX;
 use consigne_core::jobs::{ASPECT_RATIOS, COUNT_MAX, DURATION_MAX};
@@ -39,7 +39,7 @@ pub fn part() -> String {
 
 fn plans() -> String {
     type Cell = fn(&Allowances) -> String;
-    let rows: [(&str, Cell); 14] = [
+    let rows: [(&str, Cell); 15] = [
         ("storage", |plan| in_words(plan.storage)),
         ("largest image", |plan| in_words(plan.image)),
         ("largest video", |plan| in_words(plan.video)),
@@ -53,6 +53,7 @@ fn plans() -> String {
         ("job requests a minute", |plan| grouped(plan.jobs_per_minute.into())),
         ("cancellations a day that give back", |plan| grouped(plan.refunded_cancellations_per_day.into())),
         ("organisations founded", |plan| grouped(plan.organisations.into())),
+        ("`watermark`, where the installation has one", |plan| if plan.watermark { "yes" } else { "no" }.to_owned()),
         ("features", |plan| code(plan.features)),
     ];
     let header: Vec<&str> = std::iter::once("").chain(Plan::ALL.map(Plan::name)).collect();
@@ -109,6 +110,8 @@ fn limits() -> String {
         ("validity of a ticket", format!("{} to {}", in_time(TICKET_MIN), in_time(TICKET_MAX))),
         ("tickets in one request", TICKETS_MAX.to_string()),
         ("metadata of a file, names and values together", format!("{} bytes", grouped(METADATA_MAX as u64))),
+        ("pixels of a picture of which thumbnails are made", grouped(PIXELS_MAX)),
+        ("size of a picture above which it gets a copy for display", format!("{} bytes", grouped(DISPLAY_ABOVE))),
         ("share of the storage at which its owner is told", format!("{NOTICE_PERCENT} %")),
         ("time for which an `Idempotency-Key` counts", in_time(idempotency::REMEMBERED)),
         ("time for which receipts, and keys of charges, holds and gateway calls, are kept", in_time(RECEIPT_KEPT)),

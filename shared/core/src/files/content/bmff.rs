@@ -4,7 +4,7 @@
 //! Atoms"; the brands that <https://mp4ra.org> lists.
 
 use super::bytes::{array, be32, be64, part, tail};
-use super::{Dimensions, Recognised, Sample, heif, movie, text};
+use super::{Dimensions, Measured, Recognised, Sample, heif, movie, text};
 
 /// A box: its type, and as much of its body as the sample contains.
 #[derive(Clone, Copy)]
@@ -76,7 +76,35 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         AUDIO => None,
         _ => boxes.first(*b"moov").and_then(|moov| movie::measure(moov, *b"vide")),
     };
-    Some(Recognised { types, dimensions })
+    let duration = match types {
+        HEIC | AVIF => None,
+        _ => movie::duration(moov()),
+    };
+    Some(Recognised { types, measured: Measured { dimensions, duration } })
+}
+
+/// Returns where the boxes go on behind a sample, if the film's index is not among those that begin in it.
+pub(super) fn behind(sample: Sample<'_>) -> Option<u64> {
+    let (mut rest, mut at) = (sample.bytes, 0_u64);
+    loop {
+        let (size, name) = (be32(rest, 0)?, array::<4>(rest, 4)?);
+        let size = if size == 1 { be64(rest, 8)? } else { size.into() };
+        // A size of 0 is to the end of the file.
+        if &name == b"moov" || size < 8 {
+            return None;
+        }
+        at = at.checked_add(size)?;
+        if at >= sample.bytes.len() as u64 {
+            return (at < sample.size).then_some(at);
+        }
+        rest = tail(sample.bytes, usize::try_from(at).ok()?);
+    }
+}
+
+/// Measures a film or a sound by the boxes behind its sample.
+pub(super) fn measure_behind(bytes: &[u8]) -> Measured {
+    let moov = Boxes(bytes).first(*b"moov").unwrap_or_default();
+    Measured { dimensions: movie::measure(moov, *b"vide"), duration: movie::duration(moov) }
 }
 
 /// Measures the primary picture. A sequence without one is measured by its track.

@@ -46,7 +46,7 @@ fn every_file_of_the_corpus_has_the_verdict_of_the_manifest() {
         let bytes = entry.bytes();
         let found = inspect(Sample { bytes: &bytes, size: bytes.len() as u64 }, entry.media());
         let as_expected = match &found {
-            Finding::Genuine(dimensions) => {
+            Finding::Genuine(Measured { dimensions, .. }) => {
                 let expected = entry.width.zip(entry.height).map(|(width, height)| Dimensions { width, height });
                 entry.verdict == "ready" && *dimensions == expected
             }
@@ -81,6 +81,83 @@ fn the_corpus_is_complete_and_small() {
     }
 }
 
+/// What `ffprobe` says of these files, in milliseconds, and nothing of the others.
+#[test]
+fn films_and_sounds_have_the_length_that_a_player_shows() {
+    let known = [
+        ("plain.mp4", 400),
+        ("hevc.mp4", 400),
+        ("playstation.mp4", 200),
+        ("sound-only.mp4", 200),
+        ("plain.mov", 400),
+        ("turned.mov", 400),
+        ("index-first.m4v", 400),
+        ("mkvmerge.webm", 400),
+        ("vp8.webm", 400),
+        ("vp9.webm", 400),
+        ("phone.3gp", 400),
+        ("cover.mp3", 235),
+        ("sound.mp3", 235),
+        ("untagged.mp3", 235),
+        ("broadcast.wav", 200),
+        ("extensible.wav", 200),
+        ("sound.wav", 200),
+        ("sound.m4a", 200),
+    ];
+    for (file, millis) in known {
+        let entry = corpus().into_iter().find(|entry| entry.file == file && entry.verdict == "ready").unwrap();
+        let bytes = entry.bytes();
+        let found = inspect(Sample { bytes: &bytes, size: bytes.len() as u64 }, entry.media());
+        let Finding::Genuine(Measured { duration: Some(duration), .. }) = found else { panic!("{file}: {found:?}") };
+        // A film's header may count in other units than its tracks.
+        assert!(duration.as_millis().abs_diff(millis) <= 30, "{file}: {duration:?}");
+    }
+    for entry in corpus().iter().filter(|entry| entry.verdict == "ready" && entry.declared.starts_with("image/")) {
+        let bytes = entry.bytes();
+        let found = inspect(Sample { bytes: &bytes, size: bytes.len() as u64 }, entry.media());
+        assert!(matches!(found, Finding::Genuine(Measured { duration: None, .. })), "{}: {found:?}", entry.file);
+    }
+}
+
+#[test]
+fn a_film_is_measured_by_its_index_wherever_that_is() {
+    for (file, declared, sides) in [
+        ("plain.mp4", "video/mp4", Some((64, 40))),
+        ("plain.mov", "video/quicktime", Some((64, 40))),
+        ("turned.mp4", "video/mp4", Some((40, 64))),
+        ("begins-with-mdat.mov", "video/quicktime", Some((64, 40))),
+        ("sound.m4a", "audio/mp4", None),
+        ("index-first.m4v", "video/mp4", None),
+    ] {
+        let bytes = std::fs::read(folder().join("files").join(file)).unwrap();
+        let media = MediaType::from_name(declared).unwrap();
+        let whole = Sample { bytes: &bytes, size: bytes.len() as u64 };
+        let index = bytes.windows(4).position(|window| window == b"moov").unwrap() - 4;
+        // The sample ends in the middle of what is before the index, or before that.
+        let start = Sample { bytes: &bytes[..60], size: whole.size };
+        let at = index_behind(start, media);
+        if file == "index-first.m4v" {
+            assert_eq!(at, None);
+            continue;
+        }
+        assert_eq!(at, Some(index as u64), "{file}");
+        assert_eq!(index_behind(whole, media), None, "{file}");
+        let found = measure_index(&bytes[index..], media);
+        assert_eq!(found.dimensions.map(|sides| (sides.width, sides.height)), sides, "{file}");
+        assert_eq!(Finding::Genuine(found), inspect(whole, media), "{file}");
+    }
+    for (bytes, size) in [
+        (&b""[..], 0),
+        (b"\0\0\0\0mdat", 9_999),
+        (b"\0\0\0\x04mdat", 9_999),
+        (b"\0\0\0\x01mdat\xff\xff\xff\xff\xff\xff\xff\xff", 9_999),
+        (b"\0\0\0\x20mdat", 32),
+        (b"\0\0\0\x08free\0\0\0\x08free", 16),
+    ] {
+        assert_eq!(index_behind(Sample { bytes, size }, MediaType::from_name("video/mp4").unwrap()), None);
+    }
+}
+
 #[test]
 fn what_comes_after_the_sample_is_not_guessed() {
     for (file, part, declared, measured) in [
@@ -102,7 +179,8 @@ fn what_comes_after_the_sample_is_not_guessed() {
         let at = bytes.windows(part.len()).position(|window| window == part).unwrap();
         let found = inspect(Sample { bytes: &bytes[..at], size: 5 << 20 }, MediaType::from_name(declared).unwrap());
         let dimensions = measured.then_some(Dimensions { width: 64, height: 40 });
-        assert_eq!(found, Finding::Genuine(dimensions), "{file} up to {}", part.escape_ascii());
+        let Finding::Genuine(found) = found else { panic!("{file}: {found:?}") };
+        assert_eq!(found.dimensions, dimensions, "{file} up to {}", part.escape_ascii());
     }
 }
 
@@ -118,7 +196,11 @@ fn an_archive_is_known_by_its_entries_where_the_sample_ends_before_its_directory
         let bytes = std::fs::read(folder().join("files").join(file)).unwrap();
         let directory = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
         let (start, media) = (&bytes[..directory], MediaType::from_name(declared).unwrap());
-        assert_eq!(inspect(Sample { bytes: start, size: 5 << 20 }, media), Finding::Genuine(None), "{file}");
+        assert_eq!(
+            inspect(Sample { bytes: start, size: 5 << 20 }, media),
+            Finding::Genuine(Measured::default()),
+            "{file}"
+        );
         // A whole file without its directory is cut off.
         let whole = inspect(Sample { bytes: start, size: directory as u64 }, media);
         let named = if file == "plain.zip" { DAMAGED } else { "application/zip" };
@@ -131,7 +213,7 @@ fn a_tag_that_is_larger_than_the_sample_makes_an_mp3() {
     let sound = MediaType::from_name("audio/mpeg").unwrap();
     let mut tag = b"ID3\x04\0\0\0\x7f\x7f\x7f".to_vec();
     tag.resize(4_096, 0xff);
-    assert_eq!(inspect(Sample { bytes: &tag, size: 5 << 20 }, sound), Finding::Genuine(None));
+    assert_eq!(inspect(Sample { bytes: &tag, size: 5 << 20 }, sound), Finding::Genuine(Measured::default()));
     assert_eq!(inspect(Sample { bytes: &tag, size: 4_096 }, sound), Finding::Impostor(DAMAGED));
     // The first frame alone, and noise behind it.
     let bytes = std::fs::read(folder().join("files/untagged.mp3")).unwrap();
@@ -144,7 +226,9 @@ fn a_tag_that_is_larger_than_the_sample_makes_an_mp3() {
 fn inspect_all(bytes: &[u8], size: u64) -> Result<(), TestCaseError> {
     for name in MediaType::names() {
         let media = MediaType::from_name(name).ok_or_else(|| TestCaseError::fail(name))?;
-        if let Finding::Genuine(Some(Dimensions { width, height })) = inspect(Sample { bytes, size }, media) {
+        let Finding::Genuine(found) = inspect(Sample { bytes, size }, media) else { continue };
+        prop_assert!(found.duration.is_none_or(|time| time <= Duration::from_hours(24 * 366)), "{name} {found:?}");
+        if let Some(Dimensions { width, height }) = found.dimensions {
             let largest = match name {
                 "image/png" => i32::MAX.unsigned_abs(),
                 "image/webp" => 16_384,

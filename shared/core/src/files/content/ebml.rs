@@ -1,7 +1,9 @@
-//! EBML: WebM and Matroska. Sources: RFC 8794 (EBML); RFC 9559 (Matroska), sections 5.1.4.1.28 and 6.2.
+//! EBML: WebM and Matroska. Sources: RFC 8794 (EBML); RFC 9559 (Matroska), sections 5.1.2, 5.1.4.1.28 and 6.2.
 
-use super::bytes::{part, tail};
-use super::{Dimensions, Recognised, Sample};
+use std::time::Duration;
+
+use super::bytes::{array, part, tail};
+use super::{Dimensions, Measured, Recognised, Sample, playing_time};
 
 /// The largest width and height: those of VP9 and AV1.
 const MAX: u32 = 65_536;
@@ -11,6 +13,9 @@ mod id {
     pub(super) const HEADER: u32 = 0x1a45_dfa3;
     pub(super) const DOCTYPE: u32 = 0x4282;
     pub(super) const SEGMENT: u32 = 0x1853_8067;
+    pub(super) const INFO: u32 = 0x1549_a966;
+    pub(super) const TIMESTAMP_SCALE: u32 = 0x2a_d7b1;
+    pub(super) const DURATION: u32 = 0x4489;
     pub(super) const CLUSTER: u32 = 0x1f43_b675;
     pub(super) const TRACKS: u32 = 0x1654_ae6b;
     pub(super) const TRACK: u32 = 0xae;
@@ -39,7 +44,28 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         _ => return None,
     };
     let segment = elements.find(|element| element.id == id::SEGMENT);
-    Some(Recognised { types, dimensions: segment.and_then(|segment| measure(segment.body)) })
+    let body = segment.map(|segment| segment.body).unwrap_or_default();
+    Some(Recognised { types, measured: Measured { dimensions: measure(body), duration: duration(body) } })
+}
+
+/// Reads how long a file plays. A live recording does not say.
+fn duration(segment: &[u8]) -> Option<Duration> {
+    let mut parts = Elements(segment).take_while(|element| element.id != id::CLUSTER);
+    let info = parts.find(|element| element.id == id::INFO)?.body;
+    let field = |wanted| Elements(info).find(|field| field.id == wanted);
+    // Nanoseconds in a unit.
+    let scale = field(id::TIMESTAMP_SCALE).and_then(|field| field.number()).unwrap_or(1_000_000);
+    let units = field(id::DURATION)?.body;
+    let units = match units.len() {
+        4 => f64::from(f32::from_be_bytes(array(units, 0)?)),
+        8 => f64::from_be_bytes(array(units, 0)?),
+        _ => return None,
+    };
+    #[allow(clippy::cast_precision_loss)] // A scale of 2^53 ns, beyond which it loses digits, is 104 days.
+    let seconds = units * scale as f64 / 1e9;
+    // What is not finite, negative or beyond range is no duration.
+    let whole = Duration::try_from_secs_f64(seconds).ok()?;
+    playing_time(u64::try_from(whole.as_micros()).ok()?, 1_000_000)
 }
 
 /// Measures the first video track. Tracks come before the first cluster, whose size may be unknown.

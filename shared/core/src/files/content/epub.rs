@@ -2,7 +2,7 @@
 //! section 4.3.7.
 
 use super::bytes::{array, le16, le32, part, tail};
-use super::{Recognised, Sample};
+use super::{Measured, Recognised, Sample};
 
 const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
 const MEDIA_TYPE: &[u8] = b"application/epub+zip";
@@ -23,7 +23,10 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
             _ => false,
         };
         if is_epub {
-            return Some(Recognised { types: &["application/epub+zip", "application/zip"], dimensions: None });
+            return Some(Recognised {
+                types: &["application/epub+zip", "application/zip"],
+                measured: Measured::default(),
+            });
         }
         // Bit 3: the length comes after the data, and is zero here.
         let is_streamed = le16(rest, 6)? & 8 != 0;

@@ -8,11 +8,17 @@ const ORIENTATION: u16 = 0x0112;
 const SHORT: u16 = 3;
 
 /// Returns whether EXIF data asks for a quarter turn, so that a viewer exchanges width and height.
+pub(super) fn is_sideways(data: &[u8]) -> bool {
+    exif_orientation(data) >= 5
+}
+
+/// Returns the orientation in EXIF data, from 1 (upright) to 8.
 ///
 /// The data may begin with the name `Exif` that JPEG puts before it. A value that is not one 16-bit number from 1 to 8
 /// counts as upright, as in browsers.
-pub(super) fn is_sideways(data: &[u8]) -> bool {
-    orientation(data.strip_prefix(b"Exif\0\0").unwrap_or(data)).is_some_and(|value| (5..=8).contains(&value))
+pub fn exif_orientation(data: &[u8]) -> u8 {
+    let value = orientation(data.strip_prefix(b"Exif\0\0").unwrap_or(data));
+    value.and_then(|value| u8::try_from(value).ok()).filter(|value| (1..=8).contains(value)).unwrap_or(1)
 }
 
 fn orientation(tiff: &[u8]) -> Option<u16> {

@@ -1,7 +1,7 @@
 //! GIF, versions 87a and 89a. Source: specification of version 89a, sections 17 and 18.
 
 use super::bytes::{be16, le16};
-use super::{Dimensions, Recognised, Sample, text};
+use super::{Dimensions, Measured, Recognised, Sample, text};
 
 /// The largest width and height, which have 16 bits.
 const MAX: u32 = u16::MAX as u32;
@@ -16,5 +16,5 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     }
     let (width, height) = le16(screen, 0).zip(le16(screen, 2))?;
     let dimensions = Dimensions::new(width.into(), height.into(), MAX);
-    Some(Recognised { types: &["image/gif"], dimensions })
+    Some(Recognised { types: &["image/gif"], measured: Measured::picture(dimensions) })
 }

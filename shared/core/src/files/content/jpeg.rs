@@ -1,7 +1,7 @@
 //! JPEG: segments, each after a marker. Source: ITU-T T.81, annex B.
 
 use super::bytes::{be16, part, tail};
-use super::{Dimensions, Recognised, Sample, exif, text};
+use super::{Dimensions, Measured, Recognised, Sample, exif, text};
 
 /// The largest width and height, which have 16 bits.
 const MAX: u32 = u16::MAX as u32;
@@ -14,7 +14,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     if segments.first() != Some(&0xff) || !(0xc0..=0xfe).contains(marker) || text::is_printable(&segments[1..]) {
         return None;
     }
-    Some(Recognised { types: &["image/jpeg"], dimensions: measure(segments) })
+    Some(Recognised { types: &["image/jpeg"], measured: Measured::picture(measure(segments)) })
 }
 
 /// Walks the segments up to the pixels.

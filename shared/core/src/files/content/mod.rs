@@ -12,6 +12,7 @@ mod epub;
 mod exif;
 mod gif;
 mod heif;
+mod heif_clean;
 mod jpeg;
 mod json;
 mod known;
@@ -29,15 +30,20 @@ mod corpus_tests;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use super::MediaType;
 use super::media::Shape;
 use text::Encoding;
 
+pub use exif::exif_orientation;
+pub use heif_clean::{Unclean, clean_heif};
+
 /// Bytes of an upload that are read to inspect it, from its start.
 ///
 /// This is one range request, and enough to find the dimensions of a JPEG after its colour profile and preview. In large
-/// files, the index of many videos, the EXIF data of a WebP and most of a text come later. Such a video or WebP gets no
-/// dimensions, and a text is known to be UTF-8 only up to here.
+/// files, the index of many films, the EXIF data of a WebP and most of a text come later. The index is looked for: see
+/// [`index_behind`]. Such a WebP gets no dimensions, and a text is known to be UTF-8 only up to here.
 pub const SAMPLE_BYTES: u64 = 256 * 1024;
 
 /// Largest side in pixels that is believed when it is only reported.
@@ -69,6 +75,30 @@ impl Dimensions {
     }
 }
 
+/// What the start of a file tells of its size and length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Dimensions of an image or a video.
+    pub dimensions: Option<Dimensions>,
+    /// How long a video or a sound plays.
+    pub duration: Option<Duration>,
+}
+
+impl Measured {
+    /// Returns what is measured of a picture.
+    fn picture(dimensions: Option<Dimensions>) -> Self {
+        Self { dimensions, duration: None }
+    }
+}
+
+/// Returns how long `units` take, of which `per_second` are a second: a whole number of milliseconds. Returns `None` if
+/// that is nothing, or more than a year, which no upload lasts.
+fn playing_time(units: u64, per_second: u64) -> Option<Duration> {
+    let millis = u128::from(units) * 1_000 / u128::from((per_second > 0).then_some(per_second)?);
+    let year = Duration::from_hours(24 * 366);
+    u64::try_from(millis).ok().map(Duration::from_millis).filter(|time| !time.is_zero() && *time <= year)
+}
+
 /// The start of a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
@@ -85,11 +115,26 @@ impl Sample<'_> {
     }
 }
 
+/// Bytes of a film that are read behind its sample: enough for an index whose first track is the picture.
+pub const INDEX_BYTES: u64 = 256 * 1024;
+
+/// Returns where the index of a film or a sound begins, if it comes after the sample, as in what phones record.
+pub fn index_behind(sample: Sample<'_>, declared: &MediaType) -> Option<u64> {
+    let has_boxes = matches!(declared.name, "video/mp4" | "video/quicktime" | "audio/mp4");
+    if has_boxes { bmff::behind(sample) } else { None }
+}
+
+/// Measures a film or a sound by the bytes from [`index_behind`] on.
+pub fn measure_index(bytes: &[u8], declared: &MediaType) -> Measured {
+    let found = bmff::measure_behind(bytes);
+    if declared.name == "audio/mp4" { Measured { dimensions: None, ..found } } else { found }
+}
+
 /// What the first bytes of an upload show.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// The bytes are of the declared type. Has the dimensions of an image or a video if they could be measured.
-    Genuine(Option<Dimensions>),
+    /// The bytes are of the declared type. Has what could be measured.
+    Genuine(Measured),
     /// The bytes are of another type, named as precisely as possible.
     Impostor(&'static str),
 }
@@ -103,10 +148,10 @@ const UTF_16: &str = "text in UTF-16, not UTF-8";
 /// What is said of a text with one byte a character.
 const EIGHT_BIT: &str = "text in an 8-bit encoding, not UTF-8";
 
-/// Bytes of a container: the types that they may be declared as, the most fitting first, and the dimensions.
+/// Bytes of a container: the types that they may be declared as, the most fitting first, and what they measure.
 struct Recognised {
     types: &'static [&'static str],
-    dimensions: Option<Dimensions>,
+    measured: Measured,
 }
 
 /// Recognises every container that may be uploaded. At most one parser answers.
@@ -119,7 +164,7 @@ fn recognise(sample: Sample<'_>) -> Option<Recognised> {
 /// Compares the first bytes of an upload with its declared type.
 pub fn inspect(sample: Sample<'_>, declared: &MediaType) -> Finding {
     match (declared.shape, recognise(sample)) {
-        (Shape::Container, Some(found)) if found.types.contains(&declared.name) => Finding::Genuine(found.dimensions),
+        (Shape::Container, Some(found)) if found.types.contains(&declared.name) => Finding::Genuine(found.measured),
         (_, Some(found)) => Finding::Impostor(found.types[0]),
         (Shape::Container, None) => match known::anything(sample) {
             // It begins like one.
@@ -128,7 +173,7 @@ pub fn inspect(sample: Sample<'_>, declared: &MediaType) -> Finding {
         },
         (Shape::Text | Shape::Svg | Shape::Json, None) => match foreign_to_text(sample, declared.shape) {
             Some(found) => Finding::Impostor(found),
-            None => Finding::Genuine(None),
+            None => Finding::Genuine(Measured::default()),
         },
     }
 }

@@ -1,9 +1,11 @@
 //! The tracks of an MP4 or QuickTime film. Sources: ISO/IEC 14496-12, sections 8.3.2, 8.4.3 and 8.5.2; QuickTime File
 //! Format Specification, "Movie Atoms".
 
-use super::Dimensions;
+use std::time::Duration;
+
 use super::bmff::Boxes;
-use super::bytes::{array, be16, be32};
+use super::bytes::{array, be16, be32, be64};
+use super::{Dimensions, playing_time};
 
 /// The largest width and height, which have 16 bits before the point.
 const MAX: u32 = u16::MAX as u32;
@@ -22,6 +24,25 @@ pub(super) fn measure(moov: &[u8], kind: [u8; 4]) -> Option<Dimensions> {
         return Some(first.dimensions);
     }
     Some(tracks.find(|track| track.is_enabled).unwrap_or(first).dimensions)
+}
+
+/// Returns how long a film plays: what its header says or, if it comes in fragments, their sum.
+///
+/// Source: ISO/IEC 14496-12, sections 8.2.2 and 8.8.2.
+pub(super) fn duration(moov: &[u8]) -> Option<Duration> {
+    let boxes = Boxes(moov);
+    let header = boxes.first(*b"mvhd")?;
+    // Version 1 has times of 64 bits. All bits set: unknown.
+    let (scale, units) = if header.first()? == &0 {
+        (be32(header, 12)?, be32(header, 16).filter(|units| *units != u32::MAX).map(u64::from))
+    } else {
+        (be32(header, 20)?, be64(header, 24).filter(|units| *units != u64::MAX))
+    };
+    let fragments = || {
+        let header = Boxes(boxes.first(*b"mvex")?).first(*b"mehd")?;
+        if header.first()? == &0 { be32(header, 4).map(u64::from) } else { be64(header, 4) }
+    };
+    playing_time(units.filter(|units| *units > 0).or_else(fragments)?, scale.into())
 }
 
 /// Returns whether a film has tracks of sound and none of pictures.

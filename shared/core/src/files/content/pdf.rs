@@ -1,7 +1,7 @@
 //! PDF. Sources: ISO 32000-2, section 7.5.2; PDF 1.7 Reference, appendix H.3, note 13, which lets the header stand
 //! anywhere in the first 1,024 bytes.
 
-use super::{Recognised, Sample, text};
+use super::{Measured, Recognised, Sample, text};
 
 /// The bytes in which readers look for the header.
 const SEARCHED: usize = 1024;
@@ -26,7 +26,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         let is_markup = before.trim_ascii_start().starts_with(b"<");
         is_numbered && begins_line && !is_markup && is_lines(before) && !text::is_utf8(sample) && has_object(header)
     };
-    accepted.then_some(Recognised { types: &["application/pdf"], dimensions: None })
+    accepted.then_some(Recognised { types: &["application/pdf"], measured: Measured::default() })
 }
 
 /// Returns whether bytes are lines of ASCII. Printer's jobs begin with an escape.

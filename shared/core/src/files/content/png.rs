@@ -1,7 +1,7 @@
 //! PNG: chunks after a signature of eight bytes. Source: PNG specification, third edition, sections 5 and 11.
 
 use super::bytes::{array, be32, part, tail};
-use super::{Dimensions, Recognised, Sample, exif};
+use super::{Dimensions, Measured, Recognised, Sample, exif};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// The largest width and height: the format's four-byte integers end here.
@@ -17,7 +17,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
     }
     let stored = be32(chunks, 8).zip(be32(chunks, 12)).and_then(|(width, height)| Dimensions::new(width, height, MAX));
     let dimensions = stored.map(|stored| stored.turned_if(is_sideways(chunks)));
-    Some(Recognised { types: &["image/png"], dimensions })
+    Some(Recognised { types: &["image/png"], measured: Measured::picture(dimensions) })
 }
 
 /// Walks the chunks before the pixels. Each has a length, a name, a body and a checksum.

@@ -20,18 +20,18 @@ fn judge_start(bytes: &[u8], size: u64, declared: &str) -> Finding {
 }
 
 fn measured(width: u32, height: u32) -> Finding {
-    Finding::Genuine(Some(Dimensions { width, height }))
+    Finding::Genuine(Measured::picture(Some(Dimensions { width, height })))
 }
 
 #[test]
 fn the_declared_type_is_accepted_and_an_image_is_measured() {
     assert_eq!(judge(PNG, "image/png"), measured(640, 480));
     assert_eq!(judge(GIF, "image/gif"), measured(10, 20));
-    assert_eq!(judge(PDF, "application/pdf"), Finding::Genuine(None));
-    assert_eq!(judge(HTML, "text/html"), Finding::Genuine(None));
-    assert_eq!(judge(SVG, "image/svg+xml"), Finding::Genuine(None));
-    assert_eq!(judge("# Été\n".as_bytes(), "text/markdown"), Finding::Genuine(None));
-    assert_eq!(judge(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video/mp4"), Finding::Genuine(None));
+    assert_eq!(judge(PDF, "application/pdf"), Finding::Genuine(Measured::default()));
+    assert_eq!(judge(HTML, "text/html"), Finding::Genuine(Measured::default()));
+    assert_eq!(judge(SVG, "image/svg+xml"), Finding::Genuine(Measured::default()));
+    assert_eq!(judge("# Été\n".as_bytes(), "text/markdown"), Finding::Genuine(Measured::default()));
+    assert_eq!(judge(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video/mp4"), Finding::Genuine(Measured::default()));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn an_impostor_is_named() {
 #[test]
 fn a_character_cut_off_by_the_range_is_accepted() {
     let text = "aé".as_bytes();
-    assert_eq!(judge_start(&text[..2], 3, "text/plain"), Finding::Genuine(None));
+    assert_eq!(judge_start(&text[..2], 3, "text/plain"), Finding::Genuine(Measured::default()));
     assert_eq!(judge(&text[..2], "text/plain"), Finding::Impostor(EIGHT_BIT));
     assert_eq!(judge(b"a\xc3b", "text/plain"), Finding::Impostor(EIGHT_BIT));
 }
@@ -77,7 +77,7 @@ fn a_text_in_another_encoding_is_rejected_as_not_utf_8() {
     assert_eq!(judge(bytes, "text/plain"), Finding::Impostor(EIGHT_BIT));
     assert!(UTF_16.contains("not UTF-8") && EIGHT_BIT.contains("not UTF-8"));
     // A byte order mark is no error in UTF-8.
-    assert_eq!(judge("\u{FEFF}Été".as_bytes(), "text/plain"), Finding::Genuine(None));
+    assert_eq!(judge("\u{FEFF}Été".as_bytes(), "text/plain"), Finding::Genuine(Measured::default()));
 }
 
 #[test]
@@ -95,7 +95,11 @@ fn a_text_may_begin_with_the_magic_number_of_something_else() {
         "%PDF is an abbreviation",
     ] {
         for declared in ["text/markdown", "text/plain", "text/html"] {
-            assert_eq!(judge(text.as_bytes(), declared), Finding::Genuine(None), "{text:?} as {declared}");
+            assert_eq!(
+                judge(text.as_bytes(), declared),
+                Finding::Genuine(Measured::default()),
+                "{text:?} as {declared}"
+            );
         }
     }
     for (text, found) in [
@@ -112,7 +116,7 @@ fn a_text_may_begin_with_the_magic_number_of_something_else() {
 fn all_common_brands_of_mpeg_4_are_recognised() {
     for brand in [b"isom", b"iso2", b"iso6", b"iso7", b"iso8", b"iso9", b"isoa", b"mp42", b"3gp4", b"3gp5", b"3gp6"] {
         let head = [b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0mp42isom"].concat();
-        assert_eq!(judge(&head, "video/mp4"), Finding::Genuine(None), "{}", brand.escape_ascii());
+        assert_eq!(judge(&head, "video/mp4"), Finding::Genuine(Measured::default()), "{}", brand.escape_ascii());
     }
     assert_eq!(judge(b"\0\0\0\x18ftypzzzz\0\0\0\0", "video/mp4"), Finding::Impostor("unknown bytes"));
     assert_eq!(judge(b"\0\0\0\x18ftypiso8\0\0\0\0", "image/png"), Finding::Impostor("video/mp4"));
@@ -160,7 +164,12 @@ fn only_a_header_near_the_start_makes_a_pdf() {
         b"\x1b%-12345X@PJL JOB\r\n@PJL ENTER LANGUAGE=PDF\r\n",
         b"Content-Type: application/pdf\r\n\r\n",
     ] {
-        assert_eq!(judge(&pdf(before), "application/pdf"), Finding::Genuine(None), "{}", before.escape_ascii());
+        assert_eq!(
+            judge(&pdf(before), "application/pdf"),
+            Finding::Genuine(Measured::default()),
+            "{}",
+            before.escape_ascii()
+        );
     }
     let far = [b"x".repeat(1019), b"\n".to_vec()].concat();
     for before in [&b"<!DOCTYPE html><p>\n"[..], &[0; 480], &[0x9d; 480], b"one line ", &far] {
@@ -172,7 +181,7 @@ fn only_a_header_near_the_start_makes_a_pdf() {
     );
     assert_eq!(judge(b"%PDF-1.7 is the version that everybody uses.", "application/pdf"), Finding::Impostor("text"));
     assert_eq!(judge(b"%PDF-files are documents", "application/pdf"), Finding::Impostor("text"));
-    assert_eq!(judge(b"%PDF-1.4\n", "application/pdf"), Finding::Genuine(None));
+    assert_eq!(judge(b"%PDF-1.4\n", "application/pdf"), Finding::Genuine(Measured::default()));
 }
 
 #[test]
@@ -189,7 +198,7 @@ fn an_svg_is_known_by_its_root_element() {
         "<svg:svg xmlns:svg=\"http://www.w3.org/2000/svg\"/>".to_owned(),
         "<?xml-stylesheet href=\"a.css\"?><svg width='1'>".to_owned(),
     ] {
-        assert_eq!(judge(svg.as_bytes(), "image/svg+xml"), Finding::Genuine(None), "{svg}");
+        assert_eq!(judge(svg.as_bytes(), "image/svg+xml"), Finding::Genuine(Measured::default()), "{svg}");
         for mark in [true, false] {
             let bytes: Vec<u8> = mark
                 .then_some(0xfeff)
@@ -197,11 +206,11 @@ fn an_svg_is_known_by_its_root_element() {
                 .chain(svg.trim_start_matches('\u{FEFF}').encode_utf16())
                 .flat_map(u16::to_le_bytes)
                 .collect();
-            assert_eq!(judge(&bytes, "image/svg+xml"), Finding::Genuine(None), "UTF-16: {svg}");
+            assert_eq!(judge(&bytes, "image/svg+xml"), Finding::Genuine(Measured::default()), "UTF-16: {svg}");
         }
     }
     let latin_1 = b"<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><svg id=\"\xe9t\xe9\"/>";
-    assert_eq!(judge(latin_1, "image/svg+xml"), Finding::Genuine(None));
+    assert_eq!(judge(latin_1, "image/svg+xml"), Finding::Genuine(Measured::default()));
     assert_eq!(judge(b"<svg id=\"\xe9t\xe9\"/>", "image/svg+xml"), Finding::Impostor(EIGHT_BIT));
     for text in [
         "# How to write <svg> by hand",

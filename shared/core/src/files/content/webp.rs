@@ -1,7 +1,7 @@
 //! WebP: a RIFF file of the form WEBP. Source: RFC 9649, section 2; RFC 6386, section 9.1.
 
 use super::bytes::{array, le16, le32, part, tail};
-use super::{Dimensions, Recognised, Sample, exif, text};
+use super::{Dimensions, Measured, Recognised, Sample, exif, text};
 
 /// The largest width and height: 16,383 for VP8 and 16,384 for VP8L. VP8X has room for more, but one picture fills it.
 const MAX: u32 = 16_384;
@@ -21,7 +21,8 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         b"VP8X" => extended(chunks, body, sample.is_whole()),
         _ => return None,
     };
-    (!text::is_printable(tail(chunks, 4))).then_some(Recognised { types: &["image/webp"], dimensions })
+    let measured = Measured::picture(dimensions);
+    (!text::is_printable(tail(chunks, 4))).then_some(Recognised { types: &["image/webp"], measured })
 }
 
 /// Measures a VP8 key frame: three bytes of tag, a start code, then 14 bits each. The upper two bits are a scale that

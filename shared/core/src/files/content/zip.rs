@@ -4,7 +4,7 @@
 //! ECMA-376, part 2, section 10.1 (packages in ZIP).
 
 use super::bytes::{array, le16, le32, tail};
-use super::{Recognised, Sample};
+use super::{Measured, Recognised, Sample};
 
 const LOCAL_HEADER: [u8; 4] = *b"PK\x03\x04";
 const ENTRY: [u8; 4] = *b"PK\x01\x02";
@@ -41,7 +41,7 @@ pub(super) fn recognise(sample: Sample<'_>) -> Option<Recognised> {
         // Some programs write the list of types last.
         contents.types(contents.has_types || contents.has_relations)
     };
-    Some(Recognised { types, dimensions: None })
+    Some(Recognised { types, measured: Measured::default() })
 }
 
 /// What the names in an archive say about it.

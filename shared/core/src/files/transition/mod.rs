@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Dimensions, File, Kind, LedgerState, Pinned, Status};
+use super::{Derivatives, File, Kind, LedgerState, Measured, Pinned, Status};
 use crate::Timestamp;
 use crate::events::{Event, EventData, FileDeleted, FileFacts, FileReady, FileRejected};
 use crate::jobs::JobStep;
@@ -69,8 +69,8 @@ pub struct Arrival {
     pub pinned: Pinned,
     /// Its size in bytes.
     pub size: u64,
-    /// Its dimensions, if it is an image or a video that could be measured.
-    pub dimensions: Option<Dimensions>,
+    /// What could be measured of an image, a video or a sound.
+    pub measured: Measured,
 }
 
 /// What an "object created" event requires.
@@ -131,7 +131,9 @@ impl File {
             file.size = arrival.size;
             file.ledger_state = LedgerState::Kept;
             file.pinned = Some(arrival.pinned);
-            file.dimensions = arrival.dimensions;
+            file.dimensions = arrival.measured.dimensions;
+            file.duration = arrival.measured.duration;
+            file.derivatives = Derivatives::of_new(file.media);
         };
         self.step(now, change, |file| EventData::FileReady(FileReady { file }))
     }

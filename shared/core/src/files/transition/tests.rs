@@ -15,7 +15,7 @@ fn pending(size: u64) -> File {
 
 fn arrival(version: &str, sequencer: &str, size: u64) -> Arrival {
     let pinned = Pinned { version: version.to_owned(), etag: "e".to_owned(), sequencer: sequencer.to_owned() };
-    Arrival { pinned, size, dimensions: None }
+    Arrival { pinned, size, measured: Measured::default() }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Converts a file to and from its item.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Update};
 use consigne_core::files::{
@@ -9,6 +11,7 @@ use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::due;
+use crate::table::files::derived;
 use crate::table::item::{self, Item, Reader, number, sortable, text, user_pk};
 
 /// Attributes with the dimensions that a file's generator reported.
@@ -88,6 +91,15 @@ pub(crate) fn write(file: &File) -> Item {
         put(REPORTED_WIDTH, number(width));
         put(REPORTED_HEIGHT, number(height));
     }
+    if let Some(duration) = file.duration {
+        put("duration_ms", number(duration.as_millis()));
+    }
+    if let Some(derivatives) = &file.derivatives {
+        put(derived::STATE, text(derivatives.state.name()));
+        if !derivatives.copies.is_empty() {
+            put(derived::COPIES, derived::copies(derivatives));
+        }
+    }
     if let Some(reason) = &file.rejected_reason {
         put("rejected_reason", text(reason));
     }
@@ -151,6 +163,8 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         pinned,
         dimensions: dimensions.map(|(width, height)| Dimensions { width, height }),
         reported: reported.map(|(width, height)| Dimensions { width, height }),
+        duration: reader.optional_number("duration_ms").map(Duration::from_millis),
+        derivatives: derived::read(item)?,
         rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
         job: reader.optional_parsed("job_id", JobId::parse)?,
         parts: session(&reader)?,

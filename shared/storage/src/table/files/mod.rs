@@ -1,6 +1,7 @@
 //! Files and ledgers: reading them, marking files as deleted, and applying steps.
 
 pub(crate) mod change;
+mod derived;
 pub(crate) mod file_item;
 pub(crate) mod grant;
 pub(crate) mod ledger_item;

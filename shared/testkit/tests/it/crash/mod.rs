@@ -3,6 +3,7 @@
 
 mod credits;
 mod deliveries;
+mod derivatives;
 mod gateway;
 mod jobs;
 pub mod keys;

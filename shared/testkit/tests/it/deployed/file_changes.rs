@@ -52,6 +52,7 @@ async fn an_owner_changes_name_and_title_of_the_revision_they_have_seen() {
     assert_eq!(ann.put(&grant, bytes.clone()).await.status, 200);
     let key = text(&grant, "s3Key");
     ann.wait_for(&key, "ready").await;
+    ann.wait_until_derived(&key).await;
     let seen = ann.metadata(&key).await;
     assert_eq!(seen.json()["metadata"], json!({ "title": "L'été" }));
 

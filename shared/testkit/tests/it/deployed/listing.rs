@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use consigne_core::files::{Arrival, File, Grant, GrantRequest, Pinned, UPLOAD_GRANT_VALID};
+use consigne_core::files::{Arrival, File, Grant, GrantRequest, Measured, Pinned, UPLOAD_GRANT_VALID};
 use consigne_core::ports::{ApplyTransition, BeginDelete, GrantUpload};
 use consigne_core::{Plan, UserId};
 use consigne_runtime::clock;
@@ -21,7 +21,7 @@ pub async fn record(table: &Table, owner: &UserId, n: usize) -> File {
     let grant = Grant { file, plan: Plan::Enterprise, job: None, seen: None, idempotency: None, now };
     table.grant_upload(&grant).await.unwrap();
     let pinned = Pinned { version: format!("v{n}"), etag: "e".to_owned(), sequencer: String::new() };
-    let step = grant.file.accept(Arrival { pinned, size: 10, dimensions: None }, now);
+    let step = grant.file.accept(Arrival { pinned, size: 10, measured: Measured::default() }, now);
     assert!(table.apply_transition(&step).await.unwrap().is_committed());
     step.file
 }

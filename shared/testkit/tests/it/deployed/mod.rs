@@ -5,6 +5,7 @@ mod acting;
 mod anomalies;
 mod bus_listener;
 mod charges;
+mod derivatives;
 mod endpoints;
 mod events;
 mod fairness;

@@ -9,7 +9,8 @@ mod preflights;
 pub mod webhooks;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, MediaType, Metadata, ObjectKey, Pinned, Status,
+    Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, Measured, MediaType, Metadata, ObjectKey, Pinned,
+    Status,
 };
 use consigne_core::{Timestamp, UserId};
 use consigne_testkit::fakes::World;
@@ -43,6 +44,8 @@ pub fn pending_at(key: &str) -> File {
         pinned: None,
         dimensions: None,
         reported: None,
+        duration: None,
+        derivatives: None,
         rejected_reason: None,
         job: None,
         parts: None,
@@ -53,8 +56,8 @@ pub fn pending_at(key: &str) -> File {
 /// Returns the file after its upload was checked.
 pub fn ready(file: &File) -> File {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "0055AED6DCD90281E5".to_owned() };
-    let dimensions = Some(Dimensions { width: 640, height: 480 });
-    file.accept(Arrival { pinned, size: 1000, dimensions }, GRANTED).file
+    let measured = Measured { dimensions: Some(Dimensions { width: 640, height: 480 }), duration: None };
+    file.accept(Arrival { pinned, size: 1000, measured }, GRANTED).file
 }
 
 /// Creates a world with file records, their ledgers, and the objects of the records that have one.

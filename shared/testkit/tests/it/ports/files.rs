@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, OpenUpload,
-    PartSession, Pinned, Removal, Status,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Measured, Metadata, ObjectKey,
+    OpenUpload, PartSession, Pinned, Removal, Status,
 };
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, ChangeFile, ClearOutbox, Filter, FindDue, GetFile, GetFiles, GetUsage, GrantUpload,
-    ListFiles,
+    ListFiles, RecordDerivatives,
 };
 use consigne_core::rates::{OverRate, Rate, Window};
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
@@ -27,6 +27,7 @@ pub trait Files:
     + ListFiles
     + BeginDelete
     + ChangeFile
+    + RecordDerivatives
     + ApplyTransition
     + FindDue
     + ClearOutbox
@@ -41,6 +42,7 @@ impl<T> Files for T where
         + ListFiles
         + BeginDelete
         + ChangeFile
+        + RecordDerivatives
         + ApplyTransition
         + FindDue
         + ClearOutbox
@@ -79,7 +81,8 @@ pub(super) async fn granted(files: &impl Files, owner: &UserId, name: &str, size
 
 fn arrival(size: u64) -> Arrival {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() };
-    Arrival { pinned, size, dimensions: Some(Dimensions { width: 3, height: 4 }) }
+    let dimensions = Some(Dimensions { width: 3, height: 4 });
+    Arrival { pinned, size, measured: Measured { dimensions, duration: Some(Duration::from_millis(2_500)) } }
 }
 
 pub(super) async fn ready_file(files: &impl Files, owner: &UserId, name: &str, size: u64, now: Timestamp) -> File {

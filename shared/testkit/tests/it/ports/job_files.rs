@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, Pinned, Removal, Status, Transition, Usage,
+    Arrival, Dimensions, File, Grant, GrantOutcome, Kind, Measured, Pinned, Removal, Status, Transition, Usage,
 };
 use consigne_core::idempotency::IdempotencyKey;
 use consigne_core::jobs::{Admission, Job, JobStatus, JobStep, StepOutcome};
@@ -70,7 +70,7 @@ fn claim(job: &Job, now: Timestamp) -> JobStep {
 
 fn arrival() -> Arrival {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() };
-    Arrival { pinned, size: 10, dimensions: None }
+    Arrival { pinned, size: 10, measured: Measured::default() }
 }
 
 async fn file(store: &impl GetFile, file: &File) -> Option<File> {

@@ -1,6 +1,6 @@
 //! Contract of the ports for objects in the bucket.
 
-use consigne_core::ports::{Probe, ReadHead, RemoveVersion};
+use consigne_core::ports::{Probe, ReadHead, ReadRange, RemoveVersion};
 use consigne_storage::Bucket;
 use consigne_testkit::fakes::World;
 use consigne_testkit::stack::Stack;
@@ -14,7 +14,7 @@ struct Filled<T> {
 }
 
 /// The ports under test, and a way to put objects.
-trait Objects: ReadHead + RemoveVersion + Probe {
+trait Objects: ReadHead + ReadRange + RemoveVersion + Probe {
     async fn put(&self, key: &str, bytes: &[u8]) -> String;
 }
 
@@ -34,6 +34,18 @@ impl ReadHead for Filled<Bucket> {
         length: u64,
     ) -> Result<Option<consigne_core::ports::ObjectHead>, consigne_core::Fault> {
         self.bucket.read_head(key, version, length).await
+    }
+}
+
+impl ReadRange for Filled<Bucket> {
+    async fn read_range(
+        &self,
+        key: &str,
+        version: &str,
+        from: u64,
+        length: u64,
+    ) -> Result<Option<Vec<u8>>, consigne_core::Fault> {
+        self.bucket.read_range(key, version, from, length).await
     }
 }
 
@@ -67,6 +79,7 @@ fn filled(stack: &Stack) -> Filled<Bucket> {
 on_both!(
     super::filled,
     a_versions_first_bytes_are_read_with_its_total_size,
+    a_part_of_a_version_is_read_up_to_its_end,
     a_missing_version_is_not_an_error,
     a_removed_version_is_gone_and_the_others_stay,
     an_empty_object_can_be_read,
@@ -86,6 +99,25 @@ async fn a_versions_first_bytes_are_read_with_its_total_size(objects: &impl Obje
     assert!(!head.etag.is_empty() && !head.etag.contains('"'));
     let head = objects.read_head(&key, None, 100).await.unwrap().unwrap();
     assert_eq!((head.version.as_str(), head.size, head.bytes.as_slice()), (second.as_str(), 6, b"second".as_slice()));
+}
+
+async fn a_part_of_a_version_is_read_up_to_its_end(objects: &impl Objects) {
+    let key = key();
+    let first = objects.put(&key, b"0123456789").await;
+    let second = objects.put(&key, b"x").await;
+    for (version, from, length, part) in [
+        (&first, 0, 3, Some(&b"012"[..])),
+        (&first, 4, 3, Some(b"456")),
+        (&first, 8, 100, Some(b"89")),
+        (&first, 10, 1, None),
+        (&first, 99, 1, None),
+        (&second, 0, 9, Some(b"x")),
+    ] {
+        let read = objects.read_range(&key, version, from, length).await.unwrap();
+        assert_eq!(read.as_deref(), part, "{from} {length}");
+    }
+    objects.remove_version(&key, &first).await.unwrap();
+    assert_eq!(objects.read_range(&key, &first, 0, 1).await.unwrap(), None);
 }
 
 async fn a_missing_version_is_not_an_error(objects: &impl Objects) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::events::{Event, EventData, EventKind, FileReady};
 use consigne_core::files::{
-    Arrival, File, GrantRequest, Kind, LedgerDelta, Pinned, Removal, Status, Transition, UPLOAD_GRANT_VALID,
+    Arrival, File, GrantRequest, Kind, LedgerDelta, Measured, Pinned, Removal, Status, Transition, UPLOAD_GRANT_VALID,
 };
 use consigne_core::jobs::{Ask, CANCELLED, ClaimedFile, Job, JobId, JobStatus, JobStep};
 use consigne_core::ports::{GetFile, GetJob, ObjectHead, ReadHead};
@@ -34,7 +34,7 @@ fn file(of: Option<&Job>) -> File {
 
 fn arrived(file: &File) -> File {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e".to_owned(), sequencer: "5".to_owned() };
-    file.accept(Arrival { pinned, size: SIZE, dimensions: None }, NOW).file
+    file.accept(Arrival { pinned, size: SIZE, measured: Measured::default() }, NOW).file
 }
 
 /// The parts of table and bucket that a completion reads. Every upload is in the bucket, checked or not.

@@ -47,6 +47,8 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "dimensions": "measured",
             "lastModified": "<time>",
             "metadata": {},
+            "durationSeconds": null,
+            "derivative": "pending",
             "thumbnails": {}
           },
           {
@@ -62,6 +64,8 @@ async fn a_page_shows_the_newest_files_and_a_cursor() {
             "dimensions": "measured",
             "lastModified": "<time>",
             "metadata": {},
+            "durationSeconds": null,
+            "derivative": "pending",
             "thumbnails": {}
           }
         ],
@@ -94,7 +98,9 @@ async fn the_secure_route_answers_in_the_envelope() {
               "status": "ready",
               "width": 640,
               "height": 480,
-              "dimensions": "measured"
+              "dimensions": "measured",
+              "derivative": "pending",
+              "thumbnails": {}
             }
           }
         ],

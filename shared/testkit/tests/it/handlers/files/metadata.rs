@@ -28,6 +28,8 @@ async fn a_ready_file_has_all_metadata() {
         "dimensions": "measured",
         "lastModified": "<time>",
         "metadata": {},
+        "durationSeconds": null,
+        "derivative": "pending",
         "thumbnails": {},
         "etag": "e1",
         "versionId": "v1"
@@ -93,6 +95,8 @@ async fn a_change_shows_the_file_with_its_new_revision_and_its_old_key() {
         "metadata": {
           "title": "La plage"
         },
+        "durationSeconds": null,
+        "derivative": "pending",
         "thumbnails": {},
         "etag": "e1",
         "versionId": "v1"

@@ -2,6 +2,7 @@
 
 mod access;
 mod delete;
+pub mod derive_image;
 mod list;
 mod metadata;
 mod on_object_event;

@@ -1,4 +1,6 @@
-use consigne_core::files::{File, Status};
+use std::time::Duration;
+
+use consigne_core::files::{File, MediaType, Status};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
@@ -168,4 +170,24 @@ async fn only_the_failing_record_of_a_batch_is_redelivered() {
     assert_eq!(outcome, json!({"batchItemFailures": [{"itemIdentifier": "message-5"}]}));
     assert_eq!(ledger_of(&world), [1000, 0, 1, 1000]);
     assert_books_balance(&world);
+}
+
+#[tokio::test]
+async fn a_film_whose_index_comes_last_is_measured_by_a_second_read() {
+    let whole = pictures::film();
+    let index = whole.windows(4).position(|window| window == b"moov").unwrap() - 4;
+    // Free space before the index, more than what is read first.
+    let space = [&400_000_u32.to_be_bytes()[..], b"free", &vec![0; 399_992]].concat();
+    let bytes = [&whole[..index], &space, &whole[index..]].concat();
+    let file = File { media: MediaType::from_name("video/mp4").unwrap(), ..pending() };
+    let world = world_and_object(file, "v1", bytes);
+    assert_eq!(feed(&world, "created").await, nothing_failed());
+    let file = file_in(&world);
+    assert_eq!(file.status, Status::Ready);
+    assert_eq!(file.dimensions.map(|sides| (sides.width, sides.height)), Some((64, 40)));
+    assert_eq!(file.duration, Some(Duration::from_millis(400)));
+    assert_eq!(file.derivatives, None);
+    let token = functions::issuer().token("user_ann1", "pro");
+    let facts = functions::call(&world, "metadata", payload::event("metadata", "one", &token)).await;
+    assert_eq!((&facts["body"]["durationSeconds"], &facts["body"]["derivative"]), (&json!(0.4), &Value::Null));
 }
