@@ -15,7 +15,7 @@ impl PutDerived for World {
                 return None;
             }
             let id = format!("of-{}", key.as_str().rsplit('/').next().unwrap_or_default());
-            versions.push(Version { id: id.clone(), bytes });
+            versions.push(Version { id: id.clone(), bytes, zeros: 0 });
             Some(id)
         })
     }
