@@ -81,6 +81,8 @@ def things(world: World) -> dict[str, str]:
     files = [
         world.upload(f"{name}.jpg", "image/jpeg", PICTURE.read_bytes(), token)["s3Key"] for name in ("kept", "spare")
     ]
+    # It is uploaded in parts.
+    film = {"filename": "film.mp4", "contentType": "video/mp4", "size": 104_857_601}
     return {
         "org": org["id"],
         "owner": org["owner"],
@@ -90,6 +92,7 @@ def things(world: World) -> dict[str, str]:
         "endpoint": endpoint["id"],
         "file": files[0],
         "spare_file": files[1],
+        "upload": world.call("POST", "/api/files/uploads", film, token).json()["fileId"],
         "job": made("/api/secure/images/generate", {"prompt": "un phare", "count": 1})["job_id"],
         "receipt": made("/api/keys/verify", {"key": org["key"], "cost": 1}, service)["receipt_id"],
         "hold": made("/api/credits/holds", {"key": org["key"], "amount": 2, "service": "pdf"}, service)["hold_id"],

@@ -20,6 +20,8 @@ def bodies(ids: dict[str, str]) -> dict[str, Any]:
         "DELETE /api/files/delete": {"s3Key": ids["spare_file"]},
         "POST /api/files/presigned-url": {"s3Key": ids["file"], "expiresIn": 60},
         "POST /api/files/uploads": {"filename": "photo été.png", "contentType": "image/png", "size": 512},
+        "POST /api/files/uploads/{fileId}/complete": {"parts": [{"partNumber": 1, "etag": "0" * 32}]},
+        "POST /api/files/uploads/{fileId}/parts": {"partNumbers": [1, 2]},
         "POST /api/keys/receipts/{id}/outcome": {"status_code": 200, "response_ms": 12},
         "POST /api/keys/verify": {"key": ids["text"], "scope": "pdf:read", "cost": 1, "include": ["remaining"]},
         "POST /api/orgs": {"name": "Acme"},
@@ -52,6 +54,7 @@ def paths(ids: dict[str, str]) -> dict[str, dict[str, str]]:
     return {
         "": {"org": ids["org"], "key": ids["key"], "endpoint": ids["endpoint"], "service": "pdf", "proxy": "echo"},
         "/api/files/": {"s3Key": ids["file"]},
+        "/api/files/uploads/": {"fileId": ids["upload"]},
         "/api/secure/files/download/": {"key": ids["file"]},
         "/api/secure/files/delete/": {"key": ids["spare_file"]},
         "/api/secure/jobs/": {"id": ids["job"]},

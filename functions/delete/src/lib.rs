@@ -47,7 +47,10 @@ const MESSAGE: &str = "File deleted successfully";
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: BeginDelete + ApplyTransition + GetJob, Bucket: RemoveVersion + ListUploads + AbortUpload>
+    pub trait Needs: Adapters<
+        Table: BeginDelete + ApplyTransition + GetJob,
+        Bucket: RemoveVersion + ListUploads + AbortUpload,
+    >
 }
 
 function! {

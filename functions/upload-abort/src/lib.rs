@@ -1,7 +1,8 @@
 //! Aborts an upload that has not arrived, in parts or by one request, and gives its bytes back.
 //!
-//! The parts at S3 are aborted first, and the record ends last, on condition that it has not changed. If this function is killed in
-//! between, the upload stays due, and a repetition or `sweep` finishes it. What arrives afterwards is removed by `on-object-event`.
+//! The parts at S3 are aborted first, and the record ends last, on condition that it has not changed. If this function is
+//! killed in between, the upload stays due, and a repetition or `sweep` finishes it. What arrives afterwards is removed by
+//! `on-object-event`.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{Removal, Status};

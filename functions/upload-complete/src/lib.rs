@@ -1,8 +1,9 @@
 //! Completes an upload in parts: S3 makes the object of its parts, unless the key has one.
 //!
 //! The file then arrives like any other: S3 reports the object, and `on-object-event` checks it. So this function changes
-//! neither the file's status nor the ledger. It notes in the record that completion was asked for, in a transaction that counts the write and
-//! requires an open account. A repetition gets the same answer, whatever has happened to the file since.
+//! neither the file's status nor the ledger. It notes in the record that completion was asked for, in a transaction that
+//! counts the write and requires an open account. A repetition gets the same answer, whatever has happened to the file
+//! since.
 
 use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::{
@@ -143,7 +144,7 @@ impl<A: Needs> Function<A> {
     /// Completes the upload at S3.
     ///
     /// # Errors
-    /// `CONFLICT` with the numbers of the parts that S3 has not.
+    /// `CONFLICT` with the numbers of the parts that S3 lacks.
     async fn complete(&self, file: &File, upload: &OpenUpload, mut named: Vec<NamedPart>) -> Result<Completion, Fault> {
         // S3 wants the checksum of every part again. It knows those that were signed.
         if upload.checked && named.iter().any(|part| part.sha256.is_none()) {

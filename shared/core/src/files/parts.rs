@@ -16,8 +16,8 @@ pub const PART_SIZE: u64 = 16 << 20;
 pub const PARTS_MAX: u32 = 320;
 /// How long the parts of a file may be uploaded, from the grant to the completion.
 ///
-/// The bucket aborts open uploads by itself after three days, which is longer. So `sweep` ends the session first, together with its bytes
-/// in the ledger.
+/// The bucket aborts open uploads by itself after three days, which is longer. So `sweep` ends the session first, together
+/// with its bytes in the ledger.
 pub const SESSION_VALID: Duration = Duration::from_hours(24);
 /// How long the signed URL of a part can be used. Only the start of its upload must be within it.
 pub const PART_URL_VALID: Duration = Duration::from_hours(1);
@@ -169,7 +169,7 @@ impl PartSession {
         Err(Fault::field(field, message).detail("limit", self.part_count))
     }
 
-    /// Returns the numbers of the parts that S3 has not, or not as they are named.
+    /// Returns the numbers of the parts that S3 lacks, or has otherwise than named.
     pub fn not_stored(named: &[NamedPart], stored: &[StoredPart]) -> Vec<u32> {
         let stored: BTreeMap<u32, &StoredPart> = stored.iter().map(|part| (part.number, part)).collect();
         let differs = |part: &&NamedPart| {
@@ -180,7 +180,7 @@ impl PartSession {
         named.iter().filter(differs).map(|part| part.number).collect()
     }
 
-    /// Returns the numbers of the parts that S3 has not.
+    /// Returns the numbers of the parts that S3 lacks.
     pub fn not_arrived(&self, stored: &[StoredPart]) -> Vec<u32> {
         let stored: BTreeSet<u32> = stored.iter().map(|part| part.number).collect();
         (1..=self.part_count).filter(|number| !stored.contains(number)).collect()
@@ -197,7 +197,7 @@ fn missing(numbers: &[u32]) -> impl FnOnce(Fault) -> Fault {
 pub fn parts_missing(numbers: &[u32]) -> Fault {
     missing(numbers)(Fault::new(
         Code::Conflict,
-        "S3 has not the parts that `missing` lists, or not with this etag; upload them again",
+        "S3 lacks the parts in `missing`, or has them with another etag; upload them again",
     ))
 }
 
