@@ -52,7 +52,7 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@infra/local/build.sh --quiet
 	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
-fuzz: ## Try mutated files and random bytes on the parsers of uploads (SECONDS_MAX=60)
+fuzz: ## Try mutated files and random bytes on the parsers of uploads and the decoders of pictures (SECONDS_MAX=60)
 	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh
 
 # A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.

@@ -60,7 +60,7 @@ def thumbnails(walk: Walk, ann: str, key: str) -> None:
         status, content, _ = walk.send("GET", entry["url"], {}, None)
         walk.expect(status == 200, f"the bucket answered {status} for a thumbnail")
         (THUMBNAILS / Path(entry["s3Key"]).name).write_bytes(content)
-    walk.say("She downloads both with tickets", f"in {THUMBNAILS.relative_to(ROOT)}", took, walk.calls("presign", request))
+    walk.say(f"She saves both to {THUMBNAILS.relative_to(ROOT)}", "with tickets", took, walk.calls("presign", request))
 
 
 def read(walk: Walk, ann: str, key: str, picture: bytes) -> str:

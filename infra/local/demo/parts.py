@@ -23,7 +23,7 @@ def webhooks_and_texts(walk: Walk) -> None:
 
 PARTS: dict[str, tuple[str, Callable[[Walk], None]]] = {
     "files": (
-        "Files: a picture is uploaded into private storage, downloaded and deleted.",
+        "Files: a picture is uploaded into private storage, gets thumbnails, is downloaded and deleted.",
         lambda walk: files.tell(walk, walk.ann, walk.token("user_bob", "pro")),
     ),
     "large": (

@@ -99,7 +99,8 @@ mod tests {
         for (width, height, marked) in [(400, 400, 40 * 20), (80, 80, 20 * 10), (80, 8, 4 * 2), (3, 3, 0)] {
             let picture = Picture { width, height, has_alpha: false, pixels: vec![0; width * height * 3] };
             let laid = mark.laid_on(&picture);
-            assert_eq!(laid.pixels.iter().filter(|value| **value == 255).count(), marked * 3, "{width} x {height}");
+            let white = laid.pixels.chunks(3).filter(|pixel| *pixel == [255; 3]).count();
+            assert_eq!(white, marked, "{width} x {height}");
             let left_half = laid.pixels.chunks(width * 3).flat_map(|row| &row[..width / 2 * 3]);
             assert!(left_half.copied().all(|value| value == 0), "{width} x {height}");
         }

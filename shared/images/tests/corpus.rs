@@ -9,6 +9,7 @@ use consigne_core::files::{Dimensions, Finding, MediaType, Rendition, Sample, in
 use consigne_images::{Refusal, Rendered, render};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::test_runner::FileFailurePersistence;
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/corpus/files"))
@@ -153,10 +154,18 @@ fn decode_mutated(
     Ok(())
 }
 
+/// Keeps cases that fail in `proptest-regressions`. It has no folder of its own for tests outside of `src`.
+fn kept_beside_the_tests() -> ProptestConfig {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/corpus.txt");
+    ProptestConfig::with_failure_persistence(FileFailurePersistence::Direct(file))
+}
+
 /// A target for each decoder. `make fuzz` runs them with other cases, for as long as it is asked to.
 macro_rules! targets {
     ($($name:ident: $media_type:literal,)*) => {
-        proptest! {$(
+        proptest! {
+            #![proptest_config(kept_beside_the_tests())]
+            $(
             #[test]
             fn $name(
                 which in any::<Index>(),

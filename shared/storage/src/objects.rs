@@ -104,6 +104,13 @@ impl ReadRange for Bucket {
         let request = GetObjectInput::builder().bucket(&self.name).key(key).version_id(version);
         match self.client.send(request.range(format!("bytes={from}-{last}"))).await {
             Ok(output) => {
+                // A server that ignores the range, or cannot satisfy it, sends other bytes.
+                let begins = |range: &str| {
+                    range.strip_prefix("bytes ").is_some_and(|range| range.starts_with(&format!("{from}-")))
+                };
+                if !output.content_range.as_deref().is_some_and(begins) {
+                    return Ok(None);
+                }
                 let reading = tokio::time::timeout(BEGINNING.min(budget::remaining()), object_head(output, length));
                 Ok(Some(reading.await.map_err(Fault::unavailable)??.bytes))
             }
