@@ -99,6 +99,7 @@ pub(crate) fn file() -> Option<File> {
         dimensions: Some(Dimensions { width: 640, height: 480 }),
         reported: None,
         rejected_reason: None,
+        scan: consigne_core::files::Scan::default(),
         job: None,
         revision: 2,
     })

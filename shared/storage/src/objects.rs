@@ -7,12 +7,13 @@ use aws_sdk_s3::operation::delete_object::DeleteObjectInput;
 use aws_sdk_s3::operation::get_object::{GetObjectInput, GetObjectOutput};
 use aws_sdk_s3::operation::head_bucket::HeadBucketInput;
 use aws_sdk_s3::operation::head_object::HeadObjectInput;
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsInput;
 use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use consigne_aws::{AwsConfig, Client, Service as _, budget};
 use consigne_core::Fault;
 use consigne_core::files::File;
-use consigne_core::ports::{ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
+use consigne_core::ports::{ListVersions, ObjectHead, Probe, PutObject, ReadHead, RemoveVersion};
 
 consigne_aws::service! {
     /// Amazon S3, with the operations used here.
@@ -21,6 +22,7 @@ consigne_aws::service! {
     aws_sdk_s3::get_object, GetObject, GetObjectInputBuilder, GetObjectInput, GetObjectOutput, GetObjectError;
     aws_sdk_s3::head_bucket, HeadBucket, HeadBucketInputBuilder, HeadBucketInput, HeadBucketOutput, HeadBucketError;
     aws_sdk_s3::head_object, HeadObject, HeadObjectInputBuilder, HeadObjectInput, HeadObjectOutput, HeadObjectError;
+    aws_sdk_s3::list_object_versions, ListObjectVersions, ListObjectVersionsInputBuilder, ListObjectVersionsInput, ListObjectVersionsOutput, ListObjectVersionsError;
     aws_sdk_s3::put_object, PutObject, PutObjectInputBuilder, PutObjectInput, PutObjectOutput, PutObjectError;
 }
 
@@ -92,6 +94,26 @@ impl RemoveVersion for Bucket {
             Ok(_) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
             Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl ListVersions for Bucket {
+    async fn list_versions(&self, key: &str) -> Result<Vec<String>, Fault> {
+        let (mut found, mut after) = (Vec::new(), (None, None));
+        loop {
+            let list = ListObjectVersionsInput::builder().bucket(&self.name).prefix(key);
+            let list = list.set_key_marker(after.0).set_version_id_marker(after.1);
+            let page = self.client.send(list).await.map_err(fault)?;
+            let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
+            let markers = page.delete_markers().iter().map(|one| (one.key(), one.version_id()));
+            let ours = versions.chain(markers).filter(|(name, _)| *name == Some(key));
+            found.extend(ours.map(|(_, version)| version.unwrap_or("null").to_owned()));
+            // Keys are listed in order, and a key comes before those that it begins.
+            if page.is_truncated != Some(true) || page.next_key_marker.as_deref() != Some(key) {
+                return Ok(found);
+            }
+            after = (page.next_key_marker, page.next_version_id_marker);
         }
     }
 }

@@ -57,6 +57,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         dimensions: None,
         reported: None,
         rejected_reason: None,
+        scan: consigne_core::files::Scan::default(),
         job: None,
         revision: 1,
     }

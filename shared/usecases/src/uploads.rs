@@ -1,7 +1,9 @@
 //! Checks uploads that have arrived, by an event of S3 or as `sweep` finds them, and finishes deletions.
 
-use consigne_core::files::{Arrival, File, Finding, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, inspect};
-use consigne_core::ports::{ApplyTransition, GetJob, ReadHead, RemoveVersion};
+use consigne_core::files::{
+    Arrival, File, Finding, Pinned, Removal, SAMPLE_BYTES, Sample, Scanning, Status, Transition, inspect,
+};
+use consigne_core::ports::{ApplyTransition, GetJob, ListVersions, ReadHead, RemoveVersion};
 use consigne_core::{Fault, Timestamp};
 
 use crate::jobs::follow;
@@ -11,6 +13,10 @@ use crate::jobs::follow;
 pub enum Checked {
     /// It has the declared type and is kept.
     Ready,
+    /// It has the declared type, and its malware scan is not finished or could not be done.
+    Waiting,
+    /// It contains malware and was removed.
+    Infected,
     /// It has another type and was removed.
     Rejected,
     /// The object no longer exists. The reserved bytes were released.
@@ -51,6 +57,7 @@ pub async fn check_arrival(
     objects: &(impl ReadHead + RemoveVersion),
     file: &File,
     source: ArrivalSource<'_>,
+    scanning: &Scanning,
     now: Timestamp,
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
@@ -65,11 +72,23 @@ pub async fn check_arrival(
         return apply(file.remove(Removal::Expired, now), Checked::Gone).await;
     };
     let finding = inspect(Sample { bytes: &head.bytes, size: head.size }, file.media);
+    let version = head.version.clone();
     let pinned = Pinned { version: head.version, etag: head.etag, sequencer: sequencer.to_owned() };
     match finding {
         Finding::Genuine(dimensions) => {
             let arrival = Arrival { pinned, size: head.size, dimensions };
-            apply(file.accept(arrival, now), Checked::Ready).await
+            let step = file.arrive(arrival, scanning.of(&file.key), now);
+            let checked = match step.file.status {
+                Status::Processing => Checked::Waiting,
+                Status::Infected => Checked::Infected,
+                _ => Checked::Ready,
+            };
+            let checked = apply(step, checked).await?;
+            if checked == Checked::Infected {
+                // The record stays due until `sweep` has seen that no other version is left.
+                objects.remove_version(file.key.as_str(), &version).await?;
+            }
+            Ok(checked)
         }
         Finding::Impostor(found) => {
             let step = file.reject(&format!("declared {}, found {found}", file.media.name), now);
@@ -84,6 +103,26 @@ pub async fn check_arrival(
             Ok(checked)
         }
     }
+}
+
+/// Removes every version of an infected file's object, then records that none is left.
+///
+/// Running it twice is safe. If it is interrupted, the file stays due, so `sweep` does the rest.
+///
+/// # Errors
+/// `UNAVAILABLE` if the bucket or the table does not answer.
+pub async fn remove_infected(
+    files: &impl ApplyTransition,
+    objects: &(impl ListVersions + RemoveVersion),
+    file: &File,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let key = file.key.as_str();
+    for version in objects.list_versions(key).await? {
+        objects.remove_version(key, &version).await?;
+    }
+    // After a conflict the record was changed by another run, or its owner has deleted it. Its object is gone either way.
+    files.apply_transition(&file.cleared(now)).await.map(drop)
 }
 
 /// Finishes the deletion of a file that is marked as deleted: removes its version, then ends its record.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey};
+use super::{Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, Scan};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -138,8 +138,10 @@ pub struct File {
     pub dimensions: Option<Dimensions>,
     /// Dimensions that the generator of the file reported. They are shown if it could not be measured.
     pub reported: Option<Dimensions>,
-    /// Why it was rejected, as a sentence.
+    /// Why it was rejected, or what malware it contains, as a sentence.
     pub rejected_reason: Option<String>,
+    /// What is known of its malware scan.
+    pub scan: Scan,
     /// The job it is delivered for, if any.
     pub job: Option<JobId>,
     /// Number of writes of this record. Each write is conditional on the revision that was read.
@@ -266,6 +268,8 @@ impl File {
         match self.status {
             Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.size))),
             Status::Deleting => Some(self.changed_at.plus(SWEEP_MARGIN)),
+            Status::Infected if self.has_infected_versions() => Some(self.changed_at.plus(SWEEP_MARGIN)),
+            Status::Processing => self.scan_due_at(),
             _ => None,
         }
     }
@@ -340,6 +344,7 @@ mod tests {
             dimensions: None,
             reported: None,
             rejected_reason: None,
+            scan: Scan::default(),
             job: None,
             revision: 1,
         }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Dimensions, File, Kind};
+use super::{Dimensions, File, Kind, ScanState};
 
 /// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -40,6 +40,10 @@ pub struct FileView {
     pub last_modified: String,
     /// What its owner noted, such as `title`. Files of a job also have `job_id`.
     pub metadata: BTreeMap<String, String>,
+    /// The malware scan: `waiting`, `clean`, `infected`, `held` or `unscanned`; absent where files are not scanned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ScanState::NAMES))]
+    pub scan: Option<&'static str>,
     /// Smaller pictures by name; always empty for now.
     pub thumbnails: Map<String, Value>,
 }
@@ -59,7 +63,7 @@ pub struct SecureFileView {
     /// Media type.
     pub content_type: String,
     /// What its owner noted, such as `title`, and further facts: `job_id` of a job's file, `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
-    /// which is `measured` or `reported`.
+    /// which is `measured` or `reported`; where files are scanned, `scan`.
     pub metadata: Map<String, Value>,
 }
 
@@ -88,6 +92,7 @@ impl From<&File> for FileView {
             dimensions: shown.map(|(_, source)| source),
             last_modified: file.changed_at.to_string(),
             metadata: file.shown_metadata(),
+            scan: file.scan.state.map(ScanState::name),
             thumbnails: Map::new(),
         }
     }
@@ -104,6 +109,9 @@ impl From<&File> for SecureFileView {
             metadata.insert("width".to_owned(), width.into());
             metadata.insert("height".to_owned(), height.into());
             metadata.insert("dimensions".to_owned(), source.into());
+        }
+        if let Some(state) = file.scan.state {
+            metadata.insert("scan".to_owned(), state.name().into());
         }
         Self {
             s3_key: file.key.to_string(),

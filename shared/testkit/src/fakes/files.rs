@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::files::File;
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles};
+use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions};
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
 
@@ -30,6 +30,15 @@ impl GetFiles for World {
         self.effect(|state| {
             let found = files.iter().filter_map(|id| Some((*id, state.files.get(&(owner.clone(), *id))?.clone())));
             found.collect()
+        })
+    }
+}
+
+impl ListVersions for World {
+    async fn list_versions(&self, key: &str) -> Result<Vec<String>, Fault> {
+        self.effect(|state| {
+            let versions = state.objects.get(key).into_iter().flatten();
+            versions.rev().map(|version| version.id.clone()).collect()
         })
     }
 }

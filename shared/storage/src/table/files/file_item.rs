@@ -7,6 +7,7 @@ use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::due;
+use crate::table::files::scan_item;
 use crate::table::item::{self, Item, Reader, number, sortable, text, user_pk};
 
 /// Attributes with the dimensions that a file's generator reported.
@@ -82,6 +83,9 @@ pub(crate) fn write(file: &File) -> Item {
     if let Some(reason) = &file.rejected_reason {
         put("rejected_reason", text(reason));
     }
+    for (name, value) in scan_item::write(&file.scan) {
+        put(name, value);
+    }
     if let Some(job) = &file.job {
         put("job_id", text(job.to_string()));
     }
@@ -132,6 +136,7 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         dimensions: dimensions.map(|(width, height)| Dimensions { width, height }),
         reported: reported.map(|(width, height)| Dimensions { width, height }),
         rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
+        scan: scan_item::read(&reader)?,
         job: reader.optional_parsed("job_id", JobId::parse)?,
         revision: reader.number("revision")?,
     })

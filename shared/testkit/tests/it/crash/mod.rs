@@ -11,6 +11,7 @@ mod members;
 mod migrations;
 mod night;
 mod payments;
+mod scans;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};

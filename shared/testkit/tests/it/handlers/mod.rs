@@ -44,6 +44,7 @@ pub fn pending_at(key: &str) -> File {
         dimensions: None,
         reported: None,
         rejected_reason: None,
+        scan: consigne_core::files::Scan::default(),
         job: None,
         revision: 1,
     }
