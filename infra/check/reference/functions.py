@@ -35,6 +35,7 @@ WORDS = {
     "s3:GetObject": "read {}",
     "s3:GetObjectVersion": "read versions of {}",
     "s3:ListBucket": "find out whether an object of {} exists",
+    "s3:ListBucketVersions": "list versions of objects of {}",
     "s3:PutObject": "write {}",
     "secretsmanager:GetSecretValue": "read {}",
     "ses:SendRawEmail": "send mails from `MailFrom`",

@@ -39,6 +39,7 @@ mod peppers;
 mod redrive;
 mod requests;
 mod roles;
+mod scans;
 mod stats;
 mod texts;
 mod uploads;
