@@ -36,6 +36,11 @@ CALLS: dict[str, tuple[str, str]] = {
         "events:PutRule DescribeRule PutTargets ListTargetsByRule RemoveTargets DeleteRule TagResource",
         "arn:aws:events:eu-west-3:123456789012:rule/consigne/consigne-mails",
     ),
+    "AWS::GuardDuty::MalwareProtectionPlan": (
+        "guardduty:CreateMalwareProtectionPlan GetMalwareProtectionPlan UpdateMalwareProtectionPlan"
+        " DeleteMalwareProtectionPlan TagResource UntagResource",
+        ANY,
+    ),
     "AWS::IAM::ManagedPolicy": (
         "iam:CreatePolicy GetPolicy GetPolicyVersion ListPolicyVersions CreatePolicyVersion DeletePolicyVersion"
         " DeletePolicy ListEntitiesForPolicy TagPolicy UntagPolicy",

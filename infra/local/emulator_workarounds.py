@@ -15,10 +15,13 @@ from intrinsics import Resolver
 def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
     """Rewrites what the server does not support in a template, in place.
 
-    Which characters a generated secret excludes; the SES identity and condition in policies; the action for sending
+    The plan of the malware scanner, for which scan_stand_in.py stands in; which characters a generated secret excludes; the SES identity and condition in policies; the action for sending
     messages in batches; and `Ref` to a parameter of type Number.
     """
-    for body in template["Resources"].values():
+    resources = template["Resources"]
+    for name in [name for name, body in resources.items() if body["Type"] == "AWS::GuardDuty::MalwareProtectionPlan"]:
+        del resources[name]
+    for body in resources.values():
         properties = body.get("Properties", {})
         scaling = properties.get("ScalingConfig", {})
         if isinstance(scaling.get("MaximumConcurrency"), dict):
@@ -28,7 +31,7 @@ def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
         if generate.pop("ExcludePunctuation", False):
             generate["ExcludeCharacters"] = string.punctuation
         for policy in properties.get("Policies", []):
-            for statement in policy["Statement"]:
+            for statement in policy.get("Statement", []):
                 allow_batches(statement)
                 if statement["Action"] == "ses:SendRawEmail":
                     statement["Resource"] = "*"

@@ -1,7 +1,7 @@
 """Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays and two gaps in its S3.
 
 The same process listens on the API's own port (front.py), and runs stand-ins for Stripe, a language model, the services
-behind the gateway, and customers' servers.
+behind the gateway, customers' servers, and the malware scanner.
 
 stack.py starts it, with all settings in the environment.
 """
@@ -23,6 +23,7 @@ import front  # noqa: E402  (the line above must come first)
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
 import receiver  # noqa: E402
+import scan_stand_in  # noqa: E402
 import strict  # noqa: E402
 import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
@@ -68,6 +69,8 @@ raise_open_files()
 # For a versioned bucket, S3's events on EventBridge contain the version id. MiniStack drops it.
 _current = threading.local()
 _fire, _dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+# What the server knows of each deployed stack.
+_stacks = Path(os.environ["STACKS"])
 
 
 def _fire_with_version(*args, **kwargs):
@@ -84,7 +87,16 @@ def _dispatch_with_version(event, *rest):
         detail = json.loads(event["Detail"])
         detail["object"]["version-id"] = version_id
         event = event | {"Detail": json.dumps(detail)}
-    return _dispatch(event, *rest)
+    answer = _dispatch(event, *rest)
+    found = scan_stand_in.after(_stacks, event, _read_version)
+    if found:
+        _dispatch(found)
+    return answer
+
+
+def _read_version(bucket, key, version):
+    status, _, body = _get(bucket, key, {}, {"versionId": [version]})
+    return body if status == 200 else None
 
 
 s3._fire_s3_event, eventbridge._dispatch_event = _fire_with_version, _dispatch_with_version
@@ -112,7 +124,8 @@ s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
     strict.apply()
-    front.install(int(os.environ.pop("API_PORT")), Path(os.environ.pop("STACKS")), mail_page.sent)
+    os.environ.pop("STACKS")
+    front.install(int(os.environ.pop("API_PORT")), _stacks, mail_page.sent)
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))

@@ -1,4 +1,5 @@
-"""What `make up` reads from the environment: the origins of pages, and the issuer of session tokens.
+"""What `make up` reads from the environment: the origins of pages, the issuer of session tokens, and whose files are
+scanned.
 
 A mistake ends the command with one sentence that names the setting, before anything is built.
 """
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 # Where Next.js and Vite serve an application in development.
 ORIGINS = ("http://localhost:3000", "http://localhost:5173")
+# By default only the files of people whose ids begin so are scanned, so that nothing else waits for a verdict.
+SCANNED = "user_scan"
 ORIGIN = re.compile(r"https?://[^\s/,*?#]+")
 URL = re.compile(r"https?://[^\s/]+(/\S*)?")
 
@@ -23,6 +26,8 @@ class Settings:
     # Empty for the issuer of the laptop.
     clerk_issuer: str
     clerk_jwks_url: str
+    # Beginning of the object keys that are scanned for malware.
+    scanned: str
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -41,6 +46,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         origins=(*own, *(origin for origin in ORIGINS if origin not in own)),
         clerk_issuer=issuer,
         clerk_jwks_url=keys or f"{issuer}/.well-known/jwks.json",
+        scanned=SCANNED if environ.get("SCAN", "") in ("", "0") else "user_",
     )
 
 

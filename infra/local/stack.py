@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import front
+import scan_stand_in
 import settings
 import yaml
 from cryptography.hazmat.primitives import serialization
@@ -147,6 +148,7 @@ class Laptop:
         facts = {
             "api": outputs["ApiId"],
             "bucket": outputs["BucketName"],
+            "scanned": scan_stand_in.prefixes_in(parameters),
             "issuer": parameters["ClerkIssuer"],
             "own_issuer": ISSUER,
             "jwks_url": "" if parameters["ClerkJwtKey"] else parameters["ClerkJwksUrl"],
@@ -239,6 +241,8 @@ class Laptop:
             "Upstreams": f"pdf={self.server.upstream}/pdf,ai={self.server.upstream}/ai",
             "AllowPrivateUpstreams": "true",
             "AllowPrivateEndpoints": "true",
+            "MalwareScan": "on",
+            "ScannedPrefixes": self.chosen.scanned,
         }
 
     def write_env(self, deployment: Deployment, trusted: str) -> None:

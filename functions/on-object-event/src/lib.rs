@@ -5,7 +5,7 @@
 //! event means, and the write is conditional on the record's revision. So an event that comes twice has no second effect.
 
 use consigne_core::Fault;
-use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Status};
+use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Scanning, Status};
 use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, ReadRange, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
@@ -50,6 +50,7 @@ needs! {
 function! {
     files: A::Table = table(),
     objects: A::Bucket = bucket(),
+    scanning: Scanning = scanning(),
 }
 
 impl<A: Needs> BatchFunction for Function<A> {
@@ -117,14 +118,14 @@ impl<A: Needs> Function<A> {
     /// Checks the upload of a pending file. Returns `false` when the record changed meanwhile.
     async fn arrived(&self, file: &File, object: &Object, message: &Message) -> Result<bool, Fault> {
         let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
-        let checked = check_arrival(&self.files, &self.objects, file, source, message.now).await?;
+        let checked = check_arrival(&self.files, &self.objects, file, source, &self.scanning, message.now).await?;
         note_checked(&message.log, file, checked);
         match checked {
             Checked::Ready => {
                 let waited = message.now.since(file.granted_at).as_millis();
                 message.log.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
             }
-            Checked::Rejected => {}
+            Checked::Waiting | Checked::Infected | Checked::Rejected => {}
             Checked::Gone => message.log.field("file.gone", true),
             Checked::Conflict => return Ok(false),
         }

@@ -99,6 +99,11 @@ impl MailEvent {
                 let template = JobFailed { job: event.job_id.to_string(), kind: event.kind, title, reason };
                 Ok(to_person(event.user_id, template))
             }
+            EventData::FileInfected(event) => {
+                let (filename, threat) =
+                    (Quoted::name(&event.file.filename), event.threat.as_deref().map(Quoted::name));
+                Ok(to_person(event.file.user_id, templates::FileInfected { filename, threat }))
+            }
             EventData::InvitationCreated(event) => {
                 Ok(invitation(table, tokens, &event, now).await?.into_iter().collect())
             }

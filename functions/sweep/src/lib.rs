@@ -8,16 +8,19 @@ use std::time::Duration;
 use consigne_core::Fault;
 use consigne_core::credits::ResolutionOutcome;
 use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
-use consigne_core::files::Status;
+use consigne_core::files::{File, Scanning, Status};
 use consigne_core::jobs::StepOutcome;
 use consigne_core::ports::{
-    AbortUpload, ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, ListUploads, PublishEvent, ReadHead,
-    ReadRange, RemoveVersion, ResolveHold, SendMessage, SnoozeDelivery,
+    AbortUpload, ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, ListUploads, ListVersions,
+    PublishEvent, ReadHead, ReadRange, RemoveVersion, ResolveHold, SendMessage, SnoozeDelivery,
 };
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining, settings};
-use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival, close_uploads, finish_deletion};
+use consigne_usecases::jobs::follow;
+use consigne_usecases::uploads::{
+    ArrivalSource, Checked, check_arrival, close_uploads, finish_deletion, remove_infected,
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -34,6 +37,7 @@ const LATE: Duration = Duration::from_mins(20);
 struct Tally {
     expired: u32,
     arrived: u32,
+    unscanned: u32,
     removed: u32,
     published: u32,
     overdue: u32,
@@ -46,6 +50,7 @@ struct Tally {
 enum Done {
     Expired,
     Arrived,
+    Unscanned,
     Removed,
     Published,
     Overdue,
@@ -61,6 +66,7 @@ impl Tally {
         let counter = match done {
             Ok(Done::Expired) => &mut self.expired,
             Ok(Done::Arrived) => &mut self.arrived,
+            Ok(Done::Unscanned) => &mut self.unscanned,
             Ok(Done::Removed) => &mut self.removed,
             Ok(Done::Published) => &mut self.published,
             Ok(Done::Overdue) => &mut self.overdue,
@@ -81,7 +87,7 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
-        Bucket: ReadHead + ReadRange + RemoveVersion + ListUploads + AbortUpload,
+        Bucket: ReadHead + ReadRange + ListVersions + RemoveVersion + ListUploads + AbortUpload,
         Bus: PublishEvent,
         Queue: SendMessage,
     >
@@ -90,6 +96,7 @@ needs! {
 function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
+    scanning: Scanning = scanning(),
     bus: A::Bus = bus(),
     /// Takes the messages for deliveries that are due.
     deliveries: A::Queue = queue(&settings::DELIVERIES_QUEUE_URL),
@@ -117,9 +124,9 @@ impl<A: Needs> ScheduleFunction for Function<A> {
                 }
             }
         }
-        let Tally { expired, arrived, removed, published, overdue, released, woken, failed } = tally;
+        let Tally { expired, arrived, unscanned, removed, published, overdue, released, woken, failed } = tally;
         let done = json!({
-            "expired": expired, "arrived": arrived, "removed": removed, "published": published,
+            "expired": expired, "arrived": arrived, "unscanned": unscanned, "removed": removed, "published": published,
             "overdue": overdue, "released": released, "woken": woken,
             "failed": failed,
         });
@@ -136,13 +143,19 @@ impl<A: Needs> Function<A> {
                 // An upload that is aborted can no longer be completed. So what the look into the bucket finds is final.
                 close_uploads(&self.objects, file).await?;
                 // Look into the bucket first: the upload may have arrived while its event is lost or late.
-                let checked = check_arrival(&self.table, &self.objects, file, ArrivalSource::Look, tick.now).await?;
+                let (source, scanning) = (ArrivalSource::Look, &self.scanning);
+                let checked = check_arrival(&self.table, &self.objects, file, source, scanning, tick.now).await?;
                 note_checked(&tick.log, file, checked);
                 match checked {
                     Checked::Gone => Done::Expired,
-                    Checked::Ready | Checked::Rejected => Done::Arrived,
+                    Checked::Ready | Checked::Waiting | Checked::Infected | Checked::Rejected => Done::Arrived,
                     Checked::Conflict => Done::Nothing,
                 }
+            }
+            Due::File(file) if file.status == Status::Processing => self.end_waiting(file, tick).await?,
+            Due::File(file) if file.status == Status::Infected => {
+                remove_infected(&self.table, &self.objects, file, tick.now).await?;
+                Done::Removed
             }
             Due::File(file) => {
                 finish_deletion(&self.table, &self.objects, file, tick.now).await?;
@@ -180,6 +193,19 @@ impl<A: Needs> Function<A> {
             }
             Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
         })
+    }
+
+    /// Holds or releases a file whose verdict did not come in time.
+    async fn end_waiting(&self, file: &File, tick: &Tick) -> Result<Done, Fault> {
+        let Some(step) = file.unheard(self.scanning.of(&file.key), tick.now) else { return Ok(Done::Nothing) };
+        let step = follow(&self.table, step, tick.now).await?;
+        if !self.table.apply_transition(&step).await?.is_committed() {
+            // The verdict has come meanwhile, or the owner has deleted the file.
+            return Ok(Done::Nothing);
+        }
+        tick.log.count("ScansOverdue");
+        tick.log.field("sweep.last_unscanned", file.id());
+        Ok(Done::Unscanned)
     }
 
     /// Sends the message for a due delivery that has none on the queue. Then snoozes the delivery, so that the next run

@@ -101,6 +101,7 @@ pub(crate) fn file() -> Option<File> {
         duration: None,
         derivatives: None,
         rejected_reason: None,
+        scan: consigne_core::files::Scan::default(),
         job: None,
         parts: None,
         revision: 2,

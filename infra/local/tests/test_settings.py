@@ -38,6 +38,10 @@ class Settings(unittest.TestCase):
         ):
             self.assertTrue(self.refusal(**given).endswith(f"Try {cure}"), self.refusal(**given))
 
+    def test_all_files_are_scanned_on_request(self) -> None:
+        for given, scanned in (({}, "user_scan"), ({"SCAN": "0"}, "user_scan"), ({"SCAN": "1"}, "user_")):
+            self.assertEqual(settings.read(given).scanned, scanned)
+
     def test_keys_without_an_issuer_are_refused(self) -> None:
         self.assertIn("CLERK_ISSUER is not set", self.refusal(CLERK_JWKS_URL="https://app.example/keys"))
 

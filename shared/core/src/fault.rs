@@ -89,7 +89,7 @@ codes! {
     /// The file does not fit into what is left of the plan's storage.
     StorageQuotaExceeded = "STORAGE_QUOTA_EXCEEDED" 403
         => "Delete files, or change to a larger plan.",
-    /// The file is marked as infected and cannot be read. No scanner is built in.
+    /// Malware was found in the file. It was removed and cannot be read.
     FileInfected = "FILE_INFECTED" 403
         => "Upload a clean file.",
     /// The invitation is for another e-mail address than the caller's verified one.

@@ -57,6 +57,8 @@ settings! {
     KEY_PREFIX: "Word with which API keys begin, such as `sk`.",
     LEGACY_KEYS_UNTIL: "Until when keys of an older installation work, as an RFC 3339 time; empty if there are none.",
     WATERMARK_KEY: "Key in the bucket of the PNG that is laid on what is derived from pictures, of plans that say so; empty if none is.",
+    SCANNED_PREFIXES: "Prefixes of the keys of files that wait for a malware scan, separated by commas; empty if none do.",
+    UNSCANNED_FILES: "What happens to files that could not be scanned: `held` or `released`.",
     TICKET_SECONDS: "Seconds for which a ticket is valid when the request does not say; 1 to 3600.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",

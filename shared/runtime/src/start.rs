@@ -9,7 +9,7 @@ use consigne_auth::{
     Peppers, Refreshed, SecondFactorRule, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets,
     UnsubscribeSeal, WebhookSecrets,
 };
-use consigne_core::files::{TICKET_MAX, TICKET_MIN};
+use consigne_core::files::{Scanning, TICKET_MAX, TICKET_MIN};
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
 use consigne_core::{Application, Timestamp};
@@ -86,6 +86,15 @@ impl<A: Adapters> Start<A> {
         let seconds = if self.environment.is_describing() { Ok(1) } else { text.parse() };
         let lifetime = seconds.map(Duration::from_secs).ok().filter(|it| (TICKET_MIN..=TICKET_MAX).contains(it));
         Ok(lifetime.ok_or_else(|| SettingError::new(&settings::TICKET_SECONDS, "must be 1 to 3600"))?)
+    }
+
+    /// Returns which files wait for a malware scan, and what happens to those that could not be scanned.
+    pub fn scanning(&self) -> Result<Scanning, StartError> {
+        let prefixes = self.environment.optional(&settings::SCANNED_PREFIXES).unwrap_or_default();
+        let unscanned = self.environment.get(&settings::UNSCANNED_FILES)?;
+        let unscanned = if self.environment.is_describing() { "held" } else { &unscanned };
+        let bad = || SettingError::new(&settings::UNSCANNED_FILES, "must be held or released");
+        Scanning::parse(&prefixes, unscanned).ok_or_else(|| bad().into())
     }
 
     /// Creates the event bus's adapter.

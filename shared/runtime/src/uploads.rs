@@ -9,7 +9,8 @@ use consigne_usecases::uploads::Checked;
 use crate::Request;
 use crate::log::RequestLog;
 
-/// Records the outcome of a pending file's check: `UploadsReady` with `BytesReady`, or `UploadsRejected`.
+/// Records the outcome of a pending file's check: `UploadsReady` with `BytesReady`, `UploadsRejected`, or what the malware
+/// scan says.
 pub fn note_checked(log: &RequestLog, file: &File, checked: Checked) {
     match checked {
         Checked::Ready => {
@@ -17,6 +18,8 @@ pub fn note_checked(log: &RequestLog, file: &File, checked: Checked) {
             log.bytes("BytesReady", file.size);
         }
         Checked::Rejected => log.count("UploadsRejected"),
+        Checked::Infected => log.count("FilesInfected"),
+        Checked::Waiting => log.field("file.scan", "waiting"),
         Checked::Gone | Checked::Conflict => {}
     }
 }

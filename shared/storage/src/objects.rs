@@ -14,7 +14,8 @@ use consigne_aws::{AwsConfig, Client, Service as _, budget};
 use consigne_core::Fault;
 use consigne_core::files::{DerivedKey, File, MediaType};
 use consigne_core::ports::{
-    ListDerived, ObjectHead, Probe, PutDerived, PutObject, ReadHead, ReadRange, RemoveVersion, StoredVersion,
+    ListDerived, ListVersions, ObjectHead, Probe, PutDerived, PutObject, ReadHead, ReadRange, RemoveVersion,
+    StoredVersion,
 };
 use consigne_core::{FileId, UserId};
 
@@ -128,6 +129,26 @@ impl RemoveVersion for Bucket {
             Ok(_) => Ok(()),
             Err(error) if status(&error) == Some(404) => Ok(()),
             Err(error) => Err(fault(error)),
+        }
+    }
+}
+
+impl ListVersions for Bucket {
+    async fn list_versions(&self, key: &str) -> Result<Vec<String>, Fault> {
+        let (mut found, mut after) = (Vec::new(), (None, None));
+        loop {
+            let list = ListObjectVersionsInput::builder().bucket(&self.name).prefix(key);
+            let list = list.set_key_marker(after.0).set_version_id_marker(after.1);
+            let page = self.client.send(list).await.map_err(fault)?;
+            let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
+            let markers = page.delete_markers().iter().map(|one| (one.key(), one.version_id()));
+            let ours = versions.chain(markers).filter(|(name, _)| *name == Some(key));
+            found.extend(ours.map(|(_, version)| version.unwrap_or("null").to_owned()));
+            // Keys are listed in order, and a key comes before those that it begins.
+            if page.is_truncated != Some(true) || page.next_key_marker.as_deref() != Some(key) {
+                return Ok(found);
+            }
+            after = (page.next_key_marker, page.next_version_id_marker);
         }
     }
 }

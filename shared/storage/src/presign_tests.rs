@@ -59,6 +59,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         duration: None,
         derivatives: None,
         rejected_reason: None,
+        scan: consigne_core::files::Scan::default(),
         job: None,
         parts: None,
         revision: 1,

@@ -1,11 +1,11 @@
 //! Checks uploads that have arrived, by an event of S3 or as `sweep` finds them, and finishes deletions.
 
 use consigne_core::files::{
-    Arrival, File, Finding, INDEX_BYTES, Measured, Pinned, Removal, SAMPLE_BYTES, Sample, Transition, index_behind,
-    inspect, measure_index,
+    Arrival, File, Finding, INDEX_BYTES, Measured, Pinned, Removal, SAMPLE_BYTES, Sample, Scanning, Status, Transition,
+    index_behind, inspect, measure_index,
 };
 use consigne_core::ports::{
-    AbortUpload, ApplyTransition, GetJob, ListUploads, ObjectHead, ReadHead, ReadRange, RemoveVersion,
+    AbortUpload, ApplyTransition, GetJob, ListUploads, ListVersions, ObjectHead, ReadHead, ReadRange, RemoveVersion,
 };
 use consigne_core::{Fault, Timestamp};
 
@@ -16,6 +16,10 @@ use crate::jobs::follow;
 pub enum Checked {
     /// It has the declared type and is kept.
     Ready,
+    /// It has the declared type, and its malware scan is not finished or could not be done.
+    Waiting,
+    /// It contains malware and was removed.
+    Infected,
     /// It has another type and was removed.
     Rejected,
     /// The object no longer exists. The reserved bytes were released.
@@ -56,6 +60,7 @@ pub async fn check_arrival(
     objects: &(impl ReadHead + ReadRange + RemoveVersion),
     file: &File,
     source: ArrivalSource<'_>,
+    scanning: &Scanning,
     now: Timestamp,
 ) -> Result<Checked, Fault> {
     let apply = async |step: Transition, checked| {
@@ -74,11 +79,23 @@ pub async fn check_arrival(
         Finding::Genuine(_) => measure_behind(objects, file, &head).await?,
         Finding::Impostor(_) => None,
     };
+    let version = head.version.clone();
     let pinned = Pinned { version: head.version, etag: head.etag, sequencer: sequencer.to_owned() };
     match finding {
         Finding::Genuine(measured) => {
             let arrival = Arrival { pinned, size: head.size, measured: behind.unwrap_or(measured) };
-            apply(file.accept(arrival, now), Checked::Ready).await
+            let step = file.arrive(arrival, scanning.of(&file.key), now);
+            let checked = match step.file.status {
+                Status::Processing => Checked::Waiting,
+                Status::Infected => Checked::Infected,
+                _ => Checked::Ready,
+            };
+            let checked = apply(step, checked).await?;
+            if checked == Checked::Infected {
+                // The record stays due until `sweep` has seen that no other version is left.
+                objects.remove_version(file.key.as_str(), &version).await?;
+            }
+            Ok(checked)
         }
         Finding::Impostor(found) => {
             let step = file.reject(&format!("declared {}, found {found}", file.media.name), now);
@@ -130,6 +147,26 @@ pub async fn close_uploads(objects: &(impl ListUploads + AbortUpload), file: &Fi
         }
     }
     Err(Fault::unavailable("an aborted upload stays open"))
+}
+
+/// Removes every version of an infected file's object, then records that none is left.
+///
+/// Running it twice is safe. If it is interrupted, the file stays due, so `sweep` does the rest.
+///
+/// # Errors
+/// `UNAVAILABLE` if the bucket or the table does not answer.
+pub async fn remove_infected(
+    files: &impl ApplyTransition,
+    objects: &(impl ListVersions + RemoveVersion),
+    file: &File,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let key = file.key.as_str();
+    for version in objects.list_versions(key).await? {
+        objects.remove_version(key, &version).await?;
+    }
+    // After a conflict the record was changed by another run, or its owner has deleted it. Its object is gone either way.
+    files.apply_transition(&file.cleared(now)).await.map(drop)
 }
 
 /// Finishes the deletion of a file that is marked as deleted: removes its version or aborts its upload in parts, then ends

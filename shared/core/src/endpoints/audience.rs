@@ -36,6 +36,7 @@ impl EventKind {
             Self::EndpointTest => Audience::Endpoint,
             Self::FileReady
             | Self::FileRejected
+            | Self::FileInfected
             | Self::FileDeleted
             | Self::JobCompleted
             | Self::JobFailed
@@ -72,6 +73,7 @@ impl EventData {
             Self::WalletToppedUp(event) => Some(Subject::Org(event.org_id)),
             Self::FileReady(event) => Some(Subject::Person(event.file.user_id.clone())),
             Self::FileRejected(event) => Some(Subject::Person(event.file.user_id.clone())),
+            Self::FileInfected(event) => Some(Subject::Person(event.file.user_id.clone())),
             Self::FileDeleted(event) => Some(Subject::Person(event.file.user_id.clone())),
             Self::JobCompleted(event) => Some(Subject::Person(event.user_id.clone())),
             Self::JobFailed(event) => Some(Subject::Person(event.user_id.clone())),

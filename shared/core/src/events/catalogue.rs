@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Error;
 
 use super::{
-    Detail, EndpointDisabled, EndpointTest, FileDeleted, FileReady, FileRejected, InvitationCreated, JobCompleted,
-    JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent, QuotaExceeded,
-    StatsReady, WalletLow, WalletToppedUp,
+    Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected, InvitationCreated,
+    JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent,
+    QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -91,6 +91,8 @@ catalogue! {
     FileReady(FileReady) = "file.ready",
     /// An upload failed its check and was deleted.
     FileRejected(FileRejected) = "file.rejected",
+    /// Malware was found in a file. All versions of its object are removed, and its bytes no longer count.
+    FileInfected(FileInfected) = "file.infected",
     /// A file was deleted, and its bytes no longer count against the owner's storage.
     FileDeleted(FileDeleted) = "file.deleted",
     /// A job was accepted, and a generator can start on it. The generation queue has the same message.

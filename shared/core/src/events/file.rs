@@ -57,6 +57,18 @@ pub struct FileRejected {
     pub reason: String,
 }
 
+/// `file.infected`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileInfected {
+    /// The file.
+    #[serde(flatten)]
+    pub file: FileFacts,
+    /// Name of the malware, as the scanner says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub threat: Option<String>,
+}
+
 /// `file.deleted`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileDeleted {

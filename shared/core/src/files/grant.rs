@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::media::is_undecided;
-use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status, in_words};
+use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Scan, Status, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::profiles::Sighting;
@@ -100,6 +100,7 @@ impl GrantRequest {
             duration: None,
             derivatives: None,
             rejected_reason: None,
+            scan: Scan::default(),
             job: None,
             parts: None,
             revision: 1,

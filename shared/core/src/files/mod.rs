@@ -11,6 +11,7 @@ mod metadata;
 mod name;
 mod parts;
 mod record;
+mod scan;
 mod transition;
 mod usage;
 mod view;
@@ -36,6 +37,7 @@ pub use parts::{
 pub use record::{
     Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status, TICKET_MAX, TICKET_MIN, TICKETS_MAX,
 };
+pub use scan::{Scan, ScanPolicy, ScanResult, ScanState, Scanning, Unscanned, VERDICT_WITHIN, Verdict};
 pub use transition::{Arrival, LedgerDelta, OnCreated, Removal, Transition};
 pub use usage::{KindUsage, Usage, in_words};
 pub use view::{FileView, SecureFileView, shown_dimensions};

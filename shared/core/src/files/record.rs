@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Derivatives, Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession};
+use super::{Derivatives, Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession, Scan};
 use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -142,8 +142,10 @@ pub struct File {
     pub duration: Option<Duration>,
     /// What was derived from it. `None` for a file that is no picture, has not arrived, or is older than derivatives.
     pub derivatives: Option<Derivatives>,
-    /// Why it was rejected, as a sentence.
+    /// Why it was rejected, or what malware it contains, as a sentence.
     pub rejected_reason: Option<String>,
+    /// What is known of its malware scan.
+    pub scan: Scan,
     /// The job it is delivered for, if any.
     pub job: Option<JobId>,
     /// The session of its upload, if it is uploaded in parts.
@@ -272,6 +274,8 @@ impl File {
         match self.status {
             Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.bytes_of_a_request()))),
             Status::Deleting => Some(self.changed_at.plus(SWEEP_MARGIN)),
+            Status::Infected if self.has_infected_versions() => Some(self.changed_at.plus(SWEEP_MARGIN)),
+            Status::Processing => self.scan_due_at(),
             _ => None,
         }
     }
@@ -348,6 +352,7 @@ pub(super) mod tests {
             duration: None,
             derivatives: None,
             rejected_reason: None,
+            scan: Scan::default(),
             job: None,
             parts: None,
             revision: 1,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{DerivedCopy, Dimensions, File, Kind};
+use super::{DerivedCopy, Dimensions, File, Kind, ScanState};
 
 /// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -40,6 +40,10 @@ pub struct FileView {
     pub last_modified: String,
     /// What its owner noted, such as `title`. Files of a job also have `job_id`.
     pub metadata: BTreeMap<String, String>,
+    /// The malware scan: `waiting`, `clean`, `infected`, `held` or `unscanned`; absent where files are not scanned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ScanState::NAMES))]
+    pub scan: Option<&'static str>,
     /// Seconds that a video or a sound plays, with up to three decimals; null if they are not known.
     pub duration_seconds: Option<f64>,
     /// Whether smaller copies of a picture were made; null for other files, and until it has arrived.
@@ -64,7 +68,8 @@ pub struct SecureFileView {
     /// Media type.
     pub content_type: String,
     /// What its owner noted, such as `title`, and further facts: `job_id` of a job's file, `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
-    /// which is `measured` or `reported`; `duration_seconds`; `derivative` and `thumbnails` of a picture.
+    /// which is `measured` or `reported`; `duration_seconds`; `derivative` and `thumbnails` of a picture; where files are
+    /// scanned, `scan`.
     pub metadata: Map<String, Value>,
 }
 
@@ -108,6 +113,7 @@ impl From<&File> for FileView {
             dimensions: shown.map(|(_, source)| source),
             last_modified: file.changed_at.to_string(),
             metadata: file.shown_metadata(),
+            scan: file.scan.state.map(ScanState::name),
             duration_seconds: duration_seconds(file),
             derivative: derivative(file),
             thumbnails: thumbnails(file),
@@ -133,6 +139,9 @@ impl From<&File> for SecureFileView {
         if let Some(state) = derivative(file) {
             metadata.insert("derivative".to_owned(), state.into());
             metadata.insert("thumbnails".to_owned(), json!(thumbnails(file)));
+        }
+        if let Some(state) = file.scan.state {
+            metadata.insert("scan".to_owned(), state.name().into());
         }
         Self {
             s3_key: file.key.to_string(),

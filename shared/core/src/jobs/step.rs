@@ -305,8 +305,8 @@ impl Job {
 /// Returns why a file of the result is lost, as the end of a sentence.
 fn why_lost<'a>(file: &'a File, output: &Output) -> &'a str {
     match (&file.rejected_reason, file.status) {
+        (_, Status::Infected) => "it contains malware",
         (Some(reason), _) => reason,
-        (None, Status::Infected) => "it contains malware",
         (None, _) if output.version.is_some() => "it was deleted",
         (None, _) => "it did not arrive",
     }

@@ -177,6 +177,12 @@ pub trait RemoveVersion {
     fn remove_version(&self, key: &str, version: &str) -> impl PortFuture<()>;
 }
 
+/// Lists the versions of one object. `s3:ListBucketVersions`.
+pub trait ListVersions {
+    /// Returns the ids of all versions and delete markers of exactly this key, newest first.
+    fn list_versions(&self, key: &str) -> impl PortFuture<Vec<String>>;
+}
+
 /// What the bucket contains under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectHead {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::files::File;
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles, ReadRange};
+use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange};
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
 
@@ -41,6 +41,15 @@ impl ReadRange for World {
             let (from, length) = (usize::try_from(from).ok()?, usize::try_from(length).unwrap_or(usize::MAX));
             let rest = found.bytes.get(from..).filter(|rest| !rest.is_empty())?;
             Some(rest[..length.min(rest.len())].to_vec())
+        })
+    }
+}
+
+impl ListVersions for World {
+    async fn list_versions(&self, key: &str) -> Result<Vec<String>, Fault> {
+        self.effect(|state| {
+            let versions = state.objects.get(key).into_iter().flatten();
+            versions.rev().map(|version| version.id.clone()).collect()
         })
     }
 }

@@ -367,7 +367,9 @@ impl ApplyTransition for World {
             }
             state.files.insert(place.clone(), step.file.clone());
             step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
-            state.push_event(&step.event);
+            if let Some(event) = &step.event {
+                state.push_event(event);
+            }
             if let Some(follows) = &step.job {
                 state.take_step(follows);
             }

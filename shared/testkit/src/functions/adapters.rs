@@ -23,7 +23,7 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 17] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
@@ -39,6 +39,8 @@ const SETTINGS: [(&str, &str); 15] = [
     ("UPSTREAMS", "pdf=https://pdf.example.com/v1,ai=https://ai.example.com"),
     ("KEY_PREFIX", "sk"),
     ("TICKET_SECONDS", "3600"),
+    ("SCANNED_PREFIXES", "user_scan"),
+    ("UNSCANNED_FILES", "held"),
 ];
 
 /// The settings that name secrets. The value of each is its own name, which [`text_of`] maps to the secret.

@@ -20,8 +20,8 @@ pub struct Transition {
     pub file: File,
     /// The change of the owner's ledger.
     pub ledger: LedgerDelta,
-    /// The event that announces the step.
-    pub event: Event,
+    /// The event that announces the step, unless nobody needs to know of it.
+    pub event: Option<Event>,
     /// The step of the job for which the file is delivered, if it is for one.
     pub job: Option<Box<JobStep>>,
 }
@@ -119,8 +119,8 @@ impl File {
     /// Returns the version that the bucket should contain for this record, if any.
     pub fn keeps(&self) -> Option<&Pinned> {
         match self.status {
-            Status::Processing | Status::Ready | Status::Deleting | Status::Infected => self.pinned.as_ref(),
-            Status::Pending | Status::Rejected | Status::Deleted => None,
+            Status::Processing | Status::Ready | Status::Deleting => self.pinned.as_ref(),
+            Status::Pending | Status::Rejected | Status::Infected | Status::Deleted => None,
         }
     }
 
@@ -165,10 +165,21 @@ impl File {
     ) -> Transition {
         let mut file = self.clone();
         change(&mut file);
-        file.changed_at = now;
-        file.revision += 1;
+        self.becomes(file, now, |facts| Some(event(facts)))
+    }
+
+    /// Returns the step that makes `file` of this record. Only a step that is announced or changes the status changes when
+    /// the file was last modified.
+    pub(super) fn becomes(
+        &self,
+        mut file: Self,
+        now: Timestamp,
+        event: impl FnOnce(FileFacts) -> Option<EventData>,
+    ) -> Transition {
+        let event = event(file.facts()).map(|data| Event::new(now, data));
+        file.changed_at = if event.is_some() || file.status != self.status { now } else { self.changed_at };
+        file.revision = self.revision + 1;
         let ledger = LedgerDelta::between(self, &file);
-        let event = Event::new(now, event(file.facts()));
         Transition { seen: self.revision, file, ledger, event, job: None }
     }
 

@@ -32,7 +32,7 @@ fn accepting_moves_the_bytes_from_reserved_to_kept_at_their_measured_size() {
     let step = pending(1_000).accept(arrival("v1", "1", 990), NOW);
     assert_eq!(step.ledger, LedgerDelta { committed: -10, reserved: -1_000, files: 1, bytes: 990 });
     assert_eq!((step.seen, step.file.revision, step.file.status), (1, 2, Status::Ready));
-    assert_eq!(step.event.detail()["size"], 990);
+    assert_eq!(step.event.unwrap().detail()["size"], 990);
 }
 
 #[test]

@@ -19,6 +19,7 @@ macro_rules! templates {
 templates! {
     anomaly: Anomaly,
     endpoint_disabled: EndpointDisabled,
+    file_infected: FileInfected,
     invitation: Invitation,
     job_completed: JobCompleted,
     job_failed: JobFailed,

@@ -11,7 +11,7 @@ use consigne_core::ports::{Filter, Position};
 use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
 
 use crate::table::due;
-use crate::table::files::derived;
+use crate::table::files::{derived, scan_item};
 use crate::table::item::{self, Item, Reader, number, sortable, text, user_pk};
 
 /// Attributes with the dimensions that a file's generator reported.
@@ -103,6 +103,9 @@ pub(crate) fn write(file: &File) -> Item {
     if let Some(reason) = &file.rejected_reason {
         put("rejected_reason", text(reason));
     }
+    for (name, value) in scan_item::write(&file.scan) {
+        put(name, value);
+    }
     if let Some(job) = &file.job {
         put("job_id", text(job.to_string()));
     }
@@ -166,6 +169,7 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         duration: reader.optional_number("duration_ms").map(Duration::from_millis),
         derivatives: derived::read(item)?,
         rejected_reason: reader.optional_text("rejected_reason").map(str::to_owned),
+        scan: scan_item::read(&reader)?,
         job: reader.optional_parsed("job_id", JobId::parse)?,
         parts: session(&reader)?,
         revision: reader.number("revision")?,

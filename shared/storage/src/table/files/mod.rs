@@ -7,6 +7,7 @@ pub(crate) mod grant;
 pub(crate) mod ledger_item;
 pub(crate) mod ledger_walk;
 pub(crate) mod list;
+mod scan_item;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -129,7 +130,9 @@ impl Table {
                 .expression_attribute_values(":bytes", number(delta.bytes));
             writes.push(self.update(ledger)?);
         }
-        writes.push(self.put(outbox::write(&step.event))?);
+        if let Some(event) = &step.event {
+            writes.push(self.put(outbox::write(event))?);
+        }
         if let Some(follows) = &step.job {
             writes.extend(self.job_writes(follows)?);
         }

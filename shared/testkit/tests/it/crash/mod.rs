@@ -13,6 +13,7 @@ mod migrations;
 mod night;
 mod parts;
 mod payments;
+mod scans;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};

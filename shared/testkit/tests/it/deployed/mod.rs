@@ -42,6 +42,7 @@ mod peppers;
 mod redrive;
 mod requests;
 mod roles;
+mod scans;
 mod stats;
 mod texts;
 mod uploads;

@@ -47,6 +47,7 @@ pub fn pending_at(key: &str) -> File {
         duration: None,
         derivatives: None,
         rejected_reason: None,
+        scan: consigne_core::files::Scan::default(),
         job: None,
         parts: None,
         revision: 1,

@@ -34,8 +34,8 @@ async fn due_files_are_listed_until_they_are_done(files: &impl Files) {
     let found = eventually(async || mine(due_at).await, |found| *found == ["file.deleted"]).await;
     // On the deployed stack the stream may have carried the event already.
     assert!(found.is_empty() || found == ["file.deleted"], "{found:?}");
-    files.clear_outbox(step.event.id).await.unwrap();
-    files.clear_outbox(step.event.id).await.unwrap();
+    files.clear_outbox(step.event.as_ref().unwrap().id).await.unwrap();
+    files.clear_outbox(step.event.as_ref().unwrap().id).await.unwrap();
     let found = eventually(async || mine(due_at).await, Vec::is_empty).await;
     assert_eq!(found, Vec::<String>::new());
 }
@@ -59,6 +59,6 @@ async fn due_files_are_listed_once_the_oldest_first(files: &impl Files) {
     for file in made {
         let step = file.remove(Removal::Expired, start);
         assert!(files.apply_transition(&step).await.unwrap().is_committed());
-        files.clear_outbox(step.event.id).await.unwrap();
+        files.clear_outbox(step.event.as_ref().unwrap().id).await.unwrap();
     }
 }

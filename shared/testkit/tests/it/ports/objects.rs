@@ -1,6 +1,6 @@
 //! Contract of the ports for objects in the bucket.
 
-use consigne_core::ports::{Probe, ReadHead, ReadRange, RemoveVersion};
+use consigne_core::ports::{ListVersions, Probe, ReadHead, ReadRange, RemoveVersion};
 use consigne_storage::Bucket;
 use consigne_testkit::fakes::World;
 use consigne_testkit::stack::Stack;
@@ -14,7 +14,7 @@ struct Filled<T> {
 }
 
 /// The ports under test, and a way to put objects.
-trait Objects: ReadHead + ReadRange + RemoveVersion + Probe {
+trait Objects: ReadHead + ReadRange + RemoveVersion + ListVersions + Probe {
     async fn put(&self, key: &str, bytes: &[u8]) -> String;
 }
 
@@ -55,6 +55,12 @@ impl RemoveVersion for Filled<Bucket> {
     }
 }
 
+impl ListVersions for Filled<Bucket> {
+    async fn list_versions(&self, key: &str) -> Result<Vec<String>, consigne_core::Fault> {
+        self.bucket.list_versions(key).await
+    }
+}
+
 impl Probe for Filled<Bucket> {
     async fn probe(&self) -> Result<(), consigne_core::Fault> {
         self.bucket.probe().await
@@ -82,6 +88,7 @@ on_both!(
     a_part_of_a_version_is_read_up_to_its_end,
     a_missing_version_is_not_an_error,
     a_removed_version_is_gone_and_the_others_stay,
+    exactly_the_versions_of_a_key_are_listed,
     an_empty_object_can_be_read,
     the_bucket_answers_a_probe,
 );
@@ -137,6 +144,21 @@ async fn a_removed_version_is_gone_and_the_others_stay(objects: &impl Objects) {
     objects.remove_version(&key, &second).await.unwrap();
     assert_eq!(objects.read_head(&key, None, 1).await.unwrap().unwrap().version, first);
     assert_eq!(objects.read_head(&key, Some(&second), 1).await.unwrap(), None);
+}
+
+async fn exactly_the_versions_of_a_key_are_listed(objects: &impl Objects) {
+    let key = key();
+    assert_eq!(objects.list_versions(&key).await.unwrap(), Vec::<String>::new());
+    let first = objects.put(&key, b"1").await;
+    let second = objects.put(&key, b"2").await;
+    objects.put(&format!("{key}.bak"), b"another key that begins like it").await;
+    let mut listed = objects.list_versions(&key).await.unwrap();
+    listed.sort();
+    let mut both = vec![first.clone(), second.clone()];
+    both.sort();
+    assert_eq!(listed, both);
+    objects.remove_version(&key, &second).await.unwrap();
+    assert_eq!(objects.list_versions(&key).await.unwrap(), [first]);
 }
 
 async fn an_empty_object_can_be_read(objects: &impl Objects) {

@@ -6,6 +6,7 @@ pub mod derive_image;
 mod list;
 mod metadata;
 mod on_object_event;
+pub mod on_scan_result;
 mod presign;
 mod ticket_batches;
 mod upload_ends;

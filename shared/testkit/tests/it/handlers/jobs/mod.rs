@@ -4,6 +4,7 @@ mod completion_refusals;
 pub mod completions;
 mod finished_texts;
 mod job_ends;
+mod job_scans;
 pub mod job_status;
 mod job_uploads;
 pub mod requests;

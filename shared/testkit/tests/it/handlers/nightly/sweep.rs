@@ -28,6 +28,7 @@ async fn an_unused_grant_releases_its_bytes_once() {
     {
       "expired": 1,
       "arrived": 0,
+      "unscanned": 0,
       "removed": 0,
       "published": 0,
       "overdue": 0,

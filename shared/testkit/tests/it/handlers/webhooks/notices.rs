@@ -2,6 +2,7 @@
 
 use consigne_core::mail::Topic;
 use consigne_core::orgs::{Member, OrgRole};
+use consigne_core::profiles::Language;
 use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::functions;
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use crate::handlers::GRANTED;
 use crate::handlers::people::accounts::{ORG, org, user};
-use crate::handlers::webhooks::mail::{acme_with_mailboxes, deliver, delivered, message_of, post};
+use crate::handlers::webhooks::mail::{acme_with_mailboxes, deliver, delivered, known, message_of, post};
 
 #[tokio::test]
 async fn only_the_owner_of_old_keys_gets_a_mail() {
@@ -65,6 +66,29 @@ async fn a_person_gets_a_mail_about_nearly_full_storage_unless_unsubscribed() {
     let mail = world.state().mail.sent.remove(0);
     let token = mail.unsubscribe.as_deref().unwrap().rsplit('=').next().unwrap().to_owned();
     assert_eq!(functions::unsubscribe_seal().open(&token), Some((user("user_ann1"), Topic::Limits)));
+}
+
+#[tokio::test]
+async fn a_person_gets_a_mail_about_malware_in_their_language_even_if_unsubscribed() {
+    for (language, subject, said) in [
+        (
+            Language::French,
+            "Un logiciel malveillant a été trouvé dans votre fichier",
+            ["«\u{a0}photo été.png\u{a0}»", "«\u{a0}EICAR-Test-File (not a virus)\u{a0}»"],
+        ),
+        (Language::English, "Malware was found in your file", ["“photo été.png”", "“EICAR-Test-File (not a virus)”"]),
+    ] {
+        let world = acme_with_mailboxes();
+        known(&world, "user_ann1", Some("Ann"), language);
+        for _ in 0..2 {
+            deliver(&world, "file-infected").await;
+        }
+        let [mail] = &world.state().mail.sent[..] else { panic!("one mail: {}", post(&world)) };
+        assert_eq!(mail.to, "ann1@example.com");
+        assert!(mail.subject.starts_with(subject), "{}", mail.subject);
+        assert!(said.iter().all(|words| mail.text.contains(words)), "{}", mail.text);
+        assert_eq!(mail.unsubscribe, None);
+    }
 }
 
 #[tokio::test]
