@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use consigne_core::events::{EventData, EventMessage, FileDeleted, FileReady};
+use consigne_core::events::{EventData, EventMessage, FileDeleted, FileInfected, FileReady};
 use consigne_core::files::{
     DERIVED_FROM_MAX, Derivation, DerivativeState, Derivatives, DerivedCopy, DerivedKey, File, MediaType, PIXELS_MAX,
     Removal, Rendition, Status, clean_heif,
@@ -56,6 +56,10 @@ impl<A: Needs> BatchFunction for Function<A> {
             // Nothing is derived from a grant that was never used.
             Some(EventData::FileDeleted(FileDeleted { cause: Removal::Expired, .. })) => Ok(()),
             Some(EventData::FileDeleted(FileDeleted { file, .. })) => {
+                self.remove_all(&file.user_id, file.file_id, message).await
+            }
+            // It was ready when the malware was found.
+            Some(EventData::FileInfected(FileInfected { file, .. })) => {
                 self.remove_all(&file.user_id, file.file_id, message).await
             }
             _ => Ok(()),
