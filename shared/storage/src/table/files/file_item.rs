@@ -179,10 +179,8 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
 /// Reads the session of an upload in parts.
 fn session(reader: &Reader<'_>) -> Result<Option<PartSession>, Fault> {
     let Some(part_size) = reader.optional_number(PART_SIZE) else { return Ok(None) };
-    let upload = match reader.optional_text(UPLOAD_ID) {
-        Some(id) => Some(OpenUpload { id: id.to_owned(), checked: reader.flag(CHECKED) }),
-        None => None,
-    };
+    let upload = reader.optional_text(UPLOAD_ID);
+    let upload = upload.map(|id| OpenUpload { id: id.to_owned(), checked: reader.flag(CHECKED) });
     let (part_count, completing) = (reader.number(PART_COUNT)?, reader.optional_time(COMPLETING));
     Ok(Some(PartSession { part_size, part_count, upload, completing }))
 }
