@@ -159,6 +159,7 @@ impl Scene {
             ("CLERK_ISSUER", &issuer.iss),
             ("MAX_TOKEN_SECONDS", "86400"),
             ("TICKET_SECONDS", "3600"),
+            ("UNSCANNED_FILES", "held"),
             ("AUTHORIZED_PARTIES", &issuer.azp),
             ("CLERK_JWT_KEY", &issuer.public_pem),
         ]

@@ -22,6 +22,10 @@ async fn verdict(world: &World, case: &str) {
     functions::deliver(world, "on-scan-result", payload::event("on-scan-result", case, "")).await;
 }
 
+async fn threats(world: &World) {
+    verdict(world, "threats").await;
+}
+
 /// Returns a world in which the upload was checked and waits for its verdict since the grant.
 fn waiting() -> World {
     let step = scanned().arrive(
@@ -75,16 +79,15 @@ async fn a_clean_verdict_before_and_after_the_check_survives_every_fault() {
 
 #[tokio::test]
 async fn a_verdict_about_malware_survives_every_fault() {
-    let act = async |world: &World| verdict(world, "threats").await;
-    survives_to(waiting, act, end).await;
+    survives_to(waiting, threats, end).await;
     let ready_with_two_versions = || {
         let world = world_with(&[ready(&scanned())]);
         world.put_object(SCANNED, "v2", pictures::gif(10));
         world
     };
-    survives_to(ready_with_two_versions, act, end).await;
+    survives_to(ready_with_two_versions, threats, end).await;
     let early = async |world: &World| {
-        verdict(world, "threats").await;
+        threats(world).await;
         created(world).await;
     };
     survives_to(uploaded, early, end).await;

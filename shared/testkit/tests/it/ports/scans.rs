@@ -1,5 +1,6 @@
 //! Contract of the ports for files that wait for a malware scan.
 
+use consigne_core::Timestamp;
 use consigne_core::files::{
     Arrival, File, LedgerDelta, Pinned, Scan, ScanPolicy, ScanResult, ScanState, Status, Unscanned, VERDICT_WITHIN,
     Verdict,
@@ -88,12 +89,17 @@ async fn a_file_is_due_until_its_verdict_comes(files: &impl Files) {
     let file = granted(files, &owner, "a.png", 10, now).await;
     let waiting = file.arrive(arrival(), ScanPolicy::Hold, now);
     assert!(files.apply_transition(&waiting).await.unwrap().is_committed());
-    let is_due = async || {
-        let due = all_due(files, now.plus(VERDICT_WITHIN)).await;
-        due.into_iter().any(|due| matches!(due, Due::File(found) if found.id() == file.id()))
-    };
-    assert!(super::eventually(is_due, |is_due| *is_due).await);
+    assert!(super::eventually(async || is_due(files, &file, now).await, |is_due| *is_due).await);
     let step = waiting.file.unheard(ScanPolicy::Hold, now.plus(VERDICT_WITHIN)).unwrap();
     assert!(files.apply_transition(&step).await.unwrap().is_committed());
-    assert!(!super::eventually(is_due, |is_due| !*is_due).await, "a held file is no longer due");
+    assert!(
+        !super::eventually(async || is_due(files, &file, now).await, |is_due| !*is_due).await,
+        "a held file is no longer due"
+    );
+}
+
+/// Returns whether `sweep` would find the file half an hour after its arrival.
+async fn is_due(files: &impl Files, file: &File, arrived: Timestamp) -> bool {
+    let due = all_due(files, arrived.plus(VERDICT_WITHIN)).await;
+    due.into_iter().any(|due| matches!(due, Due::File(found) if found.id() == file.id()))
 }

@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use consigne_core::Code;
 use consigne_core::files::{File, FileView, Removal, ScanState, Status, Unscanned, VERDICT_WITHIN};
-use consigne_runtime::BatchFunction as _;
 use consigne_runtime::log::RequestLog;
 use consigne_runtime::queue::Message;
+use consigne_runtime::{BatchFunction as _, Wire as _};
 use consigne_testkit::fakes::{SimClock, World};
 use consigne_testkit::functions::{self, Fakes, wired};
 use consigne_testkit::{payload, pictures};
@@ -107,11 +107,9 @@ async fn a_repeated_verdict_has_no_second_effect() {
 
 #[tokio::test]
 async fn malware_ends_the_file_and_every_version_of_its_object() {
-    let before_the_check = || uploaded();
     let ready_already = || world_with(&[ready(&scanned())]);
-    for (make, check_first) in
-        [(before_the_check as fn() -> World, false), (before_the_check, true), (ready_already, false)]
-    {
+    let cases: [(fn() -> World, bool); 3] = [(uploaded, false), (uploaded, true), (ready_already, false)];
+    for (make, check_first) in cases {
         let world = make();
         world.put_object(SCANNED, "v2", pictures::gif(10));
         if check_first {

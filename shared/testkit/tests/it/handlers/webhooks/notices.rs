@@ -83,7 +83,8 @@ async fn a_person_gets_a_mail_about_malware_in_their_language_even_if_unsubscrib
         for _ in 0..2 {
             deliver(&world, "file-infected").await;
         }
-        let [mail] = &world.state().mail.sent[..] else { panic!("one mail: {}", post(&world)) };
+        let sent = world.state().mail.sent;
+        let [mail] = &sent[..] else { panic!("one mail: {}", post(&world)) };
         assert_eq!(mail.to, "ann1@example.com");
         assert!(mail.subject.starts_with(subject), "{}", mail.subject);
         assert!(said.iter().all(|words| mail.text.contains(words)), "{}", mail.text);
