@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::{GrantRequest, LedgerDelta, OnCreated, Pinned, Removal, UPLOAD_GRANT_VALID, Usage};
+use super::super::{GrantRequest, LedgerDelta, Measured, OnCreated, Pinned, Removal, UPLOAD_GRANT_VALID, Usage};
 use super::*;
 use crate::{Plan, UserId};
 
@@ -14,7 +14,7 @@ fn pending() -> File {
 
 fn arrival(version: &str) -> Arrival {
     let pinned = Pinned { version: version.to_owned(), etag: "e".to_owned(), sequencer: "5".to_owned() };
-    Arrival { pinned, size: 990, dimensions: None }
+    Arrival { pinned, size: 990, measured: Measured::default() }
 }
 
 fn verdict(result: ScanResult) -> Verdict {

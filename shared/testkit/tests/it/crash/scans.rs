@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::files::{ScanPolicy, VERDICT_WITHIN};
+use consigne_core::files::{Arrival, Measured, ScanPolicy, VERDICT_WITHIN};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn threats(world: &World) {
 /// Returns a world in which the upload was checked and waits for its verdict since the grant.
 fn waiting() -> World {
     let step = scanned().arrive(
-        consigne_core::files::Arrival { pinned: ready(&scanned()).pinned.unwrap(), size: 1000, dimensions: None },
+        Arrival { pinned: ready(&scanned()).pinned.unwrap(), size: 1000, measured: Measured::default() },
         ScanPolicy::Hold,
         GRANTED,
     );

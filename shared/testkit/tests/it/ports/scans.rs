@@ -2,8 +2,8 @@
 
 use consigne_core::Timestamp;
 use consigne_core::files::{
-    Arrival, File, LedgerDelta, Pinned, Scan, ScanPolicy, ScanResult, ScanState, Status, Unscanned, VERDICT_WITHIN,
-    Verdict,
+    Arrival, File, LedgerDelta, Measured, Pinned, Scan, ScanPolicy, ScanResult, ScanState, Status, Unscanned,
+    VERDICT_WITHIN, Verdict,
 };
 use consigne_core::ports::Due;
 
@@ -19,7 +19,7 @@ on_both!(
 
 fn arrival() -> Arrival {
     let pinned = Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() };
-    Arrival { pinned, size: 9, dimensions: None }
+    Arrival { pinned, size: 9, measured: Measured::default() }
 }
 
 fn verdict(result: ScanResult) -> Verdict {

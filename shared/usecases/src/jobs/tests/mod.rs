@@ -234,7 +234,7 @@ fn only_a_file_that_arrives_or_is_lost_changes_its_job() {
     let job = job.granted(&waiting, NOW).unwrap().job;
     let shelf = Shelf::new(job.clone(), &[]);
     let moved = |after: File| {
-        let event = Event::new(NOW, EventData::FileReady(FileReady { file: after.facts() }));
+        let event = Some(Event::new(NOW, EventData::FileReady(FileReady { file: after.facts() })));
         let step = Transition { seen: 1, file: after, ledger: LedgerDelta::default(), event, job: None };
         at_once(follow(&shelf, step, NOW)).unwrap().job.map(|step| step.job.outputs.len())
     };

@@ -1,6 +1,6 @@
 //! Outputs of jobs that are scanned for malware.
 
-use consigne_core::files::{Arrival, ScanPolicy, ScanResult, Status, Unscanned, Verdict};
+use consigne_core::files::{Arrival, Measured, ScanPolicy, ScanResult, Status, Unscanned, Verdict};
 use consigne_core::jobs::JobStatus;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
@@ -17,7 +17,7 @@ async fn waiting() -> World {
     let world = picture();
     assert_eq!(report(&world, "completed", "msg_1").await, answered("processing"));
     let file = file_in(&world);
-    let arrival = Arrival { pinned: ready(&file).pinned.unwrap(), size: 1000, dimensions: None };
+    let arrival = Arrival { pinned: ready(&file).pinned.unwrap(), size: 1000, measured: Measured::default() };
     let step = file.arrive(arrival, ScanPolicy::Hold, GRANTED);
     world.change(|state| {
         step.ledger.apply(state.usage.get_mut(file.owner()).unwrap(), file.kind());
