@@ -1,0 +1,97 @@
+// Generates src/gen from openapi.json and the overlay of its descriptions. `--check` writes nothing, and fails if what
+// is committed differs.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ROOT = resolve(HERE, "../..");
+const DOCUMENT = resolve(ROOT, "openapi.json");
+const OVERLAY = resolve(ROOT, "docs/reference/descriptions.overlay.json");
+const SCRATCH = resolve(ROOT, "target/web/client");
+const METHODS = ["get", "put", "post", "delete", "patch", "head"];
+
+interface Operation {
+  operationId: string;
+  responses: Record<string, unknown>;
+}
+
+interface Document {
+  paths: Record<string, Record<string, Operation>>;
+}
+
+interface Overlay {
+  actions: { target: string; update: Record<string, unknown> }[];
+}
+
+/** Splits a normalised JSONPath such as `$['paths']['/api/me'][0]` into its names and indices. */
+export function stepsOf(target: string): string[] {
+  const steps = [...target.matchAll(/\[(?:'((?:[^'\\]|\\.)*)'|(\d+))\]/g)];
+  if (`$${steps.map(([text]) => text).join("")}` !== target) throw new Error(`${target} is not a normalised JSONPath`);
+  return steps.map(([, name, index]) => name?.replace(/\\(.)/g, "$1") ?? index ?? "");
+}
+
+/** Applies an OpenAPI Overlay 1.0 whose targets name one object each. */
+export function apply(document: unknown, { actions }: Overlay): void {
+  for (const { target, update } of actions) {
+    // biome-ignore lint/suspicious/noExplicitAny: any part of the document may be named.
+    const found = stepsOf(target).reduce<any>((part, step) => part?.[step], document);
+    if (typeof found !== "object" || found === null) throw new Error(`the overlay names ${target}, which is not in openapi.json`);
+    Object.assign(found, update);
+  }
+}
+
+/** Writes a map from `GET /api/me` and the like to the types of the request and of its answer. */
+function operations(document: Document): string {
+  const imported: string[] = [];
+  const lines: string[] = [];
+  for (const [path, item] of Object.entries(document.paths)) {
+    for (const method of METHODS) {
+      const operation = item[method];
+      // Answers to HEAD have no body. Services behind the gateway answer what they like.
+      if (!operation || method === "head" || path.startsWith("/api/v1/")) continue;
+      const name = operation.operationId.replace(/^./, (letter) => letter.toUpperCase());
+      imported.push(`${name}Data`, `${name}Response`);
+      lines.push(`  "${method.toUpperCase()} ${path}": { data: ${name}Data; answer: ${name}Response };`);
+    }
+  }
+  return `// This file is generated from openapi.json by generate.ts.
+
+import type {
+${imported.map((name) => `  ${name},`).join("\n")}
+} from "./types.gen.js";
+
+/** Each operation by its method and path, with the types of its request and of its answer. */
+export interface Operations {
+${lines.join("\n")}
+}
+`;
+}
+
+function main(): void {
+  const document = JSON.parse(readFileSync(DOCUMENT, "utf8")) as Document;
+  if (existsSync(OVERLAY)) apply(document, JSON.parse(readFileSync(OVERLAY, "utf8")) as Overlay);
+  mkdirSync(SCRATCH, { recursive: true });
+  const input = resolve(SCRATCH, "openapi.json");
+  writeFileSync(input, JSON.stringify(document));
+  const script = resolve(ROOT, "web/node_modules/@hey-api/openapi-ts/bin/run.js");
+  const options = ["--input", input, "--output", resolve(SCRATCH, "types"), "--plugins", "@hey-api/typescript", "--silent"];
+  execFileSync(process.execPath, [script, ...options], { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+
+  const generated = {
+    "types.gen.ts": readFileSync(resolve(SCRATCH, "types/types.gen.ts"), "utf8"),
+    "operations.gen.ts": operations(document),
+  };
+  for (const [name, text] of Object.entries(generated)) {
+    const path = resolve(HERE, "src/gen", name);
+    if (!process.argv.includes("--check")) writeFileSync(path, text);
+    else if (!existsSync(path) || readFileSync(path, "utf8") !== text) {
+      console.error(`web/client/src/gen/${name} is not what openapi.json says: run make web-types`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();
