@@ -6,7 +6,10 @@ import { clientOf, failure, useWorld } from "./world.js";
 const context = useWorld();
 
 async function thrown(promise: PromiseLike<unknown>): Promise<ConsigneError> {
-  const error = await Promise.resolve(promise).then(() => undefined, (reason: unknown) => reason);
+  const error = await Promise.resolve(promise).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(isConsigneError(error), String(error)).toBe(true);
   return error as ConsigneError;
 }
@@ -22,7 +25,14 @@ describe("an error of the API", () => {
   test("has code, status, details, request id and the seconds to wait", async () => {
     context.world.next("GET /api/me", () => failure(429, "RATE_LIMITED", { limit: 120, resets_at: "2026-11-28T00:01:00Z" }, { "retry-after": "37" }));
     const error = await thrown(client.me());
-    expect(error).toMatchObject({ name: "ConsigneError", code: "RATE_LIMITED", status: 429, requestId: "req-1", retryAfter: 37, message: "message of RATE_LIMITED" });
+    expect(error).toMatchObject({
+      name: "ConsigneError",
+      code: "RATE_LIMITED",
+      status: 429,
+      requestId: "req-1",
+      retryAfter: 37,
+      message: "message of RATE_LIMITED",
+    });
     expect(error.details).toEqual({ limit: 120, resets_at: "2026-11-28T00:01:00Z" });
   });
 

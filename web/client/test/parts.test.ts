@@ -55,7 +55,9 @@ describe("a file above 100 MB", () => {
     expect(network.begun.filter((size) => size === PART)).toHaveLength(12);
     expect(network.begun).toContain(8 * MB);
     expect(network.most).toBe(3);
-    const complete = context.world.bodies[context.world.requests.findIndex((one) => one.endsWith("/complete"))] as { parts: { partNumber: number; etag: string }[] };
+    const complete = context.world.bodies[context.world.requests.findIndex((one) => one.endsWith("/complete"))] as {
+      parts: { partNumber: number; etag: string }[];
+    };
     expect(complete.parts).toEqual(Array.from({ length: 13 }, (_, index) => ({ partNumber: index + 1, etag: `"etag-${index + 1}"` })));
     expect(upload.state).toMatchObject({ progress: 100, loaded: 200 * MB });
   });

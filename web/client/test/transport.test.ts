@@ -82,7 +82,9 @@ describe("a retry", () => {
     const began = Date.now();
     const wait = async () => {
       const fetch = async () => (ends.length < 0 ? new Response() : new Response("{}", { status: 503 }));
-      await createClient({ baseUrl: BASE, fetch, tries: 2 }).me().catch(() => ends.push(Date.now() - began));
+      await createClient({ baseUrl: BASE, fetch, tries: 2 })
+        .me()
+        .catch(() => ends.push(Date.now() - began));
     };
     const all = Promise.all(Array.from({ length: 20 }, wait));
     await vi.advanceTimersByTimeAsync(1_000);

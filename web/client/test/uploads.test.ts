@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { isConsigneError } from "../src/index.js";
-import { createUploads, type UploadState, type UploadsOptions } from "../src/upload.js";
 import { mediaType } from "../src/upload/type.js";
+import { createUploads, type UploadState, type UploadsOptions } from "../src/upload.js";
 import { clientOf, failure, type Stored, useWorld } from "./world.js";
 import { type Network, useXhr } from "./xhr.js";
 
@@ -49,7 +49,13 @@ describe("an upload", () => {
     const rising = seen.map(({ progress }) => progress);
     expect(rising).toEqual([...rising].sort((one, other) => one - other));
     expect(seen.filter(({ status, progress }) => progress >= 100 && status !== "ready")).toEqual([]);
-    expect(context.world.bodies[0]).toEqual({ filename: "photo.png", contentType: "image/png", size: 1_000, metadata: { title: "A" }, kind: "image" });
+    expect(context.world.bodies[0]).toEqual({
+      filename: "photo.png",
+      contentType: "image/png",
+      size: 1_000,
+      metadata: { title: "A" },
+      kind: "image",
+    });
     expect(context.world.requests.filter((one) => one !== "GET /api/files/metadata")).toEqual([GRANT, "PUT s3"]);
   });
 
@@ -155,7 +161,8 @@ describe("a grant", () => {
   });
 
   test("that S3 refuses again and again ends the upload", async () => {
-    for (let tried = 0; tried < 4; tried += 1) context.world.next("PUT s3", () => ({ status: 403, body: "<Error><Code>SignatureDoesNotMatch</Code></Error>" }));
+    for (let tried = 0; tried < 4; tried += 1)
+      context.world.next("PUT s3", () => ({ status: 403, body: "<Error><Code>SignatureDoesNotMatch</Code></Error>" }));
     await expect(queue().add(image()).done).rejects.toMatchObject({ code: "UPLOAD_REFUSED", details: { reason: "SignatureDoesNotMatch" } });
     await until(() => context.world.reserved === 0);
   });
@@ -468,6 +475,8 @@ describe("names and types", () => {
 test("all errors of uploads are those of this package", async () => {
   const broken = { size: 3, type: "image/png", name: "broken.png", slice: () => new Blob() } as unknown as Blob & { name: string };
   vi.unstubAllGlobals();
-  const error = await queue({ tries: 1 }).add(broken, { sha256: true }).done.catch((reason: unknown) => reason);
+  const error = await queue({ tries: 1 })
+    .add(broken, { sha256: true })
+    .done.catch((reason: unknown) => reason);
   expect(isConsigneError(error)).toBe(true);
 });

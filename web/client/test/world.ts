@@ -166,7 +166,8 @@ export class World {
       file.parts?.set(part, `"etag-${part}"`);
       return { status: 200, headers: { etag: `"etag-${part}"` } };
     }
-    if (headers.get("if-none-match") !== "*" || headers.get("authorization")) return { status: 403, body: "<Error><Code>SignatureDoesNotMatch</Code></Error>" };
+    if (headers.get("if-none-match") !== "*" || headers.get("authorization"))
+      return { status: 403, body: "<Error><Code>SignatureDoesNotMatch</Code></Error>" };
     if (file.arrived) return { status: 412, body: "<Error><Code>PreconditionFailed</Code></Error>" };
     if (size !== file.size) return { status: 403, body: "<Error><Code>SignatureDoesNotMatch</Code></Error>" };
     this.#arrive(file);
