@@ -20,7 +20,9 @@ export function chromiumPath(): string {
   const found = [chosen, ...(chosen ? [] : CANDIDATES)].find((path) => path && isExecutable(path));
   if (!found) {
     const where = chosen ? `CHROMIUM=${chosen} cannot be run.` : "No Chromium was found.";
-    throw new Error(`${where} Install one (Debian: apt install chromium; macOS: brew install --cask google-chrome) or name it: make e2e CHROMIUM=/path/to/chromium`);
+    throw new Error(
+      `${where} Install one (Debian: apt install chromium; macOS: brew install --cask google-chrome) or name it: make e2e CHROMIUM=/path/to/chromium`,
+    );
   }
   return found;
 }
@@ -34,11 +36,15 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Starts Chromium. Its background requests are off, because each of them would wait on a machine without a network. */
-export function launch(): Promise<Browser> {
+/**
+ * Starts Chromium. Its background requests are off, because each of them would wait on a machine without a network. With
+ * `proxy`, an address, it sends everything there, also what goes to this machine.
+ */
+export function launch(proxy?: string): Promise<Browser> {
   const root = process.getuid?.() === 0;
   return chromium.launch({
     executablePath: chromiumPath(),
+    ...(proxy === undefined ? {} : { proxy: { server: proxy, bypass: "<-loopback>" } }),
     args: [
       ...(root ? ["--no-sandbox"] : []),
       "--disable-background-networking",
