@@ -142,7 +142,7 @@ test("FileManager uploads, renames, filters, sorts and deletes, by keyboard, and
   await page.getByRole("row", { name: PICTURE.name }).waitFor();
   await assertAccessible(page, "two files");
 
-  await page.getByRole("button", { name: "Name" }).press("Enter");
+  await page.getByRole("button", { name: "Name", exact: true }).press("Enter");
   assert.equal(await page.getByRole("columnheader", { name: "Name" }).getAttribute("aria-sort"), "ascending");
   const names = () => page.getByRole("row").evaluateAll((rows) => rows.slice(1).map((row) => row.getAttribute("aria-label")));
   assert.deepEqual(await names(), ["notes.md", PICTURE.name]);
