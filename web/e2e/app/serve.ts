@@ -27,6 +27,7 @@ export async function bundle(): Promise<void> {
         { find: /^@consigne\/react\/styles.css$/, replacement: `${ROOT}/web/react/src/styles.css` },
         { find: /^@consigne\/react$/, replacement: `${ROOT}/web/react/src/index.ts` },
         { find: /^@consigne\/client$/, replacement: `${ROOT}/web/client/src/index.ts` },
+        { find: /^@consigne\/client\/(.*)$/, replacement: `${ROOT}/web/client/src/$1.ts` },
       ],
     },
     build: { outDir: OUT, emptyOutDir: true, target: "es2022" },

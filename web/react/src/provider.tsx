@@ -1,10 +1,12 @@
 import { type ConsigneClient, createClient } from "@consigne/client";
+import type { Uploads } from "@consigne/client/upload";
 import type { QueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useInsertionEffect, useMemo, useRef, useState } from "react";
 
 import type { Locale } from "./locales/words.js";
 import { keysOf, newQueryClient, type QueryKeys } from "./query.js";
 import { ShownTickets } from "./tickets.js";
+import { newQueue } from "./uploads.js";
 
 /** Returns a session token, or null when nobody is signed in. `useAuth().getToken` of Clerk is one. */
 export type GetToken = (options?: { skipCache?: boolean }) => Promise<string | null>;
@@ -40,11 +42,13 @@ export interface Consigne {
   /** Keys of the present session in the query client. */
   keys: QueryKeys;
   tickets: ShownTickets;
+  /** The queue of uploads, four of which are sent at a time. */
+  uploads: Uploads;
   ready: boolean;
   locale: Locale;
 }
 
-interface Session extends Pick<Consigne, "client" | "keys" | "tickets"> {
+interface Session extends Pick<Consigne, "client" | "keys" | "tickets" | "uploads"> {
   number: number;
   /** What it was made from. A new one is made when one of these changes. */
   from: unknown[];
@@ -65,7 +69,7 @@ export function ConsigneProvider(props: ConsigneProviderProps) {
   const open = (number: number): Session => {
     const made =
       client ?? createClient({ baseUrl: baseUrl ?? "", getToken: async ({ fresh }) => (await latest.current?.({ skipCache: fresh })) ?? null });
-    return { number, from, client: made, keys: keysOf(number), tickets: new ShownTickets(made, ticketSeconds) };
+    return { number, from, client: made, keys: keysOf(number), tickets: new ShownTickets(made, ticketSeconds), uploads: newQueue(made) };
   };
   const [kept, setSession] = useState(() => open(1));
   let session = kept;
@@ -81,14 +85,18 @@ export function ConsigneProvider(props: ConsigneProviderProps) {
     queries.mount();
     return () => queries.unmount();
   }, [queries]);
-  const { keys, tickets } = session;
+  const { keys, tickets, uploads } = session;
+  const before = useRef(uploads);
   useEffect(() => {
     queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== keys.all[0] });
-  }, [queries, keys]);
+    // What one person began must not go on with the token of the next.
+    if (before.current !== uploads) before.current.abortAll().catch(() => {});
+    before.current = uploads;
+  }, [queries, keys, uploads]);
 
   const value = useMemo(
-    () => ({ client: session.client, queries, keys, tickets, ready, locale }),
-    [session.client, queries, keys, tickets, ready, locale],
+    () => ({ client: session.client, queries, keys, tickets, uploads, ready, locale }),
+    [session.client, queries, keys, tickets, uploads, ready, locale],
   );
   return <Context.Provider value={value}>{children}</Context.Provider>;
 }

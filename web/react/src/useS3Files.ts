@@ -2,8 +2,9 @@ import type { FileKind, FileView } from "@consigne/client";
 import { useCallback, useSyncExternalStore } from "react";
 
 import { useConsigne } from "./provider.js";
+import { isRunning } from "./uploads.js";
 import { useFileList } from "./useFileList.js";
-import { useUploadStore } from "./useUpload.js";
+import { useHookUploads } from "./useUpload.js";
 
 export interface UseS3FilesOptions {
   /** Only files of this kind: `image`, `video`, `book`, `blog`, `document` or `audio`. Uploads are of this kind, too. */
@@ -50,20 +51,20 @@ export interface S3Files {
 export function useS3Files({ contentType, autoRefresh = true }: UseS3FilesOptions = {}): S3Files {
   const { client, tickets } = useConsigne();
   const list = useFileList(contentType, autoRefresh);
-  const uploads = useUploadStore(contentType === undefined ? {} : { kind: contentType as FileKind }, false);
+  const uploads = useHookUploads({}, false);
   const items = useSyncExternalStore(uploads.subscribe, uploads.snapshot, uploads.snapshot);
   const { forget, replace } = list;
 
   const uploadFile = useCallback(
     (file: File | null | undefined): Promise<{ s3Key: string }> => {
-      const [upload] = file ? uploads.add([file]) : [];
+      const [upload] = file ? uploads.add([file], { kind: contentType as FileKind | undefined }) : [];
       if (!upload) return Promise.resolve(undefined as unknown as { s3Key: string });
       const ready = upload.done.then(({ key }) => ({ s3Key: key }));
       // Callers that do not wait are not told by an unhandled rejection; `uploadError` has it.
       ready.catch(() => {});
       return ready;
     },
-    [uploads],
+    [uploads, contentType],
   );
   const deleteFile = useCallback(
     async (key: string) => {
@@ -115,7 +116,7 @@ export function useS3Files({ contentType, autoRefresh = true }: UseS3FilesOption
   const { files, total, loading, error, hasMore, loadingMore, loadMore, refresh } = list;
   return {
     ...{ files, total, loading, error, hasMore, loadingMore, loadMore, refresh },
-    uploading: items.some(({ status }) => status === "waiting" || status === "sending" || status === "checking"),
+    uploading: items.some(isRunning),
     uploadProgress: uploads.progress,
     uploadError: items.findLast(({ error }) => error)?.error ?? null,
     uploadFile: uploadFile as S3Files["uploadFile"],

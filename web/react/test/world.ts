@@ -7,6 +7,12 @@ import { setupServer } from "msw/node";
 export const API = "https://api.example/stage";
 export const BUCKET = "https://bucket.example";
 
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "PUT",
+  "access-control-allow-headers": "content-type, if-none-match",
+};
+
 /** Seconds for which the tickets of the tests last, unless they ask for another time. */
 const TICKET_SECONDS = 3600;
 
@@ -185,6 +191,8 @@ export function serverOf(world: () => World) {
       const grant = { fileId: file.fileId, s3Key: file.key, method: "PUT", url: `${BUCKET}/${file.key}`, headers, expiresAt };
       return HttpResponse.json(grant, { status: 201 });
     }),
+    // jsdom asks the bucket first, as a browser does.
+    http.options(`${BUCKET}/*`, () => new HttpResponse(null, { status: 204, headers: CORS })),
     http.put(`${BUCKET}/*`, async ({ request }) => {
       world().requests.push("PUT bucket");
       await request.arrayBuffer();
@@ -196,7 +204,7 @@ export function serverOf(world: () => World) {
       const file = world().find(decodeURIComponent(new URL(request.url).pathname.slice(1)));
       if (file) Object.assign(file, { status: world().verdict });
       if (file && world().verdict === "rejected") Object.assign(file, { rejectedReason: "declared image/png, found text" });
-      return new HttpResponse(null, { status: 200, headers: { etag: '"e"' } });
+      return new HttpResponse(null, { status: 200, headers: { ...CORS, etag: '"e"' } });
     }),
     route("get", "/api/files/usage", () => {
       const totalSize = world().files.reduce((sum, file) => sum + file.size, 0);

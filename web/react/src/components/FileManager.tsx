@@ -3,7 +3,7 @@ import { type ChangeEvent, useCallback, useDeferredValue, useEffect, useMemo, us
 
 import type { Locale, MessageOverrides } from "../locales/words.js";
 import { useS3Files } from "../useS3Files.js";
-import { type UploadItem, useUpload } from "../useUpload.js";
+import { type UploadState, useUpload } from "../useUpload.js";
 import { useWords } from "../useWords.js";
 import { ConfirmDialog } from "./ConfirmDialog.js";
 import { ErrorNote } from "./ErrorNote.js";
@@ -26,7 +26,7 @@ export interface FileManagerProps {
   /** Height of a row in pixels; 44 when absent. The style sheet follows it. */
   rowHeight?: number;
   /** Called once for each file that was uploaded and is ready. */
-  onUploaded?(item: UploadItem): void;
+  onUploaded?(item: UploadState): void;
   /** Called when a file is chosen. Without it the file opens in a new tab. */
   onOpen?(file: FileView): void;
 }

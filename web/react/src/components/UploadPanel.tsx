@@ -1,5 +1,5 @@
 import type { Words } from "../locales/words.js";
-import type { UploadItem, UploadsState } from "../useUpload.js";
+import type { UploadState, UploadsState } from "../useUpload.js";
 
 /** The files on their way, each with its progress and what can be done about it. */
 export function UploadPanel({ uploads, words }: { uploads: UploadsState; words: Words }) {
@@ -24,7 +24,7 @@ export function UploadPanel({ uploads, words }: { uploads: UploadsState; words: 
   );
 }
 
-function Upload({ item, uploads, words }: { item: UploadItem; uploads: UploadsState; words: Words }) {
+function Upload({ item, uploads, words }: { item: UploadState; uploads: UploadsState; words: Words }) {
   const name = { name: item.name };
   const failed = item.status === "failed" || item.status === "aborted";
   const over = failed || item.status === "ready";
@@ -56,7 +56,7 @@ function Upload({ item, uploads, words }: { item: UploadItem; uploads: UploadsSt
   );
 }
 
-function statusOf(item: UploadItem, words: Words): string {
+function statusOf(item: UploadState, words: Words): string {
   switch (item.status) {
     case "waiting":
       return words.say("waiting");
