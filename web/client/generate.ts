@@ -1,8 +1,8 @@
-// Generates src/gen from openapi.json and the overlay of its descriptions. `--check` writes nothing, and fails if what
-// is committed differs.
+// Generates src/gen from openapi.json, the overlay of its descriptions, and the schemas of events. `--check` writes
+// nothing, and fails if what is committed differs.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -10,6 +10,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, "../..");
 const DOCUMENT = resolve(ROOT, "openapi.json");
 const OVERLAY = resolve(ROOT, "docs/reference/descriptions.overlay.json");
+const EVENTS = resolve(ROOT, "events/schemas");
 const SCRATCH = resolve(ROOT, "target/web/client");
 const METHODS = ["get", "put", "post", "delete", "patch", "head"];
 
@@ -70,25 +71,55 @@ ${lines.join("\n")}
 `;
 }
 
+/** Returns the name of an event's type: `KeyIssued` for `key.issued`. */
+function typeOf(event: string): string {
+  return event.replace(/(?:^|[.-])(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Returns a document that has the schemas of events as components, without the two fields that a webhook lacks. */
+function eventsDocument(events: string[]): object {
+  const schemas = events.map((event) => {
+    const schema = JSON.parse(readFileSync(resolve(EVENTS, `${event}.json`), "utf8"));
+    const { event_id, occurred_at, ...properties } = schema.properties;
+    const required = schema.required.filter((name: string) => name in properties);
+    return [typeOf(event), { type: "object", description: schema.description, required, properties }];
+  });
+  return { openapi: "3.1.0", info: { title: "Events", version: "0" }, paths: {}, components: { schemas: Object.fromEntries(schemas) } };
+}
+
+/** Has hey-api write the types of a document. */
+function types(name: string, document: object): string {
+  const input = resolve(SCRATCH, `${name}.json`);
+  writeFileSync(input, JSON.stringify(document));
+  const script = resolve(ROOT, "web/node_modules/@hey-api/openapi-ts/bin/run.js");
+  const options = ["--input", input, "--output", resolve(SCRATCH, name), "--plugins", "@hey-api/typescript", "--silent"];
+  execFileSync(process.execPath, [script, ...options], { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+  return readFileSync(resolve(SCRATCH, name, "types.gen.ts"), "utf8");
+}
+
 function main(): void {
   const document = JSON.parse(readFileSync(DOCUMENT, "utf8")) as Document;
   if (existsSync(OVERLAY)) apply(document, JSON.parse(readFileSync(OVERLAY, "utf8")) as Overlay);
   mkdirSync(SCRATCH, { recursive: true });
-  const input = resolve(SCRATCH, "openapi.json");
-  writeFileSync(input, JSON.stringify(document));
-  const script = resolve(ROOT, "web/node_modules/@hey-api/openapi-ts/bin/run.js");
-  const options = ["--input", input, "--output", resolve(SCRATCH, "types"), "--plugins", "@hey-api/typescript", "--silent"];
-  execFileSync(process.execPath, [script, ...options], { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+  const files = readdirSync(EVENTS).filter((file) => !file.endsWith(".example.json"));
+  const events = files.map((file) => file.replace(/\.json$/, "")).sort();
+  const map = events.map((event) => `  "${event}": ${typeOf(event)};`).join("\n");
 
   const generated = {
-    "types.gen.ts": readFileSync(resolve(SCRATCH, "types/types.gen.ts"), "utf8"),
+    "types.gen.ts": types("api", document),
     "operations.gen.ts": operations(document),
+    "events.gen.ts": `${types("events", eventsDocument(events))}
+/** The fields \`data\` of each type of event. */
+export interface EventData {
+${map}
+}
+`,
   };
   for (const [name, text] of Object.entries(generated)) {
     const path = resolve(HERE, "src/gen", name);
     if (!process.argv.includes("--check")) writeFileSync(path, text);
     else if (!existsSync(path) || readFileSync(path, "utf8") !== text) {
-      console.error(`web/client/src/gen/${name} is not what openapi.json says: run make web-types`);
+      console.error(`web/client/src/gen/${name} is out of date: make web-types writes it`);
       process.exitCode = 1;
     }
   }

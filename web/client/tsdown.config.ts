@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/upload.ts"],
+  entry: ["src/index.ts", "src/upload.ts", "src/webhooks.ts", "src/gateway.ts", "src/fetch.ts", "src/hono.ts", "src/express.ts"],
   format: "esm",
   platform: "neutral",
   target: "es2022",
