@@ -1,11 +1,12 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", components: "src/components.ts" },
+  entry: ["src/index.ts", "src/components.ts"],
   format: "esm",
-  platform: "browser",
+  platform: "neutral",
   target: "es2022",
   dts: true,
-  sourcemap: true,
-  copy: [{ from: "src/styles.css", to: "dist" }],
+  sourcemap: false,
+  clean: true,
+  copy: ["src/styles.css"],
 });

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useLayoutEffect, useId, useRef } from "react";
 
 interface Props {
   title: string;
@@ -14,10 +14,10 @@ export function ConfirmDialog({ title, children, confirm, cancel, onConfirm, onC
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = dialog.current;
     if (element && !element.open) element.showModal();
-    // Closed before it leaves the page, so that the browser gives the focus back.
+    // Closed before it leaves the page, which an effect would do after it: the browser gives the focus back.
     return () => element?.close();
   }, []);
 
