@@ -25,8 +25,11 @@ const WHOLE_LIST = "/api/secure/files/list";
 
 /** Sends a request and takes the answer out of its envelope. */
 export async function secureRequest(client: ConsigneClient, endpoint: string, options: RequestOptions): Promise<unknown> {
+  const own = endpoint.startsWith(`${client.baseUrl}/`) ? endpoint.slice(client.baseUrl.length) : endpoint;
+  // The address of the API stands before it: with anything else the token would go elsewhere.
+  if (!/^\/(?!\/)/.test(own)) throw new TypeError(`${endpoint} must begin with one slash, as /api/me does`);
   const method = (options.method ?? "GET").toUpperCase();
-  const [path = "", inPath = ""] = endpoint.split("?", 2);
+  const [path = "", inPath = ""] = own.split("?", 2);
   const query = new URLSearchParams(inPath);
   for (const [name, value] of Object.entries(options.params ?? {})) {
     if (value !== null && value !== undefined) query.append(name, String(value));

@@ -26,7 +26,8 @@ test("numbers, sizes, percentages and plurals are those of the language", () => 
   // In French zero is singular.
   expect(french.say("count", { count: 0 })).toBe("0 fichier");
   expect(spaces(french.say("countOf", { count: 1000, total: 10_000 }))).toBe("1 000 fichiers sur 10 000");
-  expect(english.bytes(0)).toBe("0 byte");
+  expect(english.bytes(1000)).toBe("1,000 bytes");
+  expect(spaces(french.bytes(0))).toBe("0 octet");
   expect(english.bytes(1_572_864)).toBe("1.5 MB");
   expect(spaces(french.bytes(1_572_864))).toBe("1,5 Mo");
   expect(spaces(french.percent(42))).toBe("42 %");

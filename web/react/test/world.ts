@@ -32,6 +32,7 @@ export class World {
   requests: string[] = [];
   bodies: unknown[] = [];
   tokens: (string | null)[] = [];
+  keys: { id: string; name: string; status: string }[] = [];
   /** The next answer of a route, instead of the usual one. */
   next = new Map<string, () => Response | Promise<Response>>();
   /** Files of a page of the list. */
@@ -234,5 +235,37 @@ export function serverOf(world: () => World) {
       "/api/secure/jobs/:id/status",
     ),
     route("delete", "/api/secure/jobs", () => HttpResponse.json(envelope({ job_id: "job_1", status: "failed" })), "/api/secure/jobs/:id"),
+    route(
+      "get",
+      "/api/orgs/keys",
+      () => HttpResponse.json(envelope(world().keys, { metadata: { next_cursor: null, total: world().keys.length } })),
+      "/api/orgs/:org/keys",
+    ),
+    route(
+      "post",
+      "/api/orgs/keys",
+      ({ body }) => {
+        const key = { id: `key_${world().keys.length + 1}`, name: body.name, status: "active" };
+        world().keys.unshift(key);
+        return HttpResponse.json(envelope({ ...key, key: "sk_live_secret" }), { status: 201 });
+      },
+      "/api/orgs/:org/keys",
+    ),
+    route(
+      "post",
+      "/api/orgs/keys/revoke",
+      ({ path, body }) => {
+        const key = world().keys.find(({ id }) => id === path.split("/").at(-2));
+        Object.assign(key ?? {}, { status: "revoked", revoked_reason: body.reason });
+        return HttpResponse.json(envelope(key));
+      },
+      "/api/orgs/:org/keys/:key/revoke",
+    ),
+    route(
+      "get",
+      "/api/orgs/stats",
+      () => HttpResponse.json(envelope([{ date: "2026-11-21", requests: 7 }], { metadata: { next_cursor: null, total: 1 } })),
+      "/api/orgs/:org/stats",
+    ),
   );
 }

@@ -31,7 +31,8 @@ export function wordsOf(locale: Locale, overrides?: MessageOverrides): Words {
   const plurals = new Intl.PluralRules(locale);
   const times = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   const sizes = UNITS.map(
-    (unit, power) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: power === 0 ? 0 : 1 }),
+    (unit, power) =>
+      new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: power === 0 ? "long" : "short", maximumFractionDigits: power === 0 ? 0 : 1 }),
   );
 
   const shown = (value: string | number) => (typeof value === "number" ? numbers.format(value) : value);
