@@ -58,8 +58,8 @@ test("attw finds its types, for bundlers and for Node", { timeout: 60_000 }, () 
 });
 
 test("every entry is a client module, and a licence, a README and the style sheet come with it", () => {
-  const { exports } = JSON.parse(readFileSync(resolve(OUT, "package/package.json"), "utf8")) as { exports: Record<string, string> };
-  const entries = Object.values(exports).filter((path) => path.endsWith(".js"));
+  const { exports } = JSON.parse(readFileSync(resolve(OUT, "package/package.json"), "utf8")) as { exports: Record<string, unknown> };
+  const entries = Object.values(exports).filter((path) => typeof path === "string" && path.endsWith(".js")) as string[];
   expect(entries).toHaveLength(2);
   for (const entry of entries) expect(readFileSync(resolve(OUT, "package", entry), "utf8"), entry).toMatch(/^"use client";/);
   for (const file of ["LICENSE", "README.md", "dist/styles.css"])
