@@ -1,6 +1,6 @@
 import { type BodyOf, type Call, createCall, type Output, type Page, type QueryOf, type Route } from "./call.js";
 import { ConsigneError } from "./errors.js";
-import type { FileMetadata, FileView, JobView } from "./gen/types.gen.js";
+import type { FileMetadata, FileView, FinishedTextView, JobView } from "./gen/types.gen.js";
 import { List } from "./list.js";
 import { type TicketOptions, Tickets } from "./tickets.js";
 import { type CallOptions, type ClientOptions, createTransport, type Send } from "./transport.js";
@@ -234,12 +234,12 @@ export function createClient(options: ClientOptions) {
     /** Plans, packs, services, kinds of files, types of events. Needs no token. */
     catalogue: (options?: CallOptions) => call("GET /api/catalogue", {}, options),
     /** Finished books and articles, newest first. */
-    books: (filter: Filter<"GET /api/books"> = {}, options?: CallOptions) =>
+    books: (filter: Filter<"GET /api/books"> = {}, options?: CallOptions): List<FinishedTextView> =>
       new List(async (cursor) => {
         const { books, nextCursor } = await call("GET /api/books", withCursor({ query: filter }, cursor), options);
         return { items: books, nextCursor, total: null };
       }),
-    articles: (filter: Filter<"GET /api/blog"> = {}, options?: CallOptions) =>
+    articles: (filter: Filter<"GET /api/blog"> = {}, options?: CallOptions): List<FinishedTextView> =>
       new List(async (cursor) => {
         const { articles, nextCursor } = await call("GET /api/blog", withCursor({ query: filter }, cursor), options);
         return { items: articles, nextCursor, total: null };

@@ -231,6 +231,8 @@ export class Task {
     const stored = await storage?.getItem(this.#storageName);
     if (stored) {
       const grant = JSON.parse(stored) as PartsGrant;
+      // The page may have been left after the last request.
+      this.#mayHaveArrived = true;
       this.#set({ s3Key: grant.s3Key });
       return grant;
     }
@@ -265,9 +267,10 @@ export class Task {
         onOffline: (offline) => this.#set({ offline }),
       });
     } catch (error) {
-      if (!isConsigneError(error)) throw error;
+      if (!isConsigneError(error, "NOT_FOUND") && !isConsigneError(error, "CONFLICT")) throw error;
+      // S3 lacks a part that it had taken.
+      if (error.details && "missing" in error.details) throw new ConsigneError("NETWORK_ERROR", error.message, { cause: error });
       // What was stored is of an upload that has ended, or of somebody else.
-      if (error.code !== "NOT_FOUND" && error.code !== "CONFLICT") throw error;
       await storage?.removeItem(this.#storageName);
       throw new ConsigneError("CONFLICT", "the upload in parts has ended", { cause: error });
     }
@@ -285,8 +288,13 @@ export class Task {
   async #hasArrived(signal: AbortSignal): Promise<boolean> {
     const { s3Key } = this.state;
     if (!this.#mayHaveArrived || s3Key === undefined) return false;
-    const file = await this.#metadata(s3Key, signal);
-    return file !== undefined && file.status !== "pending";
+    try {
+      const file = await this.#metadata(s3Key, signal);
+      return file !== undefined && file.status !== "pending";
+    } catch (error) {
+      if (isConsigneError(error, "NOT_FOUND")) return false;
+      throw error;
+    }
   }
 
   /** Reads the file. Returns undefined while there is no answer. */
@@ -317,7 +325,9 @@ export class Task {
       await storage?.removeItem(this.#storageName);
       await client.send("DELETE", partsPath(grant));
     } catch (error) {
-      if (!isConsigneError(error, "NOT_FOUND")) throw error;
+      // The parts have become a file already.
+      if (isConsigneError(error, "CONFLICT")) await client.files.delete(grant.s3Key);
+      else if (!isConsigneError(error, "NOT_FOUND")) throw error;
     }
   }
 
