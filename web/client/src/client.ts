@@ -70,7 +70,7 @@ export function createClient(options: ClientOptions) {
       change: Omit<BodyOf<"PATCH /api/files/metadata">, "s3Key">,
       { ifMatch, ...options }: CallOptions & { ifMatch?: string | undefined } = {},
     ): Promise<FileMetadata> {
-      const headers = ifMatch === undefined ? {} : { "if-match": ifMatch };
+      const headers: Record<string, string> = ifMatch === undefined ? {} : { "if-match": ifMatch };
       const filename = change.filename?.normalize("NFC");
       const { body } = await send("PATCH", "/api/files/metadata", { ...options, headers, body: { ...change, s3Key, filename } });
       return body as FileMetadata;
