@@ -21,7 +21,7 @@ INTENDED = {
     r"GET \S+/(health|services|wallet|download/\S+|status): 200\.metadata was removed\.": "Only lists have it.",
     r"GET \S+: 200\.metadata\.total may be null now\.": "It always was in long lists, which are not counted.",
     r"\S+ /api/orgs/{org}/keys\S*: 20[01]\.data(\[\])?\.legacy may be absent now\.": "It always was, on other keys.",
-    r"POST /api/files/presigned-url: 200\.(url|expiresIn|expiresAt) may be absent now\.": "Only where `s3Keys` was sent.",
+    r"POST /api/files/presigned-url: 200\.(url|expiresIn|expiresAt) may be absent now\.": "Only with `s3Keys`.",
     r"POST /api/keys/verify: 200\.data\.\w+ may be absent now\.": "Refused keys never had it, which `valid` says.",
     r"GET /api/health: 200\.data\.checks may be absent now\.": "Without `deep=1` nothing is checked.",
     r"PATCH /api/orgs/{org}/keys/{key}: request\.(name|scopes) may no longer be null\.": "It always was refused.",

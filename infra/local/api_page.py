@@ -8,8 +8,10 @@ import importlib.util
 import json
 from pathlib import Path
 
+import api_document
+
 PAGE = "/_local/api"
-DOCUMENT = Path(__file__).resolve().parents[2] / "openapi.json"
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "drf_spectacular_sidecar"
 # What the page loads, by its last part of the path.
 ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
@@ -53,7 +55,7 @@ def answer(path: str, address: str) -> tuple[int, str, bytes, str] | None:
     if name == "start.js":
         return 200, "text/javascript", START.encode(), POLICY
     if name == "openapi.json":
-        document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+        document = api_document.load(ROOT)
         document["servers"] = [{"url": address, "description": "This laptop's stack"}]
         return 200, "application/json", json.dumps(document).encode(), POLICY
     if name in ASSETS and (folder := assets()):

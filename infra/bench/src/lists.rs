@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use consigne_testkit::payload;
 use serde_json::Value;
 
+use crate::costs::units;
 use crate::process::{Running, Subject};
 use crate::scene::Scene;
 use crate::shelf::Shelf;
@@ -15,6 +16,8 @@ use crate::{Problem, say};
 pub(crate) const FUNCTIONS: [&str; 1] = ["list"];
 /// Files per page.
 const PAGE: usize = 100;
+/// Files of a page that no `limit` cuts short.
+const WHOLE: usize = 1_000;
 
 /// Measures the first page of a list of `count` files and the one after nine tenths of it, each `rounds` times.
 pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table: &mut Table) -> Result<(), Problem> {
@@ -38,12 +41,23 @@ pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table:
         }
     }
     let answer = page(&mut running, &last_page, PAGE).await?.1;
+    let mut whole = Vec::new();
+    for _ in 0..rounds {
+        whole.push(page(&mut running, &event(WHOLE, None), WHOLE).await?.0);
+    }
+    let bytes = page(&mut running, &event(WHOLE, None), WHOLE).await?.1.to_string().len();
     running.stop().await?;
     // The newest file comes first. So the first file of that page shows whether a file was left out or returned twice.
     let wanted = Shelf::key_of(count - 1 - (last - 1) * PAGE)?;
     if answer["files"][0]["key"] != wanted.as_str() {
         return Err(format!("page {last} begins with {}, not {wanted}", answer["files"][0]["key"]));
     }
+    let units = units::of_query(&Shelf::of(WHOLE)?.query(&Value::Null)["Items"]);
+    let (small, whole) = (quantile(&mut first.clone(), 0.5), quantile(&mut whole, 0.5));
+    let note = format!("{whole:.2} ms, {bytes} bytes, {units} read units; a page of {PAGE} in {small:.2} ms");
+    let row = Row::new("A list's page of 1,000 files against one of 100", "p50", whole / small, "x the smaller");
+    // Ten times the files take at most ten times as long.
+    table.push(row.of_this_build().with_note(note).at_most(10.0));
     // Without the count, so that a quick run and a full one can be compared.
     let group = "A list by pages of 100: nine tenths into it, against its first page";
     for (share, name, bar) in [(0.5, "p50", None), (0.95, "p95", Some(1.2))] {

@@ -157,6 +157,8 @@ impl Scene {
             ("PUBLIC_URL", "https://api.example.com"),
             ("KEY_PREFIX", "sk"),
             ("CLERK_ISSUER", &issuer.iss),
+            ("MAX_TOKEN_SECONDS", "86400"),
+            ("TICKET_SECONDS", "3600"),
             ("AUTHORIZED_PARTIES", &issuer.azp),
             ("CLERK_JWT_KEY", &issuer.public_pem),
         ]

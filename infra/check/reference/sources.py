@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import api_document
 import template as templates
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ def load(root: Path) -> Sources:
     return Sources(
         core=templates.load(root / "template.yaml"),
         observe=templates.load(root / "infra/observe.yaml"),
-        openapi=json.loads((root / "openapi.json").read_text()),
+        openapi=api_document.load(root),
         schemas=schemas,
         examples=examples,
         purposes={path.parts[-3]: purpose(path.read_text()) for path in root.glob("functions/*/src/lib.rs")},

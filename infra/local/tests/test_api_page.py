@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import api_page
 
+import api_document
+
 ADDRESS = "http://localhost:4580"
 
 
@@ -38,7 +40,11 @@ class Page(unittest.TestCase):
         self.assertEqual(kind, "application/json")
         document = json.loads(body)
         self.assertEqual([server["url"] for server in document["servers"]], [ADDRESS])
-        self.assertEqual(document["paths"], json.loads(api_page.DOCUMENT.read_text())["paths"])
+        self.assertEqual(document["paths"], api_document.load(api_page.ROOT)["paths"])
+        parameter = next(
+            one for one in document["paths"]["/api/orgs/{org}/keys"]["get"]["parameters"] if one["name"] == "org"
+        )
+        self.assertTrue(parameter["description"], "a description of the overlay is shown")
 
     def test_other_paths_are_not_answered(self) -> None:
         for path in ("/_local/apis", "/_local/api/../front.py", "/_local/api/redoc.js", "/_local/mail", "/api"):

@@ -12,8 +12,8 @@ LINES = """2026-11-28 02:35:20 INFO [server] Starting
 "duration_ms":38.138,"aws.calls":3,"event.kind":"wallet.low","mail.outcomes":{"user_a":"no address"},"_aws":{}}
 {"timestamp":"2026-11-28T07:36:48Z","level":"ERROR","message":"POST /api/orgs answered 500","function":"org-create",\
 "duration_ms":1.2,"aws.calls":1,"error.chain":"INTERNAL: été"}
-{"timestamp":"2026-11-28T07:36:49Z","level":"INFO","message":"GET /api/files/metadata answered 404","function":"metadata",\
-"audit":{"user":"user_a","outcome":"NOT_FOUND","file":"01M7YREWKH7VM7Z3Z2KWSH2FTR"}}
+{"timestamp":"2026-11-28T07:36:49Z","level":"INFO","message":"GET /api/files/metadata answered 404",\
+"function":"metadata","audit":{"user":"user_a","outcome":"NOT_FOUND","file":"01M7YREWKH7VM7Z3Z2KWSH2FTR"}}
 {"timestamp": broken
 """
 

@@ -4,7 +4,7 @@
 //! and storage are not included.
 
 mod prices;
-mod units;
+pub(crate) mod units;
 
 use consigne_testkit::http::Response;
 use consigne_testkit::org_fixture::OrgFixture;

@@ -113,14 +113,23 @@ fn count(list: &Value) -> f64 {
     list.as_array().map_or(0, Vec::len) as f64
 }
 
+/// Returns the read units of a query that found these items, which may be old.
+pub(crate) fn of_query(items: &Value) -> f64 {
+    halved(blocks(items), false)
+}
+
 /// Returns the read units of items that were read together, at least `at_least` blocks, even if none was found.
 fn reads(taped: &Taped, found: &Value, at_least: u64) -> f64 {
+    halved(blocks(found).max(at_least), taped.asked["ConsistentRead"] == true)
+}
+
+/// Returns the size of items, or of one, in blocks of 4 KB.
+fn blocks(found: &Value) -> u64 {
     let bytes: u64 = match found {
         Value::Array(items) => items.iter().map(item_size).sum(),
         item => item_size(item),
     };
-    let blocks = bytes.div_ceil(4_096).max(at_least);
-    halved(blocks, taped.asked["ConsistentRead"] == true)
+    bytes.div_ceil(4_096)
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from entries import ENTRIES as TOOLS
+from documents import ENTRIES as TOOLS
 from entries import UPRIGHT, box, segment
 
 ENTRIES = []

@@ -19,7 +19,7 @@ import pillow_heif
 import pptx
 from PIL import Image
 
-import entries
+import documents
 import hostile
 
 HERE = pathlib.Path(__file__).parent
@@ -137,7 +137,7 @@ def make(folder, file, declared, expected, how):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        manifest = [make(folder, *entry) for entry in entries.ENTRIES + hostile.ENTRIES]
+        manifest = [make(folder, *entry) for entry in documents.ENTRIES + hostile.ENTRIES]
         shutil.rmtree(FILES, ignore_errors=True)
         FILES.mkdir()
         for file in {entry["file"] for entry in manifest}:

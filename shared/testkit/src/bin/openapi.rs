@@ -10,7 +10,9 @@ use consigne_testkit::{openapi, reference, schemas};
 use serde_json::Value;
 
 fn main() -> Result<()> {
-    write(root().join(openapi::PATH), openapi::written(&openapi::document()))?;
+    let (document, descriptions) = openapi::overlay::split(openapi::whole());
+    write(root().join(openapi::PATH), openapi::written(&document))?;
+    write(root().join(openapi::overlay::PATH), openapi::overlay::written(&descriptions))?;
     EventKind::ALL.into_iter().try_for_each(|kind| write_json(&schemas::path(kind), &schemas::document(kind)))?;
     reference::pages(&command_line()?).iter().try_for_each(|page| write(root().join(page.path), page.filled_in()))
 }

@@ -4,6 +4,7 @@
 pub mod answers;
 mod errors;
 mod examples;
+pub mod overlay;
 mod tidy;
 mod written;
 
@@ -46,8 +47,13 @@ struct Builder {
     whole: BTreeSet<String>,
 }
 
-/// Returns the whole document.
+/// Returns the document for clients, without the descriptions that the [`overlay`] has.
 pub fn document() -> Value {
+    overlay::split(whole()).0
+}
+
+/// Returns the document with every description.
+pub fn whole() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into());
     let mut builder = Builder {
         requests: settings.clone().for_deserialize().into_generator(),

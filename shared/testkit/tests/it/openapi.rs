@@ -1,14 +1,44 @@
 //! The OpenAPI document agrees with the types of the handlers and the routes of the template. That it agrees with every
 //! answer is asserted where tests call handlers and the deployed stack.
 
+use consigne_testkit::openapi::overlay;
 use consigne_testkit::{openapi, payload, template};
 use serde_json::{Value, json};
 
 #[test]
 fn the_committed_document_is_up_to_date() {
-    let written = std::fs::read_to_string(payload::root().join(openapi::PATH)).unwrap();
-    let made = openapi::written(&openapi::document());
-    assert!(written == made, "openapi.json is out of date; `make openapi` writes it");
+    let (document, descriptions) = overlay::split(openapi::whole());
+    for (path, made) in [(openapi::PATH, openapi::written(&document)), (overlay::PATH, overlay::written(&descriptions))]
+    {
+        let written = std::fs::read_to_string(payload::root().join(path)).unwrap();
+        assert!(written == made, "{path} is out of date; `make openapi` writes it");
+    }
+}
+
+#[test]
+fn the_overlay_has_each_short_description_and_the_document_each_long_one() {
+    let (short, long) = ("Id of the key", "x".repeat(80));
+    let described = |text: &str| json!({ "type": "string", "description": text });
+    let whole = json!({
+        "info": { "version": "1" },
+        "paths": { "/a": { "get": { "summary": "Read", "parameters": [described(short), described(&long)] } } },
+        "components": { "schemas": { "A": {
+            "description": "An answer",
+            "properties": { "list": { "items": { "properties": { "id": described(short), "rule": described(&long) } } } },
+        } } },
+    });
+    let (document, overlay) = overlay::split(whole.clone());
+    let places = [
+        "$['paths']['/a']['get']['parameters'][0]",
+        "$['components']['schemas']['A']['properties']['list']['items']['properties']['id']",
+    ];
+    let action = |place| json!({ "target": place, "update": { "description": short } });
+    assert_eq!(overlay["actions"], json!(places.map(action)));
+    let mut wanted = whole;
+    for at in ["/paths/~1a/get/parameters/0", "/components/schemas/A/properties/list/items/properties/id"] {
+        wanted.pointer_mut(at).unwrap().as_object_mut().unwrap().remove("description");
+    }
+    assert_eq!(document, wanted);
 }
 
 #[test]

@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 TABLE, BUCKET, ISSUER = (os.environ[name] for name in ("TABLE_NAME", "BUCKET_NAME", "CLERK_ISSUER"))
 PARTIES = os.environ["AUTHORIZED_PARTIES"].split(",")
 ISSUER_KEY = load_pem_public_key(os.environ["CLERK_JWT_KEY"].encode())
-KEY = re.compile(r"(user_[A-Za-z0-9]+)/(?:images|videos|books|blogs|documents|audio)/([0-9A-HJKMNP-TV-Z]{26})-([A-Za-z0-9._-]+)")
+KEY = re.compile(
+    r"(user_[A-Za-z0-9]+)/(?:images|videos|books|blogs|documents|audio)/([0-9A-HJKMNP-TV-Z]{26})-([A-Za-z0-9._-]+)"
+)
 VALID_MAX = 3600
 
 dynamodb = boto3.client("dynamodb")

@@ -69,6 +69,8 @@ async fn an_organisation_whose_endpoints_hang_does_not_delay_another_one() {
     for (_, endpoint) in &hanging {
         attacker.owner.call("DELETE", &attacker.path(&format!("/endpoints/{endpoint}"))).await;
     }
+    // Measured before and after, so that other programs on the machine slow both sides.
+    let alone = alone.max(p95(&stack, &victim, &name).await);
     assert!(during <= 2.0 * alone + NOISE, "{alone} s alone, {during} s during the attack");
     let mut at: Vec<f64> = came.iter().map(|one| one["at"].as_f64().unwrap()).collect();
     at.sort_by(f64::total_cmp);

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use consigne_core::files::{
     Arrival, Dimensions, File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, Metadata, ObjectKey, Pinned,
-    Removal, SWEEP_MARGIN, Status, UPLOAD_GRANT_VALID,
+    Removal, Status,
 };
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, ChangeFile, ClearOutbox, Due, Filter, FindDue, GetFile, GetFiles, GetUsage,
-    GrantUpload, ListFiles,
+    ApplyTransition, BeginDelete, ChangeFile, ClearOutbox, Filter, FindDue, GetFile, GetFiles, GetUsage, GrantUpload,
+    ListFiles,
 };
 use consigne_core::rates::{OverRate, Rate, Window};
 use consigne_core::{IdempotencyKey, Plan, Timestamp, UserId};
 use futures_util::future::join_all;
 
-use super::{all_due, eventually, file_of, now, on_both, owner};
+use super::{eventually, file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait Files:
@@ -65,8 +65,6 @@ on_both!(
     lists_are_newest_first_in_pages,
     lists_can_be_filtered_by_status_and_kind,
     files_that_are_being_deleted_are_counted_until_they_are_gone,
-    due_files_are_listed_until_they_are_done,
-    due_files_are_listed_once_the_oldest_first,
 );
 
 fn grant(file: &File, plan: Plan, now: Timestamp) -> Grant {
@@ -373,53 +371,4 @@ async fn files_that_are_being_deleted_are_counted_until_they_are_gone(files: &im
     counted(None, 0).await;
     counted(Some(Kind::Image), 0).await;
     assert_eq!(files.get_usage(&owner).await.unwrap().files(None), 1);
-}
-
-async fn due_files_are_listed_until_they_are_done<F: Files>(files: &F) {
-    let (owner, start) = (owner(), now().plus(Duration::from_hours(1_000)));
-    let file = granted(files, &owner, "a.png", 10, start).await;
-    let due_at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN);
-    let mine = async |at| {
-        let mine = all_due(files, at).await.into_iter().filter_map(|due| match due {
-            Due::File(file) if *file.owner() == owner => Some(file.id().to_string()),
-            Due::Event(entry) if entry.detail.contains(owner.as_str()) => Some(entry.kind),
-            _ => None,
-        });
-        mine.collect::<Vec<_>>()
-    };
-    assert_eq!(mine(due_at.minus(Duration::from_millis(1))).await, Vec::<String>::new());
-    let found = eventually(async || mine(due_at).await, |found| !found.is_empty()).await;
-    assert_eq!(found, [file.id().to_string()]);
-    let step = file.remove(Removal::Expired, start);
-    assert!(files.apply_transition(&step).await.unwrap().is_committed());
-    let found = eventually(async || mine(due_at).await, |found| *found == ["file.deleted"]).await;
-    // On the deployed stack the stream may have carried the event already.
-    assert!(found.is_empty() || found == ["file.deleted"], "{found:?}");
-    files.clear_outbox(step.event.id).await.unwrap();
-    files.clear_outbox(step.event.id).await.unwrap();
-    let found = eventually(async || mine(due_at).await, Vec::is_empty).await;
-    assert_eq!(found, Vec::<String>::new());
-}
-
-async fn due_files_are_listed_once_the_oldest_first<F: Files>(files: &F) {
-    let (owner, start) = (owner(), now().plus(Duration::from_hours(1_000)));
-    let mut made = Vec::new();
-    for n in 0..12_u64 {
-        made.push(granted(files, &owner, "a.png", 10, start.plus(Duration::from_secs(n))).await);
-    }
-    let at = start.plus(UPLOAD_GRANT_VALID).plus(SWEEP_MARGIN).plus(Duration::from_mins(1));
-    let walked = async || {
-        let mine = all_due(files, at).await.into_iter().filter_map(|due| match due {
-            Due::File(file) if *file.owner() == owner => Some(file.id()),
-            _ => None,
-        });
-        mine.collect::<Vec<_>>()
-    };
-    let wanted: Vec<_> = made.iter().map(File::id).collect();
-    assert_eq!(eventually(walked, |found| found.len() == wanted.len()).await, wanted);
-    for file in made {
-        let step = file.remove(Removal::Expired, start);
-        assert!(files.apply_transition(&step).await.unwrap().is_committed());
-        files.clear_outbox(step.event.id).await.unwrap();
-    }
 }

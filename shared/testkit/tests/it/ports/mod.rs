@@ -8,6 +8,7 @@ mod closed_accounts;
 mod committed_events;
 mod connector_faults;
 mod deliveries;
+mod due_files;
 mod endpoint_tests;
 mod fair_deliveries;
 mod file_changes;
