@@ -70,6 +70,7 @@ test("getDownloadUrl returns the same URL twice, and downloadFile asks for an at
     clicked.push(this.href);
   });
   const { result } = run(() => useS3Files());
+  await waitFor(() => expect(result.current.loading).toBe(false));
   const first = await result.current.getDownloadUrl(key);
   expect(first).toContain(BUCKET);
   expect(await result.current.getDownloadUrl(key)).toBe(first);
