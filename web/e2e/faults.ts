@@ -8,6 +8,8 @@ import type { AddressInfo } from "node:net";
 export type UploadFault =
   /** The connection breaks after some bytes, and S3 gets nothing. */
   | { kind: "cut"; after: number }
+  /** After some bytes no more are taken, and nothing is answered. */
+  | { kind: "hang"; after: number }
   /** S3 takes the bytes, and the connection breaks before its answer. */
   | { kind: "lost" }
   /** S3 gets the bytes twice, and the second answer is passed on. */
@@ -24,19 +26,32 @@ export interface Faults {
   next: UploadFault[];
   /** Statuses that S3 answered to uploads, lost ones included. */
   answers: number[];
+  /** Uploads on their way, and the most that ever were at once. */
+  open: number;
+  most: number;
   close(): void;
 }
 
 /** Starts the proxy on a free port. */
 export async function startFaults(): Promise<Faults> {
-  const faults: Faults = { address: "", next: [], answers: [], close: () => server.close() };
+  const faults: Faults = { address: "", next: [], answers: [], open: 0, most: 0, close: () => server.close() };
   const server: Server = createServer((incoming, outgoing) => {
     // A fault breaks connections on purpose.
     incoming.on("error", () => {});
     outgoing.on("error", () => {});
     const fault = incoming.method === "PUT" ? faults.next.shift() : undefined;
-    if (incoming.method === "PUT") void upload(faults, fault, incoming, outgoing);
-    else incoming.pipe(onward(incoming, incoming.url ?? "", (answer) => pass(answer, outgoing), outgoing));
+    if (incoming.method === "PUT") {
+      faults.open += 1;
+      faults.most = Math.max(faults.most, faults.open);
+      let isOpen = true;
+      const ended = () => {
+        if (isOpen) faults.open -= 1;
+        isOpen = false;
+      };
+      // The browser may send the next one before this connection is found closed.
+      outgoing.on("finish", ended).on("close", ended);
+      void upload(faults, fault, incoming, outgoing);
+    } else incoming.pipe(onward(incoming, incoming.url ?? "", (answer) => pass(answer, outgoing), outgoing));
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   faults.address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -51,6 +66,8 @@ async function upload(faults: Faults, fault: UploadFault | undefined, incoming: 
       size += chunk.length;
       chunks.push(chunk);
       if (fault?.kind === "cut" && size >= fault.after) return void incoming.socket.destroy();
+      // Left open: whoever sends notices that nothing goes on.
+      if (fault?.kind === "hang" && size >= fault.after) await new Promise((closed) => outgoing.once("close", closed));
     }
   } catch {
     // The browser has ended the request.

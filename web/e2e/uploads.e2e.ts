@@ -60,6 +60,7 @@ beforeEach(async () => {
   user = `user_uploads${Date.now()}${users}`;
   faults.next.length = 0;
   faults.answers.length = 0;
+  faults.most = 0;
   page = await browser.newPage();
   devtools = await page.context().newCDPSession(page);
   await devtools.send("Network.enable");
@@ -238,6 +239,49 @@ test("uploads: a connection that breaks, and a busy S3, are tried again", async 
   const usage = await page.evaluate(() => window.client.files.usage());
   assert.deepEqual([usage.totalFiles, usage.reservedSize], [1, 0]);
   assert.deepEqual(faults.next, [], "all three have happened");
+});
+
+test("uploads: a connection that takes no more bytes is given up, and tried again", async () => {
+  await page.evaluate(() => {
+    window.uploads = window.consigne.createUploads(window.client, { stall: 1_000 });
+  });
+  await throttle(SLOW);
+  faults.next.push({ kind: "hang", after: 300_000 });
+  await add(MB);
+  assert.deepEqual(await settled(), ["ready"]);
+  assert.deepEqual(faults.answers, [200]);
+  assert.deepEqual(await listed(), ["photo.png"]);
+});
+
+test("uploads: of a hundred files four are sent at a time, with ten changes a second and without much memory", async () => {
+  await open([token(user, "enterprise", ours.origin)]);
+  const used = async () => {
+    await devtools.send("HeapProfiler.collectGarbage");
+    return (await devtools.send("Runtime.getHeapUsage")).usedSize;
+  };
+  const before = await used();
+  const { changes, seconds } = await page.evaluate(async (start) => {
+    let changes = 0;
+    window.uploads.subscribe(() => {
+      changes += 1;
+    });
+    const began = performance.now();
+    for (let index = 0; index < 100; index += 1) {
+      const bytes = new Uint8Array(100_000);
+      bytes.set(Uint8Array.from(atob(start), (letter) => letter.charCodeAt(0)));
+      window.uploads.add(new File([bytes], `${index}.png`, { type: "image/png" }));
+    }
+    await window.uploads.settled();
+    return { changes, seconds: (performance.now() - began) / 1000 };
+  }, PNG);
+  assert.deepEqual(await settled(), Array(100).fill("ready"));
+  assert.equal(new Set(await listed()).size, 100);
+  // While one sends, another may be asking for its grant.
+  assert.ok(faults.most > 1 && faults.most <= 4, `${faults.most} at a time`);
+  // One more for the first change, which waits for nobody.
+  assert.ok(changes <= seconds * 10 + 1, `${changes} changes in ${seconds} s`);
+  const growth = ((await used()) - before) / 2 ** 20;
+  assert.ok(growth <= 32, `the heap grew by ${growth} MB`);
 });
 
 test("uploads: without a network they wait, and go on by themselves", async () => {

@@ -77,9 +77,8 @@ export function createClient(options: ClientOptions) {
     },
     /** Deletes a file for good, or gives back the bytes of one that was never sent. */
     async delete(s3Key: string, options?: CallOptions): Promise<void> {
-      tickets.drop(s3Key);
       await call("DELETE /api/files/delete", { body: { s3Key } }, options);
-      // A ticket may have been asked for meanwhile.
+      // Those too that were asked for meanwhile.
       tickets.drop(s3Key);
     },
     /** Returns a signed URL that reads a file. It is the same until shortly before it ends. */

@@ -117,6 +117,19 @@ describe("a file above 100 MB", () => {
     expect(context.world.count("POST /api/files/uploads")).toBe(2);
   });
 
+  test.each(["", "null", "not JSON", '{"fileId": "file_9"}'])("does not mind a storage that has %j", async (text) => {
+    const storage = new Storage();
+    storage.getItem = () => text;
+    expect(await queue({ storage }).add(film()).done).toMatchObject({ status: "ready" });
+  });
+
+  test("does not mind a storage that fails", async () => {
+    const fail = () => {
+      throw new Error("forbidden");
+    };
+    expect(await queue({ storage: { getItem: fail, setItem: fail, removeItem: fail } }).add(film()).done).toMatchObject({ status: "ready" });
+  });
+
   test("another file of the same size is no stored one", async () => {
     const storage = new Storage();
     network.onStep = () => "hang";
@@ -142,6 +155,7 @@ describe("a file above 100 MB", () => {
     context.world.next("PUT s3", () => ({ status: 403, body: "<Error><Code>AccessDenied</Code></Error>" }));
     expect(await queue().add(film()).done).toMatchObject({ status: "ready" });
     expect(context.world.count("POST /api/files/uploads")).toBe(1);
+    expect(context.world.count("POST /api/files/uploads/file_1/parts")).toBe(2);
     expect(network.begun).toHaveLength(14);
   });
 
@@ -157,9 +171,10 @@ describe("a file above 100 MB", () => {
   });
 
   test("that a part ends for good stops the other parts", async () => {
-    network.onStep = (xhr) => (partOf(xhr) === 2 ? "cut" : undefined);
+    network.onStep = (xhr) => (partOf(xhr) === 2 ? "cut" : "hang");
     const upload = queue({ tries: 1 }).add(film(2_000 * MB));
     await expect(upload.done).rejects.toMatchObject({ code: "NETWORK_ERROR" });
+    expect(network.open.size).toBe(0);
     await until(() => context.world.files.size === 0);
     const begun = network.begun.length;
     await new Promise((wake) => setTimeout(wake, 50));

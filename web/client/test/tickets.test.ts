@@ -85,6 +85,21 @@ describe("the URL of a file", () => {
     expect(context.world.count(PATH)).toBe(3);
   });
 
+  test("that was asked for while its file was being deleted is not kept", async () => {
+    signer();
+    const { files } = clientOf();
+    context.world.next(
+      "DELETE /api/files/delete",
+      () => new Promise((answer) => setTimeout(() => answer({ status: 200, body: { success: true, message: "" } }), 1_000)),
+    );
+    const deleted = files.delete("a");
+    await soon(files.url("a"));
+    await vi.advanceTimersByTimeAsync(2_000);
+    await deleted;
+    await soon(files.url("a"));
+    expect(context.world.count(PATH)).toBe(2);
+  });
+
   test("of a file that is not ready is asked for again", async () => {
     context.world.next(PATH, () => failure(409, "NOT_READY", { status: "processing" }, { "retry-after": "1" }));
     const { files } = clientOf();

@@ -155,7 +155,11 @@ describe("an expired token", () => {
   test("is renewed once for all calls, and none of them sees a 401", async () => {
     const { world } = context;
     world.expired.add("old");
-    for (let index = 0; index < 20; index += 1) world.next("GET /api/files/metadata", (pass) => pass());
+    // One of them hears of it when the others have the new token already.
+    world.next("GET /api/files/metadata", (pass) => {
+      const refused = pass();
+      return new Promise((answer) => setTimeout(() => answer(refused), 300));
+    });
     let kept = "old";
     const asked: boolean[] = [];
     const getToken = async ({ fresh }: { fresh: boolean }) => {

@@ -1,5 +1,5 @@
 import type { ConsigneClient } from "../client.js";
-import { ConsigneError, isConsigneError } from "../errors.js";
+import { ConsigneError, isConsigneError, parsed } from "../errors.js";
 import type { FileMetadata, UploadRequest } from "../gen/types.gen.js";
 import { lifeOf } from "../tickets.js";
 import { newId } from "../transport.js";
@@ -227,10 +227,9 @@ export class Task {
 
   // Not ended by `abort`: what was reserved by then can be given back only with the answer.
   async #ask(): Promise<PutGrant | PartsGrant> {
-    const { client, storage } = this.#shared;
-    const stored = await storage?.getItem(this.#storageName);
-    if (stored) {
-      const grant = JSON.parse(stored) as PartsGrant;
+    const { client } = this.#shared;
+    const grant = await this.#stored();
+    if (grant) {
       // The page may have been left after the last request.
       this.#mayHaveArrived = true;
       this.#set({ s3Key: grant.s3Key });
@@ -247,19 +246,42 @@ export class Task {
     };
     const asked = Date.now();
     const { body } = await client.send("POST", "/api/files/uploads", { body: this.#request, idempotencyKey: this.#idempotencyKey });
-    const grant = body as PutGrant | PartsGrant;
-    this.#set({ s3Key: grant.s3Key });
-    if (grant.method === "MULTIPART") {
-      const { fileId, s3Key, method, partSize, partCount } = grant;
-      await storage?.setItem(this.#storageName, JSON.stringify({ fileId, s3Key, method, partSize, partCount }));
+    const granted = body as PutGrant | PartsGrant;
+    this.#set({ s3Key: granted.s3Key });
+    if (granted.method === "MULTIPART") {
+      const { fileId, s3Key, method, partSize, partCount } = granted;
+      await this.#store(JSON.stringify({ fileId, s3Key, method, partSize, partCount }));
     } else {
-      this.#grantEnds = asked + lifeOf(grant.url, grant.expiresAt, asked);
+      this.#grantEnds = asked + lifeOf(granted.url, granted.expiresAt, asked);
     }
-    return grant;
+    return granted;
+  }
+
+  /** Returns the upload in parts that was begun before a reload. */
+  async #stored(): Promise<PartsGrant | undefined> {
+    if (this.file.size <= PARTS_ABOVE) return undefined;
+    try {
+      const text = await this.#shared.storage?.getItem(this.#storageName);
+      const grant = text ? (parsed(text) as Partial<PartsGrant> | undefined) : undefined;
+      return grant?.fileId && grant.s3Key && grant.partSize && grant.partCount ? (grant as PartsGrant) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Keeps the upload in parts, or forgets it. A storage that is full or forbidden makes it begin anew after a reload. */
+  async #store(text?: string): Promise<void> {
+    const { storage } = this.#shared;
+    try {
+      if (text === undefined) await storage?.removeItem(this.#storageName);
+      else await storage?.setItem(this.#storageName, text);
+    } catch {
+      // As above.
+    }
   }
 
   async #sendParts(grant: PartsGrant, signal: AbortSignal): Promise<void> {
-    const { client, storage, stall, tries } = this.#shared;
+    const { client, stall, tries } = this.#shared;
     try {
       await sendParts({
         ...{ send: client.send, file: this.file, grant, signal, stall, tries },
@@ -271,10 +293,10 @@ export class Task {
       // S3 lacks a part that it had taken.
       if (error.details && "missing" in error.details) throw new ConsigneError("NETWORK_ERROR", error.message, { cause: error });
       // What was stored is of an upload that has ended, or of somebody else.
-      await storage?.removeItem(this.#storageName);
+      await this.#store();
       throw new ConsigneError("CONFLICT", "the upload in parts has ended", { cause: error });
     }
-    await storage?.removeItem(this.#storageName);
+    await this.#store();
   }
 
   /** Names this file, so that it is recognised after a reload. */
@@ -319,10 +341,10 @@ export class Task {
   async #giveBack(): Promise<void> {
     const grant = await this.#granted?.catch(() => undefined);
     if (!grant) return;
-    const { client, storage } = this.#shared;
+    const { client } = this.#shared;
     try {
       if (grant.method === "PUT") return await client.files.delete(grant.s3Key);
-      await storage?.removeItem(this.#storageName);
+      await this.#store();
       await client.send("DELETE", partsPath(grant));
     } catch (error) {
       // The parts have become a file already.
