@@ -194,6 +194,41 @@ test("FileManager uploads, renames, filters, sorts and deletes, by keyboard, and
   await page.close();
 });
 
+test("FileManager shows and says how far an upload is, and 100 % means ready", async () => {
+  const { page } = await open("show=FileManager");
+  await page.getByText("No files yet.").waitFor();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Network.enable");
+  await devtools.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 250_000 });
+  await page.evaluate(() => {
+    const seen = { said: [] as string[], values: [] as string[] };
+    Object.assign(window, { seen });
+    new MutationObserver(() => {
+      const said = [...document.querySelectorAll("[aria-live]")].at(-1)?.textContent ?? "";
+      if (said !== "" && said !== seen.said.at(-1)) seen.said.push(said);
+      const bar = document.querySelector("progress");
+      const value = `${bar?.closest("li")?.dataset.status} ${bar?.value}`;
+      if (bar && value !== seen.values.at(-1)) seen.values.push(value);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  await page.locator("input[type=file]").setInputFiles({ name: "long.md", mimeType: "text/markdown", buffer: Buffer.alloc(1_000_000, "long ") });
+  await page.getByRole("row", { name: "long.md" }).waitFor();
+  await page.locator("li[data-status=ready]").waitFor();
+  const { said, values } = await page.evaluate(() => (window as unknown as { seen: { said: string[]; values: string[] } }).seen);
+  assert.deepEqual(said, ["25% uploaded", "50% uploaded", "75% uploaded", "long.md uploaded"]);
+  const numbers = values.map((value) => Number(value.split(" ")[1]));
+  assert.ok(numbers.length >= 10, values.join(", "));
+  assert.deepEqual(
+    numbers,
+    [...numbers].sort((a, b) => a - b),
+  );
+  assert.deepEqual(
+    values.filter((value) => value.endsWith(" 100")),
+    ["ready 100"],
+  );
+  await page.close();
+});
+
 test("FileManager takes a dropped file, and downloads it under its name", async () => {
   const { page } = await open("show=FileManager");
   await page.getByText("No files yet.").waitFor();
