@@ -1,7 +1,7 @@
 // The client as it is published, and the server in web/examples/node-script, against the laptop's stack.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
@@ -20,8 +20,11 @@ before(async () => {
   const { code, output: built } = await tool("tsdown/dist/run.mjs", "--config", resolve(CLIENT, "tsdown.config.ts"), "--cwd", CLIENT);
   assert.equal(code, 0, built);
   const { createClient } = await import(resolve(CLIENT, "dist/index.js"));
-  const { CONSIGNE_URL: baseUrl, TOKEN: token, SERVICE_TOKEN: serviceToken } = process.env;
-  assert.ok(baseUrl && token && serviceToken, "run this with make test, which starts the stack");
+  const { CONSIGNE_URL: baseUrl, SERVICE_TOKEN: serviceToken, BINARIES: binaries = "target/debug" } = process.env;
+  assert.ok(baseUrl && serviceToken, "run this with make test, which starts the stack");
+  // A user of its own, because the other tests count the files of theirs.
+  const user = ["token", "--user", `user_example${Date.now()}`, "--plan", "pro"];
+  const token = execFileSync(resolve(ROOT, binaries, "consigne"), user, { cwd: ROOT, encoding: "utf8" }).trim();
   client = createClient({ baseUrl, getToken: () => token });
 });
 

@@ -236,6 +236,21 @@ describe("abort", () => {
     expect(stored()).toEqual([]);
   });
 
+  test("while the grant is on its way, and at once again, leaves one file", async () => {
+    context.world.next(GRANT, (pass) => {
+      const reply = pass();
+      return new Promise((answer) => setTimeout(() => answer(reply), 150));
+    });
+    network.pace = 60;
+    const upload = queue().add(image());
+    await until(() => context.world.count(GRANT) === 1);
+    const given = upload.abort();
+    const { key } = await upload.retry();
+    await given;
+    expect(stored().map((file) => [file.key, file.status])).toEqual([[key, "ready"]]);
+    expect(upload.state.s3Key).toBe(key);
+  });
+
   test("of one that waits asks for nothing", async () => {
     const control = new AbortController();
     const uploads = queue({ concurrency: 1 });

@@ -77,6 +77,15 @@ interface PutGrant {
   expiresAt: string;
 }
 
+/** What an upload was granted. */
+interface Granted {
+  grant: PutGrant | PartsGrant;
+  /** When the grant of a PUT ends, by this machine's clock. */
+  ends: number;
+  /** Whether it was begun before a reload of the page. */
+  isResumed: boolean;
+}
+
 /** Most times that a grant is renewed, in case it has expired. */
 const RENEWALS = 3;
 /** Larger files are sent in parts. The API says so in its grant. */
@@ -97,9 +106,7 @@ export class Task {
   #control = new AbortController();
   #idempotencyKey = newId();
   #request: UploadRequest | undefined;
-  #granted: Promise<PutGrant | PartsGrant> | undefined;
-  /** When the grant ends, by this machine's clock. */
-  #grantEnds = 0;
+  #granted: Promise<Granted> | undefined;
   /** Whether all bytes have left once, so that S3 may have the file although no answer came. */
   #mayHaveArrived = false;
 
@@ -110,7 +117,7 @@ export class Task {
     const name = (options.filename ?? file.name ?? "file").normalize("NFC");
     this.state = { id: newId(), name, size: file.size, ...FRESH };
     [this.done, this.#settle] = deferred();
-    options.signal?.addEventListener("abort", () => void this.abort().catch(() => {}));
+    options.signal?.addEventListener("abort", () => void this.abort().catch(() => {}), { once: true });
   }
 
   /** Sends the bytes, and goes on to check them by itself. Never rejects. */
@@ -160,9 +167,12 @@ export class Task {
       await this.#online(signal);
       let failure: ConsigneError;
       try {
-        const grant = await race(this.#grant(), signal);
+        const { grant, ends, isResumed } = await race(this.#grant(), signal);
+        this.#set({ s3Key: grant.s3Key });
+        // The page may have been left after the last request.
+        if (isResumed) this.#mayHaveArrived = true;
         if (grant.method === "MULTIPART") return await this.#sendParts(grant, signal);
-        if (Date.now() >= this.#grantEnds) throw new ConsigneError("CONFLICT", "the grant has expired");
+        if (Date.now() >= ends) throw new ConsigneError("CONFLICT", "the grant has expired");
         const { url, headers } = grant;
         const { stall } = this.#shared;
         const answer = await put({ url, headers, body: this.file, signal, stall, onProgress: (loaded) => this.#progress(loaded) });
@@ -217,24 +227,21 @@ export class Task {
   }
 
   /** Returns the grant of this file, and asks for it if there is none. */
-  #grant(): Promise<PutGrant | PartsGrant> {
-    this.#granted ??= this.#ask();
-    this.#granted.catch(() => {
-      this.#granted = undefined;
+  #grant(): Promise<Granted> {
+    const granted = this.#granted ?? this.#ask();
+    this.#granted = granted;
+    granted.catch(() => {
+      if (this.#granted === granted) this.#granted = undefined;
     });
-    return this.#granted;
+    return granted;
   }
 
   // Not ended by `abort`: what was reserved by then can be given back only with the answer.
-  async #ask(): Promise<PutGrant | PartsGrant> {
+  async #ask(): Promise<Granted> {
     const { client } = this.#shared;
-    const grant = await this.#stored();
-    if (grant) {
-      // The page may have been left after the last request.
-      this.#mayHaveArrived = true;
-      this.#set({ s3Key: grant.s3Key });
-      return grant;
-    }
+    const idempotencyKey = this.#idempotencyKey;
+    const stored = await this.#stored();
+    if (stored) return { grant: stored, ends: 0, isResumed: true };
     const { filename: _, signal: __, onChange: ___, sha256: hashed, ...options } = this.options;
     this.#request ??= {
       ...(options.kind && { kind: options.kind }),
@@ -245,16 +252,12 @@ export class Task {
       ...(hashed && this.file.size <= PARTS_ABOVE && { sha256: await sha256(this.file) }),
     };
     const asked = Date.now();
-    const { body } = await client.send("POST", "/api/files/uploads", { body: this.#request, idempotencyKey: this.#idempotencyKey });
-    const granted = body as PutGrant | PartsGrant;
-    this.#set({ s3Key: granted.s3Key });
-    if (granted.method === "MULTIPART") {
-      const { fileId, s3Key, method, partSize, partCount } = granted;
-      await this.#store(JSON.stringify({ fileId, s3Key, method, partSize, partCount }));
-    } else {
-      this.#grantEnds = asked + lifeOf(granted.url, granted.expiresAt, asked);
-    }
-    return granted;
+    const { body } = await client.send("POST", "/api/files/uploads", { body: this.#request, idempotencyKey });
+    const grant = body as PutGrant | PartsGrant;
+    if (grant.method === "PUT") return { grant, ends: asked + lifeOf(grant.url, grant.expiresAt, asked), isResumed: false };
+    const { fileId, s3Key, method, partSize, partCount } = grant;
+    await this.#store(JSON.stringify({ fileId, s3Key, method, partSize, partCount }));
+    return { grant, ends: 0, isResumed: false };
   }
 
   /** Returns the upload in parts that was begun before a reload. */
@@ -339,8 +342,9 @@ export class Task {
 
   /** Gives back what was reserved. A file that is not there any more is no error. */
   async #giveBack(): Promise<void> {
-    const grant = await this.#granted?.catch(() => undefined);
-    if (!grant) return;
+    const granted = await this.#granted?.catch(() => undefined);
+    if (!granted) return;
+    const { grant } = granted;
     const { client } = this.#shared;
     try {
       if (grant.method === "PUT") return await client.files.delete(grant.s3Key);
