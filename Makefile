@@ -61,7 +61,7 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@infra/local/build.sh --quiet
-	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
+	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
 fuzz: ## Try mutated files and random bytes on the parsers of uploads and the decoders of pictures (SECONDS_MAX=60)
 	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh
