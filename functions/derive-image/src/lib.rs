@@ -55,13 +55,9 @@ impl<A: Needs> BatchFunction for Function<A> {
             Some(EventData::FileReady(FileReady { file })) => self.ready(&file.user_id, file.file_id, message).await,
             // Nothing is derived from a grant that was never used.
             Some(EventData::FileDeleted(FileDeleted { cause: Removal::Expired, .. })) => Ok(()),
-            Some(EventData::FileDeleted(FileDeleted { file, .. })) => {
-                self.remove_all(&file.user_id, file.file_id, message).await
-            }
-            // It was ready when the malware was found.
-            Some(EventData::FileInfected(FileInfected { file, .. })) => {
-                self.remove_all(&file.user_id, file.file_id, message).await
-            }
+            Some(
+                EventData::FileDeleted(FileDeleted { file, .. }) | EventData::FileInfected(FileInfected { file, .. }),
+            ) => self.remove_all(&file.user_id, file.file_id, message).await,
             _ => Ok(()),
         }
     }

@@ -129,13 +129,12 @@ impl<A: Adapters<Table: GrantUpload>> HttpFunction for Function<A> {
         request.names_file(file.key.as_str());
 
         // Sign with the time of the grant, so that a replay gets the same signed URL.
-        let put = match file.parts {
-            Some(_) => None,
-            None => {
-                let valid = file.grant_expires_at.since(file.granted_at);
-                let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
-                Some(Put { url, headers: headers.into_iter().collect() })
-            }
+        let put = if file.parts.is_none() {
+            let valid = file.grant_expires_at.since(file.granted_at);
+            let SignedUpload { url, headers } = self.tickets.upload(&file, valid, file.granted_at)?;
+            Some(Put { url, headers: headers.into_iter().collect() })
+        } else {
+            None
         };
         let upload = Upload {
             file_id: file.id().to_string(),

@@ -83,9 +83,8 @@ impl CompleteUpload for Bucket {
             .mpu_object_size(i64::try_from(file.size).unwrap_or(i64::MAX))
             .if_none_match("*");
         // Without retries: while S3 is at work, a second try would only learn that the upload is gone.
-        let error = match self.client.clone().once().send(complete).await {
-            Ok(_) => return Ok(Completion::Completed),
-            Err(error) => error,
+        let Err(error) = self.client.clone().once().send(complete).await else {
+            return Ok(Completion::Completed);
         };
         // An error may come with status 200, because S3 begins to answer before it has finished.
         match error.code() {

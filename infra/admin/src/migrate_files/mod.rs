@@ -249,7 +249,8 @@ impl Migration {
             .admit(owner, self.plan, self.validity()?, clock::now())?;
         let id = FileId::derive_at(source.changed, &["migration", "file", owner.as_str(), &source.path, sha256]);
         let key = ObjectKey::mint(owner, file.kind(), id, &file.name, file.media);
-        Ok(File { key, ..file })
+        // One request carries a large file too: a run that is cut off sends it again.
+        Ok(File { key, parts: None, ..file })
     }
 
     fn validity(&self) -> Result<Duration, Fault> {
