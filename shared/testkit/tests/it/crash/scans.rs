@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::files::{Arrival, Measured, ScanPolicy, VERDICT_WITHIN};
+use consigne_core::files::{Arrival, Measured, ScanPolicy, Unscanned, VERDICT_WITHIN};
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload, pictures};
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn end(world: &World) -> Value {
     let file = file_in(world);
     json!([
         essence(world),
-        file.scan.state.map(|state| (state.name(), state.why().map(|why| why.name()))),
+        file.scan.state.map(|state| (state.name(), state.why().map(Unscanned::name))),
         file.rejected_reason,
         file.pinned.is_some()
     ])

@@ -48,7 +48,7 @@ impl Uploads for World {
 /// The bucket, and a client that uploads parts to it.
 struct Client {
     bucket: Bucket,
-    client: aws_sdk_s3::Client,
+    s3: aws_sdk_s3::Client,
     name: String,
 }
 
@@ -59,7 +59,7 @@ fn client(stack: &Stack) -> Client {
         .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
         .build();
     let name = stack.name("BUCKET_NAME").to_owned();
-    Client { bucket: stack.bucket(), client: aws_sdk_s3::Client::from_conf(config), name }
+    Client { bucket: stack.bucket(), s3: aws_sdk_s3::Client::from_conf(config), name }
 }
 
 impl Uploads for Client {
@@ -67,7 +67,7 @@ impl Uploads for Client {
         use aws_sdk_s3::error::ProvideErrorMetadata as _;
 
         let bytes = vec![0; usize::try_from(part.size).unwrap()];
-        let put = self.client.upload_part().bucket(&self.name).key(key).upload_id(upload);
+        let put = self.s3.upload_part().bucket(&self.name).key(key).upload_id(upload);
         let put = put.part_number(i32::try_from(number).unwrap()).set_checksum_sha256(part.sha256.clone());
         let answer = put.body(bytes.into()).send().await;
         answer
@@ -230,7 +230,7 @@ async fn an_upload_completes_once_and_never_over_an_object(uploads: &impl Upload
     let second = OpenUpload { id: uploads.open_upload(&file, false).await.unwrap(), checked: false };
     let named = filled(uploads, &file, &second).await;
     assert_eq!(uploads.complete_upload(&file, &second, &named).await.unwrap(), Completion::Over);
-    assert_eq!(uploads.list_uploads(file.key.as_str()).await.unwrap(), [second.id.clone()]);
+    assert_eq!(uploads.list_uploads(file.key.as_str()).await.unwrap(), std::slice::from_ref(&second.id));
     uploads.abort_upload(file.key.as_str(), &second.id).await.unwrap();
     let head = uploads.read_head(file.key.as_str(), None, 1).await.unwrap().unwrap();
     uploads.remove_version(file.key.as_str(), &head.version).await.unwrap();

@@ -239,10 +239,10 @@ async fn only_the_owner_finds_a_session_while_it_is_open() {
         assert_eq!(error(&refused).0, 404, "{function} {case}");
         assert_eq!(world.state(), before, "{function} {case}");
 
-        let late = |file: &mut File| file.grant_expires_at = clock::now();
-        let deleted = |file: &mut File| *file = file.deleting(clock::now());
-        let whole = |file: &mut File| file.parts = None;
-        let cases: [(&dyn Fn(&mut File), u64); 3] = [(&late, 409), (&deleted, 404), (&whole, 409)];
+        let late: fn(&mut File) = |file| file.grant_expires_at = clock::now();
+        let deleted: fn(&mut File) = |file| *file = file.deleting(clock::now());
+        let whole: fn(&mut File) = |file| file.parts = None;
+        let cases = [(late, 409), (deleted, 404), (whole, 409)];
         for (change, status) in cases {
             if function == "upload-abort" && status == 409 {
                 continue;
