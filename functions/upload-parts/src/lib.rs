@@ -27,7 +27,8 @@ pub struct PartsRequest {
     #[schemars(length(min = 1, max = PARTS_MAX), inner(range(min = 1, max = PARTS_MAX)))]
     pub part_numbers: Vec<u32>,
     /// SHA-256 of each part in base64, by number: of all parts of the file, or of none.
-    pub sha256: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// Parts to upload.
@@ -160,12 +161,11 @@ type AskedParts = BTreeMap<u32, Option<String>>;
 impl<A: Needs> Function<A> {
     /// Returns the file with an upload at S3, and the checked parts of the request. Opens the upload if there is none.
     async fn opened(&self, user: &User, body: &PartsRequest, request: &Request) -> Result<(File, AskedParts), Fault> {
-        let checksums = body.sha256.clone().unwrap_or_default();
         let mut retry = ConflictRetry::of("the upload");
         loop {
             let file = upload_of(&self.files, user, request).await?;
             let session = file.open_session(request.now)?;
-            let parts = session.asked(&body.part_numbers, &checksums)?;
+            let parts = session.asked(&body.part_numbers, &body.sha256)?;
             if session.upload.is_some() {
                 return Ok((file, parts));
             }

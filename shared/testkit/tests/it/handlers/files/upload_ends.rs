@@ -107,3 +107,13 @@ async fn closing_the_account_aborts_its_uploads() {
     assert!(world.state().uploads.is_empty());
     assert_eq!((film_in(&world).status, ledger_of(&world)), (Status::Deleted, [0, 0, 0, 0]));
 }
+
+#[test]
+fn the_bucket_aborts_later_than_the_sweep() {
+    let template = consigne_testkit::template::template();
+    let rules = &template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"];
+    let days = |rule: &serde_json::Value| rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"].as_u64();
+    let days = rules.as_array().unwrap().iter().find_map(days).unwrap();
+    // A day for a `sweep` that is late.
+    assert!(Duration::from_hours(24 * days) >= SESSION_VALID + SWEEP_MARGIN + Duration::from_hours(24));
+}
