@@ -1,6 +1,6 @@
 //! Makes the renditions of a file and tells time, peak memory and sizes. With `FOLDER` it writes them there.
 //!
-//! `cargo run --release -p consigne-images --example measure -- photo.jpg [FOLDER]`
+//! `cargo run -p consigne-images --example measure -- photo.jpg [FOLDER]`
 
 use std::error::Error;
 use std::io::Write as _;
