@@ -85,7 +85,7 @@ async fn a_person_gets_a_mail_about_malware_in_their_language_even_if_unsubscrib
         }
         let sent = world.state().mail.sent;
         let [mail] = &sent[..] else { panic!("one mail: {}", post(&world)) };
-        assert_eq!(mail.to, "ann1@example.com");
+        assert_eq!(mail.to.as_str(), "ann1@example.com");
         assert!(mail.subject.starts_with(subject), "{}", mail.subject);
         assert!(said.iter().all(|words| mail.text.contains(words)), "{}", mail.text);
         assert_eq!(mail.unsubscribe, None);
