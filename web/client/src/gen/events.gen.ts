@@ -95,6 +95,56 @@ export type FileDeleted = {
 };
 
 /**
+ * Malware was found in a file. All versions of its object are removed, and its bytes no longer count.
+ */
+export type FileInfected = {
+    /**
+     * Id of the person whose file it is.
+     */
+    user_id: string;
+    /**
+     * Id of the file, opaque.
+     */
+    file_id: string;
+    /**
+     * Object key of the file, by which the API's routes name it.
+     */
+    s3_key: string;
+    /**
+     * The file's name, as its owner wrote it.
+     */
+    filename: string;
+    /**
+     * The kind of file.
+     */
+    kind: 'image' | 'video' | 'book' | 'blog' | 'document' | 'audio';
+    /**
+     * The file's media type.
+     */
+    content_type: string;
+    /**
+     * Size in bytes: the measured size of a file that was kept, else the granted size.
+     */
+    size: number;
+    /**
+     * Measured width in pixels, as a browser shows it.
+     */
+    width?: number;
+    /**
+     * Measured height in pixels, as a browser shows it.
+     */
+    height?: number;
+    /**
+     * Id of the job it was delivered for, if there is one.
+     */
+    job_id?: string;
+    /**
+     * Name of the malware, as the scanner says it.
+     */
+    threat?: string;
+};
+
+/**
  * An upload was checked and kept.
  */
 export type FileReady = {
@@ -770,6 +820,7 @@ export interface EventData {
   "endpoint.disabled": EndpointDisabled;
   "endpoint.test": EndpointTest;
   "file.deleted": FileDeleted;
+  "file.infected": FileInfected;
   "file.ready": FileReady;
   "file.rejected": FileRejected;
   "invitation.created": InvitationCreated;

@@ -25,6 +25,14 @@ import type {
   PostFilesPresignedUrlResponse,
   PostFilesUploadsData,
   PostFilesUploadsResponse,
+  DeleteFilesUploadsFileIdData,
+  DeleteFilesUploadsFileIdResponse,
+  PostFilesUploadsFileIdCompleteData,
+  PostFilesUploadsFileIdCompleteResponse,
+  GetFilesUploadsFileIdPartsData,
+  GetFilesUploadsFileIdPartsResponse,
+  PostFilesUploadsFileIdPartsData,
+  PostFilesUploadsFileIdPartsResponse,
   GetFilesUsageData,
   GetFilesUsageResponse,
   GetHealthData,
@@ -153,6 +161,10 @@ export interface Operations {
   "PATCH /api/files/metadata": { data: PatchFilesMetadataData; answer: PatchFilesMetadataResponse };
   "POST /api/files/presigned-url": { data: PostFilesPresignedUrlData; answer: PostFilesPresignedUrlResponse };
   "POST /api/files/uploads": { data: PostFilesUploadsData; answer: PostFilesUploadsResponse };
+  "DELETE /api/files/uploads/{fileId}": { data: DeleteFilesUploadsFileIdData; answer: DeleteFilesUploadsFileIdResponse };
+  "POST /api/files/uploads/{fileId}/complete": { data: PostFilesUploadsFileIdCompleteData; answer: PostFilesUploadsFileIdCompleteResponse };
+  "GET /api/files/uploads/{fileId}/parts": { data: GetFilesUploadsFileIdPartsData; answer: GetFilesUploadsFileIdPartsResponse };
+  "POST /api/files/uploads/{fileId}/parts": { data: PostFilesUploadsFileIdPartsData; answer: PostFilesUploadsFileIdPartsResponse };
   "GET /api/files/usage": { data: GetFilesUsageData; answer: GetFilesUsageResponse };
   "GET /api/health": { data: GetHealthData; answer: GetHealthResponse };
   "POST /api/invitations/accept": { data: PostInvitationsAcceptData; answer: PostInvitationsAcceptResponse };

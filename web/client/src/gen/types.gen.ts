@@ -15,6 +15,7 @@ export type InvalidRequest = {
         supported?: Array<string>;
         known?: Array<string>;
         allowed?: Array<string>;
+        missing?: Array<number>;
         code?: RefusalCode;
         limiter?: Limiter;
         resets_at?: string;
@@ -199,6 +200,7 @@ export type Conflict = {
         status?: string;
         limit?: number;
         holds?: Array<string>;
+        missing?: Array<number>;
         previous_valid_until?: string;
     };
 };
@@ -629,7 +631,7 @@ export type DeliveryView = {
     /**
      * Kind of the event.
      */
-    type: 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.deleted' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up';
+    type: 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up';
     /**
      * Status: `pending`, `delivered`, `failed` or `cancelled`.
      */
@@ -1595,10 +1597,22 @@ export type FileView = {
         [key: string]: string;
     };
     /**
-     * Smaller pictures by name; always empty for now.
+     * The malware scan: `waiting`, `clean`, `infected`, `held` or `unscanned`; absent where files are not scanned.
+     */
+    scan?: 'waiting' | 'clean' | 'infected' | 'held' | 'unscanned';
+    /**
+     * Seconds that a video or a sound plays, with up to three decimals; null if they are not known.
+     */
+    durationSeconds: number | null;
+    /**
+     * Whether smaller copies of a picture were made; null for other files, and until it has arrived.
+     */
+    derivative: 'pending' | 'ready' | 'unsupported' | 'too_large' | 'failed' | null;
+    /**
+     * Keys of its copies by name: `256`, `1024`, `display`, `clean`. A ticket reads each.
      */
     thumbnails: {
-        [key: string]: unknown;
+        [key: string]: string;
     };
 };
 
@@ -1625,7 +1639,8 @@ export type SecureFileView = {
     content_type: string;
     /**
      * What its owner noted, such as `title`, and further facts: `job_id` of a job's file, `file_id`, `kind`, `status`, and if they are known `width` and `height` in pixels and `dimensions`,
-     * which is `measured` or `reported`.
+     * which is `measured` or `reported`; `duration_seconds`; `derivative` and `thumbnails` of a picture; where files are
+     * scanned, `scan`.
      */
     metadata: {
         [key: string]: unknown;
@@ -1796,10 +1811,22 @@ export type FileMetadata = {
         [key: string]: string;
     };
     /**
-     * Smaller pictures by name; always empty for now.
+     * The malware scan: `waiting`, `clean`, `infected`, `held` or `unscanned`; absent where files are not scanned.
+     */
+    scan?: 'waiting' | 'clean' | 'infected' | 'held' | 'unscanned';
+    /**
+     * Seconds that a video or a sound plays, with up to three decimals; null if they are not known.
+     */
+    durationSeconds: number | null;
+    /**
+     * Whether smaller copies of a picture were made; null for other files, and until it has arrived.
+     */
+    derivative: 'pending' | 'ready' | 'unsupported' | 'too_large' | 'failed' | null;
+    /**
+     * Keys of its copies by name: `256`, `1024`, `display`, `clean`. A ticket reads each.
      */
     thumbnails: {
-        [key: string]: unknown;
+        [key: string]: string;
     };
     /**
      * Entity tag of the object in S3; absent until the file has arrived.
@@ -2034,6 +2061,36 @@ export type DayView = {
     counted_until: string;
 };
 
+export type UploadAborted = {
+    /**
+     * Always true.
+     */
+    success: true;
+    /**
+     * Confirmation for people to read.
+     */
+    message: string;
+};
+
+export type CompletedUpload = {
+    /**
+     * Opaque id of the file.
+     */
+    fileId: string;
+    /**
+     * Key of the file. All other file routes take it.
+     */
+    s3Key: string;
+    /**
+     * Size of the file in bytes.
+     */
+    size: number;
+    /**
+     * Number of its parts.
+     */
+    partCount: number;
+};
+
 export type Upload = {
     /**
      * Opaque id of the file.
@@ -2044,29 +2101,129 @@ export type Upload = {
      */
     s3Key: string;
     /**
-     * HTTP method to upload with.
+     * `PUT`, or `MULTIPART` above 104,857,600 bytes.
      */
     method: Method;
     /**
      * Signed URL to upload to.
      */
-    url: string;
+    url?: string;
     /**
      * Headers to send unchanged with the upload; the signature covers them.
      */
-    headers: {
+    headers?: {
         [key: string]: string;
     };
     /**
-     * When the grant expires. The upload must have started by then.
+     * Bytes of every part but the last.
+     */
+    partSize?: number;
+    /**
+     * Number of parts, which are numbered from 1.
+     */
+    partCount?: number;
+    /**
+     * Path to which to send the numbers of parts, to get their signed URLs.
+     */
+    partsPath?: string;
+    /**
+     * When the grant expires. The upload must have started by then; one in parts must be completed.
      */
     expiresAt: string;
 };
 
 /**
- * HTTP method of the upload. `PUT`: One PUT request whose body is the file.
+ * How to upload. `PUT`: One PUT request whose body is the file. `MULTIPART`: In parts: see `partsPath`.
  */
-export type Method = 'PUT';
+export type Method = 'PUT' | 'MULTIPART';
+
+export type SignedParts = {
+    /**
+     * The asked parts, in the order of their numbers.
+     */
+    parts: Array<SignedPart>;
+};
+
+/**
+ * A part to upload.
+ */
+export type SignedPart = {
+    /**
+     * Number of the part.
+     */
+    partNumber: number;
+    /**
+     * Signed URL to `PUT` the part to.
+     */
+    url: string;
+    /**
+     * Exact size of the part in bytes.
+     */
+    size: number;
+    /**
+     * Headers to send unchanged with the part; the signature covers them.
+     */
+    headers: {
+        [key: string]: string;
+    };
+    /**
+     * When the URL expires. The upload of the part must have started by then.
+     */
+    expiresAt: string;
+};
+
+export type ArrivedParts = {
+    /**
+     * Opaque id of the file.
+     */
+    fileId: string;
+    /**
+     * Size of the file in bytes.
+     */
+    size: number;
+    /**
+     * Bytes of every part but the last.
+     */
+    partSize: number;
+    /**
+     * Number of parts, which are numbered from 1.
+     */
+    partCount: number;
+    /**
+     * When the upload must be completed.
+     */
+    expiresAt: string;
+    /**
+     * The parts that have arrived, in the order of their numbers.
+     */
+    parts: Array<ArrivedPart>;
+    /**
+     * Numbers of the parts that have not arrived.
+     */
+    missing: Array<number>;
+};
+
+/**
+ * A part that has arrived.
+ */
+export type ArrivedPart = {
+    /**
+     * Number of the part.
+     */
+    partNumber: number;
+    /**
+     * Its entity tag, to complete the upload with.
+     */
+    etag: string;
+    /**
+     * Its size in bytes.
+     */
+    size: number;
+    /**
+     * Its SHA-256 in base64; absent if the upload has no checksums.
+     */
+    sha256?: string;
+};
 
 export type StorageUsage = {
     /**
@@ -2312,7 +2469,7 @@ export type EndpointRequest = {
     /**
      * Types of the events to send; at least one.
      */
-    events: Array<'endpoint.disabled' | 'file.deleted' | 'file.ready' | 'file.rejected' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'>;
+    events: Array<'endpoint.disabled' | 'file.deleted' | 'file.infected' | 'file.ready' | 'file.rejected' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'>;
     /**
      * Most calls per second, 1 to 100; 10 when absent.
      */
@@ -2334,7 +2491,7 @@ export type EndpointUpdateRequest = {
     /**
      * Types of the events to send from now on, all of them.
      */
-    events?: Array<'endpoint.disabled' | 'file.deleted' | 'file.ready' | 'file.rejected' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'> | null;
+    events?: Array<'endpoint.disabled' | 'file.deleted' | 'file.infected' | 'file.ready' | 'file.rejected' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'> | null;
     /**
      * Most calls per second, 1 to 100.
      */
@@ -2650,11 +2807,11 @@ export type OrgPatch = {
 
 export type TicketRequest = {
     /**
-     * Key of the file.
+     * Key of the file, or of one of its thumbnails.
      */
     s3Key?: string | null;
     /**
-     * Keys of several files.
+     * Keys of several files or thumbnails.
      */
     s3Keys?: Array<string> | null;
     /**
@@ -2693,6 +2850,31 @@ export type OutcomeRequest = {
     };
 };
 
+export type CompletionRequest = {
+    /**
+     * All parts of the file, in any order.
+     */
+    parts: Array<UploadedPart>;
+};
+
+/**
+ * A part that was uploaded.
+ */
+export type UploadedPart = {
+    /**
+     * Number of the part, from 1.
+     */
+    partNumber: number;
+    /**
+     * The header `ETag` with which S3 answered, with or without its quotes.
+     */
+    etag: string;
+    /**
+     * SHA-256 of the part in base64. If the upload has checksums and this one is absent, that of S3 is taken.
+     */
+    sha256?: string | null;
+};
+
 export type UploadRequest = {
     /**
      * File name as the user knows it, without a path; at most 255 characters.
@@ -2727,6 +2909,19 @@ export type UploadRequest = {
  * What a file is for. The kind decides the folder of the key and the size limit of the plan.
  */
 export type Kind = 'image' | 'video' | 'book' | 'blog' | 'document' | 'audio';
+
+export type PartsRequest = {
+    /**
+     * Numbers of the parts, from 1.
+     */
+    partNumbers: Array<number>;
+    /**
+     * SHA-256 of each part in base64, by number: of all parts of the file, or of none.
+     */
+    sha256?: {
+        [key: string]: string;
+    } | null;
+};
 
 export type ClerkEvent = {
     /**
@@ -4142,6 +4337,434 @@ export type PostFilesUploadsResponses = {
 };
 
 export type PostFilesUploadsResponse = PostFilesUploadsResponses[keyof PostFilesUploadsResponses];
+
+export type DeleteFilesUploadsFileIdData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the file
+         */
+        fileId: string;
+    };
+    query?: never;
+    url: '/api/files/uploads/{fileId}';
+};
+
+export type DeleteFilesUploadsFileIdErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: InsufficientScope | OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Conflict
+     */
+    409: {
+        success: false;
+        error: Conflict;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type DeleteFilesUploadsFileIdError = DeleteFilesUploadsFileIdErrors[keyof DeleteFilesUploadsFileIdErrors];
+
+export type DeleteFilesUploadsFileIdResponses = {
+    /**
+     * Success
+     */
+    200: UploadAborted;
+};
+
+export type DeleteFilesUploadsFileIdResponse = DeleteFilesUploadsFileIdResponses[keyof DeleteFilesUploadsFileIdResponses];
+
+export type PostFilesUploadsFileIdCompleteData = {
+    body: CompletionRequest;
+    path: {
+        /**
+         * Id of the file
+         */
+        fileId: string;
+    };
+    query?: never;
+    url: '/api/files/uploads/{fileId}/complete';
+};
+
+export type PostFilesUploadsFileIdCompleteErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: InsufficientScope | OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Conflict
+     */
+    409: {
+        success: false;
+        error: Conflict;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Payload Too Large
+     */
+    413: {
+        success: false;
+        error: BodyTooLarge;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Unsupported Media Type
+     */
+    415: {
+        success: false;
+        error: UnsupportedMediaType;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type PostFilesUploadsFileIdCompleteError = PostFilesUploadsFileIdCompleteErrors[keyof PostFilesUploadsFileIdCompleteErrors];
+
+export type PostFilesUploadsFileIdCompleteResponses = {
+    /**
+     * Success
+     */
+    200: CompletedUpload;
+};
+
+export type PostFilesUploadsFileIdCompleteResponse = PostFilesUploadsFileIdCompleteResponses[keyof PostFilesUploadsFileIdCompleteResponses];
+
+export type GetFilesUploadsFileIdPartsData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the file
+         */
+        fileId: string;
+    };
+    query?: never;
+    url: '/api/files/uploads/{fileId}/parts';
+};
+
+export type GetFilesUploadsFileIdPartsErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: InsufficientScope;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Conflict
+     */
+    409: {
+        success: false;
+        error: Conflict;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type GetFilesUploadsFileIdPartsError = GetFilesUploadsFileIdPartsErrors[keyof GetFilesUploadsFileIdPartsErrors];
+
+export type GetFilesUploadsFileIdPartsResponses = {
+    /**
+     * Success
+     */
+    200: ArrivedParts;
+};
+
+export type GetFilesUploadsFileIdPartsResponse = GetFilesUploadsFileIdPartsResponses[keyof GetFilesUploadsFileIdPartsResponses];
+
+export type PostFilesUploadsFileIdPartsData = {
+    body: PartsRequest;
+    path: {
+        /**
+         * Id of the file
+         */
+        fileId: string;
+    };
+    query?: never;
+    url: '/api/files/uploads/{fileId}/parts';
+};
+
+export type PostFilesUploadsFileIdPartsErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: InsufficientScope | OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Conflict
+     */
+    409: {
+        success: false;
+        error: Conflict;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Payload Too Large
+     */
+    413: {
+        success: false;
+        error: BodyTooLarge;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Unsupported Media Type
+     */
+    415: {
+        success: false;
+        error: UnsupportedMediaType;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type PostFilesUploadsFileIdPartsError = PostFilesUploadsFileIdPartsErrors[keyof PostFilesUploadsFileIdPartsErrors];
+
+export type PostFilesUploadsFileIdPartsResponses = {
+    /**
+     * Success
+     */
+    200: SignedParts;
+};
+
+export type PostFilesUploadsFileIdPartsResponse = PostFilesUploadsFileIdPartsResponses[keyof PostFilesUploadsFileIdPartsResponses];
 
 export type GetFilesUsageData = {
     body?: never;
