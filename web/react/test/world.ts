@@ -61,6 +61,8 @@ export class World {
       width: 640,
       height: 480,
       dimensions: "measured",
+      durationSeconds: null,
+      derivative: null,
       lastModified: new Date(Date.UTC(2026, 10, 1) + this.#count * 60_000).toISOString(),
       metadata: {},
       thumbnails: {},
