@@ -1,4 +1,5 @@
-//! Keeps the document small: the short descriptions of fields and parameters stand in an overlay.
+//! Keeps the document small: the short descriptions of fields and parameters, and most examples of requests, stand in an
+//! overlay.
 //!
 //! The overlay follows the [OpenAPI Overlay Specification](https://spec.openapis.org/overlay/v1.0.0.html). Applied to
 //! the document, it gives the whole text, as the reference pages and the viewer of the laptop's stack show it.
@@ -22,6 +23,7 @@ pub fn split(mut document: Value) -> (Value, Value) {
                 let place = format!("$['paths']['{path}']['{method}']['parameters'][{at}]");
                 take(parameter, &place, &mut actions);
             }
+            take_example(operation, &format!("$['paths']['{path}']['{method}']"), &mut actions);
         }
     }
     for (name, schema) in entries(&mut document["components"]["schemas"]) {
@@ -29,7 +31,7 @@ pub fn split(mut document: Value) -> (Value, Value) {
     }
     let overlay = json!({
         "overlay": "1.0.0",
-        "info": { "title": "Descriptions of fields and parameters", "version": document["info"]["version"] },
+        "info": { "title": "Descriptions of fields and parameters, and examples of requests", "version": document["info"]["version"] },
         "actions": actions,
     });
     (document, overlay)
@@ -58,6 +60,19 @@ fn take_of_fields(schema: &mut Value, place: &str, actions: &mut Vec<Value>) {
         if let Some(inner) = schema.get_mut(keyword) {
             take_of_fields(inner, &format!("{place}['{keyword}']"), actions);
         }
+    }
+}
+
+/// Moves the example of a request to the overlay, unless the answer has one too: then the two show a whole exchange.
+fn take_example(operation: &mut Value, place: &str, actions: &mut Vec<Value>) {
+    let mut answers = operation["responses"].as_object().into_iter().flatten();
+    if answers.any(|(_, answer)| answer.pointer("/content/application~1json/example").is_some()) {
+        return;
+    }
+    let content = operation.pointer_mut("/requestBody/content/application~1json").and_then(Value::as_object_mut);
+    if let Some(example) = content.and_then(|content| content.remove("example")) {
+        let target = format!("{place}['requestBody']['content']['application/json']");
+        actions.push(json!({ "target": target, "update": { "example": example } }));
     }
 }
 

@@ -16,7 +16,7 @@ fn the_committed_document_is_up_to_date() {
 }
 
 #[test]
-fn the_overlay_has_each_short_description_and_the_document_each_long_one() {
+fn the_overlay_has_what_is_short_and_examples_of_requests_alone() {
     let (short, long) = ("Id of the key", "x".repeat(80));
     let described = |text: &str| json!({ "type": "string", "description": text });
     let whole = json!({
@@ -56,6 +56,23 @@ fn the_document_has_exactly_the_routes_of_the_template() {
 #[test]
 fn every_example_is_valid() {
     assert_eq!(openapi::answers::faults_of_examples(), [""; 0]);
+}
+
+#[test]
+fn every_request_with_a_body_has_an_example() {
+    let whole = openapi::whole();
+    let operations = whole["paths"].as_object().unwrap().iter().flat_map(|(path, operations)| {
+        operations.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation))
+    });
+    let bare: Vec<String> = operations
+        .filter(|(place, _)| !place.contains("/webhooks/"))
+        .filter(|(_, operation)| {
+            let body = operation.pointer("/requestBody/content/application~1json");
+            body.is_some_and(|body| body.get("example").is_none())
+        })
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(bare, [""; 0]);
 }
 
 #[test]
