@@ -11,7 +11,7 @@ pub const PATH: &str = "docs/reference/descriptions.overlay.json";
 
 /// Descriptions of fields and parameters that are shorter stand in the overlay. Longer ones state a rule, which a
 /// program's author must not miss.
-const SHORT: usize = 80;
+const SHORT: usize = 100;
 
 /// Splits the whole document into the document for clients and the overlay.
 pub fn split(mut document: Value) -> (Value, Value) {

@@ -17,7 +17,7 @@ fn the_committed_document_is_up_to_date() {
 
 #[test]
 fn the_overlay_has_what_is_short_and_examples_of_requests_alone() {
-    let (short, long) = ("Id of the key", "x".repeat(80));
+    let (short, long) = ("Id of the key", "x".repeat(100));
     let described = |text: &str| json!({ "type": "string", "description": text });
     let whole = json!({
         "info": { "version": "1" },
