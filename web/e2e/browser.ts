@@ -20,7 +20,9 @@ export function chromiumPath(): string {
   const found = [chosen, ...(chosen ? [] : CANDIDATES)].find((path) => path && isExecutable(path));
   if (!found) {
     const where = chosen ? `CHROMIUM=${chosen} cannot be run.` : "No Chromium was found.";
-    throw new Error(`${where} Install one (Debian: apt install chromium; macOS: brew install --cask google-chrome) or name it: make e2e CHROMIUM=/path/to/chromium`);
+    throw new Error(
+      `${where} Install one (Debian: apt install chromium; macOS: brew install --cask google-chrome) or name it: make e2e CHROMIUM=/path/to/chromium`,
+    );
   }
   return found;
 }

@@ -105,7 +105,10 @@ test("a page uploads, reads and deletes a file of its user", async () => {
   assert.equal(gone.status, 404);
 
   for (const path of ["/api/files/uploads", "/api/files/metadata", "/api/files/presigned-url", "/api/files/delete", "bucket"]) {
-    assert.ok(preflights.some((seen) => seen.startsWith("20") && seen.endsWith(path)), `${path}: ${preflights}`);
+    assert.ok(
+      preflights.some((seen) => seen.startsWith("20") && seen.endsWith(path)),
+      `${path}: ${preflights}`,
+    );
   }
   await page.close();
 });
