@@ -49,7 +49,7 @@ OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 def install(
     api_port: int, stacks: Path, mails: Callable[[], Awaitable[list[dict[str, Any]]]], page: console.Console
 ) -> None:
-    """Makes MiniStack's web server listen on the ports of the API and the console too. Called once, before it starts."""
+    """Makes MiniStack's web server listen on the ports of the API and the console too. Called once, at the start."""
     import hypercorn.asyncio  # noqa: PLC0415  (MiniStack has to be imported first)
 
     serve = hypercorn.asyncio.serve

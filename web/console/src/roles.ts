@@ -12,6 +12,11 @@ export const MAY = {
   "wallet.buy": ["owner", "billing"],
   "payments.see": ["owner", "billing"],
   "usage.see": EVERYBODY,
+  "webhooks.see": BUILDERS,
+  "members.see": EVERYBODY,
+  "members.change": ["owner", "admin"],
+  "org.rename": ["owner", "admin"],
+  "org.delete": ["owner"],
 } satisfies Record<string, OrgRole[]>;
 
 export type Right = keyof typeof MAY;

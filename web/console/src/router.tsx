@@ -27,6 +27,13 @@ export interface WalletSearch {
   checkout?: "paid" | "cancelled" | undefined;
 }
 
+export interface WebhooksSearch {
+  /** Id of the endpoint whose deliveries are open. */
+  endpoint?: string | undefined;
+  /** Whether the form for a new endpoint is open. */
+  create?: true | undefined;
+}
+
 export interface UsageSearch {
   /** Days that are shown; 30 when absent. */
   days?: (typeof RANGES)[number] | undefined;
@@ -58,6 +65,20 @@ const usage = createRoute({
   validateSearch: (given: Record<string, unknown>): UsageSearch => ({ days: oneOf(given.days, RANGES) }),
   component: lazyRouteComponent(() => import("./routes/usage.tsx"), "Usage"),
 });
+const webhooks = createRoute({
+  getParentRoute: () => root,
+  path: "/orgs/$org/webhooks",
+  validateSearch: (given: Record<string, unknown>): WebhooksSearch => ({
+    endpoint: text(given.endpoint),
+    create: given.create === true ? true : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./routes/webhooks.tsx"), "Webhooks"),
+});
+const members = createRoute({
+  getParentRoute: () => root,
+  path: "/orgs/$org/members",
+  component: lazyRouteComponent(() => import("./routes/members.tsx"), "Members"),
+});
 const pricing = createRoute({
   getParentRoute: () => root,
   path: "/pricing",
@@ -72,7 +93,7 @@ const account = createRoute({
 /** Makes the router, whose addresses carry filters and what is open. */
 export function newRouter() {
   return createRouter({
-    routeTree: root.addChildren([home, files, keys, wallet, usage, pricing, account]),
+    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, pricing, account]),
     defaultPreload: "intent",
     defaultPendingComponent: () => <Loading />,
     defaultPendingMs: 150,

@@ -93,6 +93,7 @@ test("billing sees wallet, payments and usage, and no keys", () => {
     "wallet.buy",
     "payments.see",
     "usage.see",
+    "members.see",
   ]);
   expect(may("developer", "keys.delete")).toBe(false);
 });

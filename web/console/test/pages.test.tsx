@@ -220,3 +220,39 @@ test("an address that is none says so", async () => {
   await open("/nowhere");
   await screen.findByRole("heading", { name: "Not found" });
 });
+
+test("keys of the older installation are named with the days that are left, until the last is rotated", async () => {
+  asAnn();
+  let legacy = true;
+  const inTenDays = new Date(Date.now() + 10.5 * 86_400_000).toISOString();
+  on("GET /api/orgs/org_1/keys", () => list([{ ...KEY, ...(legacy && { legacy, replace_by: inTenDays }) }]));
+  on("POST /api/orgs/org_1/keys/key_1/rotate", () => {
+    legacy = false;
+    return data({ ...KEY, key: SECRET, previous_valid_until: inTenDays });
+  });
+  await open(KEYS);
+  const banner = await screen.findByRole("region", { name: "Keys to rotate" });
+  within(banner).getByText(/1 key comes from the older installation.*10 days are left/);
+  await userEvent.click(within(banner).getByRole("button", { name: "Website" }));
+  await userEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Rotate key" }));
+  await userEvent.click(within(await screen.findByRole("dialog", { name: "Rotate Website?" })).getByRole("button", { name: "Rotate key" }));
+  await userEvent.click(await screen.findByRole("button", { name: "I have stored it" }));
+  await waitFor(() => expect(screen.queryByRole("region", { name: "Keys to rotate" })).toBeNull());
+});
+
+test("the palette finds a page without accents, and goes there by keyboard", async () => {
+  asAnn();
+  on("GET /api/files/usage", () =>
+    Response.json({ userId: "user_ann", plan: "pro", totalFiles: 0, totalSize: 0, reservedSize: 0, limit: 1, percent: 0, byKind: {} }),
+  );
+  on("GET /api/files/list", () => Response.json({ files: [], total: 0, userId: "user_ann", nextCursor: null }));
+  on("GET /api/orgs/org_1/keys", () => list([]));
+  await open("/pricing", "fr");
+  await screen.findByRole("heading", { name: "Tarifs" });
+  await userEvent.keyboard("{Control>}k{/Control}");
+  await userEvent.type(await screen.findByRole("combobox", { name: "Page, organisation ou fichier" }), "cles");
+  screen.getByRole("option", { name: "Aller à Clés", selected: true });
+  await userEvent.keyboard("{Enter}");
+  await screen.findByRole("heading", { name: "Clés" });
+  expect(location.pathname).toBe(KEYS);
+});

@@ -1,11 +1,12 @@
 import type { IssuedKey, KeyView } from "@consigne/client";
 import type { Keys } from "@consigne/react";
-import { type FormEvent, type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 
 import { Button } from "../ui/Button.tsx";
 import { Buttons, Dialog } from "../ui/Dialog.tsx";
 import { Choice, Field, TextInput } from "../ui/Field.tsx";
 import { Failure, State, Time } from "../ui/states.tsx";
+import { useWork } from "../ui/useWork.ts";
 import { type MessageId, useWords } from "../words.ts";
 import { masked } from "./form.ts";
 
@@ -134,24 +135,6 @@ export function Countdown({ until }: { until: string }) {
 export function clock(seconds: number): string {
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   return parts.map((part) => String(part).padStart(2, "0")).join(":");
-}
-
-/** A step that changes something: what it does, and what failed. */
-function useWork(work: () => Promise<unknown>) {
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>();
-  const run = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      await work();
-    } catch (error) {
-      setFailure(error);
-      setBusy(false);
-    }
-  };
-  return { busy, failure, run };
 }
 
 const GRACES: [seconds: number, label: MessageId][] = [

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { CreateKey } from "../keys/CreateKey.tsx";
 import { exampleCall, masked } from "../keys/form.ts";
 import { Countdown, KeyPanel, KeyState } from "../keys/KeyPanel.tsx";
+import { Migration } from "../keys/Migration.tsx";
 import { RevealKey } from "../keys/RevealKey.tsx";
 import { may } from "../roles.ts";
 import { KEY_STATES, type KeysSearch } from "../router.tsx";
@@ -55,6 +56,7 @@ function List({ id }: { id: string }) {
   return (
     <>
       <Head title={say("nav.keys")} text={say("keys.text")} action={create} />
+      {mayChange && <Migration keys={keys.keys} onOpen={(key) => go({ key })} />}
       {keys.error && <Failure what={say("keys.failed")} error={keys.error} retry={() => void keys.refresh()} />}
       {keys.loading && <Loading />}
       {!keys.loading && !keys.error && keys.keys.length === 0 && (

@@ -27,7 +27,7 @@ export function Field({ label, hint, error, children }: { label: string; hint?: 
   );
 }
 
-const LOOK = "h-9 w-full min-w-0 rounded-md border border-control bg-bg px-3 aria-invalid:border-bad";
+const LOOK = "h-9 w-full min-w-0 leading-6 rounded-md border border-control bg-bg px-3 aria-invalid:border-bad";
 
 function useIds() {
   const { id, described, invalid } = useContext(Context);

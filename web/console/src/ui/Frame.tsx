@@ -1,40 +1,16 @@
-import { Link, Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
+import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { may, type Right } from "../roles.ts";
-import { lastOrg, rememberOrg, useOrg, useSession } from "../session.tsx";
+import { rememberOrg, useOrg, useSession } from "../session.tsx";
 import { THEMES, type Theme, useTheme } from "../theme.ts";
 import { type MessageId, useSpoken, useWords } from "../words.ts";
 import { Button } from "./Button.tsx";
 import { CreateOrg } from "./CreateOrg.tsx";
 import { NotPermitted } from "./NotPermitted.tsx";
+import { type Place, usePlaces } from "./places.ts";
 import { Empty, Head } from "./states.tsx";
-
-interface Place {
-  to: "/files" | "/pricing" | "/" | "/account" | "/orgs/$org/keys" | "/orgs/$org/usage" | "/orgs/$org/wallet";
-  label: MessageId;
-  sign: string;
-  right?: Right;
-}
-
-/** The pages in the order of the rail. The first five are in the bar of a phone. */
-const PLACES: Place[] = [
-  { to: "/", label: "nav.home", sign: "M3 11 12 4l9 7v9h-6v-6H9v6H3z" },
-  { to: "/files", label: "nav.files", sign: "M4 5h6l2 2h8v12H4z" },
-  { to: "/orgs/$org/keys", label: "nav.keys", sign: "M14 4a6 6 0 1 0-2 9l1 1h2v2h2v2h3v-3l-6-5a6 6 0 0 0 0-6zM8 8h.01", right: "keys.see" },
-  { to: "/orgs/$org/usage", label: "nav.usage", sign: "M4 20V10M10 20V4M16 20v-7M22 20H2", right: "usage.see" },
-  { to: "/orgs/$org/wallet", label: "nav.wallet", sign: "M3 7h18v12H3zM3 7l3-3h12l3 3M16 13h2", right: "wallet.see" },
-  { to: "/pricing", label: "nav.pricing", sign: "M4 4h8l8 8-8 8-8-8zM8 8h.01" },
-  { to: "/account", label: "nav.account", sign: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21c1-5 15-5 16 0" },
-];
-
-function usePlaces() {
-  const { orgs } = useSession();
-  const { org: id } = useParams({ strict: false });
-  const org = orgs.find((one) => one.id === id) ?? lastOrg(orgs);
-  const places = PLACES.filter(({ to, right }) => !to.includes("$org") || (org && (!right || may(org.role, right))));
-  return { org, places };
-}
+import { usePalette } from "./usePalette.tsx";
 
 function PlaceLink({ place, org, narrow = false }: { place: Place; org: string; narrow?: boolean }) {
   const { say } = useWords();
@@ -61,6 +37,7 @@ export function Frame() {
   const { say } = useWords();
   const { org, places } = usePlaces();
   const [more, setMore] = useState(false);
+  const [palette, openPalette] = usePalette();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
@@ -79,6 +56,10 @@ export function Frame() {
       </a>
       <aside className="sticky top-0 hidden h-dvh flex-col gap-4 overflow-y-auto border-e border-line bg-rail p-3 md:flex">
         <OrgSwitch />
+        <Button onClick={openPalette} aria-keyshortcuts="Control+K Meta+K">
+          <span className="grow text-start text-muted">{say("palette.title")}</span>
+          <kbd className="font-mono text-xs text-muted">Ctrl K</kbd>
+        </Button>
         <nav aria-label={say("nav")} className="grid gap-0.5">
           {places.map((place) => (
             <PlaceLink key={place.to} place={place} org={id} />
@@ -88,11 +69,13 @@ export function Frame() {
       </aside>
       <header className="flex items-center gap-2 border-b border-line p-3 md:hidden">
         <OrgSwitch />
+        <Button onClick={openPalette}>{say("palette.title")}</Button>
       </header>
       <main id="main" ref={main} tabIndex={-1} className="min-w-0 px-4 py-6 pb-24 outline-none md:px-6 md:pb-6">
         <div className="mx-auto grid max-w-[1200px] gap-6">
           <Offline />
           <Outlet />
+          {palette}
         </div>
       </main>
       <nav aria-label={say("nav")} className="fixed inset-x-0 bottom-0 z-10 border-t border-line bg-bg pb-[env(safe-area-inset-bottom)] md:hidden">
@@ -139,7 +122,7 @@ function OrgSwitch() {
       return;
     }
     rememberOrg(id);
-    const page = /^\/orgs\/[^/]+\/(keys|usage|wallet)/.exec(path)?.[1];
+    const page = /^\/orgs\/[^/]+\/(keys|usage|wallet|webhooks|members)/.exec(path)?.[1];
     void navigate({ to: page ? `/orgs/$org/${page as "keys"}` : "/", params: { org: id } });
   };
   return (
