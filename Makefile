@@ -50,6 +50,7 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@infra/local/build.sh --quiet
+	@$(MAKE) --no-print-directory console
 	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
 fuzz: ## Try mutated files and random bytes on the parsers of uploads (SECONDS_MAX=60)

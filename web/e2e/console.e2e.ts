@@ -9,7 +9,7 @@ import type { Browser, Page } from "playwright-core";
 
 import { assertAccessible } from "./a11y.ts";
 import { launch } from "./browser.ts";
-import { API, CONSOLE, call, invite, type Person, pay, somebody, visit } from "./console.ts";
+import { API, answerWebhooks, CONSOLE, call, invite, type Person, pay, somebody, visit, webhooksOf } from "./console.ts";
 import { ROOT } from "./stack.ts";
 
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -181,6 +181,41 @@ test("after a checkout the wallet waits for Stripe's event and then moves, and a
   assert.equal(await page.getByTestId("balance").textContent(), "1,000");
   assert.equal(checkouts, 1);
   assert.equal((await call(ann, `/api/orgs/${org}/payments`)).length, 1);
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+test("a delivery that failed is sent again with the same id, as a further attempt", async () => {
+  const ann = somebody("ann");
+  const org = await found(ann);
+  // 410 is final: the endpoint is disabled, and nothing is tried again by itself.
+  const url = await answerWebhooks(org, [410]);
+  const { page, errors } = await visit(browser, `/orgs/${org}/webhooks`, ann);
+  await page.getByRole("button", { name: "Add endpoint" }).click();
+  const form = page.getByRole("dialog", { name: "Add endpoint" });
+  await form.getByLabel("Address").fill(url);
+  await form.getByLabel("job.completed").check();
+  await form.getByRole("button", { name: "Add endpoint" }).click();
+  const secret = await page.getByRole("dialog", { name: "Secret of the endpoint" }).locator("pre").first().textContent();
+  assert.match(secret ?? "", /^whsec_/);
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  assert.ok(!(await traces(page)).includes(secret ?? ""));
+
+  const panel = page.getByRole("dialog", { name: url });
+  await panel.getByRole("button", { name: "Send a test" }).click();
+  await panel.getByText("HTTP 410").waitFor();
+  await page.reload();
+  await panel.getByText("Disabled: it answered 410").waitFor();
+  await panel.getByRole("button", { name: "Enable" }).click();
+  await panel.getByText("Active").waitFor();
+  await panel.getByRole("button", { name: "Send again" }).click();
+  await panel.getByText("HTTP 204").waitFor();
+  await panel.getByText("Attempt 2").waitFor();
+  await panel.getByText("Delivered").waitFor();
+  const [first, second, ...more] = await webhooksOf(org);
+  assert.equal(first, second);
+  assert.deepEqual(more, []);
+  await assertAccessible(page, "an endpoint and its deliveries");
   assert.deepEqual(errors, []);
   await page.context().close();
 });

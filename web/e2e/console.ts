@@ -114,6 +114,20 @@ export async function visit(
   return { page, errors };
 }
 
+/** Says what the stand-in for a customer's server answers to the next webhooks of a name. Returns their address. */
+export async function answerWebhooks(name: string, answers: number[]): Promise<string> {
+  const body = JSON.stringify({ secrets: [], answers });
+  const planned = await fetch(`${env.RECEIVER_URL}/_plan/${name}`, { method: "PUT", body });
+  assert.ok(planned.ok, String(planned.status));
+  return `${env.RECEIVER_URL}/${name}`;
+}
+
+/** Returns the ids of the webhooks that the stand-in received under a name. */
+export async function webhooksOf(name: string): Promise<string[]> {
+  const seen = (await (await fetch(`${env.RECEIVER_URL}/_seen/${name}`)).json()) as { webhooks: { id: string }[] };
+  return seen.webhooks.map(({ id }) => id);
+}
+
 /** Tells the API, as Stripe does, that what an organisation has ordered last is paid. */
 export async function pay(org: string): Promise<void> {
   const { sessions } = (await (await fetch(`${env.STRIPE_URL}/_stand-in/sessions/${org}`)).json()) as { sessions: { id: string }[] };
