@@ -234,6 +234,8 @@ test("every page is accessible in both languages and both themes, and fits a pho
     `/orgs/${org}/webhooks`,
     `/orgs/${org}/webhooks?create=true`,
     `/orgs/${org}/members`,
+    "/generate",
+    "/playground",
     "/pricing",
     "/account",
   ];

@@ -13,6 +13,15 @@ const text = (value: unknown): string | undefined => (typeof value === "string" 
 export const KEY_STATES = ["active", "revoked", "expired"] as const;
 export const RANGES = [1, 7, 30, 92] as const;
 
+export const JOB_KINDS = ["book", "blog", "image", "video"] as const;
+
+export interface GenerateSearch {
+  /** What is to be made; a book when absent. */
+  kind?: (typeof JOB_KINDS)[number] | undefined;
+  /** Id of the job that is open. */
+  job?: string | undefined;
+}
+
 export interface KeysSearch {
   /** State of the keys that are listed; all when absent. */
   status?: (typeof KEY_STATES)[number] | undefined;
@@ -84,6 +93,23 @@ const pricing = createRoute({
   path: "/pricing",
   component: lazyRouteComponent(() => import("./routes/pricing.tsx"), "Pricing"),
 });
+const playground = createRoute({
+  getParentRoute: () => root,
+  path: "/playground",
+  component: lazyRouteComponent(() => import("./routes/playground.tsx"), "Playground"),
+});
+const generate = createRoute({
+  getParentRoute: () => root,
+  path: "/generate",
+  validateSearch: (given: Record<string, unknown>): GenerateSearch => ({ kind: oneOf(given.kind, JOB_KINDS), job: text(given.job) }),
+  component: lazyRouteComponent(() => import("./routes/generate.tsx"), "Generate"),
+});
+const accept = createRoute({
+  getParentRoute: () => root,
+  path: "/invitations/accept",
+  validateSearch: (given: Record<string, unknown>): { token?: string | undefined } => ({ token: text(given.token) }),
+  component: lazyRouteComponent(() => import("./routes/accept.tsx"), "Accept"),
+});
 const account = createRoute({
   getParentRoute: () => root,
   path: "/account",
@@ -93,7 +119,7 @@ const account = createRoute({
 /** Makes the router, whose addresses carry filters and what is open. */
 export function newRouter() {
   return createRouter({
-    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, pricing, account]),
+    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, generate, playground, accept, pricing, account]),
     defaultPreload: "intent",
     defaultPendingComponent: () => <Loading />,
     defaultPendingMs: 150,

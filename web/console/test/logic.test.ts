@@ -32,7 +32,7 @@ test("a missing value is a gap in a line", () => {
 });
 
 test("an axis ends at a round number above all values", () => {
-  expect([[], [3], [5], [41], [100], [950], [1001]].map((values) => ceiling(values))).toEqual([4, 4, 5, 50, 100, 1000, 2000]);
+  expect([[], [3], [5], [41], [100], [950], [1001]].map((values) => ceiling(values))).toEqual([4, 4, 6, 60, 200, 1000, 2000]);
 });
 
 test("at most four series: the rest are others", () => {

@@ -256,3 +256,89 @@ test("the palette finds a page without accents, and goes there by keyboard", asy
   await screen.findByRole("heading", { name: "Clés" });
   expect(location.pathname).toBe(KEYS);
 });
+
+test("the playground sends the key and no session, and shows status, credits and answer", async () => {
+  asAnn();
+  on("GET /api/catalogue", () =>
+    data({ plans: [], packs: [], scopes: [], services: [{ name: "pdf", display_name: "PDF", base_cost_per_call: 1, is_active: true, scopes: [] }] }),
+  );
+  let headers: Headers | undefined;
+  on("POST /api/v1/pdf/documents", (request) => {
+    headers = request.headers;
+    return Response.json({ made: 1 }, { status: 201, headers: { "x-credits-remaining": "94", "x-request-id": "req-9" } });
+  });
+  await open("/playground");
+  await userEvent.type(await screen.findByLabelText("API key"), SECRET);
+  await userEvent.selectOptions(screen.getByLabelText("Method"), "POST");
+  await userEvent.clear(screen.getByLabelText("Path"));
+  await userEvent.type(screen.getByLabelText("Path"), "/documents");
+  await userEvent.type(screen.getByLabelText("Body"), "it's");
+  screen.getByText(/--data 'it'\\''s'/);
+  await userEvent.click(screen.getByRole("button", { name: "Send" }));
+  await screen.findByText("HTTP 201");
+  screen.getByText("94 credits left");
+  screen.getByText("req-9");
+  screen.getByText(/"made": 1/);
+  expect(headers?.get("x-api-key")).toBe(SECRET);
+  expect(headers?.get("authorization")).toBeNull();
+  expect(JSON.stringify({ ...localStorage, ...sessionStorage }) + location.href).not.toContain(SECRET);
+});
+
+test("an invitation is accepted by a click, and its token leaves the address", async () => {
+  asAnn();
+  let sent: unknown;
+  on("POST /api/invitations/accept", async (request) => {
+    sent = await request.json();
+    return data({ org: { ...ORG, role: "developer" }, role: "developer", joined_at: ORG.created_at });
+  });
+  await open("/invitations/accept?token=inv_1.org_1.secret");
+  const join = await screen.findByRole("button", { name: "Join" });
+  expect(sent).toBeUndefined();
+  await userEvent.click(join);
+  await screen.findByText("You joined Acme as developer.");
+  expect(sent).toEqual({ token: "inv_1.org_1.secret" });
+  await waitFor(() => expect(location.href).not.toContain("secret"));
+});
+
+test("a book is asked for, followed to its end, and can be downloaded", async () => {
+  asAnn();
+  const job = {
+    job_id: "job_1",
+    kind: "book",
+    status: "processing",
+    progress: 40,
+    message: "Writing",
+    title: "Lighthouses",
+    created_at: ORG.created_at,
+    updated_at: ORG.created_at,
+  };
+  const result = {
+    book_title: "Of lighthouses",
+    topic: "Lighthouses",
+    s3_key: "k",
+    download_url: "https://bucket.example/k",
+    file_size: 2048,
+    chapter_count: 3,
+    word_count: 1200,
+    generated_at: ORG.created_at,
+  };
+  let done = false;
+  let sent: unknown;
+  on("GET /api/secure/jobs", () => list(sent ? [job] : []));
+  on("POST /api/secure/books/generate", async (request) => {
+    sent = await request.json();
+    return data({ job_id: "job_1", status: "pending", message: "Accepted" });
+  });
+  on("GET /api/secure/jobs/job_1/status", () => data(done ? { ...job, status: "completed", progress: 100, result } : job));
+  await open("/generate");
+  await screen.findByText("4 of 5 left this month");
+  await userEvent.type(screen.getByLabelText("Topic"), "Lighthouses");
+  await userEvent.click(screen.getByRole("button", { name: "Generate" }));
+  await waitFor(() => expect(screen.getByRole<HTMLMeterElement>("meter", { name: "Progress" }).value).toBe(40));
+  expect(sent).toEqual({ topic: "Lighthouses", goal: null });
+  expect(location.search).toContain("job_1");
+  done = true;
+  const link = await screen.findByRole<HTMLAnchorElement>("link", { name: "Download" }, { timeout: 5_000 });
+  expect(link.href).toBe("https://bucket.example/k");
+  screen.getByText(/1,200 words/);
+});

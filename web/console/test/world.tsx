@@ -41,7 +41,13 @@ export const ORG = { id: "org_1", name: "Acme", slug: "acme", role: "owner", cre
 
 /** Answers as to Ann, who has one role in one organisation. */
 export function asAnn(role = "owner"): void {
-  const limits = { storage_bytes: 1e9, file_bytes: {}, generations: {}, reads_per_minute: 60, writes_per_minute: 30 };
+  const limits = {
+    storage_bytes: 1e9,
+    file_bytes: {},
+    generations: { book: { limit: 5, used: 1, resets_at: "2026-12-01T00:00:00Z" } },
+    reads_per_minute: 60,
+    writes_per_minute: 30,
+  };
   on("GET /api/me", () =>
     data({ user_id: "user_ann", email: null, full_name: "Ann", first_name: "Ann", subscription: "pro", role: "user", features: [], limits }),
   );

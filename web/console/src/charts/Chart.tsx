@@ -62,7 +62,7 @@ export function Chart({ title, days, series, kind, write, top }: Props) {
         <h3 id={id} className="font-medium">
           {title}
         </h3>
-        {series.length > 1 && (
+        {(series.length > 1 || series[0]?.name !== title) && (
           <ul className="flex flex-wrap gap-3 text-xs text-muted">
             {series.map(({ name, colour }) => (
               <li key={name} className="flex items-center gap-1">

@@ -48,7 +48,7 @@ export function ceiling(values: readonly (number | null)[]): number {
   const most = Math.max(0, ...values.map((value) => value ?? 0));
   if (most <= 4) return 4;
   const power = 10 ** Math.floor(Math.log10(most));
-  return [1, 2, 4, 5, 10].map((step) => step * power).find((step) => step >= most) ?? 10 * power;
+  return [2, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= most) ?? 10 * power;
 }
 
 const COLOURS: Record<string, string> = { pdf: "text-pdf", ai: "text-ai", mileage: "text-mileage" };

@@ -140,7 +140,7 @@ function Table({ keys, onOpen }: { keys: ReturnType<typeof useKeys>["keys"]; onO
                   {key.name}
                 </button>
                 {key.environment === "test" && <span className="ms-2 text-xs text-muted">{say("keys.test")}</span>}
-                <div className="font-mono text-xs text-muted sm:hidden">{masked(key)}</div>
+                <div className="whitespace-nowrap font-mono text-xs text-muted sm:hidden">{masked(key)}</div>
               </td>
               <td className="hidden font-mono text-xs sm:table-cell">{masked(key)}</td>
               <td className="hidden font-mono text-xs lg:table-cell">{key.scopes.join(" ")}</td>

@@ -15,6 +15,7 @@ const CENTRED = "m-auto max-h-[calc(100dvh-32px)] w-[560px] max-w-[calc(100vw-32
 /** A dialog of the browser's own: the page behind it is inert, and the focus goes back at its end. */
 export function Dialog({ title, children, onClose, drawer = false }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const id = useId();
   const close = useRef(onClose);
   useEffect(() => {
@@ -24,6 +25,8 @@ export function Dialog({ title, children, onClose, drawer = false }: Props) {
     const shown = dialog.current;
     const before = document.activeElement;
     shown?.showModal();
+    // In a drawer there is something to read first; in a form, something to fill.
+    if (drawer) heading.current?.focus();
     // Chromium closes a dialog at a second Escape whatever the page says. This one is shown again.
     const again = () => {
       if (close.current) close.current();
@@ -41,11 +44,11 @@ export function Dialog({ title, children, onClose, drawer = false }: Props) {
       shown?.close();
       if (before instanceof HTMLElement) before.focus();
     };
-  }, []);
+  }, [drawer]);
   return (
     <dialog ref={dialog} aria-labelledby={id} className={`overflow-y-auto border-line bg-raised p-5 ${drawer ? DRAWER : CENTRED}`}>
       <div className="grid gap-4">
-        <h2 id={id} className="text-lg font-semibold">
+        <h2 id={id} ref={heading} tabIndex={drawer ? -1 : undefined} className="outline-none text-lg font-semibold">
           {title}
         </h2>
         {children}

@@ -37,10 +37,11 @@ function useIds() {
 interface TextProps {
   value: string;
   onChange(value: string): void;
-  type?: "text" | "number" | "date" | "url" | "email";
+  type?: "text" | "password" | "number" | "date" | "url" | "email";
   required?: boolean;
   mono?: boolean;
   min?: string | number;
+  max?: string | number;
   maxLength?: number;
   placeholder?: string;
 }
@@ -55,6 +56,21 @@ export function TextInput({ value, onChange, mono = false, type = "text", ...res
       autoComplete="off"
       spellCheck={false}
       className={`${LOOK} ${mono ? "font-mono" : ""}`}
+      value={value}
+      onChange={(event) => onChange(event.target.value)}
+    />
+  );
+}
+
+/** Text of several lines, for programs. */
+export function TextArea({ value, onChange }: Pick<TextProps, "value" | "onChange">) {
+  const ids = useIds();
+  return (
+    <textarea
+      {...ids}
+      rows={6}
+      spellCheck={false}
+      className="w-full rounded-md border border-control bg-bg px-3 py-2 font-mono text-sm"
       value={value}
       onChange={(event) => onChange(event.target.value)}
     />

@@ -9,6 +9,8 @@ export interface Place {
   to:
     | "/files"
     | "/pricing"
+    | "/generate"
+    | "/playground"
     | "/"
     | "/account"
     | "/orgs/$org/keys"
@@ -35,6 +37,8 @@ const PLACES: Place[] = [
     sign: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2 20c1-5 13-5 14 0M16 4a3.5 3.5 0 0 1 0 7M18 14c2 1 4 3 4 6",
     right: "members.see",
   },
+  { to: "/generate", label: "nav.generate", sign: "M12 3v5M12 16v5M3 12h5M16 12h5M6 6l3 3M15 15l3 3M18 6l-3 3M9 15l-3 3" },
+  { to: "/playground", label: "nav.playground", sign: "M5 4l14 8-14 8z" },
   { to: "/pricing", label: "nav.pricing", sign: "M4 4h8l8 8-8 8-8-8zM8 8h.01" },
   { to: "/account", label: "nav.account", sign: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21c1-5 15-5 16 0" },
 ];
