@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -11,6 +11,8 @@ TOOLS := target/tools
 # Node from PyPI. The link is made with $(VENV)/web, because make expands a recipe before it installs anything.
 NODE := $(VENV)/node/bin/node
 NPM := $(NODE) $(VENV)/node/lib/node_modules/npm/bin/npm-cli.js
+# Runs a script of each package below web/ that has it. They call `node`, which need not be on the path otherwise.
+WEB_RUN = PATH="$(CURDIR)/$(VENV)/node/bin:$$PATH" $(NPM) --prefix web --workspaces --if-present --loglevel=error run
 DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
 DOCS_TOOLS := $(VENV)/docs-tools
 # Draws the diagrams of the site.
@@ -46,12 +48,21 @@ demo-parts: $(VENV)/bin/python
 test: $(VENV)/local $(VENV)/web $(VENV)/clients ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
+web: $(VENV)/web ## Build the TypeScript packages in web/, and hold their budgets
+	@$(WEB_RUN) build
+
+web-test: $(VENV)/web ## Test what is in web/ and needs neither a browser nor a stack
+	@infra/local/web_test.sh
+
+web-types: $(VENV)/web ## Write the types of the TypeScript client from openapi.json and events/schemas
+	@$(WEB_RUN) types
+
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@infra/local/build.sh --quiet
 	@$(MAKE) --no-print-directory console
-	@infra/local/with-stack.sh $(NODE) --test $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
+	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
 fuzz: ## Try mutated files and random bytes on the parsers of uploads (SECONDS_MAX=60)
 	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh

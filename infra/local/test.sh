@@ -84,6 +84,12 @@ run_clients() {
   return "${PIPESTATUS[0]}"
 }
 
+# Checks and tests the TypeScript packages.
+run_web() {
+  NO_COLOR=1 infra/local/web_test.sh 2>&1 | tee -a "$log" | grep -E '^ *Tests |FAIL|✗|×|error'
+  return "${PIPESTATUS[0]}"
+}
+
 if [ -n "$documents" ]; then
   : > "$log"
   $python -m unittest discover --quiet --start-directory infra/examples/tests
@@ -114,6 +120,8 @@ if [ -z "${SDK_CLIENT:-}" ]; then
 fi
 echo "Generating clients from openapi.json, and using them..."
 run_clients || status=$?
+echo "Running the tests of the TypeScript packages..."
+run_web || status=$?
 echo "Running the tests (about three minutes)..."
 run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
 echo "Running the tests that must not run beside others..."
@@ -124,6 +132,7 @@ awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
      /^Ran [0-9]+ tests? in/ { python = $2 }
      /^ℹ pass [0-9]+/ { passed += $3 }
      /^ℹ fail [0-9]+/ { failed += $3 }
+     /^ *Tests +[0-9]+ / { for (i = 2; i < NF; i++) { if ($(i + 1) == "passed") passed += $i; if ($(i + 1) == "failed") failed += $i } }
      /^OK$/ && python { passed += python; python = 0 }
      /^FAILED \((failures|errors)=/ { split($0, counts, /[^0-9]+/); failed += counts[2] + counts[3]; passed += python - counts[2] - counts[3] }
      /^Ran [0-9]+ blocks/ { documents = $0 }

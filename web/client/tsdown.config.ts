@@ -8,4 +8,5 @@ export default defineConfig({
   dts: true,
   sourcemap: false,
   clean: true,
+  checks: { pluginTimings: false },
 });

@@ -36,11 +36,15 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Starts Chromium. Its background requests are off, because each of them would wait on a machine without a network. */
-export function launch(): Promise<Browser> {
+/**
+ * Starts Chromium. Its background requests are off, because each of them would wait on a machine without a network. With
+ * `proxy`, an address, it sends everything there, also what goes to this machine.
+ */
+export function launch(proxy?: string): Promise<Browser> {
   const root = process.getuid?.() === 0;
   return chromium.launch({
     executablePath: chromiumPath(),
+    ...(proxy === undefined ? {} : { proxy: { server: proxy, bypass: "<-loopback>" } }),
     args: [
       ...(root ? ["--no-sandbox"] : []),
       "--disable-background-networking",

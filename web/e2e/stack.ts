@@ -27,17 +27,23 @@ export function deploy(origins: string[]): Stack {
   return { url: names.CONSIGNE_URL ?? "", names };
 }
 
-/** Returns a session token of the laptop's issuer for a page of an origin. */
-export function token(user: string, plan: string, origin: string): string {
-  const command = ["token", "--user", user, "--plan", plan, "--azp", origin, "--env-file", ENV_FILE];
+/** Returns a session token of the laptop's issuer for a page of an origin, valid for a day or the given seconds. */
+export function token(user: string, plan: string, origin: string, seconds?: number): string {
+  const life = seconds === undefined ? [] : [`--ttl=${seconds}`];
+  const command = ["token", "--user", user, "--plan", plan, "--azp", origin, ...life, "--env-file", ENV_FILE];
   return execFileSync(`${ROOT}/target/debug/consigne`, command, { cwd: ROOT, encoding: "utf8" }).trim();
 }
 
-/** Serves empty pages on a free port. Returns the server and its origin. */
-export async function servePages(): Promise<{ server: Server; origin: string }> {
-  const server = createServer((_, answer) => {
-    answer.setHeader("content-type", "text/html; charset=utf-8");
-    answer.end("<!DOCTYPE html><title>A page of another origin</title>");
+/**
+ * Serves pages on a free port, empty ones unless they load a script. Returns the server and its origin. `scripts` has
+ * modules by their paths.
+ */
+export async function servePages(scripts: Record<string, string> = {}): Promise<{ server: Server; origin: string }> {
+  const tags = Object.keys(scripts).map((path) => `<script type="module" src="${path}"></script>`);
+  const server = createServer(({ url = "/" }, answer) => {
+    const script = scripts[url];
+    answer.setHeader("content-type", `${script === undefined ? "text/html" : "text/javascript"}; charset=utf-8`);
+    answer.end(script ?? `<!DOCTYPE html><title>A page of another origin</title>${tags.join("")}`);
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   return { server, origin: `http://localhost:${(server.address() as AddressInfo).port}` };

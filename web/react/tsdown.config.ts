@@ -8,5 +8,5 @@ export default defineConfig({
   dts: true,
   sourcemap: false,
   clean: true,
-  copy: ["src/styles.css"],
+  copy: ["src/styles.css", "src/styles.css.d.ts"],
 });

@@ -1,6 +1,6 @@
 import { type BodyOf, type Call, createCall, type Output, type Page, type QueryOf, type Route } from "./call.js";
 import { ConsigneError } from "./errors.js";
-import type { FileMetadata, FileView, JobView } from "./gen/types.gen.js";
+import type { FileMetadata, FileView, FinishedTextView, JobView } from "./gen/types.gen.js";
 import { List } from "./list.js";
 import { type TicketOptions, Tickets } from "./tickets.js";
 import { type CallOptions, type ClientOptions, createTransport, type Send } from "./transport.js";
@@ -70,16 +70,15 @@ export function createClient(options: ClientOptions) {
       change: Omit<BodyOf<"PATCH /api/files/metadata">, "s3Key">,
       { ifMatch, ...options }: CallOptions & { ifMatch?: string | undefined } = {},
     ): Promise<FileMetadata> {
-      const headers = ifMatch === undefined ? {} : { "if-match": ifMatch };
+      const headers: Record<string, string> = ifMatch === undefined ? {} : { "if-match": ifMatch };
       const filename = change.filename?.normalize("NFC");
       const { body } = await send("PATCH", "/api/files/metadata", { ...options, headers, body: { ...change, s3Key, filename } });
       return body as FileMetadata;
     },
     /** Deletes a file for good, or gives back the bytes of one that was never sent. */
     async delete(s3Key: string, options?: CallOptions): Promise<void> {
-      tickets.drop(s3Key);
       await call("DELETE /api/files/delete", { body: { s3Key } }, options);
-      // A ticket may have been asked for meanwhile.
+      // Those too that were asked for meanwhile.
       tickets.drop(s3Key);
     },
     /** Returns a signed URL that reads a file. It is the same until shortly before it ends. */
@@ -234,12 +233,12 @@ export function createClient(options: ClientOptions) {
     /** Plans, packs, services, kinds of files, types of events. Needs no token. */
     catalogue: (options?: CallOptions) => call("GET /api/catalogue", {}, options),
     /** Finished books and articles, newest first. */
-    books: (filter: Filter<"GET /api/books"> = {}, options?: CallOptions) =>
+    books: (filter: Filter<"GET /api/books"> = {}, options?: CallOptions): List<FinishedTextView> =>
       new List(async (cursor) => {
         const { books, nextCursor } = await call("GET /api/books", withCursor({ query: filter }, cursor), options);
         return { items: books, nextCursor, total: null };
       }),
-    articles: (filter: Filter<"GET /api/blog"> = {}, options?: CallOptions) =>
+    articles: (filter: Filter<"GET /api/blog"> = {}, options?: CallOptions): List<FinishedTextView> =>
       new List(async (cursor) => {
         const { articles, nextCursor } = await call("GET /api/blog", withCursor({ query: filter }, cursor), options);
         return { items: articles, nextCursor, total: null };

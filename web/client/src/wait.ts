@@ -34,6 +34,7 @@ export async function race<Value>(promise: Promise<Value>, signal?: AbortSignal)
 export function unlessAborted(signal: AbortSignal | undefined, begin: (settle: () => void) => (() => void) | void): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(aborted(signal));
+    let stop: (() => void) | void;
     const end = (settle: () => void) => {
       signal?.removeEventListener("abort", onAbort);
       stop?.();
@@ -41,7 +42,7 @@ export function unlessAborted(signal: AbortSignal | undefined, begin: (settle: (
     };
     const onAbort = () => end(() => reject(aborted(signal)));
     signal?.addEventListener("abort", onAbort);
-    const stop = begin(() => end(resolve));
+    stop = begin(() => end(resolve));
   });
 }
 

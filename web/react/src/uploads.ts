@@ -110,12 +110,17 @@ export class HookUploads {
   }
 
   #follow(upload: Upload, done: Promise<FileMetadata>): void {
-    done.then(
-      () => this.#events.onReady(upload.state),
-      () => {
-        if (upload.state.status === "failed") this.#events.onError(upload.state);
-      },
-    );
+    done
+      .then(
+        () => this.#events.onReady(upload.state),
+        () => {
+          if (upload.state.status === "failed") this.#events.onError(upload.state);
+        },
+      )
+      .finally(() => {
+        // Nobody looks at it any more, so the queue need not keep its file.
+        if (this.#listeners.size === 0) this.#queue.remove(upload.id);
+      });
   }
 
   #removeEnded(chosen: (upload: Upload) => boolean): void {

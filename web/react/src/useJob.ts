@@ -119,7 +119,9 @@ function isFinal(error: Error | null): boolean {
 }
 
 /** Milliseconds until the next status is asked for. */
-function waitOf({ state }: Query<JobView>, interval: number | undefined): number {
+function waitOf({ state }: Query<JobView>, interval: number | undefined): number | false {
+  // While a server renders, nothing is waited for.
+  if (typeof document === "undefined") return false;
   const { retryAfter } = (state.error ?? {}) as { retryAfter?: number };
   if (retryAfter !== undefined) return retryAfter * 1_000;
   if (document.visibilityState === "hidden") return Math.max(HIDDEN_WAIT, interval ?? 0);

@@ -70,6 +70,7 @@ test("getDownloadUrl returns the same URL twice, and downloadFile asks for an at
     clicked.push(this.href);
   });
   const { result } = run(() => useS3Files());
+  await waitFor(() => expect(result.current.loading).toBe(false));
   const first = await result.current.getDownloadUrl(key);
   expect(first).toContain(BUCKET);
   expect(await result.current.getDownloadUrl(key)).toBe(first);
@@ -92,13 +93,15 @@ test("deleteFile takes the file out of every list, and its URL is asked for anew
 
 test("uploads go on when their component leaves the page, and are told once", async () => {
   const ready = vi.fn();
-  const { result, unmount } = run(() => useUpload({ onReady: ready }));
+  const { result, unmount } = run(() => ({ ...useUpload({ onReady: ready }), queue: useConsigne().uploads }));
   act(() => void result.current.add([picture("a.png"), picture("b.png")]));
   expect(result.current.counts.waiting + result.current.counts.sending).toBe(2);
   unmount();
   await waitFor(() => expect(ready).toHaveBeenCalledTimes(2));
   expect(on.world.calls("POST /api/files/uploads")).toBe(2);
   expect(on.world.calls("PUT bucket")).toBe(2);
+  // And the queue does not keep their files.
+  await waitFor(() => expect(result.current.queue.snapshot()).toEqual([]));
 });
 
 test("an upload that failed can be tried again, and one that was aborted is no error", async () => {

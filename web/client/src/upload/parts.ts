@@ -42,7 +42,7 @@ export interface PartsRequest {
 /** Parts of one file that are sent at a time. */
 const AT_ONCE = 3;
 /** URLs that are asked for at a time. */
-const URLS = 8;
+const URLS = 16;
 /** Times that a part's URL is signed anew, in case it has expired. */
 const RENEWALS = 3;
 

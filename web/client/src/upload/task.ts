@@ -1,5 +1,5 @@
 import type { ConsigneClient } from "../client.js";
-import { ConsigneError, isConsigneError } from "../errors.js";
+import { ConsigneError, isConsigneError, parsed } from "../errors.js";
 import type { FileMetadata, UploadRequest } from "../gen/types.gen.js";
 import { lifeOf } from "../tickets.js";
 import { newId } from "../transport.js";
@@ -77,6 +77,15 @@ interface PutGrant {
   expiresAt: string;
 }
 
+/** What an upload was granted. */
+interface Granted {
+  grant: PutGrant | PartsGrant;
+  /** When the grant of a PUT ends, by this machine's clock. */
+  ends: number;
+  /** Whether it was begun before a reload of the page. */
+  isResumed: boolean;
+}
+
 /** Most times that a grant is renewed, in case it has expired. */
 const RENEWALS = 3;
 /** Larger files are sent in parts. The API says so in its grant. */
@@ -97,9 +106,7 @@ export class Task {
   #control = new AbortController();
   #idempotencyKey = newId();
   #request: UploadRequest | undefined;
-  #granted: Promise<PutGrant | PartsGrant> | undefined;
-  /** When the grant ends, by this machine's clock. */
-  #grantEnds = 0;
+  #granted: Promise<Granted> | undefined;
   /** Whether all bytes have left once, so that S3 may have the file although no answer came. */
   #mayHaveArrived = false;
 
@@ -110,7 +117,7 @@ export class Task {
     const name = (options.filename ?? file.name ?? "file").normalize("NFC");
     this.state = { id: newId(), name, size: file.size, ...FRESH };
     [this.done, this.#settle] = deferred();
-    options.signal?.addEventListener("abort", () => void this.abort().catch(() => {}));
+    options.signal?.addEventListener("abort", () => void this.abort().catch(() => {}), { once: true });
   }
 
   /** Sends the bytes, and goes on to check them by itself. Never rejects. */
@@ -160,9 +167,12 @@ export class Task {
       await this.#online(signal);
       let failure: ConsigneError;
       try {
-        const grant = await race(this.#grant(), signal);
+        const { grant, ends, isResumed } = await race(this.#grant(), signal);
+        this.#set({ s3Key: grant.s3Key });
+        // The page may have been left after the last request.
+        if (isResumed) this.#mayHaveArrived = true;
         if (grant.method === "MULTIPART") return await this.#sendParts(grant, signal);
-        if (Date.now() >= this.#grantEnds) throw new ConsigneError("CONFLICT", "the grant has expired");
+        if (Date.now() >= ends) throw new ConsigneError("CONFLICT", "the grant has expired");
         const { url, headers } = grant;
         const { stall } = this.#shared;
         const answer = await put({ url, headers, body: this.file, signal, stall, onProgress: (loaded) => this.#progress(loaded) });
@@ -217,23 +227,21 @@ export class Task {
   }
 
   /** Returns the grant of this file, and asks for it if there is none. */
-  #grant(): Promise<PutGrant | PartsGrant> {
-    this.#granted ??= this.#ask();
-    this.#granted.catch(() => {
-      this.#granted = undefined;
+  #grant(): Promise<Granted> {
+    const granted = this.#granted ?? this.#ask();
+    this.#granted = granted;
+    granted.catch(() => {
+      if (this.#granted === granted) this.#granted = undefined;
     });
-    return this.#granted;
+    return granted;
   }
 
   // Not ended by `abort`: what was reserved by then can be given back only with the answer.
-  async #ask(): Promise<PutGrant | PartsGrant> {
-    const { client, storage } = this.#shared;
-    const stored = await storage?.getItem(this.#storageName);
-    if (stored) {
-      const grant = JSON.parse(stored) as PartsGrant;
-      this.#set({ s3Key: grant.s3Key });
-      return grant;
-    }
+  async #ask(): Promise<Granted> {
+    const { client } = this.#shared;
+    const idempotencyKey = this.#idempotencyKey;
+    const stored = await this.#stored();
+    if (stored) return { grant: stored, ends: 0, isResumed: true };
     const { filename: _, signal: __, onChange: ___, sha256: hashed, ...options } = this.options;
     this.#request ??= {
       ...(options.kind && { kind: options.kind }),
@@ -244,20 +252,39 @@ export class Task {
       ...(hashed && this.file.size <= PARTS_ABOVE && { sha256: await sha256(this.file) }),
     };
     const asked = Date.now();
-    const { body } = await client.send("POST", "/api/files/uploads", { body: this.#request, idempotencyKey: this.#idempotencyKey });
+    const { body } = await client.send("POST", "/api/files/uploads", { body: this.#request, idempotencyKey });
     const grant = body as PutGrant | PartsGrant;
-    this.#set({ s3Key: grant.s3Key });
-    if (grant.method === "MULTIPART") {
-      const { fileId, s3Key, method, partSize, partCount } = grant;
-      await storage?.setItem(this.#storageName, JSON.stringify({ fileId, s3Key, method, partSize, partCount }));
-    } else {
-      this.#grantEnds = asked + lifeOf(grant.url, grant.expiresAt, asked);
+    if (grant.method === "PUT") return { grant, ends: asked + lifeOf(grant.url, grant.expiresAt, asked), isResumed: false };
+    const { fileId, s3Key, method, partSize, partCount } = grant;
+    await this.#store(JSON.stringify({ fileId, s3Key, method, partSize, partCount }));
+    return { grant, ends: 0, isResumed: false };
+  }
+
+  /** Returns the upload in parts that was begun before a reload. */
+  async #stored(): Promise<PartsGrant | undefined> {
+    if (this.file.size <= PARTS_ABOVE) return undefined;
+    try {
+      const text = await this.#shared.storage?.getItem(this.#storageName);
+      const grant = text ? (parsed(text) as Partial<PartsGrant> | undefined) : undefined;
+      return grant?.fileId && grant.s3Key && grant.partSize && grant.partCount ? (grant as PartsGrant) : undefined;
+    } catch {
+      return undefined;
     }
-    return grant;
+  }
+
+  /** Keeps the upload in parts, or forgets it. A storage that is full or forbidden makes it begin anew after a reload. */
+  async #store(text?: string): Promise<void> {
+    const { storage } = this.#shared;
+    try {
+      if (text === undefined) await storage?.removeItem(this.#storageName);
+      else await storage?.setItem(this.#storageName, text);
+    } catch {
+      // As above.
+    }
   }
 
   async #sendParts(grant: PartsGrant, signal: AbortSignal): Promise<void> {
-    const { client, storage, stall, tries } = this.#shared;
+    const { client, stall, tries } = this.#shared;
     try {
       await sendParts({
         ...{ send: client.send, file: this.file, grant, signal, stall, tries },
@@ -265,13 +292,14 @@ export class Task {
         onOffline: (offline) => this.#set({ offline }),
       });
     } catch (error) {
-      if (!isConsigneError(error)) throw error;
+      if (!isConsigneError(error, "NOT_FOUND") && !isConsigneError(error, "CONFLICT")) throw error;
+      // S3 lacks a part that it had taken.
+      if (error.details && "missing" in error.details) throw new ConsigneError("NETWORK_ERROR", error.message, { cause: error });
       // What was stored is of an upload that has ended, or of somebody else.
-      if (error.code !== "NOT_FOUND" && error.code !== "CONFLICT") throw error;
-      await storage?.removeItem(this.#storageName);
+      await this.#store();
       throw new ConsigneError("CONFLICT", "the upload in parts has ended", { cause: error });
     }
-    await storage?.removeItem(this.#storageName);
+    await this.#store();
   }
 
   /** Names this file, so that it is recognised after a reload. */
@@ -285,8 +313,13 @@ export class Task {
   async #hasArrived(signal: AbortSignal): Promise<boolean> {
     const { s3Key } = this.state;
     if (!this.#mayHaveArrived || s3Key === undefined) return false;
-    const file = await this.#metadata(s3Key, signal);
-    return file !== undefined && file.status !== "pending";
+    try {
+      const file = await this.#metadata(s3Key, signal);
+      return file !== undefined && file.status !== "pending";
+    } catch (error) {
+      if (isConsigneError(error, "NOT_FOUND")) return false;
+      throw error;
+    }
   }
 
   /** Reads the file. Returns undefined while there is no answer. */
@@ -309,15 +342,18 @@ export class Task {
 
   /** Gives back what was reserved. A file that is not there any more is no error. */
   async #giveBack(): Promise<void> {
-    const grant = await this.#granted?.catch(() => undefined);
-    if (!grant) return;
-    const { client, storage } = this.#shared;
+    const granted = await this.#granted?.catch(() => undefined);
+    if (!granted) return;
+    const { grant } = granted;
+    const { client } = this.#shared;
     try {
       if (grant.method === "PUT") return await client.files.delete(grant.s3Key);
-      await storage?.removeItem(this.#storageName);
+      await this.#store();
       await client.send("DELETE", partsPath(grant));
     } catch (error) {
-      if (!isConsigneError(error, "NOT_FOUND")) throw error;
+      // The parts have become a file already.
+      if (isConsigneError(error, "CONFLICT")) await client.files.delete(grant.s3Key);
+      else if (!isConsigneError(error, "NOT_FOUND")) throw error;
     }
   }
 

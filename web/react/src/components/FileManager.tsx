@@ -70,8 +70,8 @@ export function FileManager(props: FileManagerProps) {
   const shown = useMemo(() => {
     const matching = filterFiles(list.files, wanted);
     const unsorted = order.column === NEWEST_FIRST.column && order.descending;
-    return unsorted ? matching : sortFiles(matching, order, words.locale);
-  }, [list.files, wanted, order, words.locale]);
+    return unsorted ? matching : sortFiles(matching, order);
+  }, [list.files, wanted, order]);
 
   const attempt = useCallback(async (text: string, work: () => Promise<unknown>) => {
     setFailure(undefined);

@@ -1,0 +1,2 @@
+// Lets TypeScript 6 accept `import "@consigne/react/styles.css"`.
+export {};
