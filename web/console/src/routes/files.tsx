@@ -34,9 +34,7 @@ function Storage() {
       {kinds.length > 0 && (
         <ul className="flex flex-wrap gap-x-6 gap-y-1 text-muted">
           {kinds.map(([kind, { files, size }]) => (
-            <li key={kind}>
-              {say(KIND_WORDS[kind] ?? "kind.other")}: {number(files)}, {bytes(size)}
-            </li>
+            <li key={kind}>{say("files.kind", { kind: say(KIND_WORDS[kind] ?? "kind.other"), files: number(files), size: bytes(size) })}</li>
           ))}
         </ul>
       )}
