@@ -9,6 +9,7 @@ import { catalogue } from "./catalogue.ts";
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
+  cacheDir: source("../node_modules/.vite/console"),
   plugins: [react(), tailwindcss(), catalogue()],
   resolve: {
     // The packages as they stand in their sources.
