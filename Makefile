@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -61,6 +61,7 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@infra/local/build.sh --quiet
+	@$(MAKE) --no-print-directory console
 	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
 fuzz: ## Try mutated files and random bytes on the parsers of uploads and the decoders of pictures (SECONDS_MAX=60)
@@ -110,6 +111,10 @@ up: $(VENV)/bin/python ## Build the functions and start the stack in the backgro
 	@echo "Building the functions (the first time takes some minutes)..."
 	@$(MAKE) --silent $(VENV)/local & installed=$$!; infra/local/build.sh && wait $$installed
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
+
+console: $(VENV)/web ## Build the console, which make up serves beside the API
+	@cd web/console && ../../$(NODE) ../node_modules/vite/bin/vite.js build --logLevel warn
+	@echo "Built the console: target/web/console. make up serves it and prints its address."
 
 .PHONY: url
 url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up

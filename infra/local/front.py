@@ -8,6 +8,8 @@
 | `/_local/stacks/<name>/...` | the API of a further stack |
 | everything else | the API of the first stack, `consigne` |
 
+The console has a port of its own: console.py.
+
 API Gateway gives an API a random id, by which MiniStack serves it on AWS's port. stack.py writes that id and what the
 stack trusts to a file for each stack. The same facts tell why a request was refused: why.py puts that into a header and
 a line of the log. Nothing of this exists on AWS.
@@ -26,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import api_page
+import console
 import mail_page
 import why
 
@@ -43,8 +46,10 @@ LOOPBACK = ("127.0.0.1", "::1")
 OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
-def install(api_port: int, stacks: Path, mails: Callable[[], Awaitable[list[dict[str, Any]]]]) -> None:
-    """Makes MiniStack's web server listen on the API's port of `localhost` too. Called once, before it starts."""
+def install(
+    api_port: int, stacks: Path, mails: Callable[[], Awaitable[list[dict[str, Any]]]], page: console.Console
+) -> None:
+    """Makes MiniStack's web server listen on the ports of the API and the console too. Called once, at the start."""
     import hypercorn.asyncio  # noqa: PLC0415  (MiniStack has to be imported first)
 
     serve = hypercorn.asyncio.serve
@@ -53,8 +58,8 @@ def install(api_port: int, stacks: Path, mails: Callable[[], Awaitable[list[dict
     async def serve_both(app: App, config: Any, **more: Any) -> None:
         # A copy: MiniStack handles a failure to listen by what its own configuration contains.
         config = copy.copy(config)
-        config.bind = [*config.bind, *(f"{host}:{api_port}" for host in hosts())]
-        await serve(Front(app, api_port, stacks, mails), config, **more)
+        config.bind = [*config.bind, *(f"{host}:{port}" for port in (api_port, page.port) for host in hosts())]
+        await serve(Front(app, api_port, stacks, mails, page), config, **more)
 
     hypercorn.asyncio.serve = serve_both
 
@@ -99,15 +104,24 @@ def read_facts(folder: Path, stack: str) -> dict[str, Any] | None:
 
 
 class Front:
-    """The application in front of MiniStack's, for both ports."""
+    """The application in front of MiniStack's, for all ports."""
 
-    def __init__(self, app: App, api_port: int, stacks: Path, mails: Callable[[], Awaitable[list[dict[str, Any]]]]):
-        self.app, self.api_port, self.stacks, self.mails = app, api_port, stacks, mails
+    def __init__(
+        self,
+        app: App,
+        api_port: int,
+        stacks: Path,
+        mails: Callable[[], Awaitable[list[dict[str, Any]]]],
+        page: console.Console,
+    ):
+        self.app, self.api_port, self.stacks, self.mails, self.page = app, api_port, stacks, mails, page
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
         """Answers one request. What is not HTTP is MiniStack's."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+        elif (scope.get("server") or ("", 0))[1] == self.page.port:
+            await self.console(scope, receive, send)
         elif (scope.get("server") or ("", 0))[1] != self.api_port:
             await self.aws(scope, receive, send)
         elif scope["path"].startswith("/_local/") and not scope["path"].startswith(FURTHER):
@@ -147,6 +161,20 @@ class Front:
         """Returns what is known of the stack that has a bucket."""
         known = (read_facts(self.stacks, path.stem) for path in self.stacks.glob("*.json"))
         return next((facts for facts in known if facts and facts["bucket"] == bucket), None)
+
+    async def console(self, scope: Scope, receive: Any, send: Send) -> None:
+        """Answers what is the console's. For this machine alone: it hands out session tokens."""
+        if (scope.get("client") or ("",))[0] not in LOOPBACK:
+            await answer(send, 403, "text/plain", "Only on this machine.\n")
+            return
+        body = b""
+        more = scope["method"] == "POST"
+        while more and len(body) <= console.BODY_MAX:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        facts = read_facts(self.stacks, FIRST_STACK)
+        await answer(send, *self.page.answer(scope["method"], scope["path"], dict(scope["headers"]), body, facts))
 
     async def local(self, scope: Scope, send: Send) -> None:
         """Answers what is not the API's. For this machine alone: the mails contain links that sign people in."""

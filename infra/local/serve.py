@@ -19,7 +19,8 @@ from pathlib import Path
 # first, which is delayed: every warm call would take 40 ms longer.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
-import front  # noqa: E402  (the line above must come first)
+import console  # noqa: E402  (the line above must come first)
+import front  # noqa: E402
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
 import receiver  # noqa: E402
@@ -125,7 +126,12 @@ s3._get_object = _get_with_overrides
 if __name__ == "__main__":
     strict.apply()
     os.environ.pop("STACKS")
-    front.install(int(os.environ.pop("API_PORT")), _stacks, mail_page.sent)
+    api_port = int(os.environ.pop("API_PORT"))
+    api = front.address_of(api_port, front.FIRST_STACK)
+    page = console.Console(
+        int(os.environ.pop("CONSOLE_PORT")), api, int(os.environ["GATEWAY_PORT"]), _stacks.parent / "issuer.pem"
+    )
+    front.install(api_port, _stacks, mail_page.sent, page)
     stripe_stand_in.start(int(os.environ["STRIPE_STAND_IN_PORT"]))
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))

@@ -28,6 +28,7 @@ class Server:
         self._port_file = home / "port"
         self._api_port_file = home / "api-port"
         self._chosen_port_file = home / "chosen-port"
+        self._console_port_file = home / "console-port"
         self._stripe_port_file = home / "stripe-port"
         self._pid_file = home / "pid"
         self._upstream_port_file = home / "upstream-port"
@@ -53,6 +54,11 @@ class Server:
     def api_address(self) -> str:
         """Where the API of the first stack listens. It stays the same, whatever id API Gateway gives the API."""
         return f"http://localhost:{self.api_port}"
+
+    @property
+    def console_origin(self) -> str:
+        """Where the console is. It stays the same from one start to the next, unless another program has its port."""
+        return f"http://localhost:{number_in(self._console_port_file)}"
 
     def next_api_port(self) -> int:
         """Returns the port that the next server tries: the one that was chosen last with `make up PORT=`, or 4580."""
@@ -106,18 +112,22 @@ class Server:
         except (OSError, urllib.error.URLError):
             return False
 
-    def start(self, api_port: int | None = None) -> None:
+    def start(self, chosen: int | None = None) -> None:
         """Starts the server in the background and waits until it answers.
 
-        `api_port` is kept for later starts. Without it a busy port is replaced by a free one.
-        Raises SystemExit if `api_port` is busy, or if the server does not answer within half a minute.
+        `chosen` is the API's port, and is kept for later starts. Without it a busy port is replaced by a free one.
+        Raises SystemExit if `chosen` is busy, or if the server does not answer within half a minute.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        if api_port is not None:
-            self.check_port(api_port)
-            self._chosen_port_file.write_text(str(api_port))
+        if chosen is not None:
+            self.check_port(chosen)
+            self._chosen_port_file.write_text(str(chosen))
         usual = self.next_api_port()
-        self._api_port_file.write_text(str(free_api_port(usual) if is_busy(usual) else usual))
+        api_port = free_api_port(usual) if is_busy(usual) else usual
+        self._api_port_file.write_text(str(api_port))
+        console_port = number_in(self._console_port_file)
+        if console_port in (0, api_port) or is_busy(console_port):
+            self._console_port_file.write_text(str(free_api_port(api_port)))
         port = free_port(FIRST_PORT)
         self._port_file.write_text(str(port))
         self._stripe_port_file.write_text(str(free_port(port + 1)))
@@ -192,6 +202,7 @@ class Server:
             "MINISTACK_HOST": "localhost",
             "GATEWAY_PORT": self._port_file.read_text(),
             "API_PORT": self._api_port_file.read_text(),
+            "CONSOLE_PORT": self._console_port_file.read_text(),
             "STACKS": str(self.stacks),
             "STRIPE_STAND_IN_PORT": self._stripe_port_file.read_text(),
             "AWS_ENDPOINT_URL": endpoint,

@@ -10,12 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import console
 import front
 import scan_stand_in
 import settings
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from laptop_token import ISSUER, KEY_ID
 
 from deployment import Deployment
 from server import REGION, Server, port_number
@@ -25,8 +27,6 @@ sys.path.append(str(ROOT / "infra/deploy"))
 
 import samconfig  # noqa: E402  (the line above sets its path)
 
-ISSUER = "https://issuer.consigne.example"
-KEY_ID = "laptop-1"
 # Most seconds that a session token may live on this machine.
 MAX_TOKEN_SECONDS = 86_400
 MAIL_FROM = "Consigne <no-reply@consigne.example>"
@@ -88,7 +88,9 @@ class Laptop:
         print(f"  the API     {self.public_url()}  (the same after every make up)")
         print(f"  its routes  {self.server.api_address}/_local/api")
         print(f"  its mails   {self.server.api_address}/_local/mail")
+        built = console.is_built()
         print(f"  AWS         {self.server.address}")
+        print(f"  the console {self.server.console_origin if built else 'is not built: make console'}")
         if self.says_next and self.chosen.clerk_issuer:
             print("Next: call it with a session token of your application; make logs says why one is refused.")
         elif self.says_next:
@@ -225,7 +227,7 @@ class Laptop:
                 "ClerkJwksUrl": self.chosen.clerk_jwks_url,
             }
         return issuer | {
-            "AuthorizedParties": ",".join(self.chosen.origins),
+            "AuthorizedParties": ",".join([*self.chosen.origins, self.server.console_origin]),
             # Tokens of this machine's issuer may live for a day, so that nobody has to renew one at every try.
             "MaxTokenSeconds": str(MAX_TOKEN_SECONDS),
             "MailFrom": MAIL_FROM,
@@ -278,6 +280,7 @@ class Laptop:
             "TEXT_MODEL_URL": f"{self.server.model_address}/v1",
             "GENERATION_QUEUE_URL": outputs["GenerationQueueUrl"],
             "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
+            "CONSOLE_URL": self.server.console_origin if console.is_built() else "",
             "MAIL_PAGE": f"{self.server.api_address}/_local/mail",
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,

@@ -17,6 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import boto3
+import console
 import front
 
 from server import REGION, Server, free_api_port, is_busy
@@ -69,11 +70,15 @@ class Mapping(unittest.TestCase):
         }
         answer: list[dict[str, Any]] = []
 
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
         async def send(message: dict[str, Any]) -> None:
             answer.append(message)
 
         with contextlib.redirect_stderr(io.StringIO()) as log:
-            asyncio.run(front.Front(app, PORT, self.stacks, mails)(scope, None, send))
+            page = console.Console(PORT + 1, f"http://localhost:{PORT}", 4566, self.stacks / "issuer.pem", self.stacks)
+            asyncio.run(front.Front(app, PORT, self.stacks, mails, page)(scope, receive, send))
         self.log = log.getvalue()
         names = {name.decode().lower(): value.decode() for name, value in answer[0]["headers"]}
         return answer[0]["status"], names, answer[1]["body"]
@@ -140,6 +145,21 @@ class Mapping(unittest.TestCase):
         self.assertNotIn(
             "access-control-allow-origin", self.ask("/_local/mail.json", origin="http://localhost:3000")[1]
         )
+
+    def test_the_console_is_on_a_port_of_its_own_for_this_machine_alone(self) -> None:
+        own = {"host": f"localhost:{PORT + 1}"}
+        self.assertEqual(self.ask("/config.json", port=PORT + 1, **own)[0], 200)
+        self.assertEqual(self.ask("/config.json", port=PORT + 1, client="192.168.1.5", **own)[0], 403)
+        # The body of the request was read: it names nobody.
+        status, _, text = self.ask(
+            "/_laptop/token",
+            port=PORT + 1,
+            method="POST",
+            origin=f"http://localhost:{PORT + 1}",
+            **own,
+            **{"content-type": "application/json"},
+        )
+        self.assertEqual((status, text[:4]), (400, b"user"))
 
 
 class Ports(unittest.TestCase):

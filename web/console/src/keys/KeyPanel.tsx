@@ -1,0 +1,220 @@
+import type { IssuedKey, KeyView } from "@consigne/client";
+import type { Keys } from "@consigne/react";
+import { type ReactNode, useEffect, useState } from "react";
+
+import { Button } from "../ui/Button.tsx";
+import { Buttons, Dialog } from "../ui/Dialog.tsx";
+import { Choice, Field, TextInput } from "../ui/Field.tsx";
+import { Failure, State, Time } from "../ui/states.tsx";
+import { useWork } from "../ui/useWork.ts";
+import { type MessageId, useWords } from "../words.ts";
+import { masked } from "./form.ts";
+
+type Step = "look" | "rotate" | "revoke" | "delete";
+
+interface Props {
+  shown: KeyView;
+  keys: Keys;
+  mayChange: boolean;
+  mayDelete: boolean;
+  onIssued(key: IssuedKey): void;
+  onClose(): void;
+}
+
+/** One key: its limits and use, and what can be done with it. */
+export function KeyPanel({ shown, keys, mayChange, mayDelete, onIssued, onClose }: Props) {
+  const { say } = useWords();
+  const [step, setStep] = useState<Step>("look");
+  const back = () => setStep("look");
+  if (step === "rotate") {
+    return <Rotate shown={shown} onBack={back} rotate={async (grace) => onIssued(await keys.rotate(shown.id, grace))} />;
+  }
+  if (step === "revoke") return <Revoke shown={shown} onBack={back} revoke={(reason) => keys.revoke(shown.id, reason).then(back)} />;
+  if (step === "delete") return <Delete shown={shown} onBack={back} remove={() => keys.remove(shown.id).then(onClose)} />;
+  const usable = shown.status === "active" || shown.status === "suspended";
+  return (
+    <Dialog title={shown.name} onClose={onClose} drawer>
+      <Facts shown={shown} />
+      <div className="flex flex-wrap gap-2 border-t border-line pt-4">
+        {mayChange && usable && <Button onClick={() => setStep("rotate")}>{say("keys.rotate")}</Button>}
+        {mayChange && usable && (
+          <Button danger onClick={() => setStep("revoke")}>
+            {say("keys.revoke")}
+          </Button>
+        )}
+        {mayDelete && !usable && (
+          <Button danger onClick={() => setStep("delete")}>
+            {say("keys.delete")}
+          </Button>
+        )}
+        <span className="grow" />
+        <Button onClick={onClose}>{say("close")}</Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Fact({ label, children }: { label: MessageId; children: ReactNode }) {
+  const { say } = useWords();
+  return (
+    <div className="grid grid-cols-[9rem_minmax(0,1fr)] gap-3 border-b border-line py-2">
+      <dt className="text-muted">{say(label)}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Facts({ shown }: { shown: KeyView }) {
+  const { say, number, exact } = useWords();
+  const used = (count: number, quota: number | null) =>
+    quota === null ? say("keys.used", { count: number(count) }) : say("keys.used.of", { count: number(count), quota: number(quota) });
+  return (
+    <dl className="border-t border-line">
+      <Fact label="keys.status">
+        <KeyState shown={shown} />
+      </Fact>
+      {shown.revoked_at && (
+        <Fact label="keys.revoked">
+          <Time at={shown.revoked_at} />
+          {shown.revoked_reason && <p>{shown.revoked_reason}</p>}
+        </Fact>
+      )}
+      {shown.previous_valid_until && (
+        <Fact label="keys.previous">
+          <Countdown until={shown.previous_valid_until} />
+        </Fact>
+      )}
+      <Fact label="keys.key">
+        <code className="font-mono text-xs">{masked(shown)}</code>
+      </Fact>
+      <Fact label="keys.id">
+        <code className="font-mono text-xs">{shown.id}</code>
+      </Fact>
+      <Fact label="keys.environment">{say(shown.environment === "test" ? "keys.test" : "keys.production")}</Fact>
+      <Fact label="keys.scopes">
+        <code className="font-mono text-xs">{shown.scopes.join(" ")}</code>
+      </Fact>
+      <Fact label="keys.quota.minute">{shown.minute_quota === null ? say("keys.quota.none") : used(shown.minute_used, shown.minute_quota)}</Fact>
+      <Fact label="keys.today">{used(shown.daily_used, shown.daily_quota)}</Fact>
+      <Fact label="keys.month">{used(shown.monthly_used, shown.monthly_quota)}</Fact>
+      <Fact label="keys.last">{shown.last_used_at ? <Time at={shown.last_used_at} /> : say("keys.never")}</Fact>
+      {shown.last_used_ip && (
+        <Fact label="keys.ip">
+          <code className="font-mono text-xs">{shown.last_used_ip}</code>
+        </Fact>
+      )}
+      <Fact label="keys.expires">{shown.expires_at ? exact(shown.expires_at) : say("keys.expires.never")}</Fact>
+      <Fact label="keys.created">
+        <Time at={shown.created_at} /> ({shown.created_by_name ?? shown.created_by})
+      </Fact>
+    </dl>
+  );
+}
+
+/** The state of a key, in a word and a sign. */
+export function KeyState({ shown }: { shown: KeyView }) {
+  const { say } = useWords();
+  const tone = { active: "good", suspended: "warn", revoked: "bad", expired: "plain" } as const;
+  return <State tone={tone[shown.status]}>{say(`keys.status.${shown.status}`)}</State>;
+}
+
+/** Until when the text before a rotation is accepted, counted down. */
+export function Countdown({ until }: { until: string }) {
+  const { say, exact } = useWords();
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  const left = Math.floor((Date.parse(until) - now) / 1000);
+  if (left <= 0) return say("keys.previous.over");
+  return <span title={exact(until)}>{say("keys.previous.left", { left: clock(left) })}</span>;
+}
+
+/** Writes seconds as `27:03:09`: hours, minutes, seconds. */
+export function clock(seconds: number): string {
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+const GRACES: [seconds: number, label: MessageId][] = [
+  [0, "keys.grace.none"],
+  [3_600, "keys.grace.hour"],
+  [86_400, "keys.grace.day"],
+  [604_800, "keys.grace.week"],
+];
+
+function Rotate({ shown, rotate, onBack }: { shown: KeyView; rotate(grace: number): Promise<unknown>; onBack(): void }) {
+  const { say } = useWords();
+  const [grace, setGrace] = useState("86400");
+  const { busy, failure, run } = useWork(() => rotate(Number(grace)));
+  return (
+    <Dialog title={say("keys.rotate.title", { name: shown.name })} onClose={busy ? undefined : onBack}>
+      <form className="grid gap-4" onSubmit={run}>
+        <p>{say("keys.rotate.text", { key: masked(shown) })}</p>
+        <Field label={say("keys.grace")}>
+          <Choice value={grace} options={GRACES.map(([seconds, label]) => [String(seconds), say(label)])} onChange={setGrace} />
+        </Field>
+        {failure !== undefined && <Failure what={say("keys.rotate.failed")} error={failure} />}
+        <Buttons>
+          <Button onClick={onBack} disabled={busy}>
+            {say("cancel")}
+          </Button>
+          <Button primary type="submit" busy={busy}>
+            {say("keys.rotate")}
+          </Button>
+        </Buttons>
+      </form>
+    </Dialog>
+  );
+}
+
+function Revoke({ shown, revoke, onBack }: { shown: KeyView; revoke(reason: string): Promise<unknown>; onBack(): void }) {
+  const { say, number } = useWords();
+  const [reason, setReason] = useState("");
+  const { busy, failure, run } = useWork(() => revoke(reason.trim()));
+  return (
+    <Dialog title={say("keys.revoke.title", { name: shown.name })} onClose={busy ? undefined : onBack}>
+      <form className="grid gap-4" onSubmit={run}>
+        <p>{say("keys.revoke.text", { key: masked(shown), calls: shown.daily_used, count: number(shown.daily_used) })}</p>
+        <Field label={say("keys.reason")} hint={say("keys.reason.hint")}>
+          <TextInput required maxLength={200} value={reason} onChange={setReason} />
+        </Field>
+        {failure !== undefined && <Failure what={say("keys.revoke.failed")} error={failure} />}
+        <Buttons>
+          <Button onClick={onBack} disabled={busy}>
+            {say("cancel")}
+          </Button>
+          <Button primary type="submit" busy={busy} disabled={reason.trim() === ""}>
+            {say("keys.revoke")}
+          </Button>
+        </Buttons>
+      </form>
+    </Dialog>
+  );
+}
+
+function Delete({ shown, remove, onBack }: { shown: KeyView; remove(): Promise<unknown>; onBack(): void }) {
+  const { say } = useWords();
+  const [typed, setTyped] = useState("");
+  const { busy, failure, run } = useWork(remove);
+  return (
+    <Dialog title={say("keys.delete.title", { name: shown.name })} onClose={busy ? undefined : onBack}>
+      <form className="grid gap-4" onSubmit={run}>
+        <p>{say("keys.delete.text")}</p>
+        <Field label={say("keys.delete.type", { name: shown.name })}>
+          <TextInput required value={typed} onChange={setTyped} />
+        </Field>
+        {failure !== undefined && <Failure what={say("keys.delete.failed")} error={failure} />}
+        <Buttons>
+          <Button onClick={onBack} disabled={busy}>
+            {say("cancel")}
+          </Button>
+          <Button primary type="submit" busy={busy} disabled={typed !== shown.name}>
+            {say("keys.delete")}
+          </Button>
+        </Buttons>
+      </form>
+    </Dialog>
+  );
+}

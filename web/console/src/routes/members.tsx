@@ -1,0 +1,281 @@
+import type { MemberView, OrgRole, OrgView } from "@consigne/client";
+import { useConsigne } from "@consigne/react";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { may } from "../roles.ts";
+import { useOrg, useSession } from "../session.tsx";
+import { Button } from "../ui/Button.tsx";
+import { Confirm } from "../ui/Confirm.tsx";
+import { Choice, Field, TextInput } from "../ui/Field.tsx";
+import { OfOrg } from "../ui/Frame.tsx";
+import { Failure, Head, Loading, Time } from "../ui/states.tsx";
+import { useWork } from "../ui/useWork.ts";
+import { ROLE_WORDS } from "../ui/words.ts";
+import { useWords } from "../words.ts";
+
+const ROLES: OrgRole[] = ["owner", "admin", "developer", "billing"];
+
+/** An organisation: its members, its invitations, and itself. */
+export function Members() {
+  const { org: id } = useParams({ from: "/orgs/$org/members" });
+  const org = useOrg(id);
+  const { say } = useWords();
+  return (
+    <OfOrg id={id} right="members.see" title={say("nav.members")}>
+      <Head title={say("nav.members")} text={say("org.text")} />
+      {org && <MemberList org={org} key={`members ${id}`} />}
+      {org && may(org.role, "members.change") && <Invitations org={org} key={`invitations ${id}`} />}
+      {org && may(org.role, "org.rename") && <Settings org={org} key={`settings ${id}`} />}
+    </OfOrg>
+  );
+}
+
+/** Roles that one member may give to another: an admin neither makes nor changes owners and admins. */
+export function rolesFor(mine: OrgRole, theirs: OrgRole): OrgRole[] {
+  if (mine === "owner") return ROLES;
+  const given: OrgRole[] = ["developer", "billing"];
+  return mine === "admin" && given.includes(theirs) ? given : [];
+}
+
+function MemberList({ org }: { org: OrgView }) {
+  const { client, queries, keys } = useConsigne();
+  const { me } = useSession();
+  const { say } = useWords();
+  const navigate = useNavigate();
+  const key = [...keys.all, "members", org.id];
+  const list = useQuery({ queryKey: key, queryFn: ({ signal }) => client.members.list(org.id, {}, { signal }).all() }, queries);
+  const [leaving, setLeaving] = useState<MemberView>();
+  const [failure, setFailure] = useState<unknown>();
+  const setRole = async (member: MemberView, role: OrgRole) => {
+    setFailure(undefined);
+    try {
+      await client.members.setRole(org.id, member.user_id, role);
+    } catch (error) {
+      setFailure(error);
+    }
+    await queries.invalidateQueries({ queryKey: key });
+    if (member.user_id === me.user_id) await queries.invalidateQueries({ queryKey: [...keys.all, "orgs"] });
+  };
+  const remove = async (member: MemberView) => {
+    await client.members.remove(org.id, member.user_id);
+    if (member.user_id !== me.user_id) return void (await queries.invalidateQueries({ queryKey: key }));
+    await navigate({ to: "/" });
+    await queries.invalidateQueries({ queryKey: [...keys.all, "orgs"] });
+  };
+  const nameOf = (member: MemberView) => member.name ?? member.email ?? member.user_id;
+  const self = leaving?.user_id === me.user_id;
+  return (
+    <section className="grid gap-3">
+      <h2 className="text-base font-semibold">{say("members.title")}</h2>
+      {list.error && <Failure what={say("members.failed")} error={list.error} retry={() => void list.refetch()} />}
+      {list.isPending && <Loading rows={3} />}
+      {failure !== undefined && <Failure what={say("members.work.failed")} error={failure} />}
+      {list.data && (
+        <table className="grid-table">
+          <thead>
+            <tr>
+              <th scope="col">{say("members.name")}</th>
+              <th scope="col">{say("members.role")}</th>
+              <th scope="col" className="hidden sm:table-cell">
+                {say("members.since")}
+              </th>
+              <th scope="col">
+                <span className="sr-only">{say("members.remove")}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {list.data.map((member) => {
+              const mine = member.user_id === me.user_id;
+              const roles = rolesFor(org.role, member.role);
+              return (
+                <tr key={member.user_id}>
+                  <td>
+                    {nameOf(member)} {mine && <span className="text-muted">({say("members.you")})</span>}
+                    {member.email && member.name && <div className="text-xs text-muted">{member.email}</div>}
+                  </td>
+                  <td>
+                    {roles.length > 0 ? (
+                      <select
+                        aria-label={say("members.role.of", { name: nameOf(member) })}
+                        className="h-9 max-w-full rounded-md border border-control bg-bg px-2"
+                        value={member.role}
+                        onChange={(event) => void setRole(member, event.target.value as OrgRole)}
+                      >
+                        {roles.map((role) => (
+                          <option key={role} value={role}>
+                            {say(ROLE_WORDS[role])}
+                          </option>
+                        ))}
+                      </select>
+                    ) : (
+                      say(ROLE_WORDS[member.role])
+                    )}
+                  </td>
+                  <td className="hidden sm:table-cell">
+                    <Time at={member.joined_at} />
+                  </td>
+                  <td className="num">
+                    {(mine || roles.length > 0) && (
+                      <Button quiet danger onClick={() => setLeaving(member)}>
+                        {say(mine ? "members.leave" : "members.remove")}
+                        {!mine && <span className="sr-only"> {nameOf(member)}</span>}
+                      </Button>
+                    )}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      )}
+      {leaving && (
+        <Confirm
+          title={self ? say("members.leave.title", { org: org.name }) : say("members.remove.title", { name: nameOf(leaving) })}
+          verb={say(self ? "members.leave" : "members.remove")}
+          failed={say("members.work.failed")}
+          work={() => remove(leaving)}
+          onClose={() => setLeaving(undefined)}
+        >
+          <p>{self ? say("members.leave.text", { org: org.name }) : say("members.remove.text", { name: nameOf(leaving), org: org.name })}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}
+
+function Invitations({ org }: { org: OrgView }) {
+  const { client, queries, keys } = useConsigne();
+  const { say } = useWords();
+  const key = [...keys.all, "invitations", org.id];
+  const list = useQuery({ queryKey: key, queryFn: ({ signal }) => client.invitations.list(org.id, {}, { signal }).all() }, queries);
+  const again = () => queries.invalidateQueries({ queryKey: key });
+  const [email, setEmail] = useState("");
+  const [role, setRole] = useState<OrgRole>("developer");
+  const [sent, setSent] = useState("");
+  const invite = useWork(async () => {
+    await client.invitations.create(org.id, { email, role });
+    setSent(email);
+    setEmail("");
+    await again();
+  });
+  const [gone, setGone] = useState("");
+  const revoke = useWork(() => client.invitations.revoke(org.id, gone).then(again));
+  // An admin invites anybody but owners.
+  const roles = org.role === "owner" ? ROLES : ROLES.slice(1);
+  return (
+    <section className="grid gap-3">
+      <h2 className="text-base font-semibold">{say("invite.title")}</h2>
+      <form className="grid max-w-2xl items-end gap-3 sm:grid-cols-[minmax(0,1fr)_10rem_auto]" onSubmit={invite.run}>
+        <Field label={say("invite.email")}>
+          <TextInput type="email" required value={email} onChange={setEmail} />
+        </Field>
+        <Field label={say("members.role")}>
+          <Choice value={role} options={roles.map((one) => [one, say(ROLE_WORDS[one])])} onChange={(value) => setRole(value as OrgRole)} />
+        </Field>
+        <Button primary type="submit" busy={invite.busy}>
+          {say("invite.send")}
+        </Button>
+      </form>
+      <p role="status" className={sent ? "text-good" : "sr-only"}>
+        {sent && `✓ ${say("invite.sent", { email: sent })}`}
+      </p>
+      {invite.failure !== undefined && <Failure what={say("invite.failed")} error={invite.failure} />}
+      {revoke.failure !== undefined && <Failure what={say("members.work.failed")} error={revoke.failure} />}
+      {list.error && <Failure what={say("invite.list.failed")} error={list.error} retry={() => void list.refetch()} />}
+      {list.isPending && <Loading rows={2} />}
+      {list.data?.length === 0 && <p className="text-muted">{say("invite.none")}</p>}
+      {list.data && list.data.length > 0 && (
+        <table className="grid-table">
+          <thead>
+            <tr>
+              <th scope="col">{say("invite.email")}</th>
+              <th scope="col">{say("members.role")}</th>
+              <th scope="col" className="hidden sm:table-cell">
+                {say("invite.expires")}
+              </th>
+              <th scope="col">
+                <span className="sr-only">{say("invite.revoke")}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {list.data.map((invitation) => (
+              <tr key={invitation.id}>
+                <td>{invitation.email}</td>
+                <td>{say(ROLE_WORDS[invitation.role])}</td>
+                <td className="hidden sm:table-cell">
+                  <Time at={invitation.expires_at} />
+                </td>
+                <td className="num">
+                  <Button
+                    quiet
+                    busy={revoke.busy && gone === invitation.id}
+                    onFocus={() => setGone(invitation.id)}
+                    onPointerEnter={() => setGone(invitation.id)}
+                    onClick={() => void revoke.run()}
+                  >
+                    {say("invite.revoke")}
+                    <span className="sr-only"> {invitation.email}</span>
+                  </Button>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  );
+}
+
+function Settings({ org }: { org: OrgView }) {
+  const { client, queries, keys } = useConsigne();
+  const { say } = useWords();
+  const navigate = useNavigate();
+  const [name, setName] = useState(org.name);
+  const [deleting, setDeleting] = useState(false);
+  const again = () => queries.invalidateQueries({ queryKey: [...keys.all, "orgs"] });
+  const rename = useWork(() => client.orgs.rename(org.id, name.trim()).then(again));
+  const remove = async () => {
+    await client.orgs.delete(org.id, org.slug);
+    await navigate({ to: "/" });
+    await again();
+  };
+  return (
+    <section className="grid gap-3">
+      <h2 className="text-base font-semibold">{say("org.settings")}</h2>
+      <form className="flex max-w-2xl items-end gap-3" onSubmit={rename.run}>
+        <div className="min-w-0 grow">
+          <Field label={say("org.name")}>
+            <TextInput required maxLength={100} value={name} onChange={setName} />
+          </Field>
+        </div>
+        <Button type="submit" busy={rename.busy} disabled={name.trim() === org.name}>
+          {say("org.rename")}
+        </Button>
+      </form>
+      {rename.failure !== undefined && <Failure what={say("org.rename.failed")} error={rename.failure} />}
+      {may(org.role, "org.delete") && (
+        <div>
+          <Button danger onClick={() => setDeleting(true)}>
+            {say("org.delete")}
+          </Button>
+        </div>
+      )}
+      {deleting && (
+        <Confirm
+          title={say("org.delete.title", { org: org.name })}
+          verb={say("org.delete")}
+          failed={say("org.delete.failed")}
+          typed={{ label: say("org.delete.type", { slug: org.slug }), text: org.slug }}
+          work={remove}
+          onClose={() => setDeleting(false)}
+        >
+          <p>{say("org.delete.text")}</p>
+        </Confirm>
+      )}
+    </section>
+  );
+}

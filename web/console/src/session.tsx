@@ -1,0 +1,72 @@
+import type { Me, OrgRole, OrgView } from "@consigne/client";
+import { useConsigne } from "@consigne/react";
+import { useQuery } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useMemo } from "react";
+
+import type { AuthAdapter } from "./auth/adapter.ts";
+import type { Config } from "./config.ts";
+import { Failure, Loading } from "./ui/states.tsx";
+import { useWords } from "./words.ts";
+
+interface Session {
+  config: Config;
+  auth: AuthAdapter;
+  me: Me;
+  orgs: OrgView[];
+}
+
+const Context = createContext<Session | undefined>(undefined);
+
+/** Reads who is signed in and their organisations, which every page needs. */
+export function SessionProvider({ config, auth, children }: { config: Config; auth: AuthAdapter; children: ReactNode }) {
+  const { client, queries, keys } = useConsigne();
+  const { say } = useWords();
+  const me = useQuery({ queryKey: [...keys.all, "me"], queryFn: ({ signal }) => client.me({ signal }) }, queries);
+  const orgs = useQuery({ queryKey: [...keys.all, "orgs"], queryFn: ({ signal }) => client.orgs.list({}, { signal }).all() }, queries);
+  const value = useMemo(
+    () => (me.data && orgs.data ? { config, auth, me: me.data, orgs: orgs.data } : undefined),
+    [config, auth, me.data, orgs.data],
+  );
+  if (value) return <Context.Provider value={value}>{children}</Context.Provider>;
+  const failed = me.error ?? orgs.error;
+  return (
+    <main className="mx-auto max-w-2xl p-6">
+      {failed ? (
+        <Failure
+          what={say("session.failed")}
+          error={failed}
+          retry={() => {
+            void me.refetch();
+            void orgs.refetch();
+          }}
+        />
+      ) : (
+        <Loading />
+      )}
+    </main>
+  );
+}
+
+export function useSession(): Session {
+  const session = useContext(Context);
+  if (!session) throw new Error("there is no <SessionProvider> around this component");
+  return session;
+}
+
+/** Returns an organisation of the caller by its id, and what they are in it. */
+export function useOrg(id: string): OrgView | undefined {
+  return useSession().orgs.find((org) => org.id === id);
+}
+
+const LAST = "consigne.org";
+
+/** Returns the organisation that was looked at last, else the first one. */
+export function lastOrg(orgs: OrgView[]): OrgView | undefined {
+  return orgs.find((org) => org.id === localStorage.getItem(LAST)) ?? orgs[0];
+}
+
+export function rememberOrg(id: string): void {
+  if (localStorage.getItem(LAST) !== id) localStorage.setItem(LAST, id);
+}
+
+export type { OrgRole };

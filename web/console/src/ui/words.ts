@@ -1,0 +1,11 @@
+import type { OrgRole } from "@consigne/client";
+
+import type { MessageId } from "../words.ts";
+
+/** What the roles of an organisation are called. */
+export const ROLE_WORDS: Record<OrgRole, MessageId> = {
+  owner: "role.owner",
+  admin: "role.admin",
+  developer: "role.developer",
+  billing: "role.billing",
+};

@@ -1,0 +1,105 @@
+import type { DayView, WalletView } from "@consigne/client";
+import { expect, test } from "vitest";
+
+import { byService, ceiling, csv, everyDay, rangeOf, runs } from "../src/charts/days.ts";
+import { checked } from "../src/config.ts";
+import { EMPTY_DRAFT, faultsOf, masked, requestOf } from "../src/keys/form.ts";
+import { clock } from "../src/keys/KeyPanel.tsx";
+import { MAY, may } from "../src/roles.ts";
+import { adds, parts } from "../src/routes/wallet.sum.ts";
+
+const NOW = Date.parse("2026-11-28T10:00:00Z");
+const day = (date: string, more: Partial<DayView> = {}) =>
+  ({ date, requests: 1, credits: 1, outcomes: 0, success_rate: null, p50_ms: null, p95_ms: null, services: {}, complete: true, ...more }) as DayView;
+
+test("a range ends today and has every day, also those on which nothing was called", () => {
+  const range = rangeOf(3, NOW);
+  expect(range).toEqual({ from: "2026-11-26", to: "2026-11-28" });
+  const days = everyDay(range, [day("2026-11-27", { success_rate: 75 })]);
+  expect(days.map(({ date, requests, success_rate }) => [date, requests, success_rate])).toEqual([
+    ["2026-11-26", 0, null],
+    ["2026-11-27", 1, 75],
+    ["2026-11-28", 0, null],
+  ]);
+});
+
+test("a missing value is a gap in a line", () => {
+  expect(runs([1, 2, null, 0, null])).toEqual([
+    { start: 0, values: [1, 2] },
+    { start: 3, values: [0] },
+  ]);
+  expect(runs([null])).toEqual([]);
+});
+
+test("an axis ends at a round number above all values", () => {
+  expect([[], [3], [5], [41], [100], [950], [1001]].map((values) => ceiling(values))).toEqual([4, 4, 6, 60, 200, 1000, 2000]);
+});
+
+test("at most four series: the rest are others", () => {
+  const days = [day("2026-11-28", { services: { a: 1, b: 2, c: 3, d: 4, pdf: 9 } })];
+  const series = byService(days, "others");
+  expect(series.map(({ name, values }) => [name, values[0]])).toEqual([
+    ["pdf", 9],
+    ["d", 4],
+    ["c", 3],
+    ["others", 3],
+  ]);
+  expect(csv("Day", days, series)).toBe("Day,pdf,d,c,others\r\n2026-11-28,9,4,3,3\r\n");
+  expect(csv("Day", days, [{ name: 'a "b", c', colour: "", values: [null] }])).toBe('Day,"a ""b"", c"\r\n2026-11-28,\r\n');
+});
+
+test("a draft of a key is checked, and becomes a request", () => {
+  expect(faultsOf(EMPTY_DRAFT, NOW)).toEqual({ name: "keys.fault.name", scopes: "keys.fault.scopes" });
+  const draft = { ...EMPTY_DRAFT, name: " Website ", scopes: ["pdf:read"], daily: "100", expires: "2026-12-31" };
+  expect(faultsOf(draft, NOW)).toEqual({});
+  expect(requestOf(draft)).toEqual({
+    name: "Website",
+    environment: "test",
+    scopes: ["pdf:read"],
+    minute_quota: null,
+    daily_quota: 100,
+    monthly_quota: null,
+    expires_at: "2026-12-31T23:59:59Z",
+  });
+  expect(faultsOf({ ...draft, daily: "1.5", minute: "0", expires: "2026-11-27" }, NOW)).toEqual({
+    daily: "keys.fault.quota",
+    minute: "keys.fault.quota",
+    expires: "keys.fault.expires",
+  });
+  expect(masked({ prefix: "sk_live", hint: "x7Qa" })).toBe("sk_live_...x7Qa");
+  expect(clock(97_389)).toBe("27:03:09");
+});
+
+test("the parts of a wallet add up to its balance", () => {
+  const wallet = {
+    balance: 880,
+    held: 10,
+    total_purchased: 1000,
+    total_granted: 50,
+    total_used: 60,
+    total_expired: 0,
+    total_clawed_back: 100,
+  } as WalletView;
+  expect(adds(wallet)).toBe(true);
+  expect(adds({ ...wallet, balance: 881 })).toBe(false);
+  expect(parts(wallet).map(({ name }) => name)).toEqual(["bought", "granted", "used", "held", "expired", "clawed"]);
+  expect(parts({ ...wallet, total_clawed_back: 0 }).map(({ name }) => name)).not.toContain("clawed");
+  expect(parts(wallet).some(({ amount }) => Object.is(amount, -0))).toBe(false);
+});
+
+test("billing sees wallet, payments and usage, and no keys", () => {
+  expect(Object.keys(MAY).filter((right) => may("billing", right as keyof typeof MAY))).toEqual([
+    "wallet.see",
+    "wallet.buy",
+    "payments.see",
+    "usage.see",
+    "members.see",
+  ]);
+  expect(may("developer", "keys.delete")).toBe(false);
+});
+
+test("a wrong configuration is named", () => {
+  expect(checked({ apiUrl: "https://api.example/prod/" })).toEqual({ apiUrl: "https://api.example/prod", clerkPublishableKey: null });
+  expect(() => checked({})).toThrow("apiUrl");
+  expect(() => checked({ apiUrl: "/api", clerkPublishableKey: 1 })).toThrow("clerkPublishableKey");
+});

@@ -1,0 +1,24 @@
+// What jsdom lacks and every browser has.
+
+import { cleanup, configure } from "@testing-library/react";
+import { afterEach } from "vitest";
+
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+window.scrollTo = () => {};
+
+HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
+  this.open = true;
+};
+HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
+  if (!this.open) return;
+  this.open = false;
+  this.dispatchEvent(new Event("close"));
+};
+
+// A failure shows its message, and not the whole page.
+configure({ getElementError: (message) => new Error(message ?? "") });
+
+afterEach(() => {
+  cleanup();
+  localStorage.clear();
+});

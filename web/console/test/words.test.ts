@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+import { compileMessage } from "@lingui/message-utils/compileMessage";
+import { expect, test } from "vitest";
+
+import english from "../src/locales/en.json";
+import french from "../src/locales/fr.json";
+import { load, preferred } from "../src/words.ts";
+
+/** Names of the values that a message is given. */
+function placeholders(text: string): string[] {
+  const names = new Set<string>();
+  const walk = (message: unknown) => {
+    if (!Array.isArray(message)) return;
+    for (const token of message) {
+      if (!Array.isArray(token)) continue;
+      names.add(String(token[0]));
+      for (const branch of Object.values((token[2] ?? {}) as object)) walk(branch);
+    }
+  };
+  walk(compileMessage(text));
+  return [...names].sort();
+}
+
+test("both languages have the same messages, with the same values", () => {
+  expect(Object.keys(french)).toEqual(Object.keys(english));
+  expect(Object.keys(english)).toEqual([...Object.keys(english)].sort());
+  for (const [id, text] of Object.entries(english)) {
+    const other = french[id as keyof typeof french];
+    expect(placeholders(other), id).toEqual(placeholders(text));
+    expect(text + other, id).not.toContain("!");
+  }
+});
+
+test("every message is used", () => {
+  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) => /\.tsx?$/.test(name));
+  const source = files.map((name) => readFileSync(`src/${name}`, "utf8")).join("\n");
+  const patterns = [...source.matchAll(/`([a-z.]+)\$\{[^}]+\}`/g)].map(([, prefix]) => prefix ?? "");
+  const unused = Object.keys(english).filter((id) => !source.includes(`"${id}"`) && !patterns.some((prefix) => id.startsWith(prefix)));
+  expect(unused).toEqual([]);
+});
+
+test("plurals, figures and times are those of the language", async () => {
+  const [en, fr] = await Promise.all([load("en"), load("fr")]);
+  expect(en.say("usage.days", { days: 1 })).toBe("Today");
+  expect(fr.say("usage.days", { days: 7 })).toBe("7 jours");
+  expect(en.say("keys.revoke.text", { key: "k", calls: 0, count: "0" })).toContain("It made no calls today");
+  expect(fr.say("keys.revoke.text", { key: "k", calls: 1200, count: "1 200" })).toContain("1 200 appels");
+  expect(en.bytes(1536)).toBe("1.5 kB");
+  expect(fr.bytes(5 * 1024 ** 3)).toMatch(/5\sGo/);
+  expect(en.money(1000, "EUR")).toBe("€10.00");
+  expect(en.relative("2026-11-28T10:00:00Z", Date.parse("2026-11-28T10:03:00Z"))).toBe("3 minutes ago");
+  expect(fr.relative("2026-11-29T10:00:00Z", Date.parse("2026-11-28T10:00:00Z"))).toBe("demain");
+});
+
+test("the language is the one that was chosen, else the browser's, else English", () => {
+  expect(preferred("fr", ["en"])).toBe("fr");
+  expect(preferred(null, ["de-DE", "fr-CA", "en"])).toBe("fr");
+  expect(preferred(null, ["de"])).toBe("en");
+  expect(preferred("xx", [])).toBe("en");
+});

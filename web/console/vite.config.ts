@@ -1,0 +1,41 @@
+import { fileURLToPath } from "node:url";
+
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+import { catalogue } from "./catalogue.ts";
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  cacheDir: source("../node_modules/.vite/console"),
+  plugins: [react(), tailwindcss(), catalogue()],
+  resolve: {
+    // The packages as they stand in their sources.
+    alias: [
+      { find: /^@consigne\/react\/components$/, replacement: source("../react/src/components.ts") },
+      { find: /^@consigne\/react\/styles.css$/, replacement: source("../react/src/styles.css") },
+      { find: /^@consigne\/react$/, replacement: source("../react/src/index.ts") },
+      { find: /^@consigne\/client$/, replacement: source("../client/src/index.ts") },
+      { find: /^@consigne\/client\/(.*)$/, replacement: source("../client/src/$1.ts") },
+    ],
+  },
+  build: {
+    outDir: source("../../target/web/console"),
+    emptyOutDir: true,
+    target: "es2023",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"],
+    // A font inlined as data would need a wider content security policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    manifest: true,
+  },
+  test: {
+    environment: "jsdom",
+    environmentOptions: { jsdom: { url: "http://localhost:4581/" } },
+    include: ["test/**/*.test.{ts,tsx}"],
+    setupFiles: ["test/setup.ts"],
+    restoreMocks: true,
+  },
+});

@@ -1,0 +1,334 @@
+// The console in a browser, on the laptop's stack. An error that a page reports fails its test.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+
+import type { Browser, Page } from "playwright-core";
+
+import { assertAccessible } from "./a11y.ts";
+import { launch } from "./browser.ts";
+import { API, answerWebhooks, CONSOLE, call, invite, type Person, pay, somebody, visit, webhooksOf } from "./console.ts";
+import { ROOT } from "./stack.ts";
+
+const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+const PICTURE = { name: "photo été.png", mimeType: "image/png", buffer: Buffer.from(PNG, "base64") };
+
+let browser: Browser;
+
+before(async () => {
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** Makes an organisation with a name of its own. */
+async function found(owner: Person): Promise<string> {
+  return (await call(owner, "/api/orgs", { name: "Acme" })).id;
+}
+
+/** Everything in which a text could be found after it was shown: the page, its address and history, what it keeps. */
+function traces(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    const databases = (await indexedDB.databases()).map(({ name }) => name);
+    const caches = await window.caches.keys();
+    const kept = [{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state, databases, caches, window.name];
+    return document.documentElement.outerHTML + location.href + JSON.stringify(kept);
+  });
+}
+
+/** Fills the form of a new key and sends it. Returns the key's text, as the page shows it. */
+async function createKey(page: Page, name: string): Promise<string> {
+  await page.getByRole("button", { name: "Create key" }).click();
+  const form = page.getByRole("dialog", { name: "Create key" });
+  await form.getByLabel("Name").fill(name);
+  await form.getByLabel("pdf:read").check();
+  await form.getByRole("button", { name: "Create key" }).click();
+  const text = await page.getByRole("dialog", { name }).locator("pre").first().textContent();
+  assert.match(text ?? "", /^sk_test_/);
+  return text ?? "";
+}
+
+test("somebody new signs in, uploads, makes a key, calls a service, and sees it refused after the key was revoked", async () => {
+  const ann = somebody("ann");
+  const { page, errors } = await visit(browser, "/");
+  await page.getByLabel("Somebody else").fill(ann.user);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: /^Hello/ }).waitFor();
+
+  await page.getByRole("link", { name: "Go to files" }).click();
+  const chosen = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Upload files" }).click();
+  await (await chosen).setFiles(PICTURE);
+  await page
+    .getByRole("grid")
+    .getByText(PICTURE.name)
+    .or(page.getByRole("row", { name: PICTURE.name }))
+    .first()
+    .waitFor();
+
+  await page.getByRole("link", { name: "Home" }).click();
+  await page.getByRole("heading", { name: "Upload a file Done." }).waitFor();
+  await page.getByRole("button", { name: "Create organisation" }).first().click();
+  await page.getByRole("dialog").getByLabel("Name").fill("Acme");
+  await page.getByRole("dialog").getByRole("button", { name: "Create organisation" }).click();
+  await page.getByText("There are no keys yet").waitFor();
+
+  const text = await createKey(page, "Website");
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  const ask = () => fetch(`${API}/api/v1/pdf/documents/1`, { headers: { "x-api-key": text } });
+  assert.equal((await ask()).status, 200);
+
+  await page.getByRole("button", { name: "Website" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke key" }).click();
+  await page.getByLabel("Reason").fill("leaked");
+  await page.getByRole("dialog", { name: "Revoke Website?" }).getByRole("button", { name: "Revoke key" }).click();
+  await page.getByRole("dialog", { name: "Website" }).getByText("leaked").waitFor();
+  assert.equal((await ask()).status, 401);
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+test("a new key is shown once, cannot be dismissed unseen, and leaves no trace", async () => {
+  const ann = somebody("ann");
+  const org = await found(ann);
+  const { page, errors } = await visit(browser, `/orgs/${org}/keys`, ann);
+  const text = await createKey(page, "Website");
+  const dialog = page.getByRole("dialog", { name: "Website" });
+  // Chromium closes a dialog at the second Escape, whatever the page wants.
+  for (let pressed = 0; pressed < 3; pressed += 1) await page.keyboard.press("Escape");
+  await page.mouse.click(5, 5);
+  await page.goBack({ waitUntil: "commit" }).catch(() => {});
+  assert.ok(await dialog.isVisible());
+  assert.ok(!page.url().includes(text));
+  await dialog.getByRole("button", { name: "Copy" }).first().click();
+  await dialog.getByRole("button", { name: "Copied" }).waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
+  await assertAccessible(page, "the dialog of a new key");
+
+  await dialog.getByRole("button", { name: "I have stored it" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.ok(!(await traces(page)).includes(text));
+  await page.goto(`${CONSOLE}/orgs/${org}/keys`);
+  await page.getByRole("cell", { name: `sk_test_...${text.slice(-4)}`, exact: true }).waitFor();
+  assert.ok(!(await traces(page)).includes(text));
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+/** The pages of an organisation, and who may see them. */
+const PAGES = {
+  webhooks: ["owner", "admin", "developer"],
+  members: ["owner", "admin", "developer", "billing"],
+  keys: ["owner", "admin", "developer"],
+  usage: ["owner", "admin", "developer", "billing"],
+  wallet: ["owner", "admin", "developer", "billing"],
+};
+const NAMES = { webhooks: "Webhooks", members: "Organisation", keys: "Keys", usage: "Usage", wallet: "Wallet" };
+
+test("each role finds the pages that it may see, and the addresses of others say who may", async () => {
+  const owner = somebody("owner");
+  const org = await found(owner);
+  const members: [string, Person][] = [["owner", owner]];
+  for (const role of ["admin", "developer", "billing"]) {
+    const guest = somebody(role);
+    await invite(owner, org, guest, role);
+    members.push([role, guest]);
+  }
+  for (const [role, person] of members) {
+    const { page, errors } = await visit(browser, "/pricing", person);
+    await page.getByRole("heading", { name: "Pricing" }).waitFor();
+    for (const [path, roles] of Object.entries(PAGES)) {
+      const name = NAMES[path as keyof typeof NAMES];
+      const allowed = roles.includes(role);
+      assert.equal(await page.getByRole("link", { name, exact: true }).count(), allowed ? 1 : 0, `${role}: ${path}`);
+      await page.goto(`${CONSOLE}/orgs/${org}/${path}`);
+      await page.getByRole("heading", { name, exact: true }).waitFor();
+      if (!allowed) await page.getByText("You may not see this page.").waitFor();
+      else assert.equal(await page.getByText("You may not see this page.").count(), 0);
+    }
+    await page.goto(`${CONSOLE}/orgs/${org}/wallet`);
+    await page.getByTestId("balance").waitFor();
+    assert.equal(await page.getByRole("heading", { name: "Payments" }).count(), ["owner", "billing"].includes(role) ? 1 : 0, role);
+    assert.deepEqual(errors, [], role);
+    await page.context().close();
+  }
+});
+
+test("after a checkout the wallet waits for Stripe's event and then moves, and a reload buys nothing", async () => {
+  const ann = somebody("ann");
+  const org = await found(ann);
+  const { page, errors } = await visit(browser, `/orgs/${org}/wallet`, ann);
+  let checkouts = 0;
+  page.on("request", (request) => {
+    if (request.method() === "POST" && request.url().endsWith("/credits/checkout")) checkouts += 1;
+  });
+  // What Stripe does at the end of a purchase: it sends the buyer back.
+  await page
+    .context()
+    .route("**/c/pay/**", (route) => route.fulfill({ status: 302, headers: { location: `${CONSOLE}/orgs/${org}/wallet?checkout=paid` } }));
+  await page.getByRole("button", { name: "Buy starter" }).click();
+  await page.getByText("Waiting for the confirmation").waitFor();
+  assert.equal(await page.getByTestId("balance").textContent(), "0");
+  await pay(org);
+  await page.getByText("Paid. 1,000 credits were added.").waitFor();
+  assert.equal(await page.getByTestId("balance").textContent(), "1,000");
+  await page.reload();
+  await page.getByRole("cell", { name: "1,000", exact: true }).first().waitFor();
+  assert.equal(await page.getByTestId("balance").textContent(), "1,000");
+  assert.equal(checkouts, 1);
+  assert.equal((await call(ann, `/api/orgs/${org}/payments`)).length, 1);
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+test("a delivery that failed is sent again with the same id, as a further attempt", async () => {
+  const ann = somebody("ann");
+  const org = await found(ann);
+  // 410 is final: the endpoint is disabled, and nothing is tried again by itself.
+  const url = await answerWebhooks(org, [410]);
+  const { page, errors } = await visit(browser, `/orgs/${org}/webhooks`, ann);
+  await page.getByRole("button", { name: "Add endpoint" }).click();
+  const form = page.getByRole("dialog", { name: "Add endpoint" });
+  await form.getByLabel("Address").fill(url);
+  await form.getByLabel("job.completed").check();
+  await form.getByRole("button", { name: "Add endpoint" }).click();
+  const secret = await page.getByRole("dialog", { name: "Secret of the endpoint" }).locator("pre").first().textContent();
+  assert.match(secret ?? "", /^whsec_/);
+  await page.getByRole("button", { name: "I have stored it" }).click();
+  assert.ok(!(await traces(page)).includes(secret ?? ""));
+
+  const panel = page.getByRole("dialog", { name: url });
+  await panel.getByRole("button", { name: "Send a test" }).click();
+  await panel.getByText("HTTP 410").waitFor();
+  await page.reload();
+  await panel.getByText("Disabled: it answered 410").waitFor();
+  await panel.getByRole("button", { name: "Enable" }).click();
+  await panel.getByText("Active").waitFor();
+  await panel.getByRole("button", { name: "Send again" }).click();
+  await panel.getByText("HTTP 204").waitFor();
+  await panel.getByText("Attempt 2").waitFor();
+  await panel.getByText("Delivered").waitFor();
+  const [first, second, ...more] = await webhooksOf(org);
+  assert.equal(first, second);
+  assert.deepEqual(more, []);
+  await assertAccessible(page, "an endpoint and its deliveries");
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+test("every page is accessible in both languages and both themes, and fits a phone", async () => {
+  const ann = somebody("ann");
+  const org = await found(ann);
+  await call(ann, `/api/orgs/${org}/keys`, { name: "Website", environment: "test", scopes: ["pdf:read"] });
+  const paths = [
+    "/",
+    "/files",
+    `/orgs/${org}/keys`,
+    `/orgs/${org}/keys?create=true`,
+    `/orgs/${org}/wallet`,
+    `/orgs/${org}/usage`,
+    `/orgs/${org}/webhooks`,
+    `/orgs/${org}/webhooks?create=true`,
+    `/orgs/${org}/members`,
+    "/generate",
+    "/playground",
+    "/pricing",
+    "/account",
+  ];
+  for (const [locale, theme, width] of [
+    ["en", "light", 1280],
+    ["fr", "dark", 320],
+  ] as const) {
+    const { page, errors } = await visit(browser, "/", undefined, { locale, theme, width });
+    await page.getByRole("heading", { name: "Consigne" }).waitFor();
+    await assertAccessible(page, `sign-in in ${locale}, ${theme}`);
+    await page.getByRole("textbox").fill(ann.user);
+    await page.locator("button[type=submit]").click();
+    await page.locator("h1").filter({ hasNotText: "Consigne" }).waitFor();
+    for (const path of paths) {
+      await page.goto(CONSOLE + path);
+      await page.locator("h1").waitFor();
+      await page.waitForLoadState("networkidle");
+      await assertAccessible(page, `${path} in ${locale}, ${theme}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(overflow, 0, `${path} is wider than ${width}`);
+    }
+    assert.equal(await page.evaluate(() => document.documentElement.lang), locale);
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  }
+});
+
+test("a key is made by keyboard alone", async () => {
+  const ann = somebody("ann");
+  const org = await found(ann);
+  const { page, errors } = await visit(browser, `/orgs/${org}/keys`, ann);
+  const button = page.getByRole("button", { name: "Create key" });
+  await button.waitFor();
+  const to = async (name: RegExp, tries = 40) => {
+    for (let pressed = 0; pressed < tries; pressed += 1) {
+      await page.keyboard.press("Tab");
+      const label = await page.evaluate(() => {
+        const on = document.activeElement as HTMLInputElement | null;
+        return on?.labels?.[0]?.textContent ?? on?.textContent ?? "";
+      });
+      if (name.test(label)) return;
+    }
+    throw new Error(`Tab does not lead to ${name}`);
+  };
+  await to(/^Create key$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.type("Website");
+  await to(/^pdf:read$/);
+  await page.keyboard.press("Space");
+  await to(/^Create key$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog", { name: "Website" }).waitFor();
+  await to(/^I have stored it$/);
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Website" }).waitFor();
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+interface Chunk {
+  file: string;
+  imports?: string[];
+  dynamicImports?: string[];
+  css?: string[];
+}
+
+test("the bundles are within their budgets", () => {
+  const folder = `${ROOT}/target/web/console`;
+  const manifest = JSON.parse(readFileSync(`${folder}/.vite/manifest.json`, "utf8")) as Record<string, Chunk>;
+  const size = (files: Iterable<string>) => [...files].reduce((sum, file) => sum + gzipSync(readFileSync(`${folder}/${file}`)).length, 0);
+  const withImports = (name: string, seen = new Set<string>()): Set<string> => {
+    if (seen.has(name)) return seen;
+    seen.add(name);
+    for (const one of manifest[name]?.imports ?? []) withImports(one, seen);
+    return seen;
+  };
+  const scripts = (names: Iterable<string>) => new Set([...names].map((name) => manifest[name]?.file ?? ""));
+  // What the first page loads: the entry, the laptop's sign-in, a language and the page itself.
+  const entry = withImports("index.html");
+  const first = new Set(entry);
+  const language = Object.keys(manifest).filter((name) => name.includes("virtual:catalogue/fr"));
+  assert.equal(language.length, 1, "a language is a chunk of its own");
+  for (const name of ["src/auth/laptop.tsx", "src/routes/home.tsx", ...language]) withImports(name, first);
+  const styles = new Set([...first].flatMap((name) => manifest[name]?.css ?? []));
+  const loaded = size(scripts(first));
+  console.log(`First load: ${loaded} bytes of scripts, ${size(styles)} of styles (gzip)`);
+  assert.ok(loaded <= 150_000, `${loaded} bytes of scripts`);
+  assert.ok(size(styles) <= 15_000, `${size(styles)} bytes of styles`);
+  for (const name of Object.keys(manifest).filter((one) => /^src\/routes\/.*\.tsx$/.test(one))) {
+    const own = scripts([...withImports(name)].filter((one) => !entry.has(one)));
+    console.log(`${name}: ${size(own)} bytes`);
+    assert.ok(size(own) <= 25_000, `${name}: ${size(own)} bytes`);
+  }
+  assert.ok(![...first].some((name) => name.includes("clerk")), "Clerk is loaded where it is configured only");
+});

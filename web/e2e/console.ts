@@ -1,0 +1,153 @@
+// Opens the console on the laptop's stack: what the tests of its pages share.
+
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+
+import type { Browser, Page } from "playwright-core";
+
+import { ROOT } from "./stack.ts";
+
+export interface Person {
+  user: string;
+  plan: string;
+  role: string;
+}
+
+export interface Console {
+  page: Page;
+  /** What the page reported: errors that nobody caught, and `console.error`. Refused requests are left out. */
+  errors: string[];
+}
+
+/** Reads the file of addresses and secrets of the first stack. The console must be built. */
+export function readStack(): Record<string, string> {
+  assert.ok(existsSync(`${ROOT}/target/web/console/index.html`), "the console is not built; make console builds it");
+  const lines = readFileSync(`${ROOT}/target/local/stack.env`, "utf8").trim().split("\n");
+  const names = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+  assert.ok(names.CONSOLE_URL, "the stack was deployed before the console was built; make up writes CONSOLE_URL");
+  return names;
+}
+
+const env = readStack();
+export const API = env.CONSIGNE_URL ?? "";
+export const CONSOLE = env.CONSOLE_URL ?? "";
+
+let people = 0;
+
+/** Returns somebody who was never seen before. */
+export function somebody(name: string): Person {
+  people += 1;
+  return { user: `user_${name}${Date.now().toString(36)}${people}`, plan: "pro", role: "user" };
+}
+
+export const emailOf = ({ user }: Person): string => `${user.replace("user_", "").toLowerCase()}@people.example`;
+
+/** Returns a session token of a person, as the console gets it. */
+export async function tokenOf(person: Person): Promise<string> {
+  const answer = await fetch(`${CONSOLE}/_laptop/token`, {
+    method: "POST",
+    headers: { "content-type": "application/json", origin: CONSOLE },
+    body: JSON.stringify(person),
+  });
+  assert.equal(answer.status, 200);
+  return ((await answer.json()) as { token: string }).token;
+}
+
+/** Calls the API as a person, and returns the answer's data. */
+// biome-ignore lint/suspicious/noExplicitAny: each test knows the fields that it reads.
+export async function call(person: Person, path: string, body?: unknown): Promise<any> {
+  const headers = { authorization: `Bearer ${await tokenOf(person)}`, "content-type": "application/json" };
+  const answer = await fetch(API + path, { headers, ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }) });
+  const text = await answer.text();
+  assert.ok(answer.ok, `${path}: ${answer.status} ${text}`);
+  return JSON.parse(text).data;
+}
+
+/** Makes a member of somebody, by the invitation that is mailed to them. */
+export async function invite(owner: Person, org: string, guest: Person, role: string): Promise<void> {
+  await call(owner, `/api/orgs/${org}/invitations`, { email: emailOf(guest), role });
+  for (let tries = 0; tries < 100; tries += 1) {
+    const answer = await fetch(`${API}/_local/mail.json?to=${encodeURIComponent(emailOf(guest))}`);
+    const { mails } = (await answer.json()) as { mails: { text: string }[] };
+    const token = /accept\?token=(\S+)/.exec(mails[0]?.text ?? "")?.[1];
+    if (token) {
+      await call(guest, "/api/invitations/accept", { token });
+      return;
+    }
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+  throw new Error(`no invitation reached ${guest.user}`);
+}
+
+interface Look {
+  locale?: "en" | "fr";
+  theme?: "light" | "dark";
+  width?: number;
+}
+
+/** Opens an address of the console as a person, in a browser that has nothing kept. */
+export async function visit(
+  browser: Browser,
+  path: string,
+  person?: Person,
+  { locale = "en", theme = "light", width = 1280 }: Look = {},
+): Promise<Console> {
+  // The policy of the page would keep axe out.
+  const context = await browser.newContext({
+    viewport: { width, height: 800 },
+    locale,
+    bypassCSP: true,
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const kept = { "consigne.locale": locale, "consigne.theme": theme, ...(person && { "consigne.person": JSON.stringify(person) }) };
+  await context.addInitScript((values) => {
+    for (const [name, value] of Object.entries(values)) if (localStorage.getItem(name) === null) localStorage.setItem(name, value as string);
+  }, kept);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
+  });
+  await page.goto(CONSOLE + path);
+  return { page, errors };
+}
+
+/** Says what the stand-in for a customer's server answers to the next webhooks of a name. Returns their address. */
+export async function answerWebhooks(name: string, answers: number[]): Promise<string> {
+  const body = JSON.stringify({ secrets: [], answers });
+  const planned = await fetch(`${env.RECEIVER_URL}/_plan/${name}`, { method: "PUT", body });
+  assert.ok(planned.ok, String(planned.status));
+  return `${env.RECEIVER_URL}/${name}`;
+}
+
+/** Returns the ids of the webhooks that the stand-in received under a name. */
+export async function webhooksOf(name: string): Promise<string[]> {
+  const seen = (await (await fetch(`${env.RECEIVER_URL}/_seen/${name}`)).json()) as { webhooks: { id: string }[] };
+  return seen.webhooks.map(({ id }) => id);
+}
+
+/** Tells the API, as Stripe does, that what an organisation has ordered last is paid. */
+export async function pay(org: string): Promise<void> {
+  const { sessions } = (await (await fetch(`${env.STRIPE_URL}/_stand-in/sessions/${org}`)).json()) as { sessions: { id: string }[] };
+  const session = sessions.at(-1) as { id: string };
+  const event = {
+    id: `evt_${session.id}`,
+    object: "event",
+    type: "checkout.session.completed",
+    created: Math.floor(Date.now() / 1000),
+    livemode: false,
+    data: { object: { ...session, payment_status: "paid", status: "complete", payment_intent: `pi_${session.id}` } },
+  };
+  const text = JSON.stringify(event);
+  const mark = createHmac("sha256", env.STRIPE_WEBHOOK_SECRET ?? "")
+    .update(`${event.created}.${text}`)
+    .digest("hex");
+  const answer = await fetch(`${API}/api/webhooks/stripe`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "stripe-signature": `t=${event.created},v1=${mark}` },
+    body: text,
+  });
+  assert.equal(answer.status, 200, await answer.text());
+}
