@@ -111,7 +111,7 @@ def queues_sent_to(core: Json, function: str) -> set[str]:
 def queues_leave_concurrency_for_requests(project: Project) -> Iterator[str]:
     """Each event source has a maximum. With the defaults, all of them together leave half of the account's concurrency
     for requests."""
-    taken = concurrency.of_queues(project.core, {"TextModelUrl": "https://model.acme.dev"})
+    taken = concurrency.of_queues(project.core, {"TextModelUrl": "https://model.acme.dev", "MalwareScan": "on"})
     for name, maximum in taken.items():
         if maximum >= 1000:
             yield f"{name}: has no MaximumConcurrency, so its queue could use all of the account's concurrency."

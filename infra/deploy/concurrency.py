@@ -16,7 +16,10 @@ def of_queues(template: dict[str, Any], parameters: dict[str, str]) -> dict[str,
     for name, resource in template["Resources"].items():
         if resource["Type"] != "AWS::Lambda::EventSourceMapping" or "StreamArn" in str(resource["Properties"]):
             continue
-        if resource.get("Condition") == "HasTextModel" and not parameters.get("TextModelUrl"):
+        condition = resource.get("Condition")
+        if condition == "HasTextModel" and not parameters.get("TextModelUrl"):
+            continue
+        if condition == "ScansForMalware" and parameters.get("MalwareScan") != "on":
             continue
         maximum = resource["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency", 1000)
         if isinstance(maximum, dict):

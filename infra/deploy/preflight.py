@@ -65,7 +65,7 @@ def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> I
             f"This account may run {account} functions at once in {config.region}, and queues alone could use "
             f"{sum(taken.values())} of them ({parts}), so requests would be refused. Ask for more under Service "
             "Quotas, AWS Lambda, Concurrent executions (free), or lower DeliveryConcurrency, UploadConcurrency, "
-            "TextConcurrency and NightConcurrency. FORCE=1 deploys anyway."
+            "ImageConcurrency, TextConcurrency and NightConcurrency. FORCE=1 deploys anyway."
         )
 
 

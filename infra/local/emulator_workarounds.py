@@ -15,8 +15,9 @@ from intrinsics import Resolver
 def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
     """Rewrites what the server does not support in a template, in place.
 
-    The plan of the malware scanner, for which scan_stand_in.py stands in; which characters a generated secret excludes; the SES identity and condition in policies; the action for sending
-    messages in batches; and `Ref` to a parameter of type Number.
+    The plan of the malware scanner, for which scan_stand_in.py stands in; which characters a generated secret excludes;
+    the SES identity and condition in policies; the action for sending messages in batches; and `Ref` to a parameter of
+    type Number.
     """
     resources = template["Resources"]
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::GuardDuty::MalwareProtectionPlan"]:

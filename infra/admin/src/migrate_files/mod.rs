@@ -8,6 +8,7 @@ mod folder;
 mod journal;
 mod progress;
 mod put;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,8 +19,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use consigne_core::files::{
-    File, Finding, Grant, GrantOutcome, GrantRequest, Metadata, ObjectKey, SAMPLE_BYTES, Sample, Status, in_words,
-    inspect,
+    File, Finding, Grant, GrantOutcome, GrantRequest, Metadata, ObjectKey, SAMPLE_BYTES, Sample, Status, inspect,
 };
 use consigne_core::ports::{GetFile, GetFiles};
 use consigne_core::{Fault, FileId, Plan, Timestamp, UserId};
@@ -27,7 +27,6 @@ use consigne_runtime::clock;
 use consigne_runtime::settings::BUCKET_NAME;
 use consigne_storage::{Presigner, Table};
 use futures_util::StreamExt as _;
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
@@ -39,6 +38,7 @@ use folder::Source;
 use journal::{Entry, Journal, Outcome};
 use progress::Progress;
 use put::{Sender, Sent};
+use tally::{Tally, files};
 
 /// How long the grant of a migrated file is valid: the start of its upload must be within it.
 const GRANT_VALID: Duration = Duration::from_mins(15);
@@ -351,82 +351,5 @@ async fn read(place: &Path) -> std::io::Result<(String, Vec<u8>)> {
         }
         hash.update(&piece[..read]);
         head.extend_from_slice(&piece[..read.min(most - head.len())]);
-    }
-}
-
-/// Returns a number of files in words.
-fn files(count: u64) -> String {
-    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
-}
-
-/// Counts outcomes.
-#[derive(Debug, Default)]
-struct Tally {
-    /// Files that an earlier run has settled.
-    settled: u64,
-    counts: BTreeMap<Outcome, u64>,
-    bytes: u64,
-    /// The first files with a problem, with its reason.
-    problems: Vec<(String, String)>,
-}
-
-/// Problems that are printed. The journal has all.
-const SHOWN: usize = 20;
-
-impl Tally {
-    fn note(&mut self, entry: Entry, journal: Option<&mut Journal>) -> Result<(), String> {
-        if let Some(journal) = journal {
-            journal.write(&entry)?;
-        }
-        *self.counts.entry(entry.outcome).or_default() += 1;
-        if entry.outcome == Outcome::Migrated {
-            self.bytes += entry.size;
-        }
-        if matches!(entry.outcome, Outcome::Refused | Outcome::Failed) {
-            self.problems.push((entry.path, entry.reason.unwrap_or_default()));
-        }
-        Ok(())
-    }
-
-    fn report(mut self, dry: bool, journal: &Path) -> report::Report {
-        self.problems.sort();
-        let count = |outcome| self.counts.get(&outcome).copied().unwrap_or_default();
-        let (would, migrated, present) =
-            (count(Outcome::WouldMigrate), count(Outcome::Migrated), count(Outcome::Present));
-        let (deleted, refused, failed) = (count(Outcome::Deleted), count(Outcome::Refused), count(Outcome::Failed));
-        let mut lines: Vec<String> =
-            self.problems.iter().take(SHOWN).map(|(path, reason)| format!("{path}: {reason}")).collect();
-        if self.problems.len() > SHOWN {
-            lines.push(format!("... and {} more.", self.problems.len() - SHOWN));
-        }
-        lines.push(if dry {
-            format!(
-                "{} would be migrated, {present} are there, {refused} would be refused, {failed} cannot be checked.",
-                files(would)
-            )
-        } else {
-            format!(
-                "{} migrated ({}), {} done before, {deleted} deleted by their owners since, {refused} refused, \
-                 {failed} failed.",
-                files(migrated),
-                in_words(self.bytes),
-                self.settled + present,
-            )
-        });
-        lines.push(if dry {
-            "Nothing was written. Without --dry-run they are migrated.".to_owned()
-        } else if failed > 0 {
-            format!("Run the same command again: it does what is left. The outcome of each file: {}", journal.display())
-        } else {
-            format!("The outcome of each file: {}", journal.display())
-        });
-        let facts = json!({
-            "dry_run": dry, "would_migrate": would, "migrated": migrated, "bytes": self.bytes,
-            "present": self.settled + present, "deleted": deleted, "refused": refused, "failed": failed,
-            "problems": self.problems.iter().map(|(path, reason)| json!({ "path": path, "reason": reason })).collect::<Vec<_>>(),
-            "journal": journal.display().to_string(),
-        });
-        let printed = report::Report::new(lines.join("\n"), facts);
-        if refused + failed > 0 { printed.incomplete() } else { printed }
     }
 }

@@ -2920,7 +2920,7 @@ export type PartsRequest = {
      */
     sha256?: {
         [key: string]: string;
-    } | null;
+    };
 };
 
 export type ClerkEvent = {

@@ -82,7 +82,7 @@ async fn a_verdict_about_malware_survives_every_fault() {
     survives_to(waiting, threats, end).await;
     let ready_with_two_versions = || {
         let world = world_with(&[ready(&scanned())]);
-        world.put_object(SCANNED, "v2", pictures::gif(10));
+        world.put_object(SCANNED, "v2", pictures::gif(20));
         world
     };
     survives_to(ready_with_two_versions, threats, end).await;

@@ -16,7 +16,9 @@ use super::jobs::{pictures_of, wait_for};
 use super::text;
 
 /// Kinds whose cause needs a test of its own. Those tests check the events.
-const CAUSED_ELSEWHERE: [&str; 8] = [
+const CAUSED_ELSEWHERE: [&str; 9] = [
+    // Only files of people whose ids begin with `user_scan` are scanned.
+    "file.infected",
     "key.anomaly",
     "key.migration-reminder",
     "key.migration-started",

@@ -92,7 +92,8 @@ async fn malware_that_is_found_later_ends_a_ready_file_and_its_tickets() {
     let version = ready.pinned.clone().unwrap().version;
 
     judge(&stack, "THREATS_FOUND", &key, "another-version").await;
-    assert_eq!(record(&stack, &ann.id, &key).await, ready);
+    let after = record(&stack, &ann.id, &key).await;
+    assert_eq!((after.status, &after.scan, &after.pinned), (ready.status, &ready.scan, &ready.pinned));
     join_all((0..5).map(|_| judge(&stack, "THREATS_FOUND", &key, &version))).await;
     assert_eq!(stack.client.send("GET", &ticket, &[], Vec::new()).await.status, 404);
     assert_refused(&ann.ticket(&key).await, 403, "FILE_INFECTED");
@@ -118,7 +119,9 @@ async fn a_tag_that_anybody_has_written_changes_nothing() {
     put.tagging(tags).send().await.unwrap();
     // The verdict that the scanner really gave comes again.
     judge(&stack, "NO_THREATS_FOUND", &key, &ready.pinned.clone().unwrap().version).await;
-    assert_eq!(record(&stack, &ann.id, &key).await, ready);
+    // Thumbnails may have been recorded in the meantime.
+    let after = record(&stack, &ann.id, &key).await;
+    assert_eq!((after.status, &after.scan, &after.pinned), (ready.status, &ready.scan, &ready.pinned));
     assert_eq!(ann.ticket(&key).await.status, 200);
 }
 

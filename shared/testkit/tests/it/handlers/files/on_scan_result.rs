@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use consigne_core::Code;
 use consigne_core::files::{File, FileView, Removal, ScanState, Status, Unscanned, VERDICT_WITHIN};
+use consigne_core::{Code, Timestamp};
 use consigne_runtime::log::RequestLog;
 use consigne_runtime::queue::Message;
-use consigne_runtime::{BatchFunction as _, Wire as _};
+use consigne_runtime::{BatchFunction as _, Wire as _, clock};
 use consigne_testkit::fakes::{SimClock, World};
 use consigne_testkit::functions::{self, Fakes, wired};
 use consigne_testkit::{payload, pictures};
@@ -111,7 +111,7 @@ async fn malware_ends_the_file_and_every_version_of_its_object() {
     let cases: [(fn() -> World, bool); 3] = [(uploaded, false), (uploaded, true), (ready_already, false)];
     for (make, check_first) in cases {
         let world = make();
-        world.put_object(SCANNED, "v2", pictures::gif(10));
+        world.put_object(SCANNED, "v2", pictures::gif(20));
         if check_first {
             created(&world).await;
         }
@@ -241,7 +241,10 @@ async fn a_result_that_is_not_known_counts_as_a_failed_scan() {
 async fn a_file_without_a_verdict_is_held_once_after_thirty_minutes() {
     let world = uploaded();
     created(&world).await;
-    let due = file_in(&world).changed_at.plus(VERDICT_WITHIN);
+    // An hour ago: a sweep is never ahead of the clock.
+    let then = Timestamp::from_secs(clock::now().as_secs()).minus(Duration::from_hours(1));
+    world.change(|state| state.files.values_mut().for_each(|file| file.changed_at = then));
+    let due = then.plus(VERDICT_WITHIN);
     assert_eq!(sweep_at(&world, due.minus(Duration::from_secs(1))).await["unscanned"], 0);
     assert_eq!(file_in(&world).scan.state, Some(ScanState::Waiting));
     assert_eq!(sweep_at(&world, due).await["unscanned"], 1);

@@ -1,7 +1,11 @@
 //! Outputs of jobs that are scanned for malware.
 
+use std::time::Duration;
+
+use consigne_core::Timestamp;
 use consigne_core::files::{Arrival, Measured, ScanPolicy, ScanResult, Status, Unscanned, Verdict};
 use consigne_core::jobs::JobStatus;
+use consigne_runtime::clock;
 use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::json;
@@ -68,6 +72,13 @@ async fn a_job_with_a_held_output_fails_at_its_deadline_and_returns_its_allowanc
     let held = file_in(&world).judged("v1", &verdict, ScanPolicy::Hold, GRANTED).unwrap().file;
     assert_eq!(held.scan.state.and_then(consigne_core::files::ScanState::why), Some(Unscanned::Unsupported));
     world.change(|state| drop(state.files.insert((held.owner().clone(), held.id()), held.clone())));
+    // A sweep is never ahead of the clock.
+    let long_ago = Timestamp::from_secs(clock::now().as_secs()).minus(Duration::from_hours(24));
+    world.change(|state| {
+        for job in state.jobs.jobs.values_mut() {
+            (job.deadline, job.claimed_at) = (long_ago, Some(long_ago));
+        }
+    });
     let due = job_in(&world).due_at().unwrap();
     assert_eq!(sweep_at(&world, due).await["overdue"], 1);
     let failure = job_in(&world).failure.unwrap();
