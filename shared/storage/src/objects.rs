@@ -135,52 +135,47 @@ impl RemoveVersion for Bucket {
 
 impl ListVersions for Bucket {
     async fn list_versions(&self, key: &str) -> Result<Vec<String>, Fault> {
-        let (mut found, mut after) = (Vec::new(), (None, None));
-        loop {
-            let list = ListObjectVersionsInput::builder().bucket(&self.name).prefix(key);
-            let list = list.set_key_marker(after.0).set_version_id_marker(after.1);
-            let page = self.client.send(list).await.map_err(fault)?;
-            let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
-            let markers = page.delete_markers().iter().map(|one| (one.key(), one.version_id()));
-            let ours = versions.chain(markers).filter(|(name, _)| *name == Some(key));
-            found.extend(ours.map(|(_, version)| version.unwrap_or("null").to_owned()));
-            // Keys are listed in order, and a key comes before those that it begins.
-            if page.is_truncated != Some(true) || page.next_key_marker.as_deref() != Some(key) {
-                return Ok(found);
-            }
-            after = (page.next_key_marker, page.next_version_id_marker);
-        }
+        // Keys are listed in order, and a key comes before those that it begins.
+        let found = self.versions_below(key, |next| next == key).await?;
+        Ok(found.into_iter().filter(|one| one.key == key).map(|one| one.version).collect())
     }
 }
 
 impl PutObject for Bucket {
     async fn put_object(&self, file: &File, bytes: &[u8]) -> Result<bool, Fault> {
-        let put = PutObjectInput::builder().bucket(&self.name).key(file.key.as_str()).content_type(file.media.name);
-        match self.client.send(put.if_none_match("*").body(bytes.to_vec().into())).await {
-            Ok(_) => Ok(true),
-            Err(error) if status(&error) == Some(412) => Ok(false),
-            Err(error) => Err(fault(error)),
-        }
+        self.create(file.key.as_str(), file.media, bytes.to_vec()).await.map(|created| created.is_some())
     }
 }
 
 impl PutDerived for Bucket {
     async fn put_derived(&self, key: &DerivedKey, media: &MediaType, bytes: Vec<u8>) -> Result<Option<String>, Fault> {
-        let put = PutObjectInput::builder().bucket(&self.name).key(key.as_str()).content_type(media.name);
+        self.create(key.as_str(), media, bytes).await
+    }
+}
+
+impl ListDerived for Bucket {
+    async fn list_derived(&self, owner: &UserId, file: FileId) -> Result<Vec<StoredVersion>, Fault> {
+        self.versions_below(&DerivedKey::prefix(owner, file), |_| true).await
+    }
+}
+
+impl Bucket {
+    /// Creates an object. Returns its version, or `None` if the key has an object already, which stays as it is.
+    async fn create(&self, key: &str, media: &MediaType, bytes: Vec<u8>) -> Result<Option<String>, Fault> {
+        let put = PutObjectInput::builder().bucket(&self.name).key(key).content_type(media.name);
         match self.client.send(put.if_none_match("*").body(bytes.into())).await {
             Ok(put) => Ok(Some(put.version_id.unwrap_or_else(|| "null".to_owned()))),
             Err(error) if status(&error) == Some(412) => Ok(None),
             Err(error) => Err(fault(error)),
         }
     }
-}
 
-impl ListDerived for Bucket {
-    async fn list_derived(&self, owner: &UserId, file: FileId) -> Result<Vec<StoredVersion>, Fault> {
-        let (prefix, mut found) = (DerivedKey::prefix(owner, file), Vec::new());
-        let mut after = (None, None);
+    /// Lists the versions and the deletion markers of all keys that begin with `prefix`, page by page, as long as
+    /// `goes_on` accepts the key at which the next page begins.
+    async fn versions_below(&self, prefix: &str, goes_on: impl Fn(&str) -> bool) -> Result<Vec<StoredVersion>, Fault> {
+        let (mut found, mut after) = (Vec::new(), (None, None));
         loop {
-            let list = ListObjectVersionsInput::builder().bucket(&self.name).prefix(&prefix);
+            let list = ListObjectVersionsInput::builder().bucket(&self.name).prefix(prefix);
             let list = list.set_key_marker(after.0).set_version_id_marker(after.1);
             let page = self.client.send(list).await.map_err(fault)?;
             let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
@@ -188,7 +183,8 @@ impl ListDerived for Bucket {
             found.extend(versions.chain(markers).filter_map(|(key, version)| {
                 Some(StoredVersion { key: key?.to_owned(), version: version.unwrap_or("null").to_owned() })
             }));
-            if page.is_truncated != Some(true) {
+            let goes_on = page.next_key_marker.as_deref().is_some_and(&goes_on);
+            if page.is_truncated != Some(true) || !goes_on {
                 return Ok(found);
             }
             after = (page.next_key_marker, page.next_version_id_marker);

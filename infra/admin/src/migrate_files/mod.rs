@@ -19,7 +19,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Args;
 use consigne_core::files::{
-    File, Finding, Grant, GrantOutcome, GrantRequest, Metadata, ObjectKey, SAMPLE_BYTES, Sample, Status, inspect,
+    File, Finding, Grant, GrantOutcome, GrantRequest, Metadata, ObjectKey, SAMPLE_BYTES, Sample, Status,
+    UPLOAD_GRANT_VALID, inspect,
 };
 use consigne_core::ports::{GetFile, GetFiles};
 use consigne_core::{Fault, FileId, Plan, Timestamp, UserId};
@@ -40,8 +41,6 @@ use progress::Progress;
 use put::{Sender, Sent};
 use tally::{Tally, files};
 
-/// How long the grant of a migrated file is valid: the start of its upload must be within it.
-const GRANT_VALID: Duration = Duration::from_mins(15);
 /// Tries to send a file.
 const TRIES: u32 = 5;
 /// How long sent files are waited for until the stack has checked them.
@@ -254,7 +253,7 @@ impl Migration {
     }
 
     fn validity(&self) -> Result<Duration, Fault> {
-        self.presigner.validity(GRANT_VALID, clock::now())
+        self.presigner.validity(UPLOAD_GRANT_VALID, clock::now())
     }
 
     /// Records the file and reserves its bytes. Returns why that was refused, if it was.
