@@ -151,7 +151,8 @@ impl MailEvent {
                 let mail = |org, org_name| WalletLow { org, org_name, percent, balance };
                 to_members(table, event.org_id, &PAYERS, mail).await
             }
-            EventData::EndpointTest(_)
+            EventData::AccountClosed(_)
+            | EventData::EndpointTest(_)
             | EventData::FileReady(_)
             | EventData::FileRejected(_)
             | EventData::FileDeleted(_)

@@ -6,7 +6,7 @@ use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
     audit, completions, credits, doctor, key, keys, mail, migrate, migrate_files, migration, org, pepper, redrive,
-    service_token, stats, token, wallet, webhook_secret,
+    service_token, stats, token, user, wallet, webhook_secret,
 };
 
 /// Manages a Consigne stack: the laptop's, or with --stack one on AWS.
@@ -77,6 +77,9 @@ enum Command {
     Stats(stats::Command),
     /// Print a session token of the laptop's issuer.
     Token(token::Options),
+    /// Erase the account of a person, or let them in again.
+    #[command(subcommand)]
+    User(user::Command),
     /// Show the credits of an organisation, or the test credits of a person.
     Wallet(wallet::Options),
     /// Manage the secrets with which senders sign incoming webhooks.
@@ -110,6 +113,7 @@ impl Arguments {
             Command::ServiceToken(command) => service_token::run(which, command),
             Command::Stats(command) => stats::run(which, command),
             Command::Token(options) => token::run(which, options),
+            Command::User(command) => user::run(which, command),
             Command::Wallet(options) => wallet::run(which, options),
             Command::WebhookSecret(command) => webhook_secret::run(which, command),
         }

@@ -25,6 +25,7 @@ mod service_token;
 mod stack_env;
 mod stats;
 mod token;
+mod user;
 mod wallet;
 mod webhook_secret;
 

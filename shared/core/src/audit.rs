@@ -40,6 +40,8 @@ pub enum AuditAction {
     EndpointRotated,
     EndpointDeleted,
     EndpointDisabled,
+    AccountClosed,
+    AccountReopened,
     PepperAdded,
     PepperPromoted,
     PepperClosed,
@@ -50,7 +52,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -81,6 +83,8 @@ impl AuditAction {
         Self::EndpointRotated,
         Self::EndpointDeleted,
         Self::EndpointDisabled,
+        Self::AccountClosed,
+        Self::AccountReopened,
         Self::PepperAdded,
         Self::PepperPromoted,
         Self::PepperClosed,
@@ -122,6 +126,8 @@ impl AuditAction {
             Self::EndpointRotated => "endpoint.rotated",
             Self::EndpointDeleted => "endpoint.deleted",
             Self::EndpointDisabled => "endpoint.disabled",
+            Self::AccountClosed => "account.closed",
+            Self::AccountReopened => "account.reopened",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
             Self::PepperClosed => "pepper.closed",

@@ -6,6 +6,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::events::{AccountClosed, Event, EventData};
 use crate::{Code, Fault, Timestamp, UserId};
 
 /// How long after an account was closed its data is searched for a last time. By then its session tokens have expired
@@ -134,6 +138,18 @@ pub struct ContactUpdate {
     pub at: Timestamp,
 }
 
+/// Why an account was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedBecause {
+    /// The person asked for it.
+    Asked,
+    /// Clerk reported that the account was deleted there.
+    Deleted,
+    /// An operator closed it.
+    Operator,
+}
+
 /// A closed account whose data is still to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
@@ -149,6 +165,11 @@ impl Closing {
     /// Starts the closing of an account, due at once.
     pub fn begin(user: UserId, now: Timestamp) -> Self {
         Self { user, closed_at: now, due_at: now }
+    }
+
+    /// Returns the event that says that the account was closed.
+    pub fn event(&self, cause: ClosedBecause) -> Event {
+        Event::new(self.closed_at, EventData::AccountClosed(AccountClosed { user_id: self.user.clone(), cause }))
     }
 
     /// Returns when the account's data is searched for a last time, before the closing ends.

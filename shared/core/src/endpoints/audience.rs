@@ -42,6 +42,7 @@ impl EventKind {
             | Self::JobFailed
             | Self::QuotaExceeded => Audience::Person,
             Self::JobRequested => Audience::Nobody("a request to generators, with signed URLs that only they can use"),
+            Self::AccountClosed => Audience::Nobody("about a person and no organisation of theirs, which may go on"),
             Self::InvitationCreated => {
                 Audience::Nobody("private to the inviter and the invited person, who gets it by mail")
             }
@@ -78,7 +79,8 @@ impl EventData {
             Self::JobCompleted(event) => Some(Subject::Person(event.user_id.clone())),
             Self::JobFailed(event) => Some(Subject::Person(event.user_id.clone())),
             Self::QuotaExceeded(event) => Some(Subject::Person(event.user_id.clone())),
-            Self::JobRequested(_)
+            Self::AccountClosed(_)
+            | Self::JobRequested(_)
             | Self::InvitationCreated(_)
             | Self::OrganisationDeleted(_)
             | Self::KeyMigrationStarted(_)

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Error;
 
 use super::{
-    Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected, InvitationCreated,
-    JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent,
-    QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
+    AccountClosed, Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected,
+    InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent,
+    OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -83,6 +83,8 @@ macro_rules! catalogue {
 }
 
 catalogue! {
+    /// An account was closed. Its files, jobs and memberships end within minutes, and everything else of it within a day.
+    AccountClosed(AccountClosed) = "account.closed",
     /// A customer's endpoint was disabled and gets no more webhooks.
     EndpointDisabled(EndpointDisabled) = "endpoint.disabled",
     /// A member has asked for a test of an endpoint. Only that endpoint gets the webhook, whatever it subscribes to.

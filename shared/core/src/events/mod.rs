@@ -8,6 +8,7 @@
 //! version is deployed, events of the previous version are still on their way, and dead-letter queues keep some for
 //! days. So a field that is added later must be an `Option` or have a default.
 
+mod account;
 mod catalogue;
 mod credits;
 mod file;
@@ -23,6 +24,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use account::AccountClosed;
 pub use catalogue::{EventData, EventKind};
 pub use credits::{PaymentEvent, WalletLow, WalletToppedUp};
 pub use file::{FileDeleted, FileFacts, FileInfected, FileReady, FileRejected, Quota, QuotaExceeded};

@@ -3,6 +3,7 @@
 use super::PortFuture;
 use crate::audit::AuditEntry;
 use crate::deletions::OrgDeletion;
+use crate::events::Event;
 use crate::idempotency::{CommitOutcome, WriteOutcome};
 use crate::orgs::Member;
 use crate::profiles::{Closing, ContactUpdate};
@@ -16,12 +17,40 @@ pub trait UpdateContact {
     fn update_contact(&self, update: &ContactUpdate, received: &Received) -> impl PortFuture<WriteOutcome>;
 }
 
-/// Closes a person's account, in one transaction with the webhook's record. All personal data of the profile is
-/// replaced by a mark that the account is closed, which the ledger gets too, and a closing is recorded. `dynamodb:PutItem`,
-/// `dynamodb:UpdateItem`.
+/// Closes a person's account because Clerk deleted it, in one transaction with the webhook's record and the event
+/// `account.closed`. All personal data of the profile is replaced by a mark that the account is closed, which the ledger
+/// gets too, and a closing is recorded. `dynamodb:PutItem`, `dynamodb:UpdateItem`.
 pub trait CloseAccount {
     /// Closes the account. Returns `Conflict` if it is already closed.
     fn close_account(&self, closing: &Closing, received: &Received) -> impl PortFuture<WriteOutcome>;
+}
+
+/// Closes an account as [`CloseAccount`] does, because the person or an operator wants it. `dynamodb:PutItem`,
+/// `dynamodb:UpdateItem`.
+pub trait EraseAccount {
+    /// Closes the account, in one transaction with the event and, if an operator does it, an audit entry.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` if it is already closed.
+    fn erase_account(&self, closing: &Closing, event: &Event, audit: Option<&AuditEntry>) -> impl PortFuture<()>;
+}
+
+/// What came of reopening an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reopened {
+    /// The person can sign in again, with nothing of what they had.
+    Open,
+    /// The account was not closed. Nothing changed.
+    WasOpen,
+    /// What the account owned is still being deleted. Nothing changed.
+    StillClosing,
+}
+
+/// Lets a person in again whose account was closed. `dynamodb:DeleteItem`, `dynamodb:UpdateItem`, `dynamodb:PutItem`,
+/// `dynamodb:ConditionCheckItem`.
+pub trait ReopenAccount {
+    /// Removes the marks of a closed account and writes an audit entry, unless its closing has not ended.
+    fn reopen_account(&self, user: &UserId, audit: &AuditEntry) -> impl PortFuture<Reopened>;
 }
 
 /// The closings and deletions that are due.

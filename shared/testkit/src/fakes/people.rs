@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consigne_core::audit::{Actor, AuditEntry};
 use consigne_core::credits::WalletId;
+use consigne_core::events::Event;
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{
-    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, FindClosings, GetProfile, GetProfiles,
-    PostponeClosing, RecordWebhook, Succession, UpdateContact,
+    CloseAccount, Departure, DueClosings, EndClosing, EndMembership, EraseAccount, FindClosings, GetProfile,
+    GetProfiles, PostponeClosing, RecordWebhook, ReopenAccount, Reopened, Succession, UpdateContact,
 };
-use consigne_core::profiles::{Closing, ContactUpdate, Profile, Sighting};
+use consigne_core::profiles::{ClosedBecause, Closing, ContactUpdate, Profile, Sighting};
 use consigne_core::webhooks::{REMEMBERED, Received};
 use consigne_core::{Fault, Timestamp, UserId};
 
@@ -107,21 +108,54 @@ impl UpdateContact for World {
     }
 }
 
+impl State {
+    /// Closes an account that is open.
+    fn close(&mut self, closing: &Closing, event: &Event) {
+        let user = &closing.user;
+        let tombstone = Profile { closed_at: Some(closing.closed_at), ..Profile::unknown(user.clone()) };
+        self.profiles.insert(user.clone(), tombstone);
+        self.closings.insert(user.clone(), closing.clone());
+        self.push_event(event);
+    }
+}
+
 impl CloseAccount for World {
     async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
         self.effect(|state| {
             if let Some(before) = state.came_before(received) {
                 return before;
             }
-            let user = &closing.user;
-            if state.profiles.get(user).is_some_and(|profile| profile.closed_at.is_some()) {
+            if state.admit(&closing.user).is_err() {
                 return WriteOutcome::Conflict;
             }
-            let tombstone = Profile { closed_at: Some(closing.closed_at), ..Profile::unknown(user.clone()) };
-            state.profiles.insert(user.clone(), tombstone);
-            state.closings.insert(user.clone(), closing.clone());
+            state.close(closing, &closing.event(ClosedBecause::Deleted));
             state.remember(received);
             WriteOutcome::Applied
+        })
+    }
+}
+
+impl EraseAccount for World {
+    async fn erase_account(&self, closing: &Closing, event: &Event, audit: Option<&AuditEntry>) -> Result<(), Fault> {
+        self.effect_of(&closing.user, |state| {
+            state.close(closing, event);
+            state.accounts.audit.extend(audit.cloned());
+        })
+    }
+}
+
+impl ReopenAccount for World {
+    async fn reopen_account(&self, user: &UserId, audit: &AuditEntry) -> Result<Reopened, Fault> {
+        self.effect(|state| {
+            if state.admit(user).is_ok() {
+                return Reopened::WasOpen;
+            }
+            if state.closings.contains_key(user) {
+                return Reopened::StillClosing;
+            }
+            state.profiles.remove(user);
+            state.accounts.audit.push(audit.clone());
+            Reopened::Open
         })
     }
 }

@@ -1,9 +1,13 @@
 //! Closed accounts: a tombstone, which is kept for ever, and a closing, which is deleted once the account's data is.
 
-use aws_sdk_dynamodb::types::{Put, Update};
-use consigne_core::idempotency::WriteOutcome;
-use consigne_core::ports::{CloseAccount, DueClosings, EndClosing, FindClosings, PostponeClosing};
-use consigne_core::profiles::Closing;
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use consigne_core::audit::AuditEntry;
+use consigne_core::events::Event;
+use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
+use consigne_core::ports::{
+    CloseAccount, DueClosings, EndClosing, EraseAccount, FindClosings, PostponeClosing, ReopenAccount, Reopened,
+};
+use consigne_core::profiles::{ClosedBecause, Closing, Sighting};
 use consigne_core::webhooks::Received;
 use consigne_core::{Fault, Timestamp, UserId};
 
@@ -11,7 +15,8 @@ use crate::table::files::ledger_item;
 use crate::table::item::{Item, Reader, key, number, text, user_pk};
 use crate::table::people::deletions;
 use crate::table::people::profiles::{CLOSED_AT, OPEN, profile_key};
-use crate::table::{Table, due};
+use crate::table::transact::Outcome;
+use crate::table::{Table, audit, due, outbox};
 
 /// Sort key of every closing.
 const SK: &str = "CLOSING";
@@ -40,8 +45,9 @@ fn read(item: &Item) -> Result<Closing, Fault> {
     })
 }
 
-impl CloseAccount for Table {
-    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
+impl Table {
+    /// Returns the writes that close an account. The first has the condition that it is open.
+    fn closing(&self, closing: &Closing, event: &Event) -> Result<Vec<TransactWriteItem>, Fault> {
         // The tombstone replaces the person's whole profile.
         let mut tombstone = profile_key(&closing.user);
         tombstone.insert(CLOSED_AT.to_owned(), number(closing.closed_at.as_millis()));
@@ -51,8 +57,53 @@ impl CloseAccount for Table {
             .set_key(Some(ledger_item::key(&closing.user)))
             .update_expression(format!("SET {CLOSED_AT} = :at"))
             .expression_attribute_values(":at", number(closing.closed_at.as_millis()));
-        let writes = vec![self.put_if(tombstone)?, self.put(write(closing))?, self.update(ledger)?];
-        self.transact_webhook(received, writes).await
+        Ok(vec![
+            self.put_if(tombstone)?,
+            self.put(write(closing))?,
+            self.update(ledger)?,
+            self.put(outbox::write(event))?,
+        ])
+    }
+}
+
+impl CloseAccount for Table {
+    async fn close_account(&self, closing: &Closing, received: &Received) -> Result<WriteOutcome, Fault> {
+        let event = closing.event(ClosedBecause::Deleted);
+        self.transact_webhook(received, self.closing(closing, &event)?).await
+    }
+}
+
+impl EraseAccount for Table {
+    async fn erase_account(&self, closing: &Closing, event: &Event, audit: Option<&AuditEntry>) -> Result<(), Fault> {
+        let mut writes = self.closing(closing, event)?;
+        if let Some(entry) = audit {
+            writes.push(self.put(audit::write(entry))?);
+        }
+        // The only condition is that the account is open, and `transact` makes the 401 of it.
+        match self.commit(writes).await? {
+            CommitOutcome::Committed => Ok(()),
+            CommitOutcome::Conflict => Err(Sighting::closed()),
+        }
+    }
+}
+
+impl ReopenAccount for Table {
+    async fn reopen_account(&self, user: &UserId, audit: &AuditEntry) -> Result<Reopened, Fault> {
+        let closed = format!("attribute_exists({CLOSED_AT})");
+        let profile = Delete::builder().set_key(Some(profile_key(user))).condition_expression(closed);
+        let ended = ConditionCheck::builder()
+            .set_key(Some(key(user_pk(user), SK)))
+            .condition_expression("attribute_not_exists(pk)");
+        let ledger =
+            Update::builder().set_key(Some(ledger_item::key(user))).update_expression(format!("REMOVE {CLOSED_AT}"));
+        let writes =
+            vec![self.delete_if(profile)?, self.check(ended)?, self.update(ledger)?, self.put(audit::write(audit))?];
+        Ok(match self.transact_also_closed(None, writes).await? {
+            Outcome::Committed => Reopened::Open,
+            // The profile is the first write.
+            Outcome::Refused(failed) if failed.iter().any(|failed| failed.at == 0) => Reopened::WasOpen,
+            Outcome::Refused(_) => Reopened::StillClosing,
+        })
     }
 }
 

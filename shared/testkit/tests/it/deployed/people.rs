@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consigne_core::ports::{FindClosings, GetProfile, ReadHead};
+use consigne_core::ports::{EndClosing, FindClosings, GetProfile, ReadHead};
 use consigne_core::profiles::{Language, Profile};
 use consigne_core::{Timestamp, UserId};
 use consigne_runtime::clock;
@@ -13,6 +13,7 @@ use consigne_testkit::{pictures, webhooks};
 use serde_json::{Value, json};
 
 use super::assert_refused;
+use super::operator::consigne;
 
 const PATH: &str = "/api/webhooks/clerk";
 
@@ -151,4 +152,35 @@ async fn everything_a_deleted_person_owned_is_ended() {
     ann.wait_for_usage(0, 0, 0).await;
     assert_eq!(fixture.charge(&shop_key, None).await["code"], "SUSPENDED");
     assert_eq!(ann.call("GET", &fixture.path("/keys")).await.status, 404);
+}
+
+#[tokio::test]
+async fn somebody_who_erases_their_account_loses_everything_and_can_be_let_in_again() {
+    let stack = Stack::find();
+    let ann = stack.person(&fresh_user(), "pro");
+    let key = ann.upload("1.png", "image/png", pictures::png(3, 4, 100)).await;
+    let erase = async |confirm: &str| ann.call_with("POST", "/api/me/erase", &json!({ "confirm": confirm })).await;
+    assert_refused(&erase("user_other").await, 400, "VALIDATION_FAILED");
+    let answer = erase(&ann.id).await;
+    assert_eq!((answer.status, &answer.json()["data"]["status"]), (202, &json!("erasing")));
+    assert_refused(&erase(&ann.id).await, 401, "UNAUTHENTICATED");
+    assert_refused(&ann.grant("2.png", "image/png", 100).await, 401, "UNAUTHENTICATED");
+    let reopen = ["user", "reopen", &ann.id, "--reason", "closed by mistake"];
+    let (output, _, err) = consigne(&reopen, &[]);
+    assert!(!output.status.success() && err.contains("still being deleted"), "{err}");
+    let gone = until(async || {
+        stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+        stack.bucket().read_head(&key, None, 1).await.unwrap().is_none().then_some(())
+    });
+    assert!(gone.await.is_some(), "the object is left");
+
+    // The last look comes an hour later.
+    let user = UserId::parse(&ann.id).unwrap();
+    stack.table().end_closing(&user).await.unwrap();
+    let (output, out, err) = consigne(&reopen, &[]);
+    assert!(output.status.success() && out.contains("can sign in again"), "{out}{err}");
+    assert_eq!(ann.grant("3.png", "image/png", 100).await.status, 201);
+    let (output, out, err) = consigne(&["user", "erase", &ann.id, "--reason", "asked by letter"], &[]);
+    assert!(output.status.success() && out.contains("Closed the account"), "{out}{err}");
+    assert_refused(&ann.grant("4.png", "image/png", 100).await, 401, "UNAUTHENTICATED");
 }

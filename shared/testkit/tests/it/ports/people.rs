@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
-use consigne_core::audit::AuditAction;
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::idempotency::WriteOutcome;
 use consigne_core::members::{RoleStep, Stepped};
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{
-    ChangeRole, CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, FindClosings, FindDue, GetMember,
-    GetOrg, GetProfile, GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember, RecordWebhook, Succession,
-    SuspendOrg, UpdateContact,
+    ChangeRole, CloseAccount, CreateOrg, Departure, Due, EndClosing, EndMembership, EraseAccount, FindClosings,
+    FindDue, GetMember, GetOrg, GetProfile, GetWallet, ListAudit, ListOrgs, PageAsk, PostponeClosing, PutMember,
+    RecordWebhook, ReopenAccount, Reopened, Succession, SuspendOrg, UpdateContact,
 };
-use consigne_core::profiles::{Closing, Contact, ContactUpdate, Language, Profile, Sighting};
+use consigne_core::profiles::{ClosedBecause, Closing, Contact, ContactUpdate, Language, Profile, Sighting};
 use consigne_core::webhooks::{Received, Source, WebhookId};
 use consigne_core::{Code, OrgId, Timestamp, UserId};
 use consigne_testkit::accounts;
 use consigne_testkit::stack::fresh_user;
 use futures_util::future::join_all;
+
+use serde_json::json;
 
 use super::{all_due, eventually, now, on_both};
 
@@ -26,6 +28,8 @@ pub trait People:
     + UpdateContact
     + RecordWebhook
     + CloseAccount
+    + EraseAccount
+    + ReopenAccount
     + PostponeClosing
     + EndClosing
     + FindClosings
@@ -48,6 +52,8 @@ impl<T> People for T where
         + UpdateContact
         + RecordWebhook
         + CloseAccount
+        + EraseAccount
+        + ReopenAccount
         + PostponeClosing
         + EndClosing
         + FindClosings
@@ -75,6 +81,7 @@ on_both!(
     each_sender_has_its_own_webhook_ids,
     a_webhook_that_changes_nothing_is_recorded_too,
     a_closed_account_stays_closed,
+    an_account_that_a_person_has_erased_is_closed_until_it_is_reopened,
     of_ten_concurrent_closings_one_succeeds,
     a_closing_is_due_until_it_ends,
     a_member_leaves_once_with_an_audit_entry,
@@ -228,6 +235,37 @@ async fn a_closed_account_stays_closed(people: &impl People) {
     let later = Closing::begin(user.clone(), at.plus(seconds(9)));
     assert_eq!(people.close_account(&later, &received(at)).await.unwrap(), WriteOutcome::Conflict);
     assert_eq!(people.get_profile(&user).await.unwrap(), closed);
+}
+
+async fn an_account_that_a_person_has_erased_is_closed_until_it_is_reopened<P: People>(people: &P) {
+    // Far in the future, because the deployed `account-close` ends everything that is due now.
+    let (user, at) = (accounts::person(), now().plus(Duration::from_hours(10_000)));
+    let origin = Origin { actor: Actor::Operator("zoë".to_owned()), ip: None, user_agent: None, plan: None };
+    let entry = |action| AuditEntry::new(None, action, user.to_string(), &origin, now(), json!({}));
+    let reopen = async || people.reopen_account(&user, &entry(AuditAction::AccountReopened)).await.unwrap();
+    people.update_contact(&telling(&user, "told@example.com", now()), &received(now())).await.unwrap();
+    assert_eq!(reopen().await, Reopened::WasOpen);
+
+    let closing = Closing::begin(user.clone(), at);
+    let erase = async || {
+        let audit = entry(AuditAction::AccountClosed);
+        people.erase_account(&closing, &closing.event(ClosedBecause::Asked), Some(&audit)).await
+    };
+    erase().await.unwrap();
+    assert_eq!(erase().await.unwrap_err().code, Code::Unauthenticated);
+    let closed = Profile { closed_at: Some(at), ..Profile::unknown(user.clone()) };
+    assert_eq!(people.get_profile(&user).await.unwrap(), closed);
+    assert_eq!(people.close_account(&closing, &received(now())).await.unwrap(), WriteOutcome::Conflict);
+    let due = async || people.find_closings(at).await.unwrap().closings.into_iter().find(|due| due.user == user);
+    assert_eq!(eventually(due, Option::is_some).await, Some(closing.clone()));
+    assert_eq!(reopen().await, Reopened::StillClosing);
+    assert_eq!(people.get_profile(&user).await.unwrap(), closed);
+
+    people.end_closing(&user).await.unwrap();
+    assert_eq!(reopen().await, Reopened::Open);
+    assert_eq!(people.get_profile(&user).await.unwrap(), Profile::unknown(user.clone()));
+    people.create_org(&accounts::org(&user, now())).await.expect("the person is in again");
+    assert_eq!(reopen().await, Reopened::WasOpen);
 }
 
 async fn of_ten_concurrent_closings_one_succeeds(people: &impl People) {

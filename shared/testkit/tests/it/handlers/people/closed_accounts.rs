@@ -19,7 +19,7 @@ use crate::handlers::webhooks::mail::{deliver, post};
 use crate::handlers::{GRANTED, pending, ready};
 
 /// The routes for people that are not below an organisation and that write, with a valid request.
-const BESIDES: [(&str, &str); 8] = [
+const BESIDES: [(&str, &str); 9] = [
     ("generate", "book"),
     ("invitation-accept", "from-mail"),
     ("job-cancel", "ask"),
@@ -28,6 +28,7 @@ const BESIDES: [(&str, &str); 8] = [
     ("upload-complete", "all"),
     ("upload-grant", "photo"),
     ("upload-parts", "sign"),
+    ("user-erase", "own"),
 ];
 /// Functions whose routes are no GET and still are not here: `presign` writes nothing, and `delete` and `upload-abort` do
 /// what the closing of the account does with every file anyway.

@@ -16,6 +16,7 @@ mod members;
 pub mod org_delete;
 mod orgs;
 mod payment_list;
+mod user_erase;
 mod webhook_clerk;
 mod webhook_clerk_fields;
 pub mod webhook_stripe;
