@@ -41,7 +41,9 @@ def removed_files_leave_the_replica(project: Project) -> Iterator[str]:
         replication = chosen(bucket["Properties"].get("ReplicationConfiguration"))
         for rule in replication["Rules"] if replication else []:
             wanted = {"object": {"key": [{"prefix": prefix_of(rule)}]}, "deletion-type": ["Permanently Deleted"]}
-            heard = [one["Properties"].get("EventPattern", {}) for one in of_type(project.core, "AWS::Events::Rule").values()]
+            heard = [
+                one["Properties"].get("EventPattern", {}) for one in of_type(project.core, "AWS::Events::Rule").values()
+            ]
             details = [one["detail"] for one in heard if one.get("detail-type") == ["Object Deleted"]]
             if not any({key: value for key, value in one.items() if key != "bucket"} == wanted for one in details):
                 yield f"{name}: no rule hears of the removal of every version that the rule {rule['Id']} replicates."

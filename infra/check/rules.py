@@ -112,7 +112,11 @@ def queues_sent_to(core: Json, function: str) -> set[str]:
 def queues_leave_concurrency_for_requests(project: Project) -> Iterator[str]:
     """Each event source has a maximum. With the defaults, all of them together leave half of the account's concurrency
     for requests."""
-    options = {"TextModelUrl": "https://model.acme.dev", "MalwareScan": "on", "ReplicaBucketArn": "arn:aws:s3:::replica"}
+    options = {
+        "TextModelUrl": "https://model.acme.dev",
+        "MalwareScan": "on",
+        "ReplicaBucketArn": "arn:aws:s3:::replica",
+    }
     taken = concurrency.of_queues(project.core, options)
     for name, maximum in taken.items():
         if maximum >= 1000:

@@ -147,7 +147,9 @@ def cors_configuration(cors: dict[str, Any]) -> dict[str, Any]:
 
 def replicating(configuration: dict[str, Any]) -> dict[str, Any]:
     """Converts a replication from CloudFormation to S3's API."""
-    rules = [{"ID": rule["Id"], **{name: rule[name] for name in rule if name != "Id"}} for rule in configuration["Rules"]]
+    rules = [
+        {"ID": rule["Id"], **{name: rule[name] for name in rule if name != "Id"}} for rule in configuration["Rules"]
+    ]
     return {"Role": configuration["Role"], "Rules": rules}
 
 

@@ -124,7 +124,9 @@ class Rules(unittest.TestCase):
         )
         for missing in ("Priority", "DeleteMarkerReplication"):
             self.finds(
-                rule, "it needs Priority", lambda project, missing=missing: replication(project)["Rules"][0].pop(missing)
+                rule,
+                "it needs Priority",
+                lambda project, missing=missing: replication(project)["Rules"][0].pop(missing),
             )
 
         def itself(project: Project) -> None:
