@@ -8,8 +8,8 @@ from templates import Json, listed, of_type, target
 
 
 def s3_accepts_the_replication(project: Project) -> Iterator[str]:
-    """A bucket that replicates has versions, a role that S3 may take and that may write the copies, and rules of the second
-    version of the schema that are complete.
+    """A bucket that replicates has versions, a role that S3 may take and that may write the copies, and complete rules of
+    the second version of the schema.
     Source: Amazon S3 API reference, "PutBucketReplication"; Amazon S3 user guide, "Setting up permissions for live
     replication"."""
     for name, bucket in of_type(project.core, "AWS::S3::Bucket").items():
@@ -34,8 +34,8 @@ def s3_accepts_the_replication(project: Project) -> Iterator[str]:
 
 
 def removed_files_leave_the_replica(project: Project) -> Iterator[str]:
-    """S3 does not replicate the removal of a version. So an event of each removal goes to the queue of erase-replica, of
-    all keys that replicate.
+    """S3 does not replicate the removal of a version. So events about it go to the queue of erase-replica, of all keys
+    that replicate.
     Source: Amazon S3 user guide, "What does Amazon S3 replicate?"."""
     for name, bucket in of_type(project.core, "AWS::S3::Bucket").items():
         replication = chosen(bucket["Properties"].get("ReplicationConfiguration"))

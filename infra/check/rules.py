@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import replication
+
 import breaking
 import concurrency
 import deployer
 import reference
-import replication
 from project import Project
 from templates import Json, listed, named, of_type, target
 

@@ -1,8 +1,8 @@
 """Works around what the server's CloudFormation does not support.
 
 `prepare` rewrites the template before a deployment. `fill` creates what is missing after it, with the services' own
-APIs: the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle and replication, the verified
-sender of mails, and which functions may send messages to themselves.
+APIs: the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle and replication, the
+verified sender of mails, and which functions may send messages to themselves.
 """
 
 import string

@@ -1,4 +1,4 @@
-"""Makes the laptop's S3 replicate as AWS does, and refuse what AWS refuses of replications. `strict.py` adds this to its own."""
+"""Makes the laptop's S3 replicate as AWS does, and refuse the replications that AWS refuses. `strict.py` calls it."""
 
 import functools
 from typing import Any
@@ -16,11 +16,11 @@ def apply() -> None:
 
 
 def refuse_impossible_replications() -> None:
-    """A bucket replicates to another one that exists, and a rule with a `Filter` has a `Priority` and says what becomes of
-    delete markers. MiniStack itself wants versions in both buckets.
+    """A bucket replicates to another one that exists, and a rule with a `Filter` has a `Priority` and says what becomes
+    of delete markers. MiniStack itself wants versions in both buckets.
 
-    Source: Amazon S3 API reference, "PutBucketReplication" and "ReplicationRule"; Amazon S3 user guide, "Troubleshooting
-    replication".
+    Source: Amazon S3 API reference, "PutBucketReplication" and "ReplicationRule"; Amazon S3 user guide,
+    "Troubleshooting replication".
     """
     put = s3._put_bucket_replication
 

@@ -302,7 +302,7 @@ class Rules(unittest.TestCase):
 
         def forgotten(project: Project) -> None:
             page = "infra/smoke/aws.py"
-            project.pages[page] = project.pages[page].replace('"stats-storage")', '"sweep")')
+            project.pages[page] = project.pages[page].replace('"stats-storage",', '"sweep",')
 
         def unquoted(project: Project) -> None:
             project.pages["infra/README.md"] += "\nSet `Upstreams=` and deploy."
