@@ -52,6 +52,10 @@ CALLS: dict[str, tuple[str, str]] = {
         " PutRolePermissionsBoundary DeleteRolePermissionsBoundary",
         "arn:aws:iam::123456789012:role/consigne-SweepFunctionRole-1A",
     ),
+    "AWS::IAM::RolePolicy": (
+        "iam:PutRolePolicy GetRolePolicy DeleteRolePolicy",
+        "arn:aws:iam::123456789012:role/consigne-ReplicationRole-1A",
+    ),
     "AWS::Lambda::EventInvokeConfig": (
         "lambda:PutFunctionEventInvokeConfig GetFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig"
         " DeleteFunctionEventInvokeConfig",
@@ -78,7 +82,8 @@ CALLS: dict[str, tuple[str, str]] = {
     "AWS::Logs::QueryDefinition": ("logs:PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition", ANY),
     "AWS::S3::Bucket": (
         "s3:CreateBucket DeleteBucket GetBucketAcl PutBucketCORS PutBucketNotification PutBucketVersioning"
-        " PutBucketPublicAccessBlock PutEncryptionConfiguration PutLifecycleConfiguration PutBucketOwnershipControls",
+        " PutBucketPublicAccessBlock PutEncryptionConfiguration PutLifecycleConfiguration PutBucketOwnershipControls"
+        " GetReplicationConfiguration PutReplicationConfiguration",
         "arn:aws:s3:::consigne-bucket-1a",
     ),
     "AWS::S3::BucketPolicy": (
@@ -146,6 +151,23 @@ def the_deployer_may_make_everything(project: Project) -> Iterator[str]:
             yield f"The deployer's policy does not allow attaching {policy}."
     if len(re.sub(r"\s", "", text)) > MANAGED_POLICY_MAX:
         yield "The deployer's policy is too large for one managed policy."
+
+
+def the_deployer_may_pass_every_role(project: Project) -> Iterator[str]:
+    """CloudFormation passes each role to the service that takes it, with the deployer's permissions.
+    Source: AWS IAM user guide, "Grant a user permissions to pass a role to an AWS service"."""
+    text = project.pages.get("docs/operate/deployer-policy.json", '{"Statement": []}')
+    passing = [one for one in json.loads(text)["Statement"] if PASSES[0] in listed(one["Action"])]
+    allowed = {
+        service
+        for one in passing
+        for service in listed(one.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService", []))
+    }
+    for name, role in of_type(project.core, "AWS::IAM::Role").items():
+        for statement in listed(role["Properties"]["AssumeRolePolicyDocument"]["Statement"]):
+            for service in listed(statement["Principal"].get("Service", [])):
+                if service not in allowed:
+                    yield f"{name}: the deployer's policy does not allow passing it to {service}."
 
 
 def may(statements: list[Json], action: str, arn: str) -> bool:

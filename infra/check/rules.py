@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import replication
+
 import breaking
 import concurrency
 import deployer
@@ -111,7 +113,12 @@ def queues_sent_to(core: Json, function: str) -> set[str]:
 def queues_leave_concurrency_for_requests(project: Project) -> Iterator[str]:
     """Each event source has a maximum. With the defaults, all of them together leave half of the account's concurrency
     for requests."""
-    taken = concurrency.of_queues(project.core, {"TextModelUrl": "https://model.acme.dev", "MalwareScan": "on"})
+    options = {
+        "TextModelUrl": "https://model.acme.dev",
+        "MalwareScan": "on",
+        "ReplicaBucketArn": "arn:aws:s3:::replica",
+    }
+    taken = concurrency.of_queues(project.core, options)
     for name, maximum in taken.items():
         if maximum >= 1000:
             yield f"{name}: has no MaximumConcurrency, so its queue could use all of the account's concurrency."
@@ -359,6 +366,9 @@ ALL = [
     answers_come_before_api_gateway_gives_up,
     resources_stay_within_the_budget,
     deployer.the_deployer_may_make_everything,
+    deployer.the_deployer_may_pass_every_role,
+    replication.s3_accepts_the_replication,
+    replication.removed_files_leave_the_replica,
     cut_loops_are_told,
     smoke_knows_the_loops,
     throttles_of_every_index_are_watched,

@@ -19,6 +19,8 @@ def of_queues(template: dict[str, Any], parameters: dict[str, str]) -> dict[str,
         condition = resource.get("Condition")
         if condition == "HasTextModel" and not parameters.get("TextModelUrl"):
             continue
+        if condition == "HasReplica" and not parameters.get("ReplicaBucketArn"):
+            continue
         if condition == "ScansForMalware" and parameters.get("MalwareScan") != "on":
             continue
         maximum = resource["Properties"].get("ScalingConfig", {}).get("MaximumConcurrency", 1000)

@@ -108,7 +108,8 @@ def up(config: Config, arguments: argparse.Namespace) -> None:
         print(f"\nDeploying the alarms as {observe.name}...")
         observe.clear()
         quota = preflight.concurrent_functions(config.session())
-        watching = {"AccountConcurrency": str(quota)} | config.observe | {"CoreStack": core.name}
+        told = {"CoreStack": core.name, "ReplicaBucket": core.outputs().get("ReplicaBucket", "")}
+        watching = {"AccountConcurrency": str(quota)} | config.observe | told
         # SAM fails on `Fn::ForEach` without the flag.
         sam.deploy(observe, "infra/observe.yaml", watching, "--language-extensions")
     url = core.outputs()["ApiUrl"]

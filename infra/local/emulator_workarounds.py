@@ -1,8 +1,8 @@
 """Works around what the server's CloudFormation does not support.
 
 `prepare` rewrites the template before a deployment. `fill` creates what is missing after it, with the services' own
-APIs: the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle, the verified sender of
-mails, and which functions may send messages to themselves.
+APIs: the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle and replication, the
+verified sender of mails, and which functions may send messages to themselves.
 """
 
 import string
@@ -82,6 +82,9 @@ def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> 
             rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
             configuration = {"Rules": [lifecycle_rule(rule) for rule in rules]}
             client("s3").put_bucket_lifecycle_configuration(Bucket=physical, LifecycleConfiguration=configuration)
+        replication = resolver.resolve(properties.get("ReplicationConfiguration", {"Ref": "AWS::NoValue"}))
+        if replication:
+            client("s3").put_bucket_replication(Bucket=physical, ReplicationConfiguration=replicating(replication))
 
 
 def import_routes(api: Any, api_id: str, document: dict[str, Any], resolver: Resolver) -> None:
@@ -140,6 +143,14 @@ def cors_configuration(cors: dict[str, Any]) -> dict[str, Any]:
         "AllowCredentials": cors.get("allowCredentials", False),
         "MaxAge": cors.get("maxAge", 0),
     }
+
+
+def replicating(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Converts a replication from CloudFormation to S3's API."""
+    rules = [
+        {"ID": rule["Id"], **{name: rule[name] for name in rule if name != "Id"}} for rule in configuration["Rules"]
+    ]
+    return {"Role": configuration["Role"], "Rules": rules}
 
 
 def lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:

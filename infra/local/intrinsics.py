@@ -7,10 +7,12 @@ from server import REGION
 
 
 class Resolver:
-    """Resolves the intrinsic functions that template.yaml uses in routes, CORS and lifecycle rules."""
+    """Resolves the intrinsic functions that template.yaml uses in routes, CORS, lifecycle rules and replications."""
 
-    def __init__(self, values: dict[str, str], conditions: dict[str, Any]):
+    def __init__(self, values: dict[str, str], conditions: dict[str, Any], roles: frozenset[str] = frozenset()):
+        """`roles` are the logical ids of IAM roles."""
         self.values = values
+        self.roles = roles
         self.conditions = conditions
 
     @classmethod
@@ -26,7 +28,8 @@ class Resolver:
             "AWS::Partition": "aws",
             "AWS::StackName": name,
         }
-        return cls(pseudo | parameters | physical, conditions)
+        roles = {one["LogicalResourceId"] for one in resources if one["ResourceType"] == "AWS::IAM::Role"}
+        return cls(pseudo | parameters | physical, conditions, frozenset(roles))
 
     def resolve(self, value: Any) -> Any:
         """Returns a value with all intrinsic functions in it resolved."""
@@ -37,11 +40,13 @@ class Resolver:
         if len(value) == 1:
             [(name, argument)] = value.items()
             if name == "Ref":
-                return self.values[argument]
+                return None if argument == "AWS::NoValue" else self.values[argument]
             if name == "Fn::GetAtt" and argument[1] == "Arn":
                 physical = self.values[argument[0]]
                 if physical.startswith("arn:"):
                     return physical
+                if argument[0] in self.roles:
+                    return f"arn:aws:iam::{self.values['AWS::AccountId']}:role/{physical}"
                 return f"arn:aws:lambda:{REGION}:{self.values['AWS::AccountId']}:function:{physical}"
             if name == "Fn::Sub":
                 return self._substitute(argument)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import strict_parts
+import strict_replication
 from ministack.core.responses import error_response_json
 from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import handlers as cloudformation_handlers
@@ -47,6 +48,7 @@ def apply() -> None:
     keep_protected_tables()
     keep_exports_in_use()
     strict_parts.apply()
+    strict_replication.apply()
 
 
 # ------------------------------------------------------------------------------------------------ queue policies

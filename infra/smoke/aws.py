@@ -7,7 +7,14 @@ from client import Api, Failed, Person, Skipped, expect
 from orgs import founded
 
 # Functions that send messages to the queue they read.
-LOOPS = ("dispatch-webhook", "generate-worker", "quota-organisation", "stats-organisation", "stats-storage")
+LOOPS = (
+    "dispatch-webhook",
+    "erase-replica",
+    "generate-worker",
+    "quota-organisation",
+    "stats-organisation",
+    "stats-storage",
+)
 DRAINED_WITHIN_S = 120
 # Mailboxes of SES itself. Their bounces do not count against the account. Source: Amazon SES developer guide, "Using
 # the mailbox simulator".

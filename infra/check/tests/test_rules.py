@@ -106,6 +106,56 @@ class Rules(unittest.TestCase):
 
         self.finds(rule, "SweepFunction: needs RecursiveLoop", chain)
 
+    def test_a_replication_that_s3_refuses_is_found(self) -> None:
+        rule = rules.replication.s3_accepts_the_replication
+
+        def replication(project: Project) -> dict:
+            return properties(project, "Bucket")["ReplicationConfiguration"]["Fn::If"][1]
+
+        self.finds(
+            rule,
+            "must have versioning",
+            lambda project: properties(project, "Bucket")["VersioningConfiguration"].update(Status="Suspended"),
+        )
+        self.finds(
+            rule,
+            "its trust must name s3.amazonaws.com",
+            lambda project: replication(project).update(Role={"Fn::GetAtt": ["SweepFunctionRole", "Arn"]}),
+        )
+        for missing in ("Priority", "DeleteMarkerReplication"):
+            self.finds(
+                rule,
+                "it needs Priority",
+                lambda project, missing=missing: replication(project)["Rules"][0].pop(missing),
+            )
+
+        def itself(project: Project) -> None:
+            replication(project)["Rules"][0]["Destination"]["Bucket"] = {"Fn::GetAtt": ["Bucket", "Arn"]}
+
+        self.finds(rule, "cannot replicate to itself", itself)
+
+        def unwritable(project: Project) -> None:
+            properties(project, "ReplicationPolicy")["PolicyDocument"]["Statement"].pop()
+
+        self.finds(rule, "may not write copies to ReplicaBucketArn}/user_*", unwritable)
+
+    def test_copies_of_removed_files_that_stay_are_found(self) -> None:
+        rule, words = rules.replication.removed_files_leave_the_replica, "no rule hears of the removal"
+
+        def all_files(project: Project) -> None:
+            replication = properties(project, "Bucket")["ReplicationConfiguration"]["Fn::If"][1]
+            replication["Rules"][0]["Filter"]["Prefix"] = ""
+
+        self.finds(rule, words, all_files)
+        self.finds(rule, words, lambda project: project.core["Resources"].pop("ReplicaRule"))
+
+    def test_a_role_that_the_deployer_may_not_pass_is_found(self) -> None:
+        def trusted(project: Project) -> None:
+            [statement] = properties(project, "ReplicationRole")["AssumeRolePolicyDocument"]["Statement"]
+            statement["Principal"]["Service"] = "scheduler.amazonaws.com"
+
+        self.finds(rules.deployer.the_deployer_may_pass_every_role, "to scheduler.amazonaws.com", trusted)
+
     def test_queues_that_use_too_much_concurrency_are_found(self) -> None:
         rule = rules.queues_leave_concurrency_for_requests
         self.finds(
@@ -252,7 +302,7 @@ class Rules(unittest.TestCase):
 
         def forgotten(project: Project) -> None:
             page = "infra/smoke/aws.py"
-            project.pages[page] = project.pages[page].replace('"stats-storage")', '"sweep")')
+            project.pages[page] = project.pages[page].replace('"stats-storage",', '"sweep",')
 
         def unquoted(project: Project) -> None:
             project.pages["infra/README.md"] += "\nSet `Upstreams=` and deploy."

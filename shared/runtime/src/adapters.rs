@@ -60,6 +60,8 @@ pub trait Adapters: Sized + 'static {
     fn table(start: &Start<Self>) -> Result<Self::Table, StartError>;
     /// Creates the bucket's adapter.
     fn bucket(start: &Start<Self>) -> Result<Self::Bucket, StartError>;
+    /// Creates the adapter of the replica bucket `name`, in `region` or in the functions' own.
+    fn replica(start: &Start<Self>, name: String, region: Option<String>) -> Self::Bucket;
     /// Creates the signer of URLs for the bucket. Signing makes no calls.
     fn presigner(start: &Start<Self>) -> Result<Presigner, StartError>;
     /// Creates the event bus's adapter.
@@ -148,6 +150,15 @@ impl Adapters for AwsAdapters {
         let bucket = start.environment().get(&settings::BUCKET_NAME)?;
         start.will_call(&start.aws().config, format!("{bucket}.s3"));
         Ok(Bucket::new(&start.aws().config, bucket))
+    }
+
+    fn replica(start: &Start, name: String, region: Option<String>) -> Bucket {
+        let mut config = start.aws().config.clone();
+        if let Some(region) = region {
+            config.region = region;
+        }
+        start.will_call(&config, format!("{name}.s3"));
+        Bucket::new(&config, name)
     }
 
     fn presigner(start: &Start) -> Result<Presigner, StartError> {

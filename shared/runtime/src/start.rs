@@ -75,6 +75,12 @@ impl<A: Adapters> Start<A> {
         A::bucket(self)
     }
 
+    /// Creates the adapter of the bucket to which S3 replicates. Returns `None` if it replicates to none.
+    pub fn replica(&self) -> Result<Option<A::Bucket>, StartError> {
+        let region = self.environment.optional(&settings::REPLICA_REGION);
+        Ok(self.environment.optional(&settings::REPLICA_BUCKET).map(|name| A::replica(self, name, region)))
+    }
+
     /// Creates the signer of URLs for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         A::presigner(self)

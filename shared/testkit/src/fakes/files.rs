@@ -1,9 +1,12 @@
 //! Reads of several files, and changes of what their owners say about them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use consigne_core::files::File;
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange};
+use consigne_core::ports::{
+    ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange, RemoveVersion,
+};
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
 
@@ -48,8 +51,26 @@ impl ReadRange for World {
 impl ListVersions for World {
     async fn list_versions(&self, key: &str) -> Result<Vec<String>, Fault> {
         self.effect(|state| {
-            let versions = state.objects.get(key).into_iter().flatten();
+            let objects = if self.is_replica { &state.replica } else { &state.objects };
+            let versions = objects.get(key).into_iter().flatten();
             versions.rev().map(|version| version.id.clone()).collect()
+        })
+    }
+}
+
+impl RemoveVersion for World {
+    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
+        if self.removals_refused.load(Ordering::Relaxed) {
+            return Err(Fault::unavailable("planned: removals are refused"));
+        }
+        self.effect(|state| {
+            let objects = if self.is_replica { &mut state.replica } else { &mut state.objects };
+            if let Some(versions) = objects.get_mut(key) {
+                versions.retain(|known| known.id != version);
+                if versions.is_empty() {
+                    objects.remove(key);
+                }
+            }
         })
     }
 }

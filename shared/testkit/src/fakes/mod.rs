@@ -51,7 +51,7 @@ use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
-    ReadHead, RemoveVersion,
+    ReadHead,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::rates::Windows;
@@ -70,6 +70,8 @@ pub struct World {
     interleaved: Arc<Mutex<Option<interleaved::Interleaved>>>,
     removals_refused: Arc<AtomicBool>,
     uploads_opened: Arc<AtomicU32>,
+    /// Whether this clone's bucket is the replica.
+    is_replica: bool,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -83,6 +85,8 @@ pub struct State {
     pub outbox: Vec<(EventId, OutboxEntry)>,
     /// Versions of objects by key, oldest first.
     pub objects: BTreeMap<String, Vec<Version>>,
+    /// Versions in the replica bucket by key, oldest first. Only tests put any there.
+    pub replica: BTreeMap<String, Vec<Version>>,
     /// Open uploads in parts, by id.
     pub uploads: BTreeMap<String, PartedUpload>,
     /// Events published, in order.
@@ -178,6 +182,12 @@ impl World {
             bytes,
             zeros: 0,
         });
+    }
+
+    /// Returns the same world with the replica as its bucket, for the ports that list and remove versions.
+    #[must_use]
+    pub fn as_replica(&self) -> Self {
+        Self { is_replica: true, ..self.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -374,22 +384,6 @@ impl ApplyTransition for World {
                 state.take_step(follows);
             }
             CommitOutcome::Committed
-        })
-    }
-}
-
-impl RemoveVersion for World {
-    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
-        if self.removals_refused.load(Ordering::Relaxed) {
-            return Err(Fault::unavailable("planned: removals are refused"));
-        }
-        self.effect(|state| {
-            if let Some(versions) = state.objects.get_mut(key) {
-                versions.retain(|known| known.id != version);
-                if versions.is_empty() {
-                    state.objects.remove(key);
-                }
-            }
         })
     }
 }

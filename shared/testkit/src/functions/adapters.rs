@@ -23,10 +23,12 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 19] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
+    ("REPLICA_BUCKET", "replica"),
+    ("REPLICA_QUEUE_URL", "replica"),
     ("PARKING_QUEUE_URL", "parking"),
     ("QUOTA_QUEUE_URL", "quota"),
     ("STATS_QUEUE_URL", "stats"),
@@ -155,6 +157,10 @@ impl Adapters for Fakes {
 
     fn bucket(start: &Start<Self>) -> Result<World, StartError> {
         Ok(start.adapters().client_of("s3"))
+    }
+
+    fn replica(start: &Start<Self>, _: String, _: Option<String>) -> World {
+        start.adapters().client_of("s3").as_replica()
     }
 
     fn presigner(_: &Start<Self>) -> Result<Presigner, StartError> {

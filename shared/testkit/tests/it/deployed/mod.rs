@@ -40,6 +40,7 @@ mod payments;
 mod people;
 mod peppers;
 mod redrive;
+mod replica;
 mod requests;
 mod roles;
 mod scans;

@@ -12,7 +12,7 @@ use super::{assert_refused, text};
 
 /// The test string of the European Institute for Computer Antivirus Research, in a Markdown file. It is in two parts,
 /// because scanners on the developers' own machines look for the whole string.
-fn eicar() -> Vec<u8> {
+pub(super) fn eicar() -> Vec<u8> {
     ["# Title\n\nX5O!P%@AP[4\\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*\n"].concat().into_bytes()
 }
 

@@ -203,6 +203,9 @@ impl Adapters for WithQueue {
     fn secrets(_: &Start<Self>) -> FakeSecrets {
         FakeSecrets
     }
+    fn replica(_: &Start<Self>, _: String, _: Option<String>) -> Bucket {
+        panic!("a worker writes to the bucket only")
+    }
     fn presigner(_: &Start<Self>) -> Result<Presigner, StartError> {
         panic!("a worker signs nothing")
     }

@@ -3,6 +3,7 @@
 mod access;
 mod delete;
 pub mod derive_image;
+pub mod erase_replica;
 mod list;
 mod metadata;
 mod on_object_event;
