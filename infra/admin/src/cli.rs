@@ -43,9 +43,8 @@ enum Command {
     /// Grant credits to an organisation.
     #[command(subcommand)]
     Credits(credits::Command),
-    /// Check that the stack is set up and answers, and say how to fix what does not.
-    #[command(after_help = doctor::EXAMPLES)]
-    Doctor,
+    /// Check every connection and setting of the stack, and say how to mend what is wrong.
+    Doctor(doctor::Options),
     /// Resume a suspended key.
     #[command(subcommand)]
     Key(key::Command),
@@ -100,7 +99,7 @@ impl Arguments {
             Command::Audit(options) => audit::run(which, options),
             Command::Completions(options) => completions::run(options),
             Command::Credits(command) => credits::run(which, command),
-            Command::Doctor => doctor::run(which),
+            Command::Doctor(options) => doctor::run(which, options, self.json),
             Command::Key(command) => key::run(which, command),
             Command::Keys(options) => keys::run(which, options),
             Command::Mail(command) => mail::run(command),

@@ -67,7 +67,7 @@ pub(crate) fn facts<'a>(facts: impl IntoIterator<Item = (&'a str, String)>) -> S
 }
 
 /// Returns a text without characters that move the cursor or change the terminal; `-` for an empty one.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.width().is_none() { ' ' } else { c }).collect();
     if text.is_empty() { "-".to_owned() } else { text }
 }

@@ -2,6 +2,7 @@
 
 mod actor;
 mod audit;
+mod aws;
 mod cli;
 mod completions;
 mod credits;
@@ -53,8 +54,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes an answer to standard output, which every command does here.
-fn say(text: &str) -> io::Result<()> {
+/// Writes an answer to standard output: the one place where that is done.
+pub(crate) fn say(text: &str) -> io::Result<()> {
     report::print(text, &mut io::stdout().lock())
 }
 

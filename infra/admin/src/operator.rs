@@ -13,6 +13,7 @@ use consigne_storage::{Bucket, Presigner, Table};
 use serde_json::Value;
 
 use crate::actor;
+use crate::aws::Aws;
 use crate::secret::StoredSecret;
 use crate::stack_env::{StackEnv, Which};
 
@@ -95,6 +96,16 @@ impl Operator {
     /// Creates a client for queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.start.aws().sdk_config())
+    }
+
+    /// Creates the caller of single operations of AWS.
+    pub(crate) fn aws(&self) -> Aws {
+        Aws::new(self.start.aws().config.clone())
+    }
+
+    /// Returns whether another server stands in for AWS, as on a laptop.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.start.aws().config.address.is_some()
     }
 
     /// Returns one of the stack's names; empty if it has none.

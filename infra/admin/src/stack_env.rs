@@ -23,7 +23,8 @@ const FILE: &str = "target/local/stack.env";
 const OF_SHELL: [&str; 5] =
     ["AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID"];
 /// Variables of the shell with which AWS is called.
-const CREDENTIALS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+const CREDENTIALS: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION"];
 
 /// The stack to act on.
 #[derive(Args, Debug)]

@@ -16,6 +16,7 @@ mod config;
 pub mod connections;
 mod jitter;
 mod metered;
+mod plain;
 mod query;
 #[cfg(test)]
 mod requests_tests;
@@ -29,4 +30,5 @@ pub use backoff::Backoff;
 pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
 pub use config::AwsConfig;
 pub use jitter::jittered;
+pub use plain::{PlainAnswer, PlainRequest, send};
 pub use query::query;
