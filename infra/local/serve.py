@@ -1,7 +1,7 @@
 """Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays and two gaps in its S3.
 
 The same process listens on the API's own port (front.py), and runs stand-ins for Stripe, a language model, the services
-behind the gateway, customers' servers, and the malware scanner.
+behind the gateway, customers' servers, the malware scanner, and a CDN.
 
 stack.py starts it, with all settings in the environment.
 """
@@ -20,6 +20,7 @@ from pathlib import Path
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 import console  # noqa: E402  (the line above must come first)
+import edge_stand_in  # noqa: E402
 import front  # noqa: E402
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
@@ -136,4 +137,5 @@ if __name__ == "__main__":
     model_stand_in.start(int(os.environ.pop("MODEL_STAND_IN_PORT")))
     upstream.start(int(os.environ.pop("UPSTREAM_PORT")), Path(os.environ.pop("UPSTREAM_SECRETS")))
     receiver.start(int(os.environ.pop("RECEIVER_PORT")))
+    edge_stand_in.start(int(os.environ.pop("EDGE_PORT")), _stacks, int(os.environ["GATEWAY_PORT"]), api_port)
     app.main()

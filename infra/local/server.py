@@ -34,6 +34,7 @@ class Server:
         self._upstream_port_file = home / "upstream-port"
         self._model_port_file = home / "model-port"
         self._receiver_port_file = home / "receiver-port"
+        self._edge_port_file = home / "edge-port"
         self.upstream_secrets = home / "upstream-secrets"
         # Where MiniStack unpacks functions, a gigabyte and more. Nobody else removes it.
         self._unpacked = home / "tmp"
@@ -102,6 +103,11 @@ class Server:
         """Where the stand-in for customers' servers listens."""
         return f"http://127.0.0.1:{self._receiver_port_file.read_text().strip()}"
 
+    @property
+    def edge(self) -> str:
+        """Where the stand-in for the CDN listens."""
+        return f"http://127.0.0.1:{self._edge_port_file.read_text().strip()}"
+
     def is_up(self) -> bool:
         """Returns whether this checkout's server answers. Another server that uses the same port now does not count."""
         if not is_server(self._pid()):
@@ -134,6 +140,7 @@ class Server:
         self._upstream_port_file.write_text(str(free_port(0)))
         self._model_port_file.write_text(str(free_port(0)))
         self._receiver_port_file.write_text(str(free_port(0)))
+        self._edge_port_file.write_text(str(free_port(0)))
         self._unpacked.mkdir(exist_ok=True)
         self.upstream_secrets.mkdir(mode=0o700, exist_ok=True)
         self.stacks.mkdir(exist_ok=True)
@@ -213,6 +220,7 @@ class Server:
             "MODEL_STAND_IN_PORT": self._model_port_file.read_text(),
             "UPSTREAM_PORT": self._upstream_port_file.read_text(),
             "RECEIVER_PORT": self._receiver_port_file.read_text(),
+            "EDGE_PORT": self._edge_port_file.read_text(),
             "UPSTREAM_SECRETS": str(self.upstream_secrets),
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",

@@ -1,5 +1,5 @@
-"""What `make up` reads from the environment: the origins of pages, the issuer of session tokens, and whose files are
-scanned.
+"""What `make up` reads from the environment: the origins of pages, the issuer of session tokens, whose files are
+scanned, and whether there is a CDN.
 
 A mistake ends the command with one sentence that names the setting, before anything is built.
 """
@@ -28,6 +28,8 @@ class Settings:
     clerk_jwks_url: str
     # Beginning of the object keys that are scanned for malware.
     scanned: str
+    # Whether files are read through the stand-in for a CDN.
+    edge: bool = False
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -47,6 +49,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         clerk_issuer=issuer,
         clerk_jwks_url=keys or f"{issuer}/.well-known/jwks.json",
         scanned=SCANNED if environ.get("SCAN", "") in ("", "0") else "user_",
+        edge=environ.get("EDGE", "") not in ("", "0"),
     )
 
 

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import console
+import edge
 import front
 import scan_stand_in
 import settings
@@ -90,6 +92,8 @@ class Laptop:
         print(f"  its mails   {self.server.api_address}/_local/mail")
         built = console.is_built()
         print(f"  AWS         {self.server.address}")
+        if self.chosen.edge:
+            print(f"  the CDN     {self.edge_url()}")
         print(f"  the console {self.server.console_origin if built else 'is not built: make console'}")
         if self.says_next and self.chosen.clerk_issuer:
             print("Next: call it with a session token of your application; make logs says why one is refused.")
@@ -125,12 +129,15 @@ class Laptop:
             raise SystemExit(str(error)) from error
         began = time.monotonic()
         deployment = Deployment(self.server.address, self.stack)
-        parameters = self.parameters() | {"PublicUrl": self.public_url()} | self.overrides
+        parameters = self.parameters() | {"PublicUrl": self.public_url()}
+        at_edge = edge.set_up(deployment, self.home, self.edge_url()) if self.chosen.edge else None
+        parameters |= at_edge.parameters if at_edge else {}
+        parameters |= self.overrides
         deployment.deploy(ROOT / "template.yaml", self.binaries, parameters)
-        self.tell_server(deployment, parameters)
+        self.tell_server(deployment, parameters, at_edge.facts if at_edge else None)
         deployment.deploy_alarms(ROOT / "infra/observe.yaml")
         self.tell_upstream(deployment)
-        self.write_env(deployment, parameters["ClerkIssuer"])
+        self.write_env(deployment, parameters["ClerkIssuer"], at_edge)
         took = time.monotonic() - began
         if self.chosen.clerk_issuer:
             print(
@@ -144,7 +151,11 @@ class Laptop:
         path.touch(mode=0o600)
         path.write_text(deployment.secret("GatewaySecretArn"))
 
-    def tell_server(self, deployment: Deployment, parameters: dict[str, str]) -> None:
+    def edge_url(self) -> str:
+        """Returns the address of the stack at the stand-in for the CDN."""
+        return self.server.edge + ("" if self.stack == front.FIRST_STACK else front.FURTHER + self.stack)
+
+    def tell_server(self, deployment: Deployment, parameters: dict[str, str], at_edge: dict[str, Any] | None) -> None:
         """Writes which API the stack has, and what it trusts, for the server that leads to it and explains refusals."""
         outputs = deployment.outputs()
         facts = {
@@ -157,6 +168,7 @@ class Laptop:
             "public_key": parameters["ClerkJwtKey"].replace("\\n", "\n"),
             "origins": parameters["AuthorizedParties"].split(","),
             "max_token_seconds": int(parameters["MaxTokenSeconds"]),
+            "edge": at_edge,
         }
         front.write_facts(self.server.stacks, self.stack, facts)
 
@@ -247,7 +259,7 @@ class Laptop:
             "ScannedPrefixes": self.chosen.scanned,
         }
 
-    def write_env(self, deployment: Deployment, trusted: str) -> None:
+    def write_env(self, deployment: Deployment, trusted: str, at_edge: edge.Edge | None) -> None:
         """Writes the file of addresses and secrets, which tools and tests of other projects read."""
         outputs = deployment.outputs()
         values = {
@@ -281,6 +293,10 @@ class Laptop:
             "GENERATION_QUEUE_URL": outputs["GenerationQueueUrl"],
             "MAIL_URL": f"{self.server.address}/_ministack/ses/messages",
             "CONSOLE_URL": self.server.console_origin if console.is_built() else "",
+            # Empty without EDGE=1: then files are read from the bucket.
+            "CDN_URL": at_edge.parameters["CdnDomain"] if at_edge else "",
+            "CDN_KEYS_ARN": at_edge.parameters["CdnKeysArn"] if at_edge else "",
+            "CDN_DISTRIBUTION": at_edge.parameters["CdnDistribution"] if at_edge else "",
             "MAIL_PAGE": f"{self.server.api_address}/_local/mail",
             "JWT_KEY_FILE": str(self.home / "issuer.pem"),
             "JWT_KID": KEY_ID,

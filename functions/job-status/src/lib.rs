@@ -6,13 +6,12 @@ use consigne_auth::SessionVerifier;
 use consigne_core::jobs::{JobId, JobView, Output, job_not_found};
 use consigne_core::ports::GetJob;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
-use consigne_storage::Presigner;
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Tickets, function};
 
 function! {
     users: SessionVerifier = session_verifier(),
     jobs: A::Table = table(),
-    tickets: Presigner = presigner(),
+    tickets: Tickets = tickets().await,
     lifetime: Duration = ticket_lifetime(),
 }
 
@@ -23,11 +22,11 @@ impl<A: Adapters<Table: GetJob>> HttpFunction for Function<A> {
         request.log.field("job.id", &id);
         let job = self.jobs.get_job(&id).await?.ok_or_else(job_not_found)?;
 
-        let valid = self.tickets.validity(self.lifetime, request.now)?;
+        let valid = self.tickets.valid_for(self.lifetime, request.now).await?;
         let ticket = |output: &Output| {
             let readable = output.readable().ok_or_else(|| Fault::internal("a delivered file is not ready"))?;
             request.names_one_file(output.key.as_str(), None);
-            self.tickets.read(&readable, valid, request.now)
+            valid.sign(&readable)
         };
         Ok(Answer::envelope(200, "Job found", &JobView::with_result(&job, ticket)?, request.now))
     }

@@ -1,13 +1,12 @@
 //! Tickets for several files: each gets one, or is told why not.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use consigne_auth::User;
 use consigne_core::files::ReadKey;
 use consigne_core::ports::GetFiles;
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Request};
+use consigne_runtime::{Adapters, Request, tickets::Validity};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -83,7 +82,7 @@ impl<A: Adapters<Table: GetFiles>> Function<A> {
         }
 
         let (urls, valid) = signed?;
-        let expires_at = request.now.plus(valid).to_string();
+        let expires_at = valid.expires_at.to_string();
         request.log.field("tickets.asked", asked.len());
         request.log.field("tickets.refused", urls.iter().filter(|url| url.is_err()).count());
         let entry = |(s3_key, url): (String, Result<String, Fault>)| match url {
@@ -94,24 +93,24 @@ impl<A: Adapters<Table: GetFiles>> Function<A> {
     }
 
     /// Signs the tickets of several files, whose records are read with one call. Returns the URL of each or why it has none,
-    /// and how long they are valid.
+    /// and until when they are valid.
     async fn sign(
         &self,
         user: &User,
         asked: &[String],
         wanted: &Wanted<'_>,
         request: &Request,
-    ) -> Result<(Vec<Result<String, Fault>>, Duration), Fault> {
+    ) -> Result<(Vec<Result<String, Fault>>, Validity<'_>), Fault> {
         let keys: Vec<Option<ReadKey>> = asked.iter().map(|key| ReadKey::parse_for(&user.id, key)).collect();
         let ids: BTreeSet<_> = keys.iter().flatten().map(ReadKey::file).collect();
         let found = self.files.get_files(&user.id, &ids).await?;
-        let valid = self.tickets.validity(wanted.valid, request.now)?;
+        let valid = self.tickets.valid_for(wanted.valid, request.now).await?;
 
         let mut urls = Vec::with_capacity(keys.len());
         for key in &keys {
             let readable = key.as_ref().ok_or_else(|| Fault::not_found("File"));
             urls.push(match readable.and_then(|key| wanted.readable(found.get(&key.file()), key)) {
-                Ok(readable) => Ok(self.tickets.read(&readable, valid, request.now)?),
+                Ok(readable) => Ok(valid.sign(&readable)?),
                 Err(fault) => Err(fault),
             });
         }

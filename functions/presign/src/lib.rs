@@ -13,8 +13,8 @@ use consigne_core::files::{
 };
 use consigne_core::ports::{GetFile, GetFiles};
 use consigne_core::{Code, Fault};
-use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
-use consigne_storage::Presigner;
+use consigne_runtime::tickets::Validity;
+use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, Tickets as Signer, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,7 @@ pub struct Ticket {
     /// Signed URL to `GET` the file from.
     #[schemars(extend("format" = "uri"))]
     pub url: String,
-    /// Actual validity in seconds. Shorter than requested when the credentials that signed the URL expire earlier.
+    /// Actual validity in seconds. It can be shorter than requested.
     pub expires_in: u64,
     /// When the URL expires.
     #[schemars(extend("format" = "date-time"))]
@@ -83,7 +83,7 @@ pub struct SecureTicket {
 function! {
     users: SessionVerifier = file_users(),
     files: A::Table = table(),
-    tickets: Presigner = presigner(),
+    tickets: Signer = tickets().await,
     lifetime: Duration = ticket_lifetime(),
 }
 
@@ -104,7 +104,7 @@ impl<A: Adapters<Table: GetFile + GetFiles>> HttpFunction for Function<A> {
         let answer = match &wanted.keys {
             Keys::One(key) => {
                 let (url, valid) = self.one(&user, key, &wanted, request).await?;
-                let (expires_in, expires_at) = (valid.as_secs(), request.now.plus(valid).to_string());
+                let (expires_in, expires_at) = (valid.expires_in, valid.expires_at.to_string());
                 if secure {
                     let ticket = SecureTicket { download_url: url, expires_in, expires_at };
                     return Ok(Answer::envelope(200, "Download URL created", &ticket, request.now));
@@ -135,19 +135,19 @@ impl<A: Adapters<Table: GetFile + GetFiles>> HttpFunction for Function<A> {
 }
 
 impl<A: Adapters<Table: GetFile>> Function<A> {
-    /// Signs the ticket of one file. Returns its URL and how long it is valid.
+    /// Signs the ticket of one file. Returns its URL and until when it is valid.
     async fn one(
         &self,
         user: &User,
         key: &str,
         wanted: &Wanted<'_>,
         request: &Request,
-    ) -> Result<(String, Duration), Fault> {
+    ) -> Result<(String, Validity<'_>), Fault> {
         let key = ReadKey::parse_for(&user.id, key).ok_or_else(|| Fault::not_found("File"))?;
         let file = self.files.get_file(&user.id, key.file()).await?;
         let readable = wanted.readable(file.as_ref(), &key)?;
-        let valid = self.tickets.validity(wanted.valid, request.now)?;
-        Ok((self.tickets.read(&readable, valid, request.now)?, valid))
+        let valid = self.tickets.valid_for(wanted.valid, request.now).await?;
+        Ok((valid.sign(&readable)?, valid))
     }
 }
 

@@ -22,6 +22,7 @@ pub mod schedule;
 pub mod settings;
 pub mod start;
 pub mod stream;
+pub mod tickets;
 pub mod uploads;
 mod wire;
 
@@ -31,4 +32,5 @@ pub use consigne_aws::budget::remaining;
 pub use http::{Answer, HttpFunction, Operation, Paging, Request};
 pub use schedule::ScheduleFunction;
 pub use start::{Start, StartError};
+pub use tickets::Tickets;
 pub use wire::{Named, Pending, Wire, Wiring};

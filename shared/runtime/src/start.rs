@@ -15,12 +15,13 @@ use consigne_core::mail::Sender;
 use consigne_core::{Application, Timestamp};
 use consigne_messaging::mail::MailTheme;
 use consigne_outgoing::fetched_keys;
-use consigne_storage::Presigner;
+use consigne_storage::{CdnKeys, CdnSigner, Presigner};
 
 use crate::adapters::{Adapters, AwsAdapters, ReadSecret as _};
 use crate::clock;
 use crate::http::Paging;
 use crate::settings::{self, EnvVars, Setting, SettingError};
+use crate::tickets::{Cdn, Tickets};
 use crate::wire::Pending;
 
 /// Creates the dependencies of functions, with one method for each. A method fails if a setting that it reads is missing
@@ -84,6 +85,22 @@ impl<A: Adapters> Start<A> {
     /// Creates the signer of URLs for the bucket.
     pub fn presigner(&self) -> Result<Presigner, StartError> {
         A::presigner(self)
+    }
+
+    /// Creates the signer of tickets. Where there is a CDN, it reads the keys with which URLs of the CDN are signed.
+    pub fn tickets(&self) -> Result<Pending<Tickets>, StartError> {
+        let bucket = self.presigner()?;
+        let (domain, keys) =
+            (self.environment.optional(&settings::CDN_DOMAIN), self.environment.optional(&settings::CDN_KEYS_ARN));
+        let Some(domain) = domain.filter(|_| !self.environment.is_describing()) else {
+            return Ok(Pending::ready(Tickets::new(bucket, None)));
+        };
+        if keys.is_none() {
+            return Err(SettingError::new(&settings::CDN_KEYS_ARN, "is missing beside CDN_DOMAIN").into());
+        }
+        // No example, because no settings are listed here.
+        let keys = self.refreshed(&settings::CDN_KEYS_ARN, "", |text| Ok(CdnKeys::parse(text)?))?;
+        Ok(keys.map(move |keys| Tickets::new(bucket, Some(Cdn { signer: CdnSigner::new(&domain), keys }))))
     }
 
     /// Returns how long a ticket is valid when the request does not say: 1 second to [`TICKET_MAX`].

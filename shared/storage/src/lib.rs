@@ -1,10 +1,12 @@
 //! Storage: the table (DynamoDB), the objects (S3), and signed URLs for the objects.
 
+mod cdn;
 mod multipart;
 mod objects;
 mod presign;
 mod table;
 
+pub use cdn::{CdnKeyError, CdnKeys, CdnSigner, CdnValidity, WINDOW, WINDOWED_FROM};
 pub use objects::Bucket;
 pub use presign::{Endpoint, Lifetime, PartToSign, Presigner, SignedUpload};
 #[cfg(feature = "items")]

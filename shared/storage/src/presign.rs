@@ -20,9 +20,9 @@ use consigne_core::{Fault, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Characters to encode in a query: all but RFC 3986's unreserved characters.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Characters to encode in a path: the same, except the slashes of a key.
-const PATH: &AsciiSet = &QUERY.remove(b'/');
+pub(crate) const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// The address of the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +111,8 @@ impl Presigner {
     /// # Errors
     /// `INTERNAL` if signing fails.
     pub fn read(&self, file: &Readable, valid: Duration, now: Timestamp) -> Result<String, Fault> {
-        let (disposition, media_type) = (content_disposition(file), file.media.served_as());
-        let caching = format!("private, max-age={}", valid.as_secs());
-        let query = [
-            ("response-cache-control", caching.as_str()),
-            ("response-content-disposition", disposition.as_str()),
-            ("response-content-type", &*media_type),
-            ("versionId", &file.version),
-        ];
+        let query = query_of(file, valid);
+        let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
         let url = self.url(&file.key, "GetObject", &query);
         self.sign("GET", &url, &[], valid, now)
     }
@@ -206,6 +200,17 @@ impl Presigner {
         }
         Ok(signed)
     }
+}
+
+/// Returns the parameters with which S3 reads one version of a file, and answers with the file's name, its type and
+/// `Cache-Control`: a browser may keep the answer for `cached`.
+pub(crate) fn query_of(file: &Readable, cached: Duration) -> [(&'static str, String); 4] {
+    [
+        ("response-cache-control", format!("private, max-age={}", cached.as_secs())),
+        ("response-content-disposition", content_disposition(file)),
+        ("response-content-type", file.media.served_as().to_string()),
+        ("versionId", file.version.clone()),
+    ]
 }
 
 /// Builds `Content-Disposition` with the name as the person wrote it, and with an ASCII name for clients that do not
