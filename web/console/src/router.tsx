@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 
 import { Frame, NotFound } from "./ui/Frame.tsx";
 import { Loading } from "./ui/states.tsx";
+import { loadRest } from "./words.ts";
 
 /** Reads a value of the address that is one of a few. Anything else counts as absent. */
 function oneOf<T extends string | number>(value: unknown, known: readonly T[]): T | undefined {
@@ -9,6 +10,10 @@ function oneOf<T extends string | number>(value: unknown, known: readonly T[]): 
 }
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+/** A page that is loaded when it is opened, with its messages. */
+const page: typeof lazyRouteComponent = (importer, name) =>
+  lazyRouteComponent(() => Promise.all([importer(), loadRest()]).then(([module]) => module), name);
 
 export const KEY_STATES = ["active", "revoked", "expired"] as const;
 export const RANGES = [1, 7, 30, 92] as const;
@@ -51,7 +56,7 @@ export interface UsageSearch {
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
 const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./routes/home.tsx"), "Home") });
-const files = createRoute({ getParentRoute: () => root, path: "/files", component: lazyRouteComponent(() => import("./routes/files.tsx"), "Files") });
+const files = createRoute({ getParentRoute: () => root, path: "/files", component: page(() => import("./routes/files.tsx"), "Files") });
 const keys = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/keys",
@@ -60,19 +65,19 @@ const keys = createRoute({
     key: text(given.key),
     create: given.create === true ? true : undefined,
   }),
-  component: lazyRouteComponent(() => import("./routes/keys.tsx"), "Keys"),
+  component: page(() => import("./routes/keys.tsx"), "Keys"),
 });
 const wallet = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/wallet",
   validateSearch: (given: Record<string, unknown>): WalletSearch => ({ checkout: oneOf(given.checkout, ["paid", "cancelled"] as const) }),
-  component: lazyRouteComponent(() => import("./routes/wallet.tsx"), "Wallet"),
+  component: page(() => import("./routes/wallet.tsx"), "Wallet"),
 });
 const usage = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/usage",
   validateSearch: (given: Record<string, unknown>): UsageSearch => ({ days: oneOf(given.days, RANGES) }),
-  component: lazyRouteComponent(() => import("./routes/usage.tsx"), "Usage"),
+  component: page(() => import("./routes/usage.tsx"), "Usage"),
 });
 const webhooks = createRoute({
   getParentRoute: () => root,
@@ -81,39 +86,39 @@ const webhooks = createRoute({
     endpoint: text(given.endpoint),
     create: given.create === true ? true : undefined,
   }),
-  component: lazyRouteComponent(() => import("./routes/webhooks.tsx"), "Webhooks"),
+  component: page(() => import("./routes/webhooks.tsx"), "Webhooks"),
 });
 const members = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/members",
-  component: lazyRouteComponent(() => import("./routes/members.tsx"), "Members"),
+  component: page(() => import("./routes/members.tsx"), "Members"),
 });
 const pricing = createRoute({
   getParentRoute: () => root,
   path: "/pricing",
-  component: lazyRouteComponent(() => import("./routes/pricing.tsx"), "Pricing"),
+  component: page(() => import("./routes/pricing.tsx"), "Pricing"),
 });
 const playground = createRoute({
   getParentRoute: () => root,
   path: "/playground",
-  component: lazyRouteComponent(() => import("./routes/playground.tsx"), "Playground"),
+  component: page(() => import("./routes/playground.tsx"), "Playground"),
 });
 const generate = createRoute({
   getParentRoute: () => root,
   path: "/generate",
   validateSearch: (given: Record<string, unknown>): GenerateSearch => ({ kind: oneOf(given.kind, JOB_KINDS), job: text(given.job) }),
-  component: lazyRouteComponent(() => import("./routes/generate.tsx"), "Generate"),
+  component: page(() => import("./routes/generate.tsx"), "Generate"),
 });
 const accept = createRoute({
   getParentRoute: () => root,
   path: "/invitations/accept",
   validateSearch: (given: Record<string, unknown>): { token?: string | undefined } => ({ token: text(given.token) }),
-  component: lazyRouteComponent(() => import("./routes/accept.tsx"), "Accept"),
+  component: page(() => import("./routes/accept.tsx"), "Accept"),
 });
 const account = createRoute({
   getParentRoute: () => root,
   path: "/account",
-  component: lazyRouteComponent(() => import("./routes/account.tsx"), "Account"),
+  component: page(() => import("./routes/account.tsx"), "Account"),
 });
 
 /** Makes the router, whose addresses carry filters and what is open. */
