@@ -16,6 +16,9 @@ const page: typeof lazyRouteComponent = (importer, name) =>
   lazyRouteComponent(() => Promise.all([importer(), loadRest()]).then(([module]) => module), name);
 
 export const KEY_STATES = ["active", "revoked", "expired"] as const;
+/** By what calls are told apart. */
+export const GROUPS = ["service", "key", "country"] as const;
+export type Group = (typeof GROUPS)[number];
 export const RANGES = [1, 7, 30, 92] as const;
 
 export const JOB_KINDS = ["book", "blog", "image", "video"] as const;
@@ -48,9 +51,26 @@ export interface WebhooksSearch {
   create?: true | undefined;
 }
 
+export interface AuditSearch {
+  /** Id of what the entries are about; all when absent. */
+  subject?: string | undefined;
+  /** Beginning of the actions that are shown, such as `key`; all when absent. */
+  action?: string | undefined;
+}
+
 export interface UsageSearch {
-  /** Days that are shown; 30 when absent. */
+  /** Days that are shown; 30 when absent. 1 is the last 24 hours. */
   days?: (typeof RANGES)[number] | undefined;
+  /** By what the calls are told apart; by service when absent. */
+  by?: Group | undefined;
+  /** Whether the period before is shown, too. */
+  compare?: true | undefined;
+  /** The day (UTC) whose calls are listed, such as `2026-11-21`; all when absent. */
+  day?: string | undefined;
+  /** Id of the key whose calls are listed; all when absent. */
+  key?: string | undefined;
+  /** What is asked for in the panel of refused calls, which is open unless this is absent. */
+  why?: string | undefined;
 }
 
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
@@ -76,7 +96,14 @@ const wallet = createRoute({
 const usage = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/usage",
-  validateSearch: (given: Record<string, unknown>): UsageSearch => ({ days: oneOf(given.days, RANGES) }),
+  validateSearch: (given: Record<string, unknown>): UsageSearch => ({
+    days: oneOf(given.days, RANGES),
+    by: oneOf(given.by, GROUPS),
+    compare: given.compare === true ? true : undefined,
+    day: /^\d{4}-\d\d-\d\d$/.test(text(given.day) ?? "") ? text(given.day) : undefined,
+    key: text(given.key),
+    why: typeof given.why === "string" ? given.why : undefined,
+  }),
   component: page(() => import("./routes/usage.tsx"), "Usage"),
 });
 const webhooks = createRoute({
@@ -92,6 +119,12 @@ const members = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/members",
   component: page(() => import("./routes/members.tsx"), "Members"),
+});
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/orgs/$org/audit",
+  validateSearch: (given: Record<string, unknown>): AuditSearch => ({ subject: text(given.subject), action: text(given.action) }),
+  component: page(() => import("./routes/audit.tsx"), "Audit"),
 });
 const pricing = createRoute({
   getParentRoute: () => root,
@@ -124,7 +157,7 @@ const account = createRoute({
 /** Makes the router, whose addresses carry filters and what is open. */
 export function newRouter() {
   return createRouter({
-    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, generate, playground, accept, pricing, account]),
+    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, audit, generate, playground, accept, pricing, account]),
     defaultPreload: "intent",
     defaultPendingComponent: () => <Loading />,
     defaultPendingMs: 150,

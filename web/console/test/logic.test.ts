@@ -1,7 +1,7 @@
 import type { DayView, WalletView } from "@consigne/client";
 import { expect, test } from "vitest";
 
-import { byService, ceiling, csv, everyDay, rangeOf, runs } from "../src/charts/days.ts";
+import { byGroup, ceiling, csv, everyDay, rangeOf, runs } from "../src/charts/days.ts";
 import { checked } from "../src/config.ts";
 import { EMPTY_DRAFT, faultsOf, masked, requestOf } from "../src/keys/form.ts";
 import { clock } from "../src/keys/KeyPanel.tsx";
@@ -37,7 +37,7 @@ test("an axis ends at a round number above all values", () => {
 
 test("at most four series: the rest are others", () => {
   const days = [day("2026-11-28", { services: { a: 1, b: 2, c: 3, d: 4, pdf: 9 } })];
-  const series = byService(days, "others");
+  const series = byGroup(days, "service", "others");
   expect(series.map(({ name, values }) => [name, values[0]])).toEqual([
     ["pdf", 9],
     ["d", 4],

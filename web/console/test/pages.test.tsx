@@ -196,12 +196,15 @@ test("each chart has a table with the same numbers, and a day without outcomes i
         success_rate: null,
         services: { pdf: 7 },
         keys: {},
+        countries: {},
         p50_ms: null,
         p95_ms: null,
         complete: false,
       },
     ]),
   );
+  on("GET /api/orgs/org_1/usage", () => list([]));
+  on("GET /api/orgs/org_1/keys", () => list([]));
   await open("/orgs/org_1/usage?days=7");
   const tables = await screen.findAllByRole("table", { hidden: true });
   expect(tables.map((table) => table.querySelector("caption")?.textContent)).toEqual([
@@ -209,8 +212,9 @@ test("each chart has a table with the same numbers, and a day without outcomes i
     "Credits",
     "Success rate",
     "Response time",
+    "Service",
   ]);
-  const last = tables.map((table) => [...table.querySelectorAll("tbody tr:last-child td")].map((cell) => cell.textContent));
+  const last = tables.slice(0, 4).map((table) => [...table.querySelectorAll("tbody tr:last-child td")].map((cell) => cell.textContent));
   expect(last).toEqual([["7"], ["9"], ["no data"], ["no data", "no data"]]);
   expect(tables[0]?.querySelectorAll("tbody tr").length).toBe(7);
 });
