@@ -30,6 +30,22 @@ export interface GenerateSearch {
   job?: string | undefined;
 }
 
+export const FILE_KINDS = ["image", "video", "book", "blog", "document", "audio"] as const;
+export const SORTS = ["filename", "kind", "size", "lastModified"] as const;
+
+export interface FilesSearch {
+  /** Kind of the files that are listed; all when absent. */
+  kind?: (typeof FILE_KINDS)[number] | undefined;
+  /** What their names must contain. */
+  q?: string | undefined;
+  /** Column by which they are sorted; when they were changed, when absent. */
+  sort?: (typeof SORTS)[number] | undefined;
+  /** Whether the least comes first. */
+  up?: true | undefined;
+  /** Key of the file that is open. */
+  file?: string | undefined;
+}
+
 export interface KeysSearch {
   /** State of the keys that are listed; all when absent. */
   status?: (typeof KEY_STATES)[number] | undefined;
@@ -76,7 +92,19 @@ export interface UsageSearch {
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
 const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./routes/home.tsx"), "Home") });
-const files = createRoute({ getParentRoute: () => root, path: "/files", component: page(() => import("./routes/files.tsx"), "Files") });
+const files = createRoute({
+  getParentRoute: () => root,
+  path: "/files",
+  validateSearch: (given: Record<string, unknown>): FilesSearch => ({
+    kind: oneOf(given.kind, FILE_KINDS),
+    // A text of digits is a number in the address.
+    q: given.q === undefined ? undefined : text(String(given.q)),
+    sort: oneOf(given.sort, SORTS),
+    up: given.up === true ? true : undefined,
+    file: text(given.file),
+  }),
+  component: page(() => import("./routes/files.tsx"), "Files"),
+});
 const keys = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/keys",

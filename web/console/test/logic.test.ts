@@ -99,7 +99,8 @@ test("billing sees wallet, payments and usage, and no keys", () => {
 });
 
 test("a wrong configuration is named", () => {
-  expect(checked({ apiUrl: "https://api.example/prod/" })).toEqual({ apiUrl: "https://api.example/prod", clerkPublishableKey: null });
+  expect(checked({ apiUrl: "https://api.example/prod/" })).toEqual({ apiUrl: "https://api.example/prod", clerkPublishableKey: null, edge: false });
+  expect(checked({ apiUrl: "/api", edge: true }).edge).toBe(true);
   expect(() => checked({})).toThrow("apiUrl");
   expect(() => checked({ apiUrl: "/api", clerkPublishableKey: 1 })).toThrow("clerkPublishableKey");
 });

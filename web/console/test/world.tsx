@@ -67,12 +67,12 @@ const auth: AuthAdapter = {
 };
 
 /** Shows the console at an address. */
-export async function open(address: string, locale: Locale = "en"): Promise<RenderResult> {
+export async function open(address: string, locale: Locale = "en", edge = false): Promise<RenderResult> {
   history.replaceState(null, "", address);
   const words = await load(locale);
   return render(
     <WordsProvider first={words}>
-      <App config={{ apiUrl: API, clerkPublishableKey: null }} auth={auth} />
+      <App config={{ apiUrl: API, clerkPublishableKey: null, edge }} auth={auth} />
     </WordsProvider>,
   );
 }

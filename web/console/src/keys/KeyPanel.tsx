@@ -42,19 +42,7 @@ export function KeyPanel({ org, shown, keys, mayChange, mayDelete, mayAudit, onI
   return (
     <Dialog title={shown.name} onClose={onClose} drawer>
       <Facts shown={shown} />
-      <h3 className="text-base font-semibold">{say("why.now")}</h3>
-      <Checks org={org} shown={shown} />
-      <div className="flex flex-wrap gap-x-4">
-        <Link to="/orgs/$org/usage" params={{ org }} search={{ key: shown.id }} className="text-accent underline underline-offset-2">
-          {say("keys.calls")}
-        </Link>
-        {mayAudit && (
-          <Link to="/orgs/$org/audit" params={{ org }} search={{ subject: shown.id }} className="text-accent underline underline-offset-2">
-            {say("keys.history")}
-          </Link>
-        )}
-      </div>
-      <div className="flex flex-wrap gap-2 border-t border-line pt-4">
+      <div className="flex flex-wrap gap-2">
         {mayChange && usable && <Button onClick={() => setStep("edit")}>{say("keys.edit")}</Button>}
         {mayChange && usable && <Button onClick={() => setStep("rotate")}>{say("keys.rotate")}</Button>}
         {mayChange && usable && (
@@ -69,6 +57,18 @@ export function KeyPanel({ org, shown, keys, mayChange, mayDelete, mayAudit, onI
         )}
         <span className="grow" />
         <Button onClick={onClose}>{say("close")}</Button>
+      </div>
+      <h3 className="text-base font-semibold">{say("why.now")}</h3>
+      <Checks org={org} shown={shown} />
+      <div className="flex flex-wrap gap-x-4">
+        <Link to="/orgs/$org/usage" params={{ org }} search={{ key: shown.id }} className="text-accent underline underline-offset-2">
+          {say("keys.calls")}
+        </Link>
+        {mayAudit && (
+          <Link to="/orgs/$org/audit" params={{ org }} search={{ subject: shown.id }} className="text-accent underline underline-offset-2">
+            {say("keys.history")}
+          </Link>
+        )}
       </div>
     </Dialog>
   );
