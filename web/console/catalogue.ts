@@ -7,7 +7,22 @@ import { compileMessage } from "@lingui/message-utils/compileMessage";
 import type { Plugin } from "vite";
 
 /** Beginnings of the messages that the frame, the sign-in and the first page say. */
-const FIRST = ["copy", "denied", "failure", "home", "keys.create", "nav", "notfound", "org", "palette", "role", "session", "signin", "theme"];
+const FIRST = [
+  "copy",
+  "denied",
+  "failure",
+  "home",
+  "keys.create",
+  "migration",
+  "nav",
+  "notfound",
+  "org",
+  "palette",
+  "role",
+  "session",
+  "signin",
+  "theme",
+];
 
 /** Whether the first page says a message. Those of all other pages come with the first of these. */
 export const isFirst = (id: string): boolean => !id.includes(".") || FIRST.some((one) => id === one || id.startsWith(`${one}.`));

@@ -30,6 +30,7 @@ export interface GenerateSearch {
   job?: string | undefined;
 }
 
+export const DELIVERY_STATES = ["pending", "delivered", "failed", "cancelled"] as const;
 export const FILE_KINDS = ["image", "video", "book", "blog", "document", "audio"] as const;
 export const SORTS = ["filename", "kind", "size", "lastModified"] as const;
 
@@ -58,11 +59,17 @@ export interface KeysSearch {
 export interface WalletSearch {
   /** Where Stripe sent the buyer back from. */
   checkout?: "paid" | "cancelled" | undefined;
+  /** Id of the payment whose receipt is open. */
+  payment?: string | undefined;
 }
 
 export interface WebhooksSearch {
   /** Id of the endpoint whose deliveries are open. */
   endpoint?: string | undefined;
+  /** State of the deliveries that are listed; all when absent. */
+  state?: (typeof DELIVERY_STATES)[number] | undefined;
+  /** Id of the delivery whose timeline is open; the newest one when absent. */
+  delivery?: string | undefined;
   /** Whether the form for a new endpoint is open. */
   create?: true | undefined;
 }
@@ -118,7 +125,10 @@ const keys = createRoute({
 const wallet = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/wallet",
-  validateSearch: (given: Record<string, unknown>): WalletSearch => ({ checkout: oneOf(given.checkout, ["paid", "cancelled"] as const) }),
+  validateSearch: (given: Record<string, unknown>): WalletSearch => ({
+    checkout: oneOf(given.checkout, ["paid", "cancelled"] as const),
+    payment: text(given.payment),
+  }),
   component: page(() => import("./routes/wallet.tsx"), "Wallet"),
 });
 const usage = createRoute({
@@ -139,6 +149,8 @@ const webhooks = createRoute({
   path: "/orgs/$org/webhooks",
   validateSearch: (given: Record<string, unknown>): WebhooksSearch => ({
     endpoint: text(given.endpoint),
+    state: oneOf(given.state, DELIVERY_STATES),
+    delivery: text(given.delivery),
     create: given.create === true ? true : undefined,
   }),
   component: page(() => import("./routes/webhooks.tsx"), "Webhooks"),

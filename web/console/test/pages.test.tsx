@@ -237,7 +237,7 @@ test("keys of the older installation are named with the days that are left, unti
   await open(KEYS);
   const banner = await screen.findByRole("region", { name: "Keys to rotate" });
   within(banner).getByText(/1 key comes from the older installation.*10 days are left/);
-  await userEvent.click(within(banner).getByRole("button", { name: "Website" }));
+  await userEvent.click(within(banner).getByRole("link", { name: "Website" }));
   await userEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Rotate key" }));
   await userEvent.click(within(await screen.findByRole("dialog", { name: "Rotate Website?" })).getByRole("button", { name: "Rotate key" }));
   await userEvent.click(await screen.findByRole("button", { name: "I have stored it" }));

@@ -138,8 +138,8 @@ export function KeyState({ shown }: { shown: KeyView }) {
   return <State tone={tone[shown.status]}>{say(`keys.status.${shown.status}`)}</State>;
 }
 
-/** Until when the text before a rotation is accepted, counted down. */
-export function Countdown({ until }: { until: string }) {
+/** Until when what was there before a rotation is accepted, counted down: the text of a key, unless `label` says something else. */
+export function Countdown({ until, label = "keys.previous.left" }: { until: string; label?: MessageId }) {
   const { say, exact } = useWords();
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
@@ -148,7 +148,7 @@ export function Countdown({ until }: { until: string }) {
   }, []);
   const left = Math.floor((Date.parse(until) - now) / 1000);
   if (left <= 0) return say("keys.previous.over");
-  return <span title={exact(until)}>{say("keys.previous.left", { left: clock(left) })}</span>;
+  return <span title={exact(until)}>{say(label, { left: clock(left) })}</span>;
 }
 
 /** Writes seconds as `27:03:09`: hours, minutes, seconds. */

@@ -64,7 +64,7 @@ function List({ id }: { id: string }) {
   return (
     <>
       <Head title={say("nav.keys")} text={say("keys.text")} action={create} />
-      {mayChange && <Migration keys={keys.keys} onOpen={(key) => go({ key })} />}
+      {mayChange && <Migration org={id} keys={keys.keys} />}
       {keys.error && <Failure what={say("keys.failed")} error={keys.error} retry={() => void keys.refresh()} />}
       {keys.loading && <Loading />}
       {missing && !hasMore && !issued && <p role="status">{say("keys.gone")}</p>}

@@ -8,17 +8,17 @@ interface Page<Item> {
   nextCursor?: string | null | undefined;
 }
 
-interface Options {
+interface Options<Item> {
   enabled?: boolean;
-  /** Milliseconds between two reads; absent: it is read once. */
-  refetchInterval?: number | false;
+  /** Returns the milliseconds until the list is read again; 0, or no function: it is read once. */
+  refetchInterval?(items: Item[] | undefined): number;
 }
 
 /** Reads a list page by page. Its pages are read again together, so nothing is missing between them. */
 export function useMore<Item>(
   key: readonly unknown[],
   read: (cursor: string | undefined, signal: AbortSignal) => Promise<Page<Item>>,
-  { enabled = true, refetchInterval = false }: Options = {},
+  { enabled = true, refetchInterval }: Options<Item> = {},
 ) {
   const { queries, keys, ready } = useConsigne();
   const list = useInfiniteQuery(
@@ -28,7 +28,7 @@ export function useMore<Item>(
       initialPageParam: undefined as string | undefined,
       getNextPageParam: (page) => page.nextCursor ?? undefined,
       enabled: ready && enabled,
-      refetchInterval,
+      refetchInterval: ({ state }) => refetchInterval?.(state.data?.pages.flatMap((page) => page.items)) || false,
     },
     queries,
   );
