@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 import type { DayView, WalletView } from "@consigne/client";
 import { expect, test } from "vitest";
 
@@ -103,4 +105,34 @@ test("a wrong configuration is named", () => {
   expect(checked({ apiUrl: "/api", edge: true }).edge).toBe(true);
   expect(() => checked({})).toThrow("apiUrl");
   expect(() => checked({ apiUrl: "/api", clerkPublishableKey: 1 })).toThrow("clerkPublishableKey");
+});
+
+/** The functions behind each right. Anybody may leave, so `member-remove` is behind none. */
+const BEHIND: Record<keyof typeof MAY, string[]> = {
+  "keys.see": ["key-list"],
+  "keys.change": ["key-issue", "key-update", "key-rotate", "key-revoke"],
+  "keys.delete": ["key-delete"],
+  "wallet.see": ["wallet"],
+  "wallet.buy": ["checkout"],
+  "payments.see": ["payment-list"],
+  "usage.see": ["stats", "usage-log"],
+  "webhooks.see": [
+    ...["endpoint-list", "endpoint-create", "endpoint-update", "endpoint-rotate", "endpoint-test", "endpoint-delete"],
+    ...["delivery-list", "delivery-redeliver"],
+  ],
+  "members.see": ["member-list"],
+  "members.change": ["member-invite", "member-update", "invitation-list", "invitation-revoke"],
+  "audit.see": ["audit-list"],
+  "org.rename": ["org-update"],
+  "org.delete": ["org-delete"],
+};
+
+test("what a role is shown is what the API lets it do, in every cell of the matrix", () => {
+  const rows = [...readFileSync("../../docs/reference/roles.md", "utf8").matchAll(/^\| \[`([a-z-]+)`\][^|]*\|(.+)\|$/gm)];
+  const roles = ["owner", "admin", "developer", "billing"];
+  const allowed = new Map(rows.map(([, name = "", cells = ""]) => [name, roles.filter((_, at) => cells.split("|")[at]?.trim() === "yes")]));
+  for (const [right, functions] of Object.entries(BEHIND)) {
+    for (const name of functions) expect(MAY[right as keyof typeof MAY], `${right}: ${name}`).toEqual(allowed.get(name));
+  }
+  expect(Object.values(BEHIND).flat().sort()).toEqual([...allowed.keys()].filter((name) => name !== "member-remove").sort());
 });
