@@ -52,6 +52,7 @@ def policy(api: str, aws_port: int, issuer: str | None) -> str:
             f"img-src 'self' data: blob: {buckets}{pictures}",
             f"media-src blob: {buckets}",
             f"connect-src 'self' {api} {buckets}{clerk}",
+            f"frame-src {buckets}",
             "worker-src 'self' blob:",
             "base-uri 'none'",
             "form-action 'self'",
