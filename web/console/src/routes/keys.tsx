@@ -72,9 +72,8 @@ function List({ id }: { id: string }) {
                 key={status ?? "all"}
                 from="/orgs/$org/keys"
                 search={(before: KeysSearch) => ({ ...before, status })}
-                aria-current={search.status === status ? "true" : undefined}
                 className={`rounded-md px-3 py-1.5 hover:bg-hover ${search.status === status ? "bg-hover font-medium" : "text-muted"}`}
-                activeProps={{ "aria-current": search.status === status ? "true" : undefined }}
+                activeOptions={{ explicitUndefined: true }}
               >
                 {say(status ? `keys.status.${status}` : "all")}
               </Link>
