@@ -35,7 +35,7 @@ export function KeyPanel({ shown, keys, mayChange, mayDelete, onIssued, onClose 
   return (
     <Dialog title={shown.name} onClose={onClose} drawer>
       <Facts shown={shown} />
-      <div className="flex flex-wrap gap-2 border-t border-line pt-4">
+      <div className="flex flex-wrap gap-2">
         {mayChange && usable && <Button onClick={() => setStep("rotate")}>{say("keys.rotate")}</Button>}
         {mayChange && usable && (
           <Button danger onClick={() => setStep("revoke")}>

@@ -72,8 +72,9 @@ function List({ id }: { id: string }) {
                 key={status ?? "all"}
                 from="/orgs/$org/keys"
                 search={(before: KeysSearch) => ({ ...before, status })}
+                aria-current={search.status === status ? "true" : undefined}
                 className={`rounded-md px-3 py-1.5 hover:bg-hover ${search.status === status ? "bg-hover font-medium" : "text-muted"}`}
-                activeOptions={{ explicitUndefined: true }}
+                activeProps={{ "aria-current": search.status === status ? "true" : undefined }}
               >
                 {say(status ? `keys.status.${status}` : "all")}
               </Link>

@@ -205,7 +205,7 @@ function Invitations({ org }: { org: OrgView }) {
             {list.data.map((invitation) => (
               <tr key={invitation.id}>
                 <td>{invitation.email}</td>
-                <td>{say(ROLE_WORDS[invitation.role])}</td>
+                <td className="whitespace-nowrap">{say(ROLE_WORDS[invitation.role])}</td>
                 <td className="hidden sm:table-cell">
                   <Time at={invitation.expires_at} />
                 </td>

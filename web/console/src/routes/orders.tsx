@@ -33,6 +33,7 @@ const STATE_WORDS: Record<(typeof ORDER_STATES)[number], MessageId> = {
   submitted: "orders.submitted",
   awaiting_files: "orders.awaiting",
 };
+const IS_WORDS: typeof STATE_WORDS = { submitted: "orders.is.submitted", awaiting_files: "orders.is.awaiting" };
 /** Height of a row of the list, in pixels. */
 const ROW = 60;
 
@@ -204,7 +205,7 @@ function List({ orders, open, seen, busy, more, onGo, onMore }: ListProps) {
                 search={(now: OrdersSearch) => ({ ...now, order: order.order_id })}
                 tabIndex={row === stop ? 0 : -1}
                 onKeyDown={press}
-                className={`grid h-full content-center border-b border-line px-3 -outline-offset-2 hover:bg-hover ${isOpen ? "bg-hover" : ""}`}
+                className={`grid h-full grid-cols-[minmax(0,1fr)] content-center border-b border-line px-3 -outline-offset-2 hover:bg-hover ${isOpen ? "bg-hover" : ""}`}
               >
                 <span className="flex items-center gap-2">
                   <span className={`min-w-0 grow truncate ${fresh ? "font-semibold" : ""}`}>{order.email ?? order.order_id}</span>
@@ -215,8 +216,10 @@ function List({ orders, open, seen, busy, more, onGo, onMore }: ListProps) {
                   )}
                 </span>
                 <span className="flex gap-2 text-xs text-muted">
-                  <span className="min-w-0 grow truncate font-mono">{order.order_id}</span>
-                  <At order={order} />
+                  <span className="min-w-0 grow truncate font-mono">{order.email ? order.order_id : ""}</span>
+                  <span className="shrink-0">
+                    <At order={order} />
+                  </span>
                 </span>
               </Link>
             </li>
@@ -290,7 +293,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
         </h2>
         <p className="flex flex-wrap items-center gap-x-3 text-muted">
           <code className="font-mono text-xs">{id}</code>
-          {order && <span>{order.status in STATE_WORDS ? say(STATE_WORDS[order.status as keyof typeof STATE_WORDS]) : order.status}</span>}
+          {order && <span>{order.status in IS_WORDS ? say(IS_WORDS[order.status as keyof typeof IS_WORDS]) : order.status}</span>}
           {order && <At order={order} />}
         </p>
       </header>

@@ -42,7 +42,7 @@ function Calls({ id }: { id: string }) {
             from="/orgs/$org/usage"
             search={(before: UsageSearch) => ({ ...before, days: one === 30 ? undefined : one })}
             className={`rounded-md px-3 py-1.5 hover:bg-hover ${one === chosen ? "bg-hover font-medium" : "text-muted"}`}
-            activeOptions={{ explicitUndefined: true }}
+            activeProps={{ "aria-current": one === chosen ? "true" : undefined }}
           >
             {say("usage.days", { days: one })}
           </Link>
