@@ -100,7 +100,7 @@ function MemberList({ org }: { org: OrgView }) {
                     {roles.length > 0 ? (
                       <select
                         aria-label={say("members.role.of", { name: nameOf(member) })}
-                        className="h-9 max-w-full rounded-md border border-control bg-bg px-2"
+                        className="h-9 w-26 truncate rounded-md sm:w-40 border border-control bg-bg px-2"
                         value={member.role}
                         onChange={(event) => void setRole(member, event.target.value as OrgRole)}
                       >

@@ -27,7 +27,7 @@ function PlaceLink({ place, org, narrow = false }: { place: Place; org: string; 
       <svg viewBox="0 0 24 24" className="size-4 shrink-0 fill-none stroke-current" strokeWidth="1.8" strokeLinejoin="round" aria-hidden="true">
         <path d={place.sign} />
       </svg>
-      <span className={narrow ? "max-w-full truncate px-0.5" : "truncate"}>{say(place.label)}</span>
+      <span className={narrow ? "max-w-full truncate tracking-tight" : "truncate"}>{say(place.label)}</span>
     </Link>
   );
 }
@@ -178,7 +178,7 @@ function Preferences() {
         </select>
       </div>
       <div className="flex flex-wrap items-center justify-between gap-x-2">
-        <span className="min-w-0 max-w-full truncate px-2" title={me.user_id}>
+        <span className="min-w-0 max-w-full truncate px-3" title={me.user_id}>
           {me.full_name ?? me.email ?? me.user_id}
         </span>
         <Button quiet onClick={() => void auth.signOut()}>
@@ -215,7 +215,14 @@ export function NotFound() {
   return (
     <>
       <Head title={say("notfound.title")} />
-      <Empty text={say("notfound.text")} action={<Link to="/">{say("nav.home")}</Link>} />
+      <Empty
+        text={say("notfound.text")}
+        action={
+          <Link to="/" className="text-accent underline underline-offset-2">
+            {say("nav.home")}
+          </Link>
+        }
+      />
     </>
   );
 }
