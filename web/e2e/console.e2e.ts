@@ -334,39 +334,6 @@ test("every page is accessible in both languages and both themes, and fits a pho
   }
 });
 
-test("a key is made by keyboard alone", async () => {
-  const ann = somebody("ann");
-  const org = await found(ann);
-  const { page, errors } = await visit(browser, `/orgs/${org}/keys`, ann);
-  const button = page.getByRole("button", { name: "Create key" });
-  await button.waitFor();
-  const to = async (name: RegExp, tries = 40) => {
-    for (let pressed = 0; pressed < tries; pressed += 1) {
-      await page.keyboard.press("Tab");
-      const label = await page.evaluate(() => {
-        const on = document.activeElement as HTMLInputElement | null;
-        return on?.labels?.[0]?.textContent ?? on?.textContent ?? "";
-      });
-      if (name.test(label)) return;
-    }
-    throw new Error(`Tab does not lead to ${name}`);
-  };
-  await to(/^Create key$/);
-  await page.keyboard.press("Enter");
-  await page.getByRole("dialog").waitFor();
-  await page.keyboard.type("Website");
-  await to(/^pdf:read$/);
-  await page.keyboard.press("Space");
-  await to(/^Create key$/);
-  await page.keyboard.press("Enter");
-  await page.getByRole("dialog", { name: "Website" }).waitFor();
-  await to(/^I have stored it$/);
-  await page.keyboard.press("Enter");
-  await page.getByRole("button", { name: "Website" }).waitFor();
-  assert.deepEqual(errors, []);
-  await page.context().close();
-});
-
 interface Chunk {
   file: string;
   imports?: string[];
