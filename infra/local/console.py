@@ -9,6 +9,8 @@
 """
 
 import base64
+import functools
+import gzip
 import json
 import mimetypes
 import re
@@ -21,9 +23,12 @@ import laptop_token
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "target/web/console"
+HEADERS = ROOT / "web/console/headers.json"
 NOT_BUILT = "The console is not built. make console builds it.\n"
 # Most bytes of a request for a token.
 BODY_MAX = 4096
+
+COMPRESSED = ("text/html", "text/javascript", "text/css", "application/wasm")
 
 Answer = tuple[int, str, bytes, list[tuple[bytes, bytes]]]
 
@@ -33,32 +38,42 @@ def is_built(built: Path = BUILT) -> bool:
     return (built / "index.html").is_file()
 
 
+@functools.cache
+def committed() -> dict[str, Any]:
+    """Returns the headers with which the console is served, here and by a CDN: `web/console/headers.json`."""
+    return json.loads(HEADERS.read_text())
+
+
 def policy(api: str, aws_port: int, issuer: str | None) -> str:
     """Returns the content security policy of the page: scripts of the build only, requests to the API and the bucket.
 
     `issuer` is the address of a Clerk application if people sign in there.
     """
-    buckets = f"http://localhost:{aws_port} http://127.0.0.1:{aws_port}"
-    # Clerk serves its script from the application's own domain.
-    clerk = f" {issuer}" if issuer else ""
-    pictures = " https://img.clerk.com" if issuer else ""
+    places = {
+        "{api}": [api],
+        "{files}": [f"http://localhost:{aws_port}", f"http://127.0.0.1:{aws_port}"],
+        # Clerk serves its script from the application's own domain.
+        "{clerk}": [issuer] if issuer else [],
+    }
+    more = committed()["policyWithClerk"] if issuer else {}
     return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src 'self'{clerk}",
-            # The forms of Clerk carry their styles in the page.
-            "style-src 'self'" + (" 'unsafe-inline'" if issuer else ""),
-            "font-src 'self'",
-            f"img-src 'self' data: blob: {buckets}{pictures}",
-            f"media-src blob: {buckets}",
-            f"connect-src 'self' {api} {buckets}{clerk}",
-            f"frame-src {buckets}",
-            "worker-src 'self' blob:",
-            "base-uri 'none'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
+        " ".join(
+            [name, *(place for source in [*sources, *more.get(name, [])] for place in places.get(source, [source]))]
         )
+        for name, sources in committed()["policy"].items()
     )
+
+
+@functools.lru_cache(maxsize=256)
+def compressed(content: bytes) -> bytes:
+    """Compresses a file. Each is compressed once."""
+    return gzip.compress(content, mtime=0)
+
+
+def cache_policy(path: str) -> str:
+    """Returns how long a browser keeps what is at a path. A file of the build has another name once it changes."""
+    cache = committed()["cache"]
+    return cache.get(path) or cache["/assets/*" if path.startswith("/assets/") else "*"]
 
 
 class Console:
@@ -77,8 +92,18 @@ class Console:
         if method not in ("GET", "HEAD"):
             return 405, "text/plain", b"Only GET and HEAD.\n", [(b"allow", b"GET, HEAD")]
         if path == "/config.json":
-            return 200, "application/json", json.dumps(config(self.api, facts)).encode(), []
-        return self.file(path, None if takes_own(facts) else facts["issuer"])
+            kept = [(b"cache-control", cache_policy(path).encode())]
+            return 200, "application/json", json.dumps(config(self.api, facts)).encode(), kept
+        status, kind, content, more = self.file(path, None if takes_own(facts) else facts["issuer"])
+        # As a CDN does, so that what is measured here is what people wait for.
+        if b"gzip" in headers.get(b"accept-encoding", b"") and kind in COMPRESSED:
+            return (
+                status,
+                kind,
+                compressed(content),
+                [*more, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")],
+            )
+        return status, kind, content, more
 
     def file(self, path: str, issuer: str | None) -> Answer:
         """Answers with a file of the build, or with the page for an address of its router."""
@@ -86,7 +111,8 @@ class Console:
             return refusal(503, NOT_BUILT)
         more = [
             (b"content-security-policy", policy(self.api, self.aws_port, issuer).encode()),
-            (b"referrer-policy", b"no-referrer"),
+            (b"cache-control", cache_policy(path).encode()),
+            *((name.encode(), value.encode()) for name, value in committed()["headers"].items()),
         ]
         file = (self.built / path.lstrip("/")).resolve()
         if file.is_file() and file.is_relative_to(self.built.resolve()):

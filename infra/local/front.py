@@ -245,14 +245,14 @@ def log(request: "why.Request", status: int, reason: str) -> None:
 async def answer(
     send: Send, status: int, kind: str, text: str | bytes, more: list[tuple[bytes, bytes]] | None = None
 ) -> None:
-    """Sends a whole answer."""
+    """Sends a whole answer. A header in `more` takes the place of the usual one."""
     body = text.encode() if isinstance(text, str) else text
-    headers = [
-        (b"content-type", f"{kind}; charset=utf-8".encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        *(more or []),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    headers = {
+        b"content-type": f"{kind}; charset=utf-8".encode(),
+        b"content-length": str(len(body)).encode(),
+        b"cache-control": b"no-store",
+        b"x-content-type-options": b"nosniff",
+        **dict(more or []),
+    }
+    await send({"type": "http.response.start", "status": status, "headers": list(headers.items())})
     await send({"type": "http.response.body", "body": body})

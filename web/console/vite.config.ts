@@ -30,6 +30,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     manifest: true,
+    rollupOptions: {
+      output: {
+        // A browser shows the licence only if its name says that it is text.
+        assetFileNames: ({ names }) => (names[0] === "LICENSE" ? "assets/libheif-licence-[hash].txt" : "assets/[name]-[hash][extname]"),
+      },
+    },
   },
   test: {
     environment: "jsdom",

@@ -1,6 +1,7 @@
 """The console of the laptop is served on a port of its own, and its own page alone gets session tokens."""
 
 import base64
+import gzip
 import json
 import sys
 import tempfile
@@ -61,10 +62,30 @@ class Served(unittest.TestCase):
             self.assertIn(self.get(path)[2], (b"<!doctype html>", b"There is no such file.\n"), path)
 
     def test_the_policy_allows_no_scripts_but_those_of_the_build_and_of_the_issuer(self) -> None:
-        for facts, scripts in ((FACTS, "'self'"), (CLERK, f"'self' {CLERK['issuer']}")):
+        for facts, scripts in (
+            (FACTS, "'self' 'wasm-unsafe-eval'"),
+            (CLERK, f"'self' 'wasm-unsafe-eval' {CLERK['issuer']}"),
+        ):
             policy = dict(self.get("/", facts)[3])[b"content-security-policy"].decode()
             self.assertIn(f"script-src {scripts};", policy)
+            self.assertNotIn("{", policy)
             self.assertIn("connect-src 'self' http://localhost:4580 http://localhost:4566 ", policy)
+
+    def test_files_of_the_build_are_kept_and_the_page_is_not(self) -> None:
+        for path, expected in (
+            ("/assets/app-1.js", "public, max-age=31536000, immutable"),
+            ("/", "no-cache"),
+            ("/files", "no-cache"),
+            ("/config.json", "no-cache"),
+        ):
+            self.assertEqual(dict(self.get(path)[3])[b"cache-control"].decode(), expected, path)
+        self.assertEqual(dict(self.get("/assets/app-1.js")[3])[b"x-content-type-options"], b"nosniff")
+
+    def test_scripts_are_compressed_for_those_who_can_read_them(self) -> None:
+        asked = {b"host": b"localhost:4581", b"accept-encoding": b"gzip, br"}
+        status, _, body, more = self.page.answer("GET", "/assets/app-1.js", asked, b"", FACTS)
+        self.assertEqual((status, gzip.decompress(body), dict(more)[b"content-encoding"]), (200, b"1", b"gzip"))
+        self.assertNotIn(b"content-encoding", dict(self.get("/assets/app-1.js")[3]))
 
     def test_a_console_that_is_not_built_says_how(self) -> None:
         (self.built / "index.html").unlink()

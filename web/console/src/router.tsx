@@ -96,6 +96,15 @@ export interface UsageSearch {
   why?: string | undefined;
 }
 
+export const ORDER_STATES = ["submitted", "awaiting_files"] as const;
+
+export interface OrdersSearch {
+  /** Status of the orders that are listed; `submitted` when absent. */
+  status?: (typeof ORDER_STATES)[number] | undefined;
+  /** Id of the order that is open. */
+  order?: string | undefined;
+}
+
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
 const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./routes/home.tsx"), "Home") });
@@ -182,6 +191,12 @@ const generate = createRoute({
   validateSearch: (given: Record<string, unknown>): GenerateSearch => ({ kind: oneOf(given.kind, JOB_KINDS), job: text(given.job) }),
   component: page(() => import("./routes/generate.tsx"), "Generate"),
 });
+const orders = createRoute({
+  getParentRoute: () => root,
+  path: "/orders",
+  validateSearch: (given: Record<string, unknown>): OrdersSearch => ({ status: oneOf(given.status, ORDER_STATES), order: text(given.order) }),
+  component: page(() => import("./routes/orders.tsx"), "Orders"),
+});
 const accept = createRoute({
   getParentRoute: () => root,
   path: "/invitations/accept",
@@ -197,7 +212,7 @@ const account = createRoute({
 /** Makes the router, whose addresses carry filters and what is open. */
 export function newRouter() {
   return createRouter({
-    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, audit, generate, playground, accept, pricing, account]),
+    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, audit, generate, playground, orders, accept, pricing, account]),
     defaultPreload: "intent",
     defaultPendingComponent: () => <Loading />,
     defaultPendingMs: 150,

@@ -15,8 +15,8 @@ HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
   this.dispatchEvent(new Event("close"));
 };
 
-// A failure shows its message, and not the whole page.
-configure({ getElementError: (message) => new Error(message ?? "") });
+// A failure shows its message, and not the whole page. The first page of a file waits for its modules to be compiled.
+configure({ asyncUtilTimeout: 5_000, getElementError: (message) => new Error(message ?? "") });
 
 afterEach(() => {
   cleanup();

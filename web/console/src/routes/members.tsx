@@ -112,7 +112,7 @@ function MemberList({ org }: { org: OrgView }) {
                     {roles.length > 0 ? (
                       <select
                         aria-label={say("members.role.of", { name: nameOf(member) })}
-                        className="h-9 max-w-full rounded-md border border-control bg-bg px-2"
+                        className="h-9 w-26 truncate rounded-md sm:w-40 border border-control bg-bg px-2"
                         value={member.role}
                         onChange={(event) => {
                           const role = event.target.value as OrgRole;
@@ -230,7 +230,7 @@ function Invitations({ org }: { org: OrgView }) {
             {list.data.map((invitation) => (
               <tr key={invitation.id}>
                 <td>{invitation.email}</td>
-                <td>{say(ROLE_WORDS[invitation.role])}</td>
+                <td className="whitespace-nowrap">{say(ROLE_WORDS[invitation.role])}</td>
                 <td className="hidden sm:table-cell">
                   <Time at={invitation.expires_at} />
                 </td>

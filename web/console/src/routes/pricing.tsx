@@ -50,7 +50,7 @@ function Plans({ plans }: Pick<Catalogue, "plans">) {
       <h2 className="text-base font-semibold">{say("pricing.plans")}</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move a table that is wider than a phone. */}
       <section className="overflow-x-auto" tabIndex={0} aria-label={say("pricing.plans")}>
-        <table className="grid-table min-w-[640px]">
+        <table className="grid-table first-column-stays min-w-[440px]">
           <thead>
             <tr>
               <th scope="col">{say("pricing.limit")}</th>

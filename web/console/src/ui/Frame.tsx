@@ -14,20 +14,20 @@ import { usePalette } from "./usePalette.tsx";
 
 function PlaceLink({ place, org, narrow = false }: { place: Place; org: string; narrow?: boolean }) {
   const { say } = useWords();
-  const look = narrow ? "flex-col justify-center gap-0.5 py-1.5 text-xs" : "gap-3 rounded-md px-3 py-2";
+  const look = narrow ? "min-h-13 flex-col justify-center gap-1 text-xs" : "min-h-9 gap-3 rounded-md px-3 py-2";
   return (
     <Link
       to={place.to}
       params={{ org }}
       activeOptions={{ exact: place.to === "/", includeSearch: false }}
-      className={`flex min-h-9 items-center hover:bg-hover ${look}`}
+      className={`flex min-w-0 items-center hover:bg-hover ${look}`}
       inactiveProps={{ className: "text-muted" }}
       activeProps={{ className: narrow ? "text-accent" : "bg-hover font-medium" }}
     >
       <svg viewBox="0 0 24 24" className="size-4 shrink-0 fill-none stroke-current" strokeWidth="1.8" strokeLinejoin="round" aria-hidden="true">
         <path d={place.sign} />
       </svg>
-      <span className={narrow ? "max-w-full truncate px-1" : "truncate"}>{say(place.label)}</span>
+      <span className={narrow ? "max-w-full truncate tracking-tight" : "truncate"}>{say(place.label)}</span>
     </Link>
   );
 }
@@ -94,12 +94,12 @@ export function Frame() {
           <button
             type="button"
             aria-expanded={more}
-            className="flex min-h-9 flex-col items-center justify-center py-1.5 text-xs text-muted"
+            className="flex min-h-13 flex-col items-center justify-center gap-1 text-xs text-muted"
             onClick={() => setMore(!more)}
           >
-            <span aria-hidden="true" className="h-4 leading-3 font-semibold">
-              …
-            </span>
+            <svg viewBox="0 0 24 24" className="size-4 shrink-0 fill-current" aria-hidden="true">
+              <path d="M3 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0M10 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0M17 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0" />
+            </svg>
             {say("nav.more")}
           </button>
         </div>
@@ -157,10 +157,10 @@ function Preferences() {
   const { auth, me } = useSession();
   const [theme, setTheme] = useTheme();
   const { say, locale } = words;
-  const look = "h-9 min-w-0 rounded-md border border-line bg-bg px-2 text-muted";
+  const look = "h-9 min-w-0 truncate rounded-md border border-control bg-bg px-2";
   return (
-    <div className="mt-auto grid gap-2 pt-4">
-      <div className="grid grid-cols-2 gap-2">
+    <div className="mt-auto grid grid-cols-[minmax(0,1fr)] gap-2 pt-4">
+      <div className="grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)] gap-2">
         <select aria-label={say("theme")} className={look} value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
           {THEMES.map((one) => (
             <option key={one} value={one}>
@@ -177,8 +177,8 @@ function Preferences() {
           </option>
         </select>
       </div>
-      <div className="flex items-center gap-2">
-        <span className="min-w-0 grow truncate" title={me.user_id}>
+      <div className="flex flex-wrap items-center justify-between gap-x-2">
+        <span className="min-w-0 max-w-full truncate px-3" title={me.user_id}>
           {me.full_name ?? me.email ?? me.user_id}
         </span>
         <Button quiet onClick={() => void auth.signOut()}>
@@ -215,7 +215,14 @@ export function NotFound() {
   return (
     <>
       <Head title={say("notfound.title")} />
-      <Empty text={say("notfound.text")} action={<Link to="/">{say("nav.home")}</Link>} />
+      <Empty
+        text={say("notfound.text")}
+        action={
+          <Link to="/" className="text-accent underline underline-offset-2">
+            {say("nav.home")}
+          </Link>
+        }
+      />
     </>
   );
 }

@@ -5,7 +5,7 @@ export function Meter({ label, percent }: { label: string; percent: number }) {
   return (
     <div className="relative">
       <meter className="sr-only" aria-label={label} min={0} max={100} value={shown} />
-      <svg aria-hidden="true" className="h-2 w-full rounded-md bg-line">
+      <svg aria-hidden="true" className="meter h-2 w-full rounded-md bg-line">
         <rect width={`${shown}%`} height="100%" rx="4" className={colour} />
       </svg>
     </div>

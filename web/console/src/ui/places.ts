@@ -13,6 +13,7 @@ export interface Place {
     | "/playground"
     | "/"
     | "/account"
+    | "/orders"
     | "/orgs/$org/keys"
     | "/orgs/$org/usage"
     | "/orgs/$org/wallet"
@@ -21,11 +22,14 @@ export interface Place {
   label: MessageId;
   sign: string;
   right?: Right;
+  /** Whether it is for experts alone. */
+  expert?: true;
 }
 
 /** The pages in the order of the rail. The first five are in the bar of a phone. */
 const PLACES: Place[] = [
   { to: "/", label: "nav.home", sign: "M3 11 12 4l9 7v9h-6v-6H9v6H3z" },
+  { to: "/orders", label: "nav.orders", sign: "M4 13l3-8h10l3 8v6H4zM4 13h5l1 2h4l1-2h5", expert: true },
   { to: "/files", label: "nav.files", sign: "M4 5h6l2 2h8v12H4z" },
   { to: "/orgs/$org/keys", label: "nav.keys", sign: "M14 4a6 6 0 1 0-2 9l1 1h2v2h2v2h3v-3l-6-5a6 6 0 0 0 0-6zM8 8h.01", right: "keys.see" },
   { to: "/orgs/$org/usage", label: "nav.usage", sign: "M4 20V10M10 20V4M16 20v-7M22 20H2", right: "usage.see" },
@@ -45,9 +49,10 @@ const PLACES: Place[] = [
 
 /** Returns the pages that the caller may see, and the organisation to which they belong. */
 export function usePlaces() {
-  const { orgs } = useSession();
+  const { orgs, me } = useSession();
   const { org: id } = useParams({ strict: false });
   const org = orgs.find((one) => one.id === id) ?? lastOrg(orgs);
-  const places = PLACES.filter(({ to, right }) => !to.includes("$org") || (org && (!right || may(org.role, right))));
+  const allowed = PLACES.filter(({ expert }) => !expert || me.role === "expert");
+  const places = allowed.filter(({ to, right }) => !to.includes("$org") || (org && (!right || may(org.role, right))));
   return { org, places };
 }

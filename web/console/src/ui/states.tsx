@@ -49,7 +49,7 @@ export function Failure({ what, error, changed = false, retry }: { what: string;
         {what}
       </p>
       <p className="max-w-[68ch]">
-        {known?.message ?? String((error as Error)?.message ?? error)}
+        {sentence(known?.message ?? String((error as Error)?.message ?? error))}
         {changed ? "" : ` ${say("failure.unchanged")}`}
         {known?.retryAfter ? ` ${say("failure.after", { when: relative(Date.now() + known.retryAfter * 1000) })}` : ""}
       </p>
@@ -66,6 +66,9 @@ export function Failure({ what, error, changed = false, retry }: { what: string;
     </div>
   );
 }
+
+/** Ends a message of the API as a sentence, because another one follows. */
+const sentence = (text: string) => (/[.!?…]$/.test(text) ? text : `${text}.`);
 
 /** One sentence, one action, one example. */
 export function Empty({ text, action, children }: { text: string; action?: ReactNode; children?: ReactNode }) {

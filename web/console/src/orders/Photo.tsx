@@ -1,0 +1,131 @@
+import { type PointerEvent, useEffect, useLayoutEffect, useRef, useState, type WheelEvent } from "react";
+
+import { Button } from "../ui/Button.tsx";
+import { Time } from "../ui/states.tsx";
+import { type MessageId, useWords } from "../words.ts";
+import type { OrderFile } from "./orders.ts";
+import { usePicture } from "./usePicture.ts";
+
+const STEPS = [1, 1.5, 2, 3, 4, 6, 8];
+const TYPES: Record<string, MessageId> = { face_photo: "orders.face", palm_photo: "orders.palm" };
+
+/** A photo in a frame in which it can be enlarged, moved and turned. */
+export function Photo({ file, renew }: { file: OrderFile; renew(): Promise<string | undefined> }) {
+  const { say, bytes, number } = useWords();
+  const { url, failed, decoded, onError } = usePicture(file, renew);
+  const [zoom, setZoom] = useState(1);
+  const [turn, setTurn] = useState(0);
+  const frame = useRef<HTMLDivElement>(null);
+  const centre = useRef({ x: 0.5, y: 0.5 });
+  const title = say(TYPES[file.type] ?? "orders.photo");
+  // Another photo begins whole and upright.
+  useEffect(() => {
+    setZoom(1);
+    setTurn(0);
+  }, [file.key]);
+  useLayoutEffect(() => {
+    const box = frame.current;
+    if (!box) return;
+    // The point that was looked at stays where it was.
+    box.scrollLeft = centre.current.x * box.clientWidth * zoom - box.clientWidth / 2;
+    box.scrollTop = centre.current.y * box.clientHeight * zoom - box.clientHeight / 2;
+  }, [zoom]);
+  const look = () => {
+    const box = frame.current;
+    if (!box) return;
+    centre.current = {
+      x: (box.scrollLeft + box.clientWidth / 2) / box.scrollWidth,
+      y: (box.scrollTop + box.clientHeight / 2) / box.scrollHeight,
+    };
+  };
+  const step = (by: number) => {
+    look();
+    setZoom((now) => STEPS[Math.max(0, Math.min(STEPS.length - 1, STEPS.indexOf(now) + by))] ?? 1);
+  };
+  const wheel = (event: WheelEvent) => {
+    if (event.ctrlKey) step(event.deltaY < 0 ? 1 : -1);
+  };
+  const toggle = (event: { clientX: number; clientY: number }) => {
+    const box = frame.current?.getBoundingClientRect();
+    if (!box) return;
+    centre.current = { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
+    setZoom(zoom === 1 ? 3 : 1);
+  };
+  const drag = (event: PointerEvent<HTMLDivElement>) => {
+    // A finger scrolls by itself.
+    if (event.pointerType !== "mouse" || !(event.buttons & 1)) return;
+    event.currentTarget.scrollLeft -= event.movementX;
+    event.currentTarget.scrollTop -= event.movementY;
+  };
+  return (
+    <figure className="grid min-w-0 content-start gap-2">
+      <figcaption className="flex flex-wrap items-center justify-between gap-x-3 gap-y-1">
+        <span className="font-medium">{title}</span>
+        <span className="flex items-center">
+          <Button quiet aria-label={say("orders.zoom.out", { photo: title })} disabled={zoom === 1} onClick={() => step(-1)}>
+            −
+          </Button>
+          <output className="min-w-12 text-center text-muted">{number(zoom, { style: "percent" })}</output>
+          <Button quiet aria-label={say("orders.zoom.in", { photo: title })} disabled={zoom === STEPS.at(-1)} onClick={() => step(1)}>
+            +
+          </Button>
+          <Button quiet aria-label={say("orders.turn", { photo: title })} onClick={() => setTurn((now) => (now + 90) % 360)}>
+            ↻
+          </Button>
+        </span>
+      </figcaption>
+      <section
+        ref={frame}
+        data-photo={file.type}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move the photo, as in everything that scrolls.
+        tabIndex={0}
+        aria-label={say("orders.frame", { photo: title })}
+        className={`relative h-[min(60dvh,560px)] overflow-auto rounded-md border border-line bg-hover ${zoom > 1 ? "cursor-grab active:cursor-grabbing" : "cursor-zoom-in"}`}
+        onWheel={wheel}
+        onDoubleClick={toggle}
+        onPointerMove={drag}
+      >
+        {url && failed === undefined && (
+          <img
+            src={url}
+            alt={title}
+            draggable={false}
+            decoding="async"
+            className="block max-w-none select-none object-contain"
+            style={{ width: `${zoom * 100}%`, height: `${zoom * 100}%`, rotate: `${turn}deg` }}
+            onError={onError}
+          />
+        )}
+        {!url && failed === undefined && <p className="grid h-full place-content-center p-4 text-muted">{say("loading")}</p>}
+        {failed !== undefined && (
+          <p role="alert" className="grid h-full place-content-center gap-1 p-4 text-center">
+            <span>{say("orders.photo.failed")}</span>
+            {failed && <span className="text-muted">{failed}</span>}
+          </p>
+        )}
+      </section>
+      <p className="flex flex-wrap gap-x-3 text-xs text-muted">
+        <span className="min-w-0 truncate" title={file.name}>
+          {file.name}
+        </span>
+        <span>{bytes(file.size)}</span>
+        {file.uploaded_at && <Time at={file.uploaded_at} />}
+        {decoded && <Decoder />}
+      </p>
+    </figure>
+  );
+}
+
+/** Names the library that has decoded a photo, as its licence asks for. */
+function Decoder() {
+  const { say } = useWords();
+  const [licence, setLicence] = useState<string>();
+  useEffect(() => {
+    void import("../heic/decode.ts").then(({ LICENCE }) => setLicence(LICENCE));
+  }, []);
+  return (
+    <a href={licence} target="_blank" rel="noreferrer" className="underline underline-offset-2">
+      {say("orders.decoded")}
+    </a>
+  );
+}

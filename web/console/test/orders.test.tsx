@@ -1,0 +1,189 @@
+import { act, cleanup, fireEvent, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+
+import { linesOf, markSeen, type Order, photosOf, seenOrders } from "../src/orders/orders.ts";
+import { asAnn, data, on, open, refused } from "./world.tsx";
+
+const PHOTO = { name: "face.jpg", content_type: "image/jpeg", size: 512_000, uploaded_at: "2026-11-28T09:00:00Z" };
+
+function order(number: number, more: Partial<Order> = {}): Order {
+  return {
+    order_id: `ord_${number}`,
+    status: "submitted",
+    email: `customer${number}@people.example`,
+    created_at: "2026-11-28T09:00:00Z",
+    answers: { birth_date: "1990-02-03", topics: ["love", "work"] },
+    files: [
+      { ...PHOTO, type: "palm_photo", key: `orders/${number}/palm`, url: `http://files.example/${number}/palm` },
+      { ...PHOTO, type: "face_photo", key: `orders/${number}/face`, url: `http://files.example/${number}/face` },
+    ],
+    ...more,
+  };
+}
+
+let reads: string[] = [];
+
+/** Answers as an API with some orders, of which a page has three. */
+function withOrders(count: number): void {
+  const all = Array.from({ length: count }, (_, index) => order(index + 1));
+  reads = [];
+  on("GET /api/orders", (request) => {
+    const url = new URL(request.url);
+    if (url.searchParams.get("status") !== "submitted") return page([], null);
+    const from = Number(url.searchParams.get("cursor") ?? 0);
+    return page(
+      all.slice(from, from + 3).map(({ files: _, answers: __, ...entry }) => entry),
+      from + 3 < count ? String(from + 3) : null,
+    );
+  });
+  on("GET /api/orders/:id", (request) => {
+    const id = request.url.split("/").at(-1) ?? "";
+    reads.push(id);
+    const found = all.find(({ order_id }) => order_id === id);
+    const signed = (url: string) => `${url}?signature=${reads.filter((one) => one === id).length}`;
+    return found ? data({ ...found, files: found.files.map((file) => ({ ...file, url: signed(file.url) })) }) : refused(404, "NOT_FOUND", "no order");
+  });
+}
+
+const page = (items: unknown[], cursor: string | null) =>
+  Response.json({ success: true, message: "", data: items, metadata: { next_cursor: cursor, total: null }, timestamp: "2026-11-28T10:00:00Z" });
+
+function asExpert(): void {
+  asAnn();
+  on("GET /api/me", () =>
+    data({ user_id: "user_eve", email: null, full_name: "Eve", first_name: "Eve", subscription: "pro", role: "expert", features: [] }),
+  );
+}
+
+const OF = (name: string) => screen.findByRole<HTMLImageElement>("img", { name });
+
+beforeEach(() => {
+  // The list has a height, as in a browser.
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(480);
+});
+
+test("nobody but experts finds the orders, and their address says who does", async () => {
+  asAnn();
+  await open("/orders");
+  await screen.findByText("You may not see this page.");
+  screen.getByText(/Your role is user\. Orders are for experts/);
+  expect(screen.queryByRole("link", { name: "Orders" })).toBeNull();
+});
+
+test("an expert sees face and palm side by side, and what was answered", async () => {
+  asExpert();
+  withOrders(2);
+  await open("/orders");
+  await userEvent.click(await screen.findByRole("link", { name: /ord_1/ }));
+  await OF("Face");
+  const photos = screen.getAllByRole<HTMLImageElement>("img").map(({ alt }) => alt);
+  expect(photos).toEqual(["Face", "Palm"]);
+  screen.getByText("birth date");
+  screen.getByText("love, work");
+  screen.getByText("1 of 2");
+  expect(location.search).toContain("order=ord_1");
+  expect(location.href).not.toContain("signature");
+});
+
+test("arrow keys lead from one order to the next, across pages, with the next one read ahead", async () => {
+  asExpert();
+  withOrders(7);
+  await open("/orders?order=ord_1");
+  await OF("Face");
+  await waitFor(() => expect(reads).toContain("ord_2"));
+  for (let at = 2; at <= 7; at += 1) {
+    await userEvent.keyboard("{ArrowRight}");
+    await screen.findByRole("heading", { name: `customer${at}@people.example` });
+    expect(document.activeElement?.textContent).toBe(`customer${at}@people.example`);
+  }
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Next" }).disabled).toBe(true);
+  await userEvent.keyboard("{ArrowLeft}");
+  await screen.findByRole("heading", { name: "customer6@people.example" });
+  // Each was read once: nothing was read again on the way back.
+  expect(reads.length).toBe(new Set(reads).size);
+  expect([...seenOrders()].length).toBe(7);
+});
+
+test("in the list the arrows go up and down and keep the focus", async () => {
+  asExpert();
+  withOrders(3);
+  await open("/orders?order=ord_1");
+  const first = await screen.findByRole("link", { name: /ord_1/ });
+  act(() => first.focus());
+  await userEvent.keyboard("{ArrowDown}");
+  await screen.findByRole("heading", { name: "customer2@people.example" });
+  await waitFor(() => expect(document.activeElement?.textContent).toContain("ord_2"));
+  expect(document.activeElement?.getAttribute("aria-current")).toBe("page");
+  const filters = screen.getByRole("navigation", { name: "State of the orders" });
+  expect(within(filters).getByRole("link", { current: "page" }).textContent).toBe("Submitted");
+  await userEvent.click(within(filters).getByRole("link", { name: "Waiting for photos" }));
+  await screen.findByText("There are no orders in this state.");
+  expect(within(filters).getByRole("link", { current: "page" }).textContent).toBe("Waiting for photos");
+});
+
+test("a link that is over is replaced unseen, and a photo that is shown keeps its own", async () => {
+  asExpert();
+  withOrders(1);
+  await open("/orders?order=ord_1");
+  const face = await OF("Face");
+  expect(face.src).toBe("http://files.example/1/face?signature=1");
+  fireEvent.error(face);
+  await waitFor(() => expect(face.src).toBe("http://files.example/1/face?signature=2"));
+  expect((await OF("Palm")).src).toBe("http://files.example/1/palm?signature=1");
+  // A second failure is no matter of time.
+  fireEvent.error(face);
+  await screen.findByText("The photo cannot be shown.");
+  expect(reads).toEqual(["ord_1", "ord_1"]);
+});
+
+test("a photo can be enlarged and turned, and is whole again in the next order", async () => {
+  asExpert();
+  withOrders(2);
+  await open("/orders?order=ord_1");
+  const face = await OF("Face");
+  const frame = screen.getByRole("region", { name: /^Face/ });
+  await userEvent.click(screen.getByRole("button", { name: "Enlarge Face" }));
+  within(frame.parentElement as HTMLElement).getByText("150%");
+  expect(face.style.width).toBe("150%");
+  await userEvent.click(screen.getByRole("button", { name: "Turn Face" }));
+  expect(face.style.rotate).toBe("90deg");
+  await userEvent.click(screen.getByRole("button", { name: "Next" }));
+  await waitFor(async () => expect((await OF("Face")).style.width).toBe("100%"));
+});
+
+test("a list without orders and a list that fails say so", async () => {
+  asExpert();
+  on("GET /api/orders", () => page([], null));
+  await open("/orders");
+  await screen.findByText("No order waits for you.");
+  cleanup();
+  on("GET /api/orders", () => refused(500, "INTERNAL", "something failed"));
+  await open("/orders");
+  within(await screen.findByRole("alert")).getByText("The orders could not be read.");
+});
+
+test("answers of any shape become lines", () => {
+  expect(linesOf(null)).toEqual([]);
+  expect(linesOf({ birthDate: "1990", partner: { name: "Bob", age: null }, tags: [1, 2], deep: [{ a: 1 }] })).toEqual([
+    ["birth date", "1990"],
+    ["partner, name", "Bob"],
+    ["partner, age", "–"],
+    ["tags", "1, 2"],
+    ["deep, 0, a", "1"],
+  ]);
+});
+
+test("the face comes first, and of two the newest", () => {
+  const file = (type: string, uploaded_at: string) => ({ ...PHOTO, type, uploaded_at, key: type + uploaded_at, url: "" });
+  const sorted = photosOf([file("other", "1"), file("palm_photo", "1"), file("face_photo", "1"), file("face_photo", "2")]);
+  expect(sorted.map(({ key }) => key)).toEqual(["face_photo2", "face_photo1", "palm_photo1", "other1"]);
+});
+
+test("the ids of opened orders are kept, and not without end", () => {
+  for (let number = 0; number < 510; number += 1) markSeen(`ord_${number}`);
+  expect(seenOrders().size).toBe(500);
+  expect(seenOrders().has("ord_509")).toBe(true);
+  localStorage.setItem("consigne.orders.seen", "{");
+  expect(seenOrders().size).toBe(0);
+});

@@ -1,0 +1,126 @@
+// The desk of experts in a browser: photos side by side, HEIC among them, links that end.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+
+import type { Browser, Page } from "playwright-core";
+
+import { assertAccessible } from "./a11y.ts";
+import { launch } from "./browser.ts";
+import { API, readStack, somebody, visit } from "./console.ts";
+import { ROOT } from "./stack.ts";
+
+const BUCKET = `${readStack().AWS_ENDPOINT_URL}/orders-of-this-test`;
+const HEIC = readFileSync(`${ROOT}/web/e2e/fixtures/photo.heic`);
+const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
+
+let browser: Browser;
+
+before(async () => {
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** Answers as an API with orders. A link works until another order was read, as if five minutes were over. */
+async function withOrders(page: Page, count: number): Promise<void> {
+  const cors = { "access-control-allow-origin": new URL(page.url()).origin, "access-control-allow-credentials": "true" };
+  const at = "2026-11-28T09:00:00Z";
+  const entry = (number: number) => ({ order_id: `ord_${number}`, status: "submitted", email: `customer${number}@people.example`, submitted_at: at });
+  const answer = (data: unknown, metadata?: unknown) => ({
+    headers: cors,
+    json: { success: true, message: "", data, ...(metadata ? { metadata } : {}), timestamp: at },
+  });
+  let signature = 0;
+  await page.context().route(`${API}/api/orders?*`, (route) => {
+    const from = Number(new URL(route.request().url()).searchParams.get("cursor") ?? 0);
+    const items = Array.from({ length: Math.min(25, count - from) }, (_, index) => entry(from + index + 1));
+    return route.fulfill(answer(items, { next_cursor: from + 25 < count ? String(from + 25) : null, total: null }));
+  });
+  await page.context().route(`${API}/api/orders/*`, (route) => {
+    const number = Number(route.request().url().split("_").at(-1));
+    signature += 1;
+    const photo = (type: string, name: string, content_type: string) => ({
+      ...{ type, name, content_type, size: 512_000, uploaded_at: at },
+      key: `orders/${number}/${name}`,
+      url: `${BUCKET}/${number}/${name}?signature=${signature}`,
+    });
+    const files = [photo("palm_photo", "palm.png", "image/png"), photo("face_photo", "face.heic", "image/heic")];
+    return route.fulfill(answer({ ...entry(number), files, answers: { birth_date: "1990-02-03", question: "Will it rain?" } }));
+  });
+  await page.context().route(`${BUCKET}/**`, (route) => {
+    const url = new URL(route.request().url());
+    if (Number(url.searchParams.get("signature")) !== signature) return route.fulfill({ status: 403, headers: cors, body: "" });
+    const heic = url.pathname.endsWith(".heic");
+    return route.fulfill({ headers: cors, contentType: heic ? "image/heic" : "image/png", body: heic ? HEIC : PNG });
+  });
+}
+
+/** Waits until a photo is drawn, and returns its size in pixels. */
+async function drawn(page: Page, name: string): Promise<[width: number, height: number]> {
+  const photo = page.getByRole("img", { name });
+  await photo.waitFor();
+  return photo.evaluate(async (image: HTMLImageElement) => {
+    await image.decode();
+    return [image.naturalWidth, image.naturalHeight];
+  });
+}
+
+test("an expert sees photos that the browser cannot decode, and goes through forty orders by keyboard", async () => {
+  const expert = { ...somebody("expert"), role: "expert" };
+  const { page, errors } = await visit(browser, "/", expert);
+  await page.getByRole("heading", { name: /^Hello/ }).waitFor();
+  await withOrders(page, 40);
+  const scripts: string[] = [];
+  page.on("request", (request) => {
+    if (/libheif|worker-/.test(request.url())) scripts.push(request.url());
+  });
+  await page.getByRole("link", { name: "Orders" }).click();
+  await page.getByRole("link", { name: /ord_1 / }).waitFor();
+  assert.deepEqual(scripts, [], "nothing of the decoder is loaded before a photo needs it");
+  await page.getByRole("link", { name: /ord_1 / }).click();
+  // The next order was read ahead, so the first links have ended before they were used.
+  assert.deepEqual(await drawn(page, "Face"), [240, 320]);
+  assert.deepEqual(await drawn(page, "Palm"), [1, 1]);
+  assert.ok(scripts.some((url) => url.endsWith(".wasm")));
+  const colour = await page.getByRole("img", { name: "Face" }).evaluate((image: HTMLImageElement) => {
+    const canvas = new OffscreenCanvas(240, 320);
+    const context = canvas.getContext("2d");
+    context?.drawImage(image, 0, 0);
+    return [...(context?.getImageData(20, 20, 1, 1).data ?? [])];
+  });
+  assert.ok((colour[0] ?? 0) > 150 && (colour[2] ?? 255) < 90, `the corner is red, not ${colour}`);
+  const licence = await page.getByRole("link", { name: /libheif/ }).getAttribute("href");
+  assert.match(await (await fetch(new URL(licence ?? "", page.url()))).text(), /GNU LESSER GENERAL PUBLIC LICENSE/i);
+  await assertAccessible(page, "an order");
+  for (let number = 2; number <= 40; number += 1) {
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("heading", { name: `customer${number}@people.example` }).waitFor();
+  }
+  assert.deepEqual(await drawn(page, "Face"), [240, 320]);
+  assert.equal(await page.getByRole("button", { name: "Next" }).isDisabled(), true);
+  assert.ok((await page.getByRole("listitem").count()) <= 60);
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
+test("the desk fits a phone, in French and in the dark", async () => {
+  const expert = { ...somebody("expert"), role: "expert" };
+  const { page, errors } = await visit(browser, "/", expert, { locale: "fr", theme: "dark", width: 320 });
+  await page.getByRole("heading", { name: /^Bonjour/ }).waitFor();
+  await withOrders(page, 3);
+  await page.getByRole("link", { name: "Commandes" }).click();
+  await assertAccessible(page, "the list of orders");
+  await page.getByRole("link", { name: /ord_2 / }).click();
+  await drawn(page, "Visage");
+  await assertAccessible(page, "an order on a phone");
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0);
+  await page.getByRole("link", { name: "← Commandes" }).click();
+  await page.getByRole("link", { name: /ord_3 / }).waitFor();
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
