@@ -8,8 +8,8 @@ from templates import Json, listed, of_type, target
 
 
 def s3_accepts_the_replication(project: Project) -> Iterator[str]:
-    """A bucket that replicates has versions, a role that S3 may take and that may write the copies, and complete rules of
-    the second version of the schema.
+    """A bucket that replicates has versions, a role that S3 may take and that may write the copies, and complete rules
+    of the second version of the schema.
     Source: Amazon S3 API reference, "PutBucketReplication"; Amazon S3 user guide, "Setting up permissions for live
     replication"."""
     for name, bucket in of_type(project.core, "AWS::S3::Bucket").items():

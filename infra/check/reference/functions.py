@@ -195,6 +195,9 @@ def listed(value: Any) -> list[Any]:
 def resource(value: Json) -> str:
     """Returns a resource of a statement in words."""
     [(function, argument)] = value.items()
+    if function == "Fn::If":
+        # What is granted where the option is on; otherwise it is a name that nothing has.
+        return resource(argument[1])
     if function == "Fn::GetAtt":
         name, rest = argument[0], ""
     else:
