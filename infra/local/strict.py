@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import strict_forms
 import strict_parts
 from ministack.core.responses import error_response_json
 from ministack.services import apigateway, cloudformation, cloudwatch, dynamodb, eventbridge, lambda_svc, sqs
@@ -47,6 +48,7 @@ def apply() -> None:
     keep_protected_tables()
     keep_exports_in_use()
     strict_parts.apply()
+    strict_forms.apply()
 
 
 # ------------------------------------------------------------------------------------------------ queue policies
