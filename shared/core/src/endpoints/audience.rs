@@ -48,6 +48,9 @@ impl EventKind {
             Self::OrganisationDeleted => {
                 Audience::Nobody("the endpoints end with the organisation; each member gets it by mail")
             }
+            Self::OrderSubmitted => {
+                Audience::Nobody("no organisation has orders; experts and the customer get it by mail")
+            }
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
                 Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
@@ -80,6 +83,7 @@ impl EventData {
             Self::QuotaExceeded(event) => Some(Subject::Person(event.user_id.clone())),
             Self::JobRequested(_)
             | Self::InvitationCreated(_)
+            | Self::OrderSubmitted(_)
             | Self::OrganisationDeleted(_)
             | Self::KeyMigrationStarted(_)
             | Self::KeyMigrationReminder(_) => None,
@@ -127,6 +131,7 @@ mod tests {
                 "invitation.created",
                 "key.migration-started",
                 "key.migration-reminder",
+                "order.submitted",
                 "organisation.deleted"
             ]
         );

@@ -7,8 +7,8 @@ use serde_path_to_error::Error;
 
 use super::{
     Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected, InvitationCreated,
-    JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent,
-    QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
+    JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrderSubmitted,
+    OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -117,6 +117,8 @@ catalogue! {
     KeyMigrationReminder(KeyMigrationEvent) = "key.migration-reminder",
     /// Keys were used or created in an unusual way.
     KeyAnomaly(KeyAnomaly) = "key.anomaly",
+    /// An order is complete: an expert can read it. The event has neither the address nor the answers.
+    OrderSubmitted(OrderSubmitted) = "order.submitted",
     /// An organisation was deleted, and a member lost their access.
     OrganisationDeleted(OrganisationDeleted) = "organisation.deleted",
     /// A person has used 80 % of a quota.
