@@ -26,7 +26,7 @@ class Settings:
     # Empty for the issuer of the laptop.
     clerk_issuer: str
     clerk_jwks_url: str
-    # Beginning of the object keys that are scanned for malware.
+    # Beginnings of the object keys that are scanned for malware, separated by commas.
     scanned: str
     # Whether files are read through the stand-in for a CDN.
     edge: bool = False
@@ -48,7 +48,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         origins=(*own, *(origin for origin in ORIGINS if origin not in own)),
         clerk_issuer=issuer,
         clerk_jwks_url=keys or f"{issuer}/.well-known/jwks.json",
-        scanned=SCANNED if environ.get("SCAN", "") in ("", "0") else "user_",
+        scanned=SCANNED if environ.get("SCAN", "") in ("", "0") else "user_,uploads/",
         edge=environ.get("EDGE", "") not in ("", "0"),
     )
 

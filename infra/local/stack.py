@@ -243,6 +243,7 @@ class Laptop:
             # Tokens of this machine's issuer may live for a day, so that nobody has to renew one at every try.
             "MaxTokenSeconds": str(MAX_TOKEN_SECONDS),
             "MailFrom": MAIL_FROM,
+            "OrdersEmail": "orders@example.com",
             "ApplicationUrl": self.chosen.origins[0],
             "StripeUrl": self.server.stripe_address,
             "TextModelUrl": f"{self.server.model_address}/v1",

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import strict_forms
 import strict_parts
 import strict_replication
 from ministack.core.responses import error_response_json
@@ -49,6 +50,7 @@ def apply() -> None:
     keep_exports_in_use()
     strict_parts.apply()
     strict_replication.apply()
+    strict_forms.apply()
 
 
 # ------------------------------------------------------------------------------------------------ queue policies

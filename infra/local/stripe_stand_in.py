@@ -1,4 +1,4 @@
-"""A stand-in for Stripe, with the part of its API that a checkout needs. Its data is in memory.
+"""A stand-in for Stripe, with the part of its API that checkouts and orders need. Its data is in memory.
 
 `POST /v1/checkout/sessions` opens one session for each `Idempotency-Key`. `GET /v1/checkout/sessions/{id}` returns it.
 Nobody can pay here: a test that plays the buyer signs Stripe's events with the stack's `STRIPE_WEBHOOK_SECRET` and
@@ -8,13 +8,21 @@ sends them to the stack.
 organisation fail. A number is answered as the status, and nothing is done. `kept` is an error that is replayed for
 every request with the same key. `hang` is never answered. `lost` opens the session but sends no answer.
 `GET /_stand-in/sessions/{org}` returns the number of requests of an organisation, and its sessions.
+
+`POST /v1/payment_intents` makes a payment intent, such as one with `metadata[consigne]=order` for an order.
+`POST /_stand-in/pay {"payment_intent": "pi_...", "url": "...", "secret": "whsec_..."}` plays the buyer: it sends the
+signed event that the intent has succeeded to the webhook at `url`, and returns the status of its answer.
 """
 
+import hashlib
+import hmac
 import json
 import re
 import secrets
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -34,6 +42,7 @@ class State:
         self.failed: set[str] = set()
         self.faults: dict[str, list[int | str]] = defaultdict(list)
         self.requests: dict[str, int] = defaultdict(int)
+        self.intents: dict[str, dict[str, Any]] = {}
 
     def open(self, once: str, body: bytes, form: dict[str, str], address: str) -> dict[str, Any] | None:
         """Opens a session, or returns the one that was opened with the same key. `None` if that request differed."""
@@ -77,6 +86,41 @@ def session_of(form: dict[str, str], address: str) -> dict[str, Any]:
     }
 
 
+def intent_of(form: dict[str, str]) -> dict[str, Any]:
+    """Returns a payment intent with the fields of Stripe's API that are used here."""
+    return {
+        "id": f"pi_{secrets.token_hex(12)}",
+        "object": "payment_intent",
+        "amount": int(form["amount"]),
+        "created": int(time.time()),
+        "currency": form["currency"],
+        "livemode": False,
+        "metadata": inside(form, "metadata"),
+        "status": "requires_payment_method",
+    }
+
+
+def tell(intent: dict[str, Any], url: str, secret: str) -> int:
+    """Sends the signed event that an intent has succeeded to a webhook. Returns the status of its answer."""
+    now = int(time.time())
+    event = {
+        "id": f"evt_{secrets.token_hex(12)}",
+        "object": "event",
+        "created": now,
+        "data": {"object": intent},
+        "livemode": False,
+        "type": "payment_intent.succeeded",
+    }
+    body = json.dumps(event).encode()
+    signature = hmac.new(secret.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+    headers = {"content-type": "application/json", "stripe-signature": f"t={now},v1={signature}"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=HANG_S) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 def inside(form: dict[str, str], name: str) -> dict[str, str]:
     """Returns the fields `name[...]` of a form, by the text in brackets."""
     pattern = re.compile(rf"{re.escape(name)}\[(\w+)\]")
@@ -95,8 +139,12 @@ class Handler(BaseHTTPRequestHandler):
             plan = json.loads(body)
             self.state.faults[plan["org"]] = list(plan["next"])
             self.answer(200, {})
+        elif self.path == "/_stand-in/pay":
+            self.pay(json.loads(body))
         elif self.path == "/v1/checkout/sessions" and self.is_known():
             self.open_session(body)
+        elif self.path == "/v1/payment_intents" and self.is_known():
+            self.make_intent(body)
 
     def do_GET(self) -> None:
         *path, last = self.path.rsplit("/", 1)
@@ -106,6 +154,23 @@ class Handler(BaseHTTPRequestHandler):
         elif path == ["/v1/checkout/sessions"] and self.is_known():
             session = self.state.sessions.get(last)
             self.answer(200, session) if session else self.refuse(404, "resource_missing")
+
+    def make_intent(self, body: bytes) -> None:
+        try:
+            intent = intent_of(dict(parse_qsl(body.decode(), keep_blank_values=True)))
+        except (KeyError, ValueError) as error:
+            self.refuse(400, f"parameter_missing {error}")
+            return
+        self.state.intents[intent["id"]] = intent
+        self.answer(200, intent)
+
+    def pay(self, ask: dict[str, str]) -> None:
+        intent = self.state.intents.get(ask["payment_intent"])
+        if intent is None:
+            self.refuse(404, "resource_missing")
+            return
+        intent |= {"status": "succeeded", "amount_received": intent["amount"]}
+        self.answer(200, {"status": tell(intent, ask["url"], ask["secret"])})
 
     def open_session(self, body: bytes) -> None:
         form = dict(parse_qsl(body.decode(), keep_blank_values=True))

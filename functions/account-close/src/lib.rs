@@ -16,7 +16,7 @@ use consigne_core::deletions::OrgDeletion;
 use consigne_core::files::{File, Status};
 use consigne_core::ports::{
     AbortUpload, ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints, GetJob,
-    ListFiles, ListUploads, PostponeClosing, PostponeDeletion, RemoveVersion,
+    GetOrder, ListFiles, ListUploads, PostponeClosing, PostponeDeletion, RemoveVersion,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -43,7 +43,8 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
-            + PostponeDeletion + EndDeletion + Dissolve + ListFiles + BeginDelete + ApplyTransition + GetJob,
+            + PostponeDeletion + EndDeletion + Dissolve + ListFiles + BeginDelete + ApplyTransition + GetJob
+            + GetOrder,
         Bucket: RemoveVersion + ListUploads + AbortUpload,
     >
 }

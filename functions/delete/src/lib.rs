@@ -5,7 +5,7 @@
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{File, ObjectKey, Removal};
-use consigne_core::ports::{AbortUpload, ApplyTransition, BeginDelete, GetJob, ListUploads, RemoveVersion};
+use consigne_core::ports::{AbortUpload, ApplyTransition, BeginDelete, GetJob, GetOrder, ListUploads, RemoveVersion};
 use consigne_core::{Code, Fault, Timestamp};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_usecases::jobs::follow;
@@ -48,7 +48,7 @@ const MESSAGE: &str = "File deleted successfully";
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: BeginDelete + ApplyTransition + GetJob,
+        Table: BeginDelete + ApplyTransition + GetJob + GetOrder,
         Bucket: RemoveVersion + ListUploads + AbortUpload,
     >
 }

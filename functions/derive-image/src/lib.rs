@@ -13,7 +13,7 @@ use std::time::Instant;
 use consigne_core::events::{EventData, EventMessage, FileDeleted, FileInfected, FileReady};
 use consigne_core::files::{
     DERIVED_FROM_MAX, Derivation, DerivativeState, Derivatives, DerivedCopy, DerivedKey, File, MediaType, PIXELS_MAX,
-    Removal, Rendition, Status, clean_heif,
+    Removal, Rendition, Status, clean_copy,
 };
 use consigne_core::ports::{GetFile, GetLedgers, ListDerived, PutDerived, ReadHead, RecordDerivatives, RemoveVersion};
 use consigne_core::{Fault, FileId, Plan, UserId};
@@ -94,8 +94,11 @@ impl<A: Needs> Function<A> {
     /// Makes and writes the copies of a file. Returns `None` if its object no longer exists.
     async fn derive(&self, file: &File, message: &Message) -> Result<Option<Derivatives>, Fault> {
         let way = Derivation::of(file.media);
+        // Experts see photos of orders in full, but not where they were taken.
+        let is_order = file.owner().as_order().is_some();
         let pixels = file.dimensions.map_or(0, |sides| u64::from(sides.width) * u64::from(sides.height));
-        if file.size > DERIVED_FROM_MAX || way == Derivation::Decode && pixels > PIXELS_MAX {
+        let decodes = way == Derivation::Decode && pixels <= PIXELS_MAX;
+        if file.size > DERIVED_FROM_MAX || way == Derivation::Decode && !decodes && !is_order {
             return Ok(Some(Derivatives::none(DerivativeState::TooLarge)));
         }
         if !matches!(way, Derivation::Decode | Derivation::CleanCopy) {
@@ -103,7 +106,7 @@ impl<A: Needs> Function<A> {
         }
         let version = file.pinned.as_ref().map(|pinned| pinned.version.as_str());
         let Some(head) = self.objects.read_head(file.key.as_str(), version, file.size).await? else { return Ok(None) };
-        let watermark = if way == Derivation::Decode { self.watermark(file.owner()).await? } else { None };
+        let watermark = if way == Derivation::Decode && !is_order { self.watermark(file.owner()).await? } else { None };
         if message.receives >= LAST_TRIES {
             let failed = Derivatives::none(DerivativeState::Failed);
             // A conflict is found again below, once the copies are written.
@@ -111,15 +114,25 @@ impl<A: Needs> Function<A> {
         }
 
         let begun = Instant::now();
-        let made = make(way, head.bytes, file.media, watermark.as_ref());
+        let clean = if is_order && way == Derivation::Decode {
+            // One that is damaged, but can be decoded, has smaller copies only.
+            clean_copy(head.bytes.clone(), file.media).ok().map(|bytes| clean(file.media, bytes))
+        } else {
+            None
+        };
+        let made = if way == Derivation::Decode && !decodes {
+            Err(Refusal::TooLarge)
+        } else {
+            make(way, head.bytes, file.media, watermark.as_ref())
+        };
         message.log.millis("ImageDecoding", u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX));
         let (state, rendered) = match made {
             Ok(made) => made,
-            Err(Refusal::TooLarge) => return Ok(Some(Derivatives::none(DerivativeState::TooLarge))),
-            Err(Refusal::Damaged) => return Ok(Some(Derivatives::none(DerivativeState::Failed))),
+            Err(Refusal::TooLarge) => (DerivativeState::TooLarge, Vec::new()),
+            Err(Refusal::Damaged) => (DerivativeState::Failed, Vec::new()),
         };
         let mut copies = Vec::new();
-        for Rendered { rendition, media, bytes } in rendered {
+        for Rendered { rendition, media, bytes } in rendered.into_iter().chain(clean) {
             let key = DerivedKey::mint(file.owner(), file.id(), rendition, media);
             let version = self.write(&key, media, bytes).await?;
             copies.push(DerivedCopy { rendition, media, version });
@@ -182,13 +195,17 @@ fn is_waiting(file: &File, message: &Message) -> bool {
 /// Makes the copies of a picture.
 fn make(
     way: Derivation,
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     media: &'static MediaType,
     watermark: Option<&Watermark>,
 ) -> Result<(DerivativeState, Vec<Rendered>), Refusal> {
     if way == Derivation::Decode {
         return render(&bytes, media, watermark).map(|rendered| (DerivativeState::Ready, rendered));
     }
-    clean_heif(&mut bytes).map_err(|_| Refusal::Damaged)?;
-    Ok((DerivativeState::Unsupported, vec![Rendered { rendition: Rendition::Clean, media, bytes }]))
+    let bytes = clean_copy(bytes, media).map_err(|_| Refusal::Damaged)?;
+    Ok((DerivativeState::Unsupported, vec![clean(media, bytes)]))
+}
+
+fn clean(media: &'static MediaType, bytes: Vec<u8>) -> Rendered {
+    Rendered { rendition: Rendition::Clean, media, bytes }
 }

@@ -6,7 +6,9 @@
 
 use consigne_core::Fault;
 use consigne_core::files::{File, ObjectKey, OnCreated, Removal, Scanning, Status};
-use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ReadHead, ReadRange, RemoveVersion};
+use consigne_core::ports::{
+    ApplyTransition, GetFile, GetJob, GetOrder, ListVersions, ReadHead, ReadRange, RemoveVersion,
+};
 use consigne_runtime::queue::Message;
 use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, BatchFunction, function, needs};
@@ -44,7 +46,10 @@ struct Object {
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ReadHead + ReadRange + RemoveVersion>
+    pub trait Needs: Adapters<
+        Table: GetFile + GetJob + GetOrder + ApplyTransition,
+        Bucket: ReadHead + ReadRange + ListVersions + RemoveVersion,
+    >
 }
 
 function! {
@@ -117,7 +122,17 @@ impl<A: Needs> Function<A> {
 
     /// Checks the upload of a pending file. Returns `false` when the record changed meanwhile.
     async fn arrived(&self, file: &File, object: &Object, message: &Message) -> Result<bool, Fault> {
-        let source = ArrivalSource::Event { version: object.version_id.as_deref(), sequencer: &object.sequencer };
+        let (mut version, mut sequencer) = (object.version_id.clone(), object.sequencer.as_str());
+        let mut later = false;
+        if file.owner().as_order().is_some() {
+            // A form can be used again while it is valid, and events come in any order. The first version counts.
+            let first = self.objects.list_versions(file.key.as_str()).await?.pop();
+            later = first.is_some() && first != version;
+            if later {
+                (version, sequencer) = (first, "");
+            }
+        }
+        let source = ArrivalSource::Event { version: version.as_deref(), sequencer };
         let checked = check_arrival(&self.files, &self.objects, file, source, &self.scanning, message.now).await?;
         note_checked(&message.log, file, checked);
         match checked {
@@ -129,7 +144,8 @@ impl<A: Needs> Function<A> {
             Checked::Gone => message.log.field("file.gone", true),
             Checked::Conflict => return Ok(false),
         }
-        Ok(true)
+        // The record is read again, which then tells that the announced version is not the one it keeps.
+        Ok(!later)
     }
 
     /// Handles a deleted object. Returns `false` when the record changed meanwhile.

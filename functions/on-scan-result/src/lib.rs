@@ -8,7 +8,7 @@
 
 use consigne_core::Fault;
 use consigne_core::files::{File, ObjectKey, ScanResult, Scanning, Status, Verdict};
-use consigne_core::ports::{ApplyTransition, GetFile, GetJob, ListVersions, RemoveVersion};
+use consigne_core::ports::{ApplyTransition, GetFile, GetJob, GetOrder, ListVersions, RemoveVersion};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, needs};
 use consigne_usecases::ConflictRetry;
@@ -62,7 +62,7 @@ impl Outcome {
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: GetFile + GetJob + ApplyTransition, Bucket: ListVersions + RemoveVersion>
+    pub trait Needs: Adapters<Table: GetFile + GetJob + GetOrder + ApplyTransition, Bucket: ListVersions + RemoveVersion>
 }
 
 function! {

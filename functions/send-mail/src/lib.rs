@@ -15,9 +15,11 @@ use std::collections::BTreeMap;
 use consigne_auth::{InvitationTokens, UnsubscribeSeal};
 use consigne_core::mail::{Address, Claim, Claimed, Gathering, Handover, Mail, MailClaim, MailCount, MailEnd, Topic};
 use consigne_core::ports::{
-    ClaimMail, GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail, SendMessage,
+    ClaimMail, GetInvitation, GetMember, GetOrder, GetOrg, GetProfile, ListMembers, MarkMail, ReleaseMail, SendMail,
+    SendMessage,
 };
-use consigne_core::{EventId, Fault, Timestamp, UserId};
+use consigne_core::profiles::Language;
+use consigne_core::{EmailAddress, EventId, Fault, Timestamp, UserId};
 use consigne_messaging::mail::{LastOfHour, MailTemplate, MailTheme, Reader};
 use consigne_runtime::queue::Message;
 use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
@@ -27,7 +29,8 @@ use crate::mail_event::{MailEvent, Recipient};
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + ClaimMail + MarkMail + ReleaseMail,
+        Table: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + GetOrder + ClaimMail + MarkMail
+            + ReleaseMail,
         Mailer: SendMail,
         Queue: SendMessage,
     >
@@ -46,6 +49,8 @@ function! {
     seal: UnsubscribeSeal = unsubscribe_seal().await,
     /// Derives the tokens of invitations.
     invitations: InvitationTokens = invitation_tokens().await,
+    /// Where mails about new orders go; `None` if nobody gets them.
+    orders_email: Option<EmailAddress> = orders_email(),
     /// Takes messages that can never be processed.
     dead_letters: A::Queue = queue(&settings::PARKING_QUEUE_URL),
 }
@@ -70,7 +75,9 @@ impl<A: Needs> BatchFunction for Function<A> {
         message.log.field("event.id", event);
         message.log.field("event.kind", &mail_event.kind);
         let (mut outcomes, mut left) = (BTreeMap::new(), None);
-        for (to, template) in mail_event.mails(&self.table, &self.invitations, message.now).await? {
+        for (to, template) in
+            mail_event.mails(&self.table, &self.invitations, self.orders_email.as_ref(), message.now).await?
+        {
             message.log.field("mail.template", template.name());
             let outcome = self.deliver((event, occurred_at), &to, &*template, message).await;
             let word = outcome.as_ref().map_or("left", |outcome| *outcome);
@@ -78,6 +85,8 @@ impl<A: Needs> BatchFunction for Function<A> {
             let name = match &to {
                 Recipient::Person(user) => user.to_string(),
                 Recipient::Invited(..) => "invited".to_owned(),
+                Recipient::Customer(..) => "customer".to_owned(),
+                Recipient::Desk(_) => "orders".to_owned(),
             };
             outcomes.insert(name, word);
             // A failure for one recipient does not stop the mails to the others.
@@ -109,7 +118,10 @@ impl<A: Needs> Function<A> {
                 }
                 (Address::of_person(&contact.email), contact.name.clone(), contact.language)
             }
-            Recipient::Invited(email, language) => (Address::parse(email.as_str()), None, *language),
+            Recipient::Invited(email, language) | Recipient::Customer(email, language) => {
+                (Address::parse(email.as_str()), None, *language)
+            }
+            Recipient::Desk(email) => (Address::parse(email.as_str()), None, Language::default()),
         };
         let Some(address) = address else { return Ok(unaddressed("unusable address", message)) };
         let (mail, mailbox) = (to.mail(event), address.mailbox());

@@ -5,12 +5,12 @@ use consigne_core::audit::Actor;
 use consigne_core::endpoints::DisabledBecause;
 use consigne_core::events::{
     Anomaly, AnomalyResponse, EventData, EventMessage, InvitationCreated, KeyAnomaly, KeyEvent, KeyMigrationEvent,
-    QuotaExceeded,
+    OrderSubmitted, QuotaExceeded,
 };
 use consigne_core::jobs::CANCELLED;
 use consigne_core::mail::MailId;
 use consigne_core::orgs::{OrgRole, Organisation};
-use consigne_core::ports::{GetInvitation, GetMember, GetOrg, GetProfile, ListMembers, PageAsk};
+use consigne_core::ports::{GetInvitation, GetMember, GetOrder, GetOrg, GetProfile, ListMembers, PageAsk};
 use consigne_core::profiles::Language;
 use consigne_core::{EmailAddress, EventId, Fault, OrgId, Timestamp, UserId};
 use consigne_messaging::mail::templates::{
@@ -41,6 +41,10 @@ pub(crate) enum Recipient {
     Person(UserId),
     /// The address of an invitation, and the language of the member who sent it.
     Invited(EmailAddress, Language),
+    /// The customer of an order, in the language of their submission.
+    Customer(EmailAddress, Language),
+    /// Those who work on orders, at the address that the installation names.
+    Desk(EmailAddress),
 }
 
 impl Recipient {
@@ -48,7 +52,9 @@ impl Recipient {
     pub(crate) fn mail(&self, event: EventId) -> MailId {
         match self {
             Self::Person(user) => MailId::new(event, user.as_str()),
-            Self::Invited(email, _) => MailId::new(event, email.as_str()),
+            Self::Invited(email, _) | Self::Customer(email, _) => MailId::new(event, email.as_str()),
+            // Also if it is the customer's own address, as in a trial.
+            Self::Desk(_) => MailId::new(event, "orders"),
         }
     }
 
@@ -56,7 +62,7 @@ impl Recipient {
     pub(crate) fn person(&self) -> Option<&UserId> {
         match self {
             Self::Person(user) => Some(user),
-            Self::Invited(..) => None,
+            Self::Invited(..) | Self::Customer(..) | Self::Desk(_) => None,
         }
     }
 }
@@ -80,10 +86,11 @@ impl MailEvent {
         self,
         table: &F,
         tokens: &InvitationTokens,
+        desk: Option<&EmailAddress>,
         now: Timestamp,
     ) -> Result<Vec<Addressed>, Fault>
     where
-        F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation,
+        F: GetOrg + GetProfile + GetMember + ListMembers + GetInvitation + GetOrder,
     {
         let Some(data) = self.data else { return Ok(Vec::new()) };
         match data {
@@ -99,6 +106,8 @@ impl MailEvent {
                 let template = JobFailed { job: event.job_id.to_string(), kind: event.kind, title, reason };
                 Ok(to_person(event.user_id, template))
             }
+            // A customer has no account, and sees it when they submit the order again.
+            EventData::FileInfected(event) if event.file.user_id.as_order().is_some() => Ok(Vec::new()),
             EventData::FileInfected(event) => {
                 let (filename, threat) =
                     (Quoted::name(&event.file.filename), event.threat.as_deref().map(Quoted::name));
@@ -107,6 +116,7 @@ impl MailEvent {
             EventData::InvitationCreated(event) => {
                 Ok(invitation(table, tokens, &event, now).await?.into_iter().collect())
             }
+            EventData::OrderSubmitted(event) => order(table, &event, desk).await,
             EventData::KeyIssued(event) => {
                 let mail = |org, org_name, key_name, by| KeyCreated { org, org_name, key_name, by };
                 about_key(table, &event, mail).await
@@ -266,6 +276,25 @@ where
     };
     let language = inviter.map(|contact| contact.language).unwrap_or_default();
     Ok(Some((Recipient::Invited(invitation.email, language), Box::new(template))))
+}
+
+/// Addresses the mails about an order that is complete: to the customer, and to those who work on orders.
+async fn order(
+    table: &impl GetOrder,
+    event: &OrderSubmitted,
+    desk: Option<&EmailAddress>,
+) -> Result<Vec<Addressed>, Fault> {
+    let Some(order) = table.get_order(event.order_id).await? else { return Ok(Vec::new()) };
+    let (order_id, again) = (event.order_id.to_string(), event.submission > 1);
+    let mut mails: Vec<Addressed> = Vec::new();
+    if let (Some(email), Some(current)) = (order.email, order.current) {
+        let template = templates::OrderReceived { order: order_id.clone(), again };
+        mails.push((Recipient::Customer(email, current.language), Box::new(template)));
+    }
+    if let Some(desk) = desk {
+        mails.push((Recipient::Desk(desk.clone()), Box::new(templates::OrderNew { order: order_id, again })));
+    }
+    Ok(mails)
 }
 
 /// Returns the members of an organisation that have one of the roles.

@@ -1,5 +1,5 @@
-//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, and holds
-//! that timed out. It also sends the messages for deliveries that are due.
+//! Finishes what others left unfinished: unused grants, interrupted deletions, unpublished events, overdue jobs, orders
+//! without their photos, and holds that timed out. It also sends the messages for deliveries that are due.
 //!
 //! It runs every five minutes and looks only at things that have been due for a while. No request waits for it.
 
@@ -10,9 +10,11 @@ use consigne_core::credits::ResolutionOutcome;
 use consigne_core::deliveries::{Delivery, DeliveryMessage, SNOOZE};
 use consigne_core::files::{File, Scanning, Status};
 use consigne_core::jobs::StepOutcome;
+use consigne_core::orders::{Order, Photo};
 use consigne_core::ports::{
-    AbortUpload, ApplyJobStep, ApplyTransition, ClearOutbox, Due, FindDue, GetJob, ListUploads, ListVersions,
-    PublishEvent, ReadHead, ReadRange, RemoveVersion, ResolveHold, SendMessage, SnoozeDelivery,
+    AbortUpload, ApplyJobStep, ApplyOrderStep, ApplyTransition, ClearOutbox, Due, FindDue, GetFiles, GetJob, GetOrder,
+    ListUploads, ListVersions, PublishEvent, ReadHead, ReadRange, RemoveVersion, ResolveHold, SendMessage,
+    SnoozeDelivery,
 };
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::uploads::note_checked;
@@ -41,6 +43,7 @@ struct Tally {
     removed: u32,
     published: u32,
     overdue: u32,
+    ended: u32,
     released: u32,
     woken: u32,
     failed: u32,
@@ -54,6 +57,7 @@ enum Done {
     Removed,
     Published,
     Overdue,
+    OrderEnded,
     Released,
     Woken,
     /// Somebody else changed or finished it meanwhile.
@@ -70,6 +74,7 @@ impl Tally {
             Ok(Done::Removed) => &mut self.removed,
             Ok(Done::Published) => &mut self.published,
             Ok(Done::Overdue) => &mut self.overdue,
+            Ok(Done::OrderEnded) => &mut self.ended,
             Ok(Done::Released) => &mut self.released,
             Ok(Done::Woken) => &mut self.woken,
             Ok(Done::Nothing) => return,
@@ -86,7 +91,8 @@ impl Tally {
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + ClearOutbox + ResolveHold + SnoozeDelivery,
+        Table: FindDue + ApplyTransition + GetJob + ApplyJobStep + GetOrder + GetFiles + ApplyOrderStep + ClearOutbox
+            + ResolveHold + SnoozeDelivery,
         Bucket: ReadHead + ReadRange + ListVersions + RemoveVersion + ListUploads + AbortUpload,
         Bus: PublishEvent,
         Queue: SendMessage,
@@ -124,10 +130,10 @@ impl<A: Needs> ScheduleFunction for Function<A> {
                 }
             }
         }
-        let Tally { expired, arrived, unscanned, removed, published, overdue, released, woken, failed } = tally;
+        let Tally { expired, arrived, unscanned, removed, published, overdue, ended, released, woken, failed } = tally;
         let done = json!({
             "expired": expired, "arrived": arrived, "unscanned": unscanned, "removed": removed, "published": published,
-            "overdue": overdue, "released": released, "woken": woken,
+            "overdue": overdue, "orders": ended, "released": released, "woken": woken,
             "failed": failed,
         });
         tick.log.field("sweep.done", &done);
@@ -139,19 +145,11 @@ impl<A: Needs> Function<A> {
     /// Finishes one due thing.
     async fn end(&self, due: &Due, tick: &Tick) -> Result<Done, Fault> {
         Ok(match due {
-            Due::File(file) if file.status == Status::Pending => {
-                // An upload that is aborted can no longer be completed. So what the look into the bucket finds is final.
-                close_uploads(&self.objects, file).await?;
-                // Look into the bucket first: the upload may have arrived while its event is lost or late.
-                let (source, scanning) = (ArrivalSource::Look, &self.scanning);
-                let checked = check_arrival(&self.table, &self.objects, file, source, scanning, tick.now).await?;
-                note_checked(&tick.log, file, checked);
-                match checked {
-                    Checked::Gone => Done::Expired,
-                    Checked::Ready | Checked::Waiting | Checked::Infected | Checked::Rejected => Done::Arrived,
-                    Checked::Conflict => Done::Nothing,
-                }
-            }
+            Due::File(file) if file.status == Status::Pending => match self.look(file, tick).await? {
+                Checked::Gone => Done::Expired,
+                Checked::Ready | Checked::Waiting | Checked::Infected | Checked::Rejected => Done::Arrived,
+                Checked::Conflict => Done::Nothing,
+            },
             Due::File(file) if file.status == Status::Processing => self.end_waiting(file, tick).await?,
             Due::File(file) if file.status == Status::Infected => {
                 remove_infected(&self.table, &self.objects, file, tick.now).await?;
@@ -176,6 +174,14 @@ impl<A: Needs> Function<A> {
                     Done::Nothing
                 }
             }
+            Due::Order(order) => {
+                if self.end_order(order, tick).await? {
+                    Done::OrderEnded
+                } else {
+                    // A photo has come meanwhile, or the customer has asked again. The next run finds what is still due.
+                    Done::Nothing
+                }
+            }
             Due::Hold(hold) => {
                 if let Some(step) = hold.time_out(tick.now)
                     && self.table.resolve_hold(&step).await? == ResolutionOutcome::Resolved
@@ -193,6 +199,40 @@ impl<A: Needs> Function<A> {
             }
             Due::Unreadable(key) => return Err(Fault::internal(format!("the item {key} cannot be read"))),
         })
+    }
+
+    /// Looks into the bucket before a grant ends: the upload may have arrived while its event is lost or late.
+    async fn look(&self, file: &File, tick: &Tick) -> Result<Checked, Fault> {
+        // An upload that is aborted can no longer be completed. So what the look into the bucket finds is final.
+        close_uploads(&self.objects, file).await?;
+        // A form can be used again while it is valid. The first version counts.
+        let mut versions = match file.owner().as_order() {
+            Some(_) => self.objects.list_versions(file.key.as_str()).await?,
+            None => Vec::new(),
+        };
+        let first = versions.pop();
+        let source = ArrivalSource::Look { version: first.as_deref() };
+        let checked = check_arrival(&self.table, &self.objects, file, source, &self.scanning, tick.now).await?;
+        note_checked(&tick.log, file, checked);
+        if checked != Checked::Conflict {
+            for version in &versions {
+                self.objects.remove_version(file.key.as_str(), version).await?;
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Ends an order whose photos did not come in time, and discards those that came. Returns whether it ended.
+    async fn end_order(&self, order: &Order, tick: &Tick) -> Result<bool, Fault> {
+        let photos = order.incomplete_photos().map(Photo::file).collect();
+        let files: Vec<File> = self.table.get_files(&order.owner(), &photos).await?.into_values().collect();
+        let Some(step) = order.expire(&files, tick.now) else { return Ok(false) };
+        let ended = self.table.apply_order_step(&step).await?.is_committed();
+        if ended {
+            tick.log.count("OrdersExpired");
+            tick.log.field("sweep.last_order", order.id);
+        }
+        Ok(ended)
     }
 
     /// Holds or releases a file whose verdict did not come in time.

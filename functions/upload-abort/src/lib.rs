@@ -6,7 +6,7 @@
 
 use consigne_auth::SessionVerifier;
 use consigne_core::files::{Removal, Status};
-use consigne_core::ports::{AbortUpload, ApplyTransition, GetFile, GetJob, ListUploads};
+use consigne_core::ports::{AbortUpload, ApplyTransition, GetFile, GetJob, GetOrder, ListUploads};
 use consigne_core::{Code, Fault};
 use consigne_runtime::uploads::upload_of;
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
@@ -28,7 +28,7 @@ pub struct UploadAborted {
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: GetFile + ApplyTransition + GetJob, Bucket: ListUploads + AbortUpload>
+    pub trait Needs: Adapters<Table: GetFile + ApplyTransition + GetJob + GetOrder, Bucket: ListUploads + AbortUpload>
 }
 
 function! {

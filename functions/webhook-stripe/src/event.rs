@@ -1,5 +1,5 @@
 //! Stripe's events, with the fields that are used here. Source: Stripe API reference, "Types of events", "The Checkout
-//! Session object", "The Charge object", "The Refund object", "The Dispute object".
+//! Session object", "The Charge object", "The PaymentIntent object", "The Refund object", "The Dispute object".
 
 use consigne_core::credits::{
     ClawBackCause, DisputeId, DisputeState, FailedRefund, PaidSession, PaymentId, RefundId, SessionId,
@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// Most characters of an event's id that are stored.
 const ID_MAX: usize = 255;
+/// Value of `metadata.consigne` of a payment intent that is for an order.
+const ORDER: &str = "order";
 /// Dispute statuses of an inquiry: the bank only asks, and no money has moved.
 const INQUIRIES: [&str; 2] = ["warning_needs_response", "warning_under_review"];
 /// Dispute statuses that mean the payment was refunded instead. The refund has an event of its own.
@@ -40,6 +42,8 @@ pub(crate) enum StripeAction {
     Paid(PaidSession),
     /// A payment was refunded, or a dispute of it has changed: take credits back or return them.
     ClawBack(PaymentId, ClawBackCause),
+    /// An order was paid: it may be submitted from now on.
+    OrderPaid(PaymentId),
     /// Nothing to do, for this reason.
     Ignored(&'static str),
     /// Not supported: nothing is done, but a person should look at it.
@@ -75,6 +79,7 @@ impl StripeEvent {
             | "charge.dispute.funds_withdrawn"
             | "charge.dispute.funds_reinstated"
             | "charge.dispute.closed" => self.dispute(),
+            "payment_intent.succeeded" => self.order(),
             "checkout.session.async_payment_failed" | "checkout.session.expired" => {
                 Ok(StripeAction::Ignored("not paid"))
             }
@@ -106,6 +111,14 @@ impl StripeEvent {
             amount_cents: self.number("amount_total")?,
             currency: self.text("currency")?.to_owned(),
         }))
+    }
+
+    /// The application marks payments of orders. All others, such as those of packs, are none of ours.
+    fn order(&self) -> Result<StripeAction, Fault> {
+        if self.data["object"]["metadata"]["consigne"] != ORDER {
+            return Ok(StripeAction::Ignored("not a payment for an order"));
+        }
+        Ok(StripeAction::OrderPaid(PaymentId::parse(self.text("id")?).ok_or_else(|| malformed("id"))?))
     }
 
     fn refund(&self, now: Timestamp) -> Result<StripeAction, Fault> {

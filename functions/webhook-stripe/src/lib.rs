@@ -1,4 +1,4 @@
-//! Credits paid checkout sessions, and takes credits back after refunds and disputes.
+//! Credits paid checkout sessions, takes credits back after refunds and disputes, and records orders that were paid for.
 //!
 //! Stripe repeats an event until it is answered, and events may come late and in any order. Events are not stored. A
 //! session is credited once, and reports about a payment are merged into its record, so a repeated event changes nothing.
@@ -10,7 +10,8 @@ mod event;
 use consigne_auth::{Refreshed, StripeSecrets};
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{ClawBack, ClawBackCause, ClawBackOutcome, PaidSession, PaymentId, PurchaseOutcome};
-use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, WriteAudit};
+use consigne_core::orders::Order;
+use consigne_core::ports::{ClawBackCredits, CreditPurchase, GetCheckout, OpenOrder, WriteAudit};
 use consigne_core::{AuditId, Fault, OrgId};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use event::StripeAction;
@@ -28,7 +29,7 @@ pub struct StripeEventReceived {
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + WriteAudit>
+    pub trait Needs: Adapters<Table: GetCheckout + CreditPurchase + ClawBackCredits + OpenOrder + WriteAudit>
 }
 
 function! {
@@ -65,6 +66,7 @@ impl<A: Needs> Function<A> {
         let outcome = match event.action(request.now)? {
             StripeAction::Paid(paid) => self.credit(&paid, &event, request).await?,
             StripeAction::ClawBack(payment, cause) => self.claw_back(payment, cause, &event, request).await?,
+            StripeAction::OrderPaid(payment) => self.open_order(payment, &event, request).await?,
             StripeAction::Ignored(why) => {
                 request.log.field("stripe.ignored", why);
                 "ignored"
@@ -105,6 +107,23 @@ impl<A: Needs> Function<A> {
                 self.refuse(None, paid, "the organisation was deleted", event, request).await
             }
         }
+    }
+
+    /// Records an order that was paid for, once per payment.
+    async fn open_order(
+        &self,
+        payment: PaymentId,
+        event: &StripeEvent,
+        request: &Request,
+    ) -> Result<&'static str, Fault> {
+        let order = Order::paid(payment, event.at(request.now));
+        request.log.field("order.id", order.id);
+        Ok(if self.credits.open_order(&order).await?.is_committed() {
+            request.log.count("OrdersPaid");
+            "order opened"
+        } else {
+            "repeated"
+        })
     }
 
     /// Refuses a paid session: writes it to the audit log, once per event, and counts it. Somebody paid and got no

@@ -39,7 +39,7 @@ class Settings(unittest.TestCase):
             self.assertTrue(self.refusal(**given).endswith(f"Try {cure}"), self.refusal(**given))
 
     def test_all_files_are_scanned_on_request(self) -> None:
-        for given, scanned in (({}, "user_scan"), ({"SCAN": "0"}, "user_scan"), ({"SCAN": "1"}, "user_")):
+        for given, scanned in (({}, "user_scan"), ({"SCAN": "0"}, "user_scan"), ({"SCAN": "1"}, "user_,uploads/")):
             self.assertEqual(settings.read(given).scanned, scanned)
 
     def test_keys_without_an_issuer_are_refused(self) -> None:

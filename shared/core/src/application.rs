@@ -17,6 +17,11 @@ impl Application {
         format!("{}/jobs/{}", self.0, plain(id))
     }
 
+    /// Returns the URL of an order, for those who work on orders.
+    pub fn order(&self, id: &str) -> String {
+        format!("{}/orders/{}", self.0, plain(id))
+    }
+
     /// Returns the URL of a person's files.
     pub fn files(&self) -> String {
         format!("{}/files", self.0)

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize as _, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use ulid::Ulid;
 
 use crate::Timestamp;
+use crate::credits::PaymentId;
 
 /// The longest user id, in bytes. Clerk's ids have 32.
 const USER_ID_MAX: usize = 64;
@@ -14,6 +15,9 @@ const USER_ID_MAX: usize = 64;
 /// A Clerk user id: `user_` and ASCII letters or digits.
 ///
 /// The narrow alphabet makes it safe in object keys and table keys.
+///
+/// Files have an owner of this type. The photos of an order belong to the order: their owner is its id, which
+/// [`UserId::parse`] refuses, so that nobody can sign in as an order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -23,6 +27,30 @@ impl UserId {
         let tail = text.strip_prefix("user_")?;
         let plain = !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_alphanumeric());
         (plain && text.len() <= USER_ID_MAX).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the owner of an order's photos: the order.
+    pub fn of_order(order: OrderId) -> Self {
+        Self(order.to_string())
+    }
+
+    /// Parses the owner of a file: a person or an order.
+    pub fn parse_owner(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| OrderId::parse(text).map(Self::of_order))
+    }
+
+    /// Returns the order, if this owner is one.
+    pub fn as_order(&self) -> Option<OrderId> {
+        OrderId::parse(&self.0)
+    }
+
+    /// Reads the owner of a file from JSON.
+    ///
+    /// # Errors
+    /// If it is neither a person nor an order.
+    pub(crate) fn read_owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'_, str>>::deserialize(deserializer)?;
+        Self::parse_owner(&text).ok_or_else(|| serde::de::Error::custom("not an owner of files"))
     }
 
     /// Returns the id as Clerk writes it.
@@ -150,6 +178,53 @@ ulid_id! {
     DeliveryId = "dlv_"
 }
 
+ulid_id! {
+    /// Id of an order, derived from the payment that it is for.
+    OrderId = "order_"
+}
+
+impl OrderId {
+    /// Returns the order that a payment is for. A payment is for one order.
+    pub fn of(payment: &PaymentId) -> Self {
+        Self::derive(&["order", payment.as_str()])
+    }
+}
+
+/// Bits of an id that say that it is a UUID of version 7. Source: RFC 9562, section 5.7.
+const UUID_MARKS: u128 = 0x7 << 76 | 0b10 << 62;
+/// All bits that [`UUID_MARKS`] decides.
+const UUID_MASK: u128 = 0xf << 76 | 0b11 << 62;
+/// Length of a UUID as text.
+pub(crate) const UUID_LENGTH: usize = 36;
+
+impl FileId {
+    /// Creates a random id that sorts by `now` and can be written as a UUID.
+    ///
+    /// # Panics
+    /// As [`FileId::mint`].
+    pub fn mint_uuid(now: Timestamp) -> Self {
+        Self(Ulid(Self::mint(now).0.0 & !UUID_MASK | UUID_MARKS))
+    }
+
+    /// Writes the id as a UUID, in lower case.
+    pub fn to_uuid(self) -> String {
+        let digits = format!("{:032x}", self.0.0);
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    }
+
+    /// Parses what [`FileId::to_uuid`] returned for an id of [`FileId::mint_uuid`].
+    pub fn parse_uuid(text: &str) -> Option<Self> {
+        let digits: String = text.split('-').collect();
+        let id = Self(Ulid(u128::from_str_radix(&digits, 16).ok()?));
+        (id.0.0 & UUID_MASK == UUID_MARKS && id.to_uuid() == text).then_some(id)
+    }
+
+    /// Returns when the id was minted.
+    pub fn minted_at(self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.0.timestamp_ms()).unwrap_or(i64::MAX))
+    }
+}
+
 impl LotId {
     /// Returns when the id was minted: when the lot was added.
     pub fn minted_at(self) -> Timestamp {
@@ -203,6 +278,35 @@ mod tests {
         let long = format!("user_{}", "a".repeat(60));
         for bad in ["", "user_", "ann", "user_a/b", "user_a#b", "USER_a", "user_é", "user_a\n", long.as_str()] {
             assert_eq!(UserId::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_order_owns_files_and_cannot_sign_in() {
+        let order = OrderId::of(&PaymentId::parse("pi_3Q").unwrap());
+        let owner = UserId::of_order(order);
+        assert_eq!((UserId::parse(owner.as_str()), owner.as_order()), (None, Some(order)));
+        assert_eq!(UserId::parse_owner(owner.as_str()), Some(owner));
+        let person = UserId::parse("user_ann1").unwrap();
+        assert_eq!((UserId::parse_owner("user_ann1"), person.as_order()), (Some(person.clone()), None));
+        for bad in ["order_", "order_1", "ann", &order.to_string().to_lowercase()] {
+            assert_eq!(UserId::parse_owner(bad), None, "{bad}");
+        }
+        assert_ne!(OrderId::of(&PaymentId::parse("pi_3R").unwrap()), order);
+    }
+
+    #[test]
+    fn the_id_of_an_orders_photo_is_a_uuid_of_version_7() {
+        let now = Timestamp::from_millis(1_795_257_000_123);
+        let id = FileId::mint_uuid(now);
+        let uuid = id.to_uuid();
+        assert_eq!((uuid.len(), &uuid[14..15]), (UUID_LENGTH, "7"), "{uuid}");
+        assert!(matches!(&uuid[19..20], "8" | "9" | "a" | "b"), "{uuid}");
+        assert_eq!((FileId::parse_uuid(&uuid), id.minted_at()), (Some(id), now));
+        assert_eq!(FileId::parse(&id.to_string()), Some(id));
+        let dashes = uuid.replace('-', "");
+        for bad in ["", "0", &uuid.to_uppercase(), &dashes, &format!("+{}", &uuid[1..]), &uuid.replacen('7', "4", 9)] {
+            assert_eq!(FileId::parse_uuid(bad), None, "{bad}");
         }
     }
 

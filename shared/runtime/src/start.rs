@@ -12,7 +12,7 @@ use consigne_auth::{
 use consigne_core::files::{Scanning, TICKET_MAX, TICKET_MIN};
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
-use consigne_core::{Application, Timestamp};
+use consigne_core::{Application, EmailAddress, Timestamp};
 use consigne_messaging::mail::MailTheme;
 use consigne_outgoing::fetched_keys;
 use consigne_storage::{CdnKeys, CdnSigner, Presigner};
@@ -184,6 +184,13 @@ impl<A: Adapters> Start<A> {
         let application = Application::at(&self.environment.get(&settings::APPLICATION_URL)?);
         let brand = self.mail_sender()?.and_then(|sender| sender.name);
         Ok(MailTheme { brand: brand.unwrap_or_else(|| "Consigne".to_owned()), application })
+    }
+
+    /// Returns the address that gets mails about new orders. Returns `None` if nobody does.
+    pub fn orders_email(&self) -> Result<Option<EmailAddress>, StartError> {
+        let text = self.environment.optional(&settings::ORDERS_EMAIL).filter(|_| !self.environment.is_describing());
+        let bad = || SettingError::new(&settings::ORDERS_EMAIL, "must be an e-mail address").into();
+        text.map(|text| EmailAddress::parse(&text).ok_or_else(bad)).transpose()
     }
 
     fn mail_sender(&self) -> Result<Option<Sender>, StartError> {

@@ -73,6 +73,7 @@ const VALID_MIN: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Presigner {
     lifetime: Lifetime,
+    bucket: String,
     base: String,
     host: String,
     region: String,
@@ -87,7 +88,25 @@ impl Presigner {
             Endpoint::At(address) => format!("{address}/{bucket}"),
         };
         let host = base.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or_default().to_owned();
-        Self { lifetime, base, host, region: region.to_owned(), identity: credentials.into() }
+        let (bucket, region) = (bucket.to_owned(), region.to_owned());
+        Self { lifetime, bucket, base, host, region, identity: credentials.into() }
+    }
+
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.identity.data()
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    pub(crate) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// Returns the URL of the bucket, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Returns how long a URL that is signed now is valid: `asked`, or less if the credentials expire before.

@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod keys;
 pub mod members;
 pub mod migrations;
+mod orders;
 pub mod orgs;
 mod retry;
 pub mod uploads;

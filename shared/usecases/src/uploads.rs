@@ -5,7 +5,8 @@ use consigne_core::files::{
     index_behind, inspect, measure_index,
 };
 use consigne_core::ports::{
-    AbortUpload, ApplyTransition, GetJob, ListUploads, ListVersions, ObjectHead, ReadHead, ReadRange, RemoveVersion,
+    AbortUpload, ApplyTransition, GetJob, GetOrder, ListUploads, ListVersions, ObjectHead, ReadHead, ReadRange,
+    RemoveVersion,
 };
 use consigne_core::{Fault, Timestamp};
 
@@ -20,7 +21,7 @@ pub enum Checked {
     Waiting,
     /// It contains malware and was removed.
     Infected,
-    /// It has another type and was removed.
+    /// It has another type, or its order no longer waits for it. It was removed.
     Rejected,
     /// The object no longer exists. The reserved bytes were released.
     Gone,
@@ -40,7 +41,10 @@ pub enum ArrivalSource<'a> {
     },
     /// By `sweep`, which looked into the bucket because the record was due. Once the record is no longer due, `sweep`
     /// does not look again.
-    Look,
+    Look {
+        /// The version to check; `None` for the current one.
+        version: Option<&'a str>,
+    },
 }
 
 /// Checks the object that a pending file waits for, and moves the file to its next status.
@@ -56,20 +60,20 @@ pub enum ArrivalSource<'a> {
 /// # Errors
 /// `UNAVAILABLE` if the bucket or the table does not answer. The caller can safely retry.
 pub async fn check_arrival(
-    files: &(impl ApplyTransition + GetJob),
+    files: &(impl ApplyTransition + GetJob + GetOrder),
     objects: &(impl ReadHead + ReadRange + RemoveVersion),
     file: &File,
     source: ArrivalSource<'_>,
     scanning: &Scanning,
     now: Timestamp,
 ) -> Result<Checked, Fault> {
-    let apply = async |step: Transition, checked| {
-        let step = follow(files, step, now).await?;
+    let commit = async |step: Transition, checked| {
         Ok(if files.apply_transition(&step).await?.is_committed() { checked } else { Checked::Conflict })
     };
+    let apply = async |step: Transition, checked| commit(follow(files, step, now).await?, checked).await;
     let (version, sequencer) = match source {
         ArrivalSource::Event { version, sequencer } => (version, sequencer),
-        ArrivalSource::Look => (None, ""),
+        ArrivalSource::Look { version } => (version, ""),
     };
     let Some(head) = objects.read_head(file.key.as_str(), version, SAMPLE_BYTES).await? else {
         return apply(file.remove(Removal::Expired, now), Checked::Gone).await;
@@ -84,22 +88,28 @@ pub async fn check_arrival(
     match finding {
         Finding::Genuine(measured) => {
             let arrival = Arrival { pinned, size: head.size, measured: behind.unwrap_or(measured) };
-            let step = file.arrive(arrival, scanning.of(&file.key), now);
+            let step = follow(files, file.arrive(arrival, scanning.of(&file.key), now), now).await?;
             let checked = match step.file.status {
                 Status::Processing => Checked::Waiting,
                 Status::Infected => Checked::Infected,
+                // Its order no longer waits for it.
+                Status::Rejected => Checked::Rejected,
                 _ => Checked::Ready,
             };
-            let checked = apply(step, checked).await?;
-            if checked == Checked::Infected {
-                // The record stays due until `sweep` has seen that no other version is left.
+            let looked = matches!(source, ArrivalSource::Look { .. });
+            if checked == Checked::Rejected && looked {
+                objects.remove_version(file.key.as_str(), &version).await?;
+            }
+            let checked = commit(step, checked).await?;
+            if checked == Checked::Infected || checked == Checked::Rejected && !looked {
+                // The record of an infected file stays due until `sweep` has seen that no other version is left.
                 objects.remove_version(file.key.as_str(), &version).await?;
             }
             Ok(checked)
         }
         Finding::Impostor(found) => {
             let step = file.reject(&format!("declared {}, found {found}", file.media.name), now);
-            if let ArrivalSource::Look = source {
+            if let ArrivalSource::Look { .. } = source {
                 objects.remove_version(file.key.as_str(), &pinned.version).await?;
                 return apply(step, Checked::Rejected).await;
             }
@@ -178,7 +188,7 @@ pub async fn remove_infected(
 /// # Errors
 /// `UNAVAILABLE` if the bucket or the table does not answer. The file stays due, so `sweep` tries again.
 pub async fn finish_deletion(
-    files: &(impl ApplyTransition + GetJob),
+    files: &(impl ApplyTransition + GetJob + GetOrder),
     objects: &(impl RemoveVersion + ListUploads + AbortUpload),
     file: &File,
     now: Timestamp,

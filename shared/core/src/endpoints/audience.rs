@@ -49,6 +49,9 @@ impl EventKind {
             Self::OrganisationDeleted => {
                 Audience::Nobody("the endpoints end with the organisation; each member gets it by mail")
             }
+            Self::OrderSubmitted => {
+                Audience::Nobody("no organisation has orders; experts and the customer get it by mail")
+            }
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
                 Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
@@ -82,6 +85,7 @@ impl EventData {
             Self::AccountClosed(_)
             | Self::JobRequested(_)
             | Self::InvitationCreated(_)
+            | Self::OrderSubmitted(_)
             | Self::OrganisationDeleted(_)
             | Self::KeyMigrationStarted(_)
             | Self::KeyMigrationReminder(_) => None,
@@ -129,6 +133,7 @@ mod tests {
                 "invitation.created",
                 "key.migration-started",
                 "key.migration-reminder",
+                "order.submitted",
                 "organisation.deleted"
             ]
         );

@@ -7,7 +7,7 @@ use serde_path_to_error::Error;
 
 use super::{
     AccountClosed, Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected,
-    InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent,
+    InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrderSubmitted,
     OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
 };
 
@@ -119,6 +119,8 @@ catalogue! {
     KeyMigrationReminder(KeyMigrationEvent) = "key.migration-reminder",
     /// Keys were used or created in an unusual way.
     KeyAnomaly(KeyAnomaly) = "key.anomaly",
+    /// An order is complete: an expert can read it. The event has neither the address nor the answers.
+    OrderSubmitted(OrderSubmitted) = "order.submitted",
     /// An organisation was deleted, and a member lost their access.
     OrganisationDeleted(OrganisationDeleted) = "organisation.deleted",
     /// A person has used 80 % of a quota.

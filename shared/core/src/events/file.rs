@@ -9,7 +9,9 @@ use crate::{FileId, JobId, UserId};
 /// The data about a file that every event about files has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileFacts {
-    /// Id of the person whose file it is.
+    /// Id of the person whose file it is, or of the order.
+    #[serde(deserialize_with = "UserId::read_owner")]
+    #[schemars(regex(pattern = "^(user_[A-Za-z0-9]+|order_[0-9A-Z]{26})$"))]
     pub user_id: UserId,
     /// Id of the file, opaque.
     pub file_id: FileId,

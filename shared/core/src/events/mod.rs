@@ -15,6 +15,7 @@ mod file;
 mod job;
 mod key;
 mod message;
+mod order;
 mod organisation;
 mod schema;
 
@@ -31,6 +32,7 @@ pub use file::{FileDeleted, FileFacts, FileInfected, FileReady, FileRejected, Qu
 pub use job::{CompletedStatus, FailedStatus, JobCompleted, JobError, JobFailed, JobRequested};
 pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent, NamedKey};
 pub use message::{EventMessage, MalformedEvent};
+pub use order::OrderSubmitted;
 pub use organisation::{EndpointDisabled, EndpointTest, InvitationCreated, OrganisationDeleted, StatsReady};
 
 use crate::{EventId, Timestamp};

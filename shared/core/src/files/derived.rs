@@ -164,7 +164,7 @@ impl Derivation {
     }
 }
 
-/// The key of a derived object: `derived/user_<id>/<file id>/<rendition>.<extension>`.
+/// The key of a derived object: `derived/<owner>/<file id>/<rendition>.<extension>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DerivedKey {
     text: String,
@@ -186,7 +186,8 @@ impl DerivedKey {
         let (folder, owner, file, leaf) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let (rendition, extension) = leaf.split_once('.')?;
         let media = MediaType::all().iter().find(|media| media.extensions[0] == extension)?;
-        let key = Self::mint(&UserId::parse(owner)?, FileId::parse(file)?, Rendition::from_name(rendition)?, media);
+        let key =
+            Self::mint(&UserId::parse_owner(owner)?, FileId::parse(file)?, Rendition::from_name(rendition)?, media);
         (folder == FOLDER && parts.next().is_none() && key.text == text).then_some(key)
     }
 

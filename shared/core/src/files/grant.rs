@@ -63,6 +63,21 @@ impl GrantRequest {
         Self { metadata, ..self }
     }
 
+    /// Returns the declared size in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Returns the type that the request names.
+    pub fn media(&self) -> &'static MediaType {
+        self.media
+    }
+
+    /// Returns the name of the file.
+    pub fn name(&self) -> &FileName {
+        &self.name
+    }
+
     /// Checks the request against the owner's plan. Returns the record to create, with a grant that is valid for
     /// `valid`.
     ///
@@ -81,14 +96,16 @@ impl GrantRequest {
             .detail("field", "size")
             .detail("limit", limit));
         }
-        let key = ObjectKey::mint(owner, self.kind, FileId::mint(now), &self.name, self.media);
+        let is_order = owner.as_order().is_some();
+        let id = if is_order { FileId::mint_uuid(now) } else { FileId::mint(now) };
+        let key = ObjectKey::mint(owner, self.kind, id, &self.name, self.media);
         Ok(File {
             key,
             name: self.name,
             metadata: self.metadata,
             media: self.media,
             size: self.size,
-            ledger_state: LedgerState::Reserved,
+            ledger_state: if is_order { LedgerState::Nothing } else { LedgerState::Reserved },
             sha256: self.sha256,
             status: Status::Pending,
             granted_at: now,

@@ -17,8 +17,8 @@ mod usage;
 mod view;
 
 pub use content::{
-    Dimensions, Finding, INDEX_BYTES, Measured, SAMPLE_BYTES, Sample, Unclean, clean_heif, exif_orientation,
-    index_behind, inspect, measure_index,
+    Dimensions, Finding, INDEX_BYTES, Measured, SAMPLE_BYTES, Sample, Unclean, clean_copy, clean_heif,
+    exif_orientation, index_behind, inspect, measure_index,
 };
 pub use derived::{
     DERIVED_FROM_MAX, DISPLAY_ABOVE, Derivation, DerivativeState, Derivatives, DerivedCopy, DerivedKey, PIXELS_MAX,

@@ -18,6 +18,7 @@ mod maintenance;
 mod members;
 mod migrations;
 mod operators;
+mod orders;
 mod parts;
 mod people;
 mod purchases;
@@ -37,6 +38,7 @@ pub use maintenance::*;
 pub use members::*;
 pub use migrations::*;
 pub use operators::*;
+pub use orders::*;
 pub use parts::*;
 pub use people::*;
 pub use purchases::*;
@@ -53,6 +55,7 @@ use crate::events::OutboxEntry;
 use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
 use crate::idempotency::CommitOutcome;
 use crate::jobs::Job;
+use crate::orders::Order;
 use crate::profiles::Profile;
 use crate::rates::OverRate;
 use crate::{EventId, Fault, FileId, Plan, Timestamp, UserId};
@@ -219,6 +222,8 @@ pub enum Due {
     Event(OutboxEntry),
     /// A job that was not delivered in time.
     Job(Box<Job>),
+    /// An order whose photos did not come in time.
+    Order(Box<Order>),
     /// A hold that was not resolved in time.
     Hold(Box<Hold>),
     /// A delivery whose next attempt is due, and for which no message is on its way.

@@ -1,14 +1,14 @@
-//! The audit of access to files: who asked for which file, from where, and what came of it.
+//! The audit of access to files and orders: who asked for which, from where, and what came of it.
 //!
-//! Every request on a route of files has an `audit` in its log line, refusals included. A request about several files
-//! has a line for each of them. Only these entries contain the caller's address, and only functions behind a route of
-//! files write it, because their log group has a retention of its own.
+//! Every request on a route of files, or on one that reads orders, has an `audit` in its log line, refusals included. A
+//! request about several files has a line for each of them. Only these entries contain the caller's address, and only
+//! functions behind such a route write it, because their log group has a retention of its own.
 
 use std::sync::{Mutex, PoisonError};
 
 use consigne_auth::User;
 use consigne_core::files::ObjectKey;
-use consigne_core::{Code, Fault, FileId};
+use consigne_core::{Code, Fault, FileId, OrderId};
 use serde_json::{Map, Value, json};
 
 use super::Request;
@@ -22,6 +22,11 @@ const SUCCEEDED: &str = "OK";
 /// act for a user on them.
 pub fn is_file_route(route: &str) -> bool {
     route.split_once(' ').is_some_and(|(_, path)| PREFIXES.iter().any(|prefix| path.starts_with(prefix)))
+}
+
+/// Returns whether requests on a route are audited: on routes of files, and on those that read orders.
+pub fn is_audited_route(route: &str) -> bool {
+    is_file_route(route) || route.starts_with("GET /api/orders")
 }
 
 /// What a request has told so far about its access to files.
@@ -46,6 +51,12 @@ impl Access {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).caller = caller;
     }
 
+    /// Notes the order that the request is about.
+    pub(super) fn to_order(&self, order: OrderId) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.caller.insert("order".to_owned(), json!(order));
+    }
+
     /// Notes a file by its key. Text that is no key names no file, but its own refusal is noted.
     pub(super) fn to(&self, key: &str, refusal: Option<Code>) -> Option<FileId> {
         let file = ObjectKey::parse(key).map(|key| key.file());
@@ -58,7 +69,7 @@ impl Access {
     /// Takes the entries for the log: one for each file, or one if a request on a route of files named none.
     pub(super) fn take(&self, request: &Request, fault: Option<&Fault>) -> Vec<Value> {
         let Noted { mut caller, files } = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let audited = is_file_route(request.route());
+        let audited = is_audited_route(request.route());
         let address = request.source_ip().filter(|_| audited);
         caller.insert("route".to_owned(), request.route().into());
         for (name, value) in [("country", request.country()), ("ip", address)] {

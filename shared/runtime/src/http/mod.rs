@@ -9,7 +9,7 @@ mod paging;
 mod request;
 mod schema;
 
-pub use access::is_file_route;
+pub use access::{is_audited_route, is_file_route};
 pub use answer::{Answer, Body, fault_answer};
 pub use cdn::{Cdn, SECRET_HEADER};
 pub use edge::{Answered, HttpFunction, answered_behind, respond, respond_behind, run};

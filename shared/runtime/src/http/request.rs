@@ -10,7 +10,7 @@ use consigne_core::audit::{Actor, Origin};
 use consigne_core::orgs::{Member, org_in_path};
 use consigne_core::ports::GetMember;
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{Code, Fault, IdempotencyKey, OrgId, Timestamp};
+use consigne_core::{Code, Fault, IdempotencyKey, OrderId, OrgId, Timestamp};
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -197,6 +197,12 @@ impl Request {
     /// Tells the audit about one of several files of the request, and why this one was refused.
     pub fn names_one_file(&self, key: &str, refusal: Option<&Fault>) {
         self.access.to(key, refusal.map(|fault| fault.code));
+    }
+
+    /// Tells log and audit which order the request is about.
+    pub fn names_order(&self, order: OrderId) {
+        self.access.to_order(order);
+        self.log.field("order.id", order);
     }
 
     /// Authenticates the person who is calling, and checks that their role in the organisation of the path allows the

@@ -13,6 +13,7 @@ use crate::table::credits::hold_item;
 use crate::table::files::file_item;
 use crate::table::item::{Item, Reader, number, text};
 use crate::table::jobs::job_item;
+use crate::table::orders::order_item;
 use crate::table::outbox;
 use crate::table::people::{closings, deletions};
 use crate::table::webhooks::delivery_item;
@@ -123,6 +124,7 @@ fn due(item: &Item) -> Due {
         Some(outbox::SK) => outbox::read(item).map(Due::Event),
         Some(sk) if sk.starts_with(job_item::JOB) => job_item::read(item).map(|job| Due::Job(Box::new(job))),
         Some(delivery_item::SK) => delivery_item::read(item).map(|delivery| Due::Delivery(Box::new(delivery))),
+        Some(order_item::SK) => order_item::read(item).map(|order| Due::Order(Box::new(order))),
         Some(hold_item::SK) => hold_item::read(item).map(|hold| Due::Hold(Box::new(hold))),
         _ => file_item::read(item).map(|file| Due::File(Box::new(file))),
     };

@@ -6,6 +6,7 @@
 //! | storage ledger, and the windows of what is counted for a user | `USER#<user>` | `USAGE` |
 //! | idempotency record | `USER#<user>` | `IDEM#<operation>#<key>` |
 //! | job | `USER#<user>` | `JOB#<job>` |
+//! | order; its photos are files of the user that its id is | `USER#<order>` | `ORDER` |
 //! | draft of a text | `USER#<user>` | `TEXT#<job>` |
 //! | chapter of a draft | `USER#<user>` | `TEXT#<job>#<place>` |
 //! | jobs counted in a month | `USER#<user>` | `GENERATIONS#<month>` |
@@ -57,6 +58,7 @@
 //! |---|---|---|
 //! | `gsi1` | `USER#<user>#<status>`, `<changed at>#<file>` | files that their owner sees, newest first |
 //! | `gsi1` | `USER#<user>#JOBS#<status>`, `<job>` | a person's jobs of one status |
+//! | `gsi1` | `ORDERS#<status>`, `<since>#<order>` | orders of one status, newest first |
 //! | `gsi1` | `USER#<user>#ORGS`, `<org>` | a person's memberships |
 //! | `gsi1` | `ORG#<org>#RECEIPTS`, `<time>#<tail>` | an organisation's receipts |
 //! | `gsi1` | `ORG#<org>#PAYMENTS`, `<lot>` | an organisation's payments whose credits were added, newest first |
@@ -84,6 +86,7 @@ mod jobs;
 mod keys;
 mod mail;
 mod maintenance;
+mod orders;
 mod outbox;
 mod page;
 mod people;

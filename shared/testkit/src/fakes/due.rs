@@ -26,8 +26,12 @@ impl FindDue for World {
             let holds = state.accounts.holds.values();
             let holds = holds
                 .filter_map(|hold| Some(((hold.due_at()?, hold.id.to_string()), Due::Hold(Box::new(hold.clone())))));
+            let orders = state.orders.values();
+            let orders = orders.filter_map(|order| {
+                Some(((order.due_at()?, order.id.to_string()), Due::Order(Box::new(order.clone()))))
+            });
             let deliveries = state.hooks.due();
-            let due = files.chain(events).chain(jobs).chain(holds).chain(deliveries);
+            let due = files.chain(events).chain(jobs).chain(holds).chain(orders).chain(deliveries);
             let mut due: Vec<_> = due.filter(|((at, _), _)| *at <= now).collect();
             due.retain(|(place, _)| walk.as_ref().is_none_or(|last| place > last));
             due.sort_by(|(a, _), (b, _)| a.cmp(b));

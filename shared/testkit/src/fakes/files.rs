@@ -1,11 +1,12 @@
-//! Reads of several files, and changes of what their owners say about them.
+//! Reads of several files, steps of files, and changes of what their owners say about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use consigne_core::files::File;
+use consigne_core::files::{File, Transition};
+use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{
-    ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange, RemoveVersion,
+    ApplyTransition, ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange, RemoveVersion,
 };
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
@@ -89,6 +90,35 @@ impl ChangeFile for World {
             }
             state.files.insert(place, change.file.clone());
             FileChangeOutcome::Applied
+        })
+    }
+}
+
+impl ApplyTransition for World {
+    async fn apply_transition(&self, step: &Transition) -> Result<CommitOutcome, Fault> {
+        self.effect(|state| {
+            let place = (step.file.owner().clone(), step.file.id());
+            if state.files.get(&place).is_none_or(|file| file.revision != step.seen) {
+                return CommitOutcome::Conflict;
+            }
+            if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
+                return CommitOutcome::Conflict;
+            }
+            if step.order.as_ref().is_some_and(|follows| !state.is_current_order(follows)) {
+                return CommitOutcome::Conflict;
+            }
+            state.files.insert(place.clone(), step.file.clone());
+            step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
+            if let Some(event) = &step.event {
+                state.push_event(event);
+            }
+            if let Some(follows) = &step.job {
+                state.take_step(follows);
+            }
+            if let Some(follows) = &step.order {
+                state.take_order_step(follows);
+            }
+            CommitOutcome::Committed
         })
     }
 }

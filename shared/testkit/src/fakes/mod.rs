@@ -21,6 +21,7 @@ mod maintenance;
 mod members;
 mod migrations;
 mod operators;
+mod orders;
 mod orgs;
 mod people;
 mod purchases;
@@ -43,21 +44,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use consigne_core::events::{Event, OutboxEntry};
-use consigne_core::files::{
-    File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Transition, Usage,
-};
-use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
+use consigne_core::files::{File, Grant, GrantOutcome, Kind, LedgerDelta, LedgerState, ObjectKey, Status, Usage};
+use consigne_core::idempotency::WriteOutcome;
 use consigne_core::migrations::{Migration, MigrationId};
+use consigne_core::orders::Order;
 use consigne_core::periods::Day;
 use consigne_core::ports::{
-    ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
-    ReadHead,
+    BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe, ReadHead,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::rates::Windows;
 use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{EventId, Fault, FileId, OrgId, Plan, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, OrderId, OrgId, Plan, Timestamp, UserId};
 
 use crate::schemas;
 
@@ -101,6 +100,8 @@ pub struct State {
     pub upstreams: Upstreams,
     /// Jobs.
     pub jobs: Jobs,
+    /// Orders by id.
+    pub orders: BTreeMap<OrderId, Order>,
     /// Each owner's plan at their last grant.
     pub plans: BTreeMap<UserId, Plan>,
     /// The statistics of stored bytes, by day.
@@ -361,29 +362,6 @@ impl BeginDelete for World {
             }
             *file = file.deleting(now);
             Some(file.clone())
-        })
-    }
-}
-
-impl ApplyTransition for World {
-    async fn apply_transition(&self, step: &Transition) -> Result<CommitOutcome, Fault> {
-        self.effect(|state| {
-            let place = (step.file.owner().clone(), step.file.id());
-            if state.files.get(&place).is_none_or(|file| file.revision != step.seen) {
-                return CommitOutcome::Conflict;
-            }
-            if step.job.as_ref().is_some_and(|follows| !state.jobs.is_current(follows)) {
-                return CommitOutcome::Conflict;
-            }
-            state.files.insert(place.clone(), step.file.clone());
-            step.ledger.apply(state.usage.entry(place.0).or_default(), step.file.kind());
-            if let Some(event) = &step.event {
-                state.push_event(event);
-            }
-            if let Some(follows) = &step.job {
-                state.take_step(follows);
-            }
-            CommitOutcome::Committed
         })
     }
 }

@@ -1,14 +1,20 @@
-//! Computes the step of a job that follows from a file's step.
+//! Computes the step of a job or an order that follows from a file's step.
 
 use consigne_core::files::{Status, Transition};
-use consigne_core::ports::GetJob;
+use consigne_core::ports::{GetJob, GetOrder};
 use consigne_core::{Fault, Timestamp};
 
-/// Adds to a file's step the step of its job that follows from it, if there is one.
+use crate::orders;
+
+/// Adds to a file's step the step of its job or its order that follows from it, if there is one. An order's photo is
+/// rejected instead of accepted if its form was replaced by a newer one.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the table does not answer.
-pub async fn follow(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Result<Transition, Fault> {
+pub async fn follow(jobs: &(impl GetJob + GetOrder), step: Transition, now: Timestamp) -> Result<Transition, Fault> {
+    if let Some(order) = step.file.owner().as_order() {
+        return orders::follow(jobs, order, step, now).await;
+    }
     let Some(id) = &step.file.job else { return Ok(step) };
     let job = jobs.get_job(id).await?;
     let follows = job.and_then(|job| match step.file.status {

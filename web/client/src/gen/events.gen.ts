@@ -49,7 +49,7 @@ export type EndpointTest = {
  */
 export type FileDeleted = {
     /**
-     * Id of the person whose file it is.
+     * Id of the person whose file it is, or of the order.
      */
     user_id: string;
     /**
@@ -99,7 +99,7 @@ export type FileDeleted = {
  */
 export type FileInfected = {
     /**
-     * Id of the person whose file it is.
+     * Id of the person whose file it is, or of the order.
      */
     user_id: string;
     /**
@@ -149,7 +149,7 @@ export type FileInfected = {
  */
 export type FileReady = {
     /**
-     * Id of the person whose file it is.
+     * Id of the person whose file it is, or of the order.
      */
     user_id: string;
     /**
@@ -195,7 +195,7 @@ export type FileReady = {
  */
 export type FileRejected = {
     /**
-     * Id of the person whose file it is.
+     * Id of the person whose file it is, or of the order.
      */
     user_id: string;
     /**
@@ -616,6 +616,20 @@ export type KeyRotated = {
 };
 
 /**
+ * An order is complete: an expert can read it. The event has neither the address nor the answers.
+ */
+export type OrderSubmitted = {
+    /**
+     * Id of the order.
+     */
+    order_id: string;
+    /**
+     * Number of the submission, from 1. It grows when the customer replaces photos or answers.
+     */
+    submission: number;
+};
+
+/**
  * An organisation was deleted, and a member lost their access.
  */
 export type OrganisationDeleted = {
@@ -834,6 +848,7 @@ export interface EventData {
   "key.migration-started": KeyMigrationStarted;
   "key.revoked": KeyRevoked;
   "key.rotated": KeyRotated;
+  "order.submitted": OrderSubmitted;
   "organisation.deleted": OrganisationDeleted;
   "payment.dispute-won": PaymentDisputeWon;
   "payment.disputed": PaymentDisputed;

@@ -49,6 +49,12 @@ import type {
   PostMailUnsubscribeResponse,
   GetMeData,
   GetMeResponse,
+  GetOrdersData,
+  GetOrdersResponse,
+  PostOrdersByPaymentIntentIdClientSubmitData,
+  PostOrdersByPaymentIntentIdClientSubmitResponse,
+  GetOrdersIdData,
+  GetOrdersIdResponse,
   GetOrgsData,
   GetOrgsResponse,
   PostOrgsData,
@@ -173,6 +179,9 @@ export interface Operations {
   "GET /api/mail/unsubscribe": { data: GetMailUnsubscribeData; answer: GetMailUnsubscribeResponse };
   "POST /api/mail/unsubscribe": { data: PostMailUnsubscribeData; answer: PostMailUnsubscribeResponse };
   "GET /api/me": { data: GetMeData; answer: GetMeResponse };
+  "GET /api/orders": { data: GetOrdersData; answer: GetOrdersResponse };
+  "POST /api/orders/by-payment-intent/{id}/client-submit": { data: PostOrdersByPaymentIntentIdClientSubmitData; answer: PostOrdersByPaymentIntentIdClientSubmitResponse };
+  "GET /api/orders/{id}": { data: GetOrdersIdData; answer: GetOrdersIdResponse };
   "GET /api/orgs": { data: GetOrgsData; answer: GetOrgsResponse };
   "POST /api/orgs": { data: PostOrgsData; answer: PostOrgsResponse };
   "DELETE /api/orgs/{org}": { data: DeleteOrgsOrgData; answer: DeleteOrgsOrgResponse };

@@ -631,7 +631,7 @@ export type DeliveryView = {
     /**
      * Kind of the event.
      */
-    type: 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up';
+    type: 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'order.submitted' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up';
     /**
      * Status: `pending`, `delivered`, `failed` or `cancelled`.
      */
@@ -1846,6 +1846,232 @@ export type FileMetadata = {
     rejectedReason?: string;
 };
 
+export type OrderDetail = {
+    /**
+     * Id of the order, opaque.
+     */
+    order_id: string;
+    /**
+     * `paid`, `awaiting_files`, `submitted` or `expired`.
+     */
+    status: 'paid' | 'awaiting_files' | 'submitted' | 'expired';
+    /**
+     * Address of the customer; null before their first submission.
+     */
+    email: string | null;
+    /**
+     * When it was paid.
+     */
+    paid_at: string;
+    /**
+     * When the last photo of the latest submission was ready; null before.
+     */
+    submitted_at: string | null;
+    /**
+     * Number of submissions: more than one if the customer has replaced photos or answers.
+     */
+    submissions: number;
+    /**
+     * Photos of the latest submission.
+     */
+    files: Array<OrderPhotoView>;
+    /**
+     * Language of the customer: `en` or `fr`; null before their first submission.
+     */
+    locale: string | null;
+    /**
+     * The customer's answers, as they sent them.
+     */
+    answers: {
+        [key: string]: unknown;
+    };
+    /**
+     * Submissions that were replaced, the newest first.
+     */
+    earlier: Array<EarlierSubmission>;
+};
+
+/**
+ * A photo of an order.
+ */
+export type OrderPhotoView = {
+    /**
+     * What it shows: `face_photo` or `palm_photo`.
+     */
+    type: 'face_photo' | 'palm_photo';
+    /**
+     * Name as the customer's device wrote it, in NFC.
+     */
+    name: string;
+    /**
+     * Key of the original in the bucket.
+     */
+    key: string;
+    /**
+     * Media type.
+     */
+    content_type: string;
+    /**
+     * Size in bytes: measured once it has arrived, before as declared.
+     */
+    size: number;
+    /**
+     * `pending`, `processing`, `ready`, `rejected`, `infected` or `gone`.
+     */
+    status: 'pending' | 'processing' | 'ready' | 'rejected' | 'infected' | 'gone';
+    /**
+     * Why its last upload was refused; null if none was.
+     */
+    reason: string | null;
+    /**
+     * When it arrived; null before.
+     */
+    uploaded_at: string | null;
+    /**
+     * Signed URL of the clean copy: the same pixels, without what the photo says about camera and place. Null in lists, and
+     * until the copy is made.
+     */
+    url: string | null;
+    /**
+     * When `url` expires; null without one.
+     */
+    url_expires_at: string | null;
+    /**
+     * Keys of the copies by name: `clean`, `256`, `1024`.
+     */
+    thumbnails: {
+        [key: string]: string;
+    };
+};
+
+/**
+ * A submission that the customer has replaced.
+ */
+export type EarlierSubmission = {
+    /**
+     * Its number, from 1.
+     */
+    number: number;
+    /**
+     * When it was first sent.
+     */
+    asked_at: string;
+    /**
+     * When its last photo was ready; null if it was never complete.
+     */
+    submitted_at: string | null;
+    /**
+     * The customer's answers.
+     */
+    answers: {
+        [key: string]: unknown;
+    };
+    /**
+     * Its photos.
+     */
+    files: Array<OrderPhotoView>;
+};
+
+export type OrderView = {
+    /**
+     * Id of the order, opaque.
+     */
+    order_id: string;
+    /**
+     * `paid`, `awaiting_files`, `submitted` or `expired`.
+     */
+    status: 'paid' | 'awaiting_files' | 'submitted' | 'expired';
+    /**
+     * Address of the customer; null before their first submission.
+     */
+    email: string | null;
+    /**
+     * When it was paid.
+     */
+    paid_at: string;
+    /**
+     * When the last photo of the latest submission was ready; null before.
+     */
+    submitted_at: string | null;
+    /**
+     * Number of submissions: more than one if the customer has replaced photos or answers.
+     */
+    submissions: number;
+    /**
+     * Photos of the latest submission.
+     */
+    files: Array<OrderPhotoView>;
+};
+
+export type OrderForms = {
+    /**
+     * Id of the order, opaque.
+     */
+    order_id: string;
+    /**
+     * `awaiting_files`, or `submitted` once all photos are ready.
+     */
+    status: 'paid' | 'awaiting_files' | 'submitted' | 'expired';
+    /**
+     * Forms of the photos that are missing.
+     */
+    uploads: Array<OrderUpload>;
+    /**
+     * All photos.
+     */
+    files: Array<OrderFileState>;
+};
+
+/**
+ * A form that uploads one photo to the bucket: a POST of `fields` and then the file, as `multipart/form-data`.
+ */
+export type OrderUpload = {
+    /**
+     * What the photo shows.
+     */
+    type: 'face_photo' | 'palm_photo';
+    /**
+     * Key of the photo in the bucket.
+     */
+    s3_key: string;
+    /**
+     * `POST`.
+     */
+    method: 'POST';
+    /**
+     * URL of the bucket.
+     */
+    url: string;
+    /**
+     * Fields to send unchanged, before the file.
+     */
+    fields: {
+        [key: string]: string;
+    };
+    /**
+     * When the form expires.
+     */
+    expires_at: string;
+};
+
+/**
+ * How far a photo of the order has come.
+ */
+export type OrderFileState = {
+    /**
+     * What the photo shows.
+     */
+    type: 'face_photo' | 'palm_photo';
+    /**
+     * `pending`, `processing`, `ready`, `rejected`, `infected` or `gone`.
+     */
+    status: 'pending' | 'processing' | 'ready' | 'rejected' | 'infected' | 'gone';
+    /**
+     * Why its last upload was refused; null if none was.
+     */
+    reason: string | null;
+};
+
 export type Deleted = {
     /**
      * Id of the organisation.
@@ -2783,6 +3009,57 @@ export type MetadataPatch = {
         [key: string]: string | null;
     } | null;
 };
+
+export type OrderSubmission = {
+    /**
+     * One photo of each type.
+     */
+    files: [
+        OrderFile,
+        OrderFile
+    ];
+    /**
+     * Address of the customer. Mails about the order go to it. It must stay the same.
+     */
+    email: string;
+    /**
+     * The customer's answers: an object that only the application understands, at most 16,384 bytes.
+     */
+    answers?: {
+        [key: string]: unknown;
+    };
+    /**
+     * Language of the customer, as a BCP 47 tag. Mails are in French or English.
+     */
+    locale?: string | null;
+};
+
+/**
+ * A photo that the customer will upload.
+ */
+export type OrderFile = {
+    /**
+     * What the photo shows.
+     */
+    type: PhotoKind;
+    /**
+     * File name as the customer's device wrote it, without a path; at most 255 characters.
+     */
+    filename: string;
+    /**
+     * Media type: JPEG, PNG, WebP or HEIC. If it is empty or `application/octet-stream`, the extension decides.
+     */
+    content_type: string;
+    /**
+     * Size in bytes.
+     */
+    size: number;
+};
+
+/**
+ * What a photo shows. An order has one of each. `face_photo`: The customer's face. `palm_photo`: The customer's palm.
+ */
+export type PhotoKind = 'face_photo' | 'palm_photo';
 
 export type OrgRequest = {
     /**
@@ -5445,6 +5722,287 @@ export type GetMeResponses = {
 };
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type GetOrdersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only orders with this status; `submitted` when absent
+         */
+        status?: 'paid' | 'awaiting_files' | 'submitted' | 'expired';
+        /**
+         * Entries per page
+         */
+        limit?: number;
+        /**
+         * `next_cursor` of the previous page
+         */
+        cursor?: string;
+    };
+    url: '/api/orders';
+};
+
+export type GetOrdersErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest | InvalidCursor;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: RoleRequired;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type GetOrdersError = GetOrdersErrors[keyof GetOrdersErrors];
+
+export type GetOrdersResponses = {
+    /**
+     * Success
+     */
+    200: ListEnvelope & {
+        data: Array<OrderView>;
+    };
+};
+
+export type GetOrdersResponse = GetOrdersResponses[keyof GetOrdersResponses];
+
+export type PostOrdersByPaymentIntentIdClientSubmitData = {
+    body: OrderSubmission;
+    path: {
+        /**
+         * Id of the payment intent
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/orders/by-payment-intent/{id}/client-submit';
+};
+
+export type PostOrdersByPaymentIntentIdClientSubmitErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest | InvalidFilename;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Conflict
+     */
+    409: {
+        success: false;
+        error: Conflict;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Payload Too Large
+     */
+    413: {
+        success: false;
+        error: FileTooLarge | BodyTooLarge;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Unsupported Media Type
+     */
+    415: {
+        success: false;
+        error: UnsupportedMediaType | UnsupportedFileType;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type PostOrdersByPaymentIntentIdClientSubmitError = PostOrdersByPaymentIntentIdClientSubmitErrors[keyof PostOrdersByPaymentIntentIdClientSubmitErrors];
+
+export type PostOrdersByPaymentIntentIdClientSubmitResponses = {
+    /**
+     * Success
+     */
+    201: Envelope & {
+        data: OrderForms;
+    };
+};
+
+export type PostOrdersByPaymentIntentIdClientSubmitResponse = PostOrdersByPaymentIntentIdClientSubmitResponses[keyof PostOrdersByPaymentIntentIdClientSubmitResponses];
+
+export type GetOrdersIdData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the order
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/orders/{id}';
+};
+
+export type GetOrdersIdErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: RoleRequired;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type GetOrdersIdError = GetOrdersIdErrors[keyof GetOrdersIdErrors];
+
+export type GetOrdersIdResponses = {
+    /**
+     * Success
+     */
+    200: Envelope & {
+        data: OrderDetail;
+    };
+};
+
+export type GetOrdersIdResponse = GetOrdersIdResponses[keyof GetOrdersIdResponses];
 
 export type GetOrgsData = {
     body?: never;

@@ -7,6 +7,7 @@
 mod audio;
 mod bmff;
 mod bytes;
+mod clean;
 mod ebml;
 mod epub;
 mod exif;
@@ -36,6 +37,7 @@ use super::MediaType;
 use super::media::Shape;
 use text::Encoding;
 
+pub use clean::clean_copy;
 pub use exif::exif_orientation;
 pub use heif_clean::{Unclean, clean_heif};
 

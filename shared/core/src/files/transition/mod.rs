@@ -10,6 +10,7 @@ use super::{Derivatives, File, Kind, LedgerState, Measured, Pinned, Status};
 use crate::Timestamp;
 use crate::events::{Event, EventData, FileDeleted, FileFacts, FileReady, FileRejected};
 use crate::jobs::JobStep;
+use crate::orders::OrderStep;
 
 /// One step of a file, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Transition {
     pub event: Option<Event>,
     /// The step of the job for which the file is delivered, if it is for one.
     pub job: Option<Box<JobStep>>,
+    /// The step of the order whose photo it is, if it is one.
+    pub order: Option<Box<OrderStep>>,
 }
 
 /// A change of the owner's ledger. Negative numbers release bytes.
@@ -157,6 +160,19 @@ impl File {
         self.step(now, change, |file| EventData::FileDeleted(FileDeleted { file, cause: why }))
     }
 
+    /// Marks a file as deleted, in a transaction with other writes. `sweep` then finishes its deletion.
+    pub fn discard(&self, now: Timestamp) -> Transition {
+        self.becomes(self.deleting(now), now, |_| None)
+    }
+
+    /// Returns the step that rejects an upload which its order no longer waits for, instead of `step`. The caller must
+    /// remove the version.
+    pub fn reject_unasked(step: Transition, now: Timestamp) -> Transition {
+        let mut before = Self { status: Status::Pending, revision: step.seen, pinned: None, ..step.file };
+        (before.derivatives, before.scan.state) = (None, None);
+        before.reject("a newer form has replaced this one", now)
+    }
+
     fn step(
         &self,
         now: Timestamp,
@@ -176,11 +192,15 @@ impl File {
         now: Timestamp,
         event: impl FnOnce(FileFacts) -> Option<EventData>,
     ) -> Transition {
+        if file.owner().as_order().is_some() {
+            // No plan bounds an order's photos. The form does.
+            file.ledger_state = LedgerState::Nothing;
+        }
         let event = event(file.facts()).map(|data| Event::new(now, data));
         file.changed_at = if event.is_some() || file.status != self.status { now } else { self.changed_at };
         file.revision = self.revision + 1;
         let ledger = LedgerDelta::between(self, &file);
-        Transition { seen: self.revision, file, ledger, event, job: None }
+        Transition { seen: self.revision, file, ledger, event, job: None, order: None }
     }
 
     /// Returns the data that every event about a file contains.

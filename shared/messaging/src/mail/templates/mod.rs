@@ -27,6 +27,8 @@ templates! {
     key_migration_reminder: KeyMigrationReminder,
     key_migration_start: KeyMigrationStart,
     key_revoked: KeyRevoked,
+    order_new: OrderNew,
+    order_received: OrderReceived,
     organisation_deleted: OrganisationDeleted,
     payment_disputed: PaymentDisputed,
     payment_refunded: PaymentRefunded,
@@ -97,6 +99,10 @@ mod sample {
 
     pub(super) fn job() -> String {
         format!("job_{ULID}")
+    }
+
+    pub(super) fn order() -> String {
+        format!("order_{ULID}")
     }
 
     pub(super) fn at() -> Timestamp {

@@ -136,6 +136,9 @@ impl Table {
         if let Some(follows) = &step.job {
             writes.extend(self.job_writes(follows)?);
         }
+        if let Some(follows) = &step.order {
+            writes.extend(self.order_writes(follows)?);
+        }
         Ok(writes)
     }
 }

@@ -11,6 +11,7 @@ mod mail;
 mod members;
 mod migrations;
 mod night;
+mod orders;
 mod parts;
 mod payments;
 mod replica;

@@ -34,6 +34,7 @@ mod migrate_files;
 mod object_events;
 mod operator;
 mod operator_views;
+mod orders;
 mod org_deletion;
 mod parts;
 mod payments;

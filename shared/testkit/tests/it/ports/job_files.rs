@@ -7,7 +7,9 @@ use consigne_core::files::{
 };
 use consigne_core::idempotency::IdempotencyKey;
 use consigne_core::jobs::{Admission, Job, JobStatus, JobStep, StepOutcome};
-use consigne_core::ports::{ApplyJobStep, ApplyTransition, GetFile, GetJob, GetUsage, GrantUpload, RequestJob};
+use consigne_core::ports::{
+    ApplyJobStep, ApplyTransition, GetFile, GetJob, GetOrder, GetUsage, GrantUpload, RequestJob,
+};
 use consigne_core::{Plan, Timestamp, UserId};
 use consigne_testkit::generator::fresh_id;
 use consigne_usecases::jobs::follow;
@@ -18,11 +20,11 @@ use super::{file_of, now, on_both, owner};
 
 /// The ports under test.
 pub trait JobStore:
-    RequestJob + GetJob + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
+    RequestJob + GetJob + GetOrder + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
 {
 }
 impl<T> JobStore for T where
-    T: RequestJob + GetJob + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
+    T: RequestJob + GetJob + GetOrder + ApplyJobStep + GrantUpload + GetFile + GetUsage + ApplyTransition + Sync
 {
 }
 

@@ -31,6 +31,7 @@ mod minute_quotas;
 mod multipart;
 mod objects;
 mod operators;
+mod orders;
 mod org_lifetimes;
 mod people;
 mod purchases;

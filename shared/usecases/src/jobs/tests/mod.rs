@@ -7,8 +7,9 @@ use consigne_core::files::{
     Arrival, File, GrantRequest, Kind, LedgerDelta, Measured, Pinned, Removal, Status, Transition, UPLOAD_GRANT_VALID,
 };
 use consigne_core::jobs::{Ask, CANCELLED, ClaimedFile, Job, JobId, JobStatus, JobStep};
-use consigne_core::ports::{GetFile, GetJob, ObjectHead, ReadHead};
-use consigne_core::{Code, Fault, FileId, Plan, Timestamp, UserId};
+use consigne_core::orders::Order;
+use consigne_core::ports::{GetFile, GetJob, GetOrder, ObjectHead, ReadHead};
+use consigne_core::{Code, Fault, FileId, OrderId, Plan, Timestamp, UserId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -47,6 +48,12 @@ struct Shelf {
 impl GetJob for Shelf {
     async fn get_job(&self, job: &JobId) -> Result<Option<Job>, Fault> {
         Ok(Some(self.job.clone()).filter(|known| known.id == *job))
+    }
+}
+
+impl GetOrder for Shelf {
+    async fn get_order(&self, _: OrderId) -> Result<Option<Order>, Fault> {
+        Ok(None)
     }
 }
 
@@ -235,7 +242,7 @@ fn only_a_file_that_arrives_or_is_lost_changes_its_job() {
     let shelf = Shelf::new(job.clone(), &[]);
     let moved = |after: File| {
         let event = Some(Event::new(NOW, EventData::FileReady(FileReady { file: after.facts() })));
-        let step = Transition { seen: 1, file: after, ledger: LedgerDelta::default(), event, job: None };
+        let step = Transition { seen: 1, file: after, ledger: LedgerDelta::default(), event, job: None, order: None };
         at_once(follow(&shelf, step, NOW)).unwrap().job.map(|step| step.job.outputs.len())
     };
     assert_eq!(moved(arrived(&waiting)), Some(1));

@@ -91,7 +91,8 @@ impl Run {
     /// Changes a file and its job together, as one transaction does.
     fn move_file(&mut self, which: usize, after: File) {
         let event = Some(Event::new(self.now, EventData::FileReady(FileReady { file: after.facts() })));
-        let step = Transition { seen: 0, file: after.clone(), ledger: LedgerDelta::default(), event, job: None };
+        let step =
+            Transition { seen: 0, file: after.clone(), ledger: LedgerDelta::default(), event, job: None, order: None };
         if let Some(follows) = at_once(follow(&self.shelf, step, self.now)).unwrap().job {
             assert!(self.apply(*follows));
         }

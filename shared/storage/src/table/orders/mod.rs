@@ -1,0 +1,58 @@
+//! Orders: recording and reading them, listing, and applying steps.
+
+pub(crate) mod order_item;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use consigne_core::idempotency::CommitOutcome;
+use consigne_core::orders::{Order, OrderStatus, OrderStep};
+use consigne_core::ports::{ApplyOrderStep, GetOrder, ListOrders, Listed, OpenOrder, PageAsk};
+use consigne_core::{Fault, OrderId};
+
+use crate::table::Table;
+use crate::table::files::file_item;
+use crate::table::outbox;
+
+impl OpenOrder for Table {
+    async fn open_order(&self, order: &Order) -> Result<CommitOutcome, Fault> {
+        let write = self.put_new(order_item::write(order))?;
+        self.commit(vec![write]).await
+    }
+}
+
+impl GetOrder for Table {
+    async fn get_order(&self, order: OrderId) -> Result<Option<Order>, Fault> {
+        self.get(order_item::key(order)).await?.as_ref().map(order_item::read).transpose()
+    }
+}
+
+impl ListOrders for Table {
+    async fn list_orders(&self, status: OrderStatus, page: &PageAsk) -> Result<Listed<Order>, Fault> {
+        let query = self.partition(Some("gsi1"), order_item::by_status(status));
+        let query = query.key_condition_expression("#pk = :pk").scan_index_forward(false);
+        self.page(Some("gsi1"), query, page, order_item::read).await
+    }
+}
+
+impl ApplyOrderStep for Table {
+    async fn apply_order_step(&self, step: &OrderStep) -> Result<CommitOutcome, Fault> {
+        let mut writes = self.order_writes(step)?;
+        for file in &step.granted {
+            writes.push(self.put_new(file_item::write(file))?);
+        }
+        for discarded in &step.discarded {
+            writes.push(self.put_seen(file_item::write(&discarded.file), discarded.seen)?);
+        }
+        self.commit(writes).await
+    }
+}
+
+impl Table {
+    /// Returns the writes of a step of an order, except those of photos.
+    pub(crate) fn order_writes(&self, step: &OrderStep) -> Result<Vec<TransactWriteItem>, Fault> {
+        let mut writes = vec![self.put_seen(order_item::write(&step.order), step.seen)?];
+        if let Some(event) = &step.event {
+            writes.push(self.put(outbox::write(event))?);
+        }
+        Ok(writes)
+    }
+}
