@@ -45,12 +45,13 @@ pub enum AuditAction {
     PepperClosed,
     PepperReopened,
     PepperRetired,
+    StorageRepaired,
     WebhookRefused,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -86,6 +87,7 @@ impl AuditAction {
         Self::PepperClosed,
         Self::PepperReopened,
         Self::PepperRetired,
+        Self::StorageRepaired,
         Self::WebhookRefused,
     ];
 
@@ -127,6 +129,7 @@ impl AuditAction {
             Self::PepperClosed => "pepper.closed",
             Self::PepperReopened => "pepper.reopened",
             Self::PepperRetired => "pepper.retired",
+            Self::StorageRepaired => "storage.repaired",
             Self::WebhookRefused => "webhook.refused",
         }
     }

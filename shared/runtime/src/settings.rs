@@ -59,6 +59,7 @@ settings! {
     WATERMARK_KEY: "Key in the bucket of the PNG that is laid on what is derived from pictures, of plans that say so; empty if none is.",
     SCANNED_PREFIXES: "Prefixes of the keys of files that wait for a malware scan, separated by commas; empty if none do.",
     UNSCANNED_FILES: "What happens to files that could not be scanned: `held` or `released`.",
+    RECONCILE_REPAIR: "`true` if the reconciliation removes what nothing refers to; anything else means that it only reports.",
     TICKET_SECONDS: "Seconds for which a ticket is valid when the request does not say; 1 to 3600.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",

@@ -1,5 +1,6 @@
 //! Storage: the table (DynamoDB), the objects (S3), and signed URLs for the objects.
 
+mod listing;
 mod multipart;
 mod objects;
 mod presign;

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod members;
 pub mod migrations;
 pub mod orgs;
+pub mod reconcile;
 mod retry;
 pub mod uploads;
 

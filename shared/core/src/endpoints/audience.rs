@@ -48,6 +48,7 @@ impl EventKind {
             Self::OrganisationDeleted => {
                 Audience::Nobody("the endpoints end with the organisation; each member gets it by mail")
             }
+            Self::StorageReconciled => Audience::Nobody("about the whole installation, for its operators"),
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
                 Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
@@ -82,7 +83,8 @@ impl EventData {
             | Self::InvitationCreated(_)
             | Self::OrganisationDeleted(_)
             | Self::KeyMigrationStarted(_)
-            | Self::KeyMigrationReminder(_) => None,
+            | Self::KeyMigrationReminder(_)
+            | Self::StorageReconciled(_) => None,
         }
     }
 }
@@ -127,7 +129,8 @@ mod tests {
                 "invitation.created",
                 "key.migration-started",
                 "key.migration-reminder",
-                "organisation.deleted"
+                "organisation.deleted",
+                "storage.reconciled"
             ]
         );
         assert_eq!(delivered().len(), EventKind::ALL.len() - left_out.len());

@@ -16,6 +16,7 @@ mod key;
 mod message;
 mod organisation;
 mod schema;
+mod storage;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use job::{CompletedStatus, FailedStatus, JobCompleted, JobError, JobFailed, 
 pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent, NamedKey};
 pub use message::{EventMessage, MalformedEvent};
 pub use organisation::{EndpointDisabled, EndpointTest, InvitationCreated, OrganisationDeleted, StatsReady};
+pub use storage::{StorageFinding, StorageReconciled};
 
 use crate::{EventId, Timestamp};
 

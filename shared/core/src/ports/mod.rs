@@ -21,6 +21,7 @@ mod operators;
 mod parts;
 mod people;
 mod purchases;
+mod reconcile;
 mod stats;
 mod texts;
 
@@ -40,6 +41,7 @@ pub use operators::*;
 pub use parts::*;
 pub use people::*;
 pub use purchases::*;
+pub use reconcile::*;
 pub use stats::*;
 pub use texts::*;
 

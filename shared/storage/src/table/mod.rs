@@ -52,6 +52,7 @@
 //! | hold | `HOLD#<org>#<tail>` | `HOLD` |
 //! | payment | `PAYMENT#<payment>` | `PAYMENT` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
+//! | last run of the reconciliation | `SYSTEM` | `RECONCILE` |
 //!
 //! | index | keys | contains |
 //! |---|---|---|
@@ -88,6 +89,7 @@ mod outbox;
 mod page;
 mod people;
 mod rates;
+mod reconcile;
 mod stats;
 mod transact;
 mod webhooks;
