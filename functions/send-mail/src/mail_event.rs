@@ -171,6 +171,7 @@ impl MailEvent {
             | EventData::KeyDeleted(_)
             | EventData::PaymentDisputeWon(_)
             | EventData::StatsReady(_)
+            | EventData::StorageReconciled(_)
             | EventData::WalletToppedUp(_) => Ok(Vec::new()),
         }
     }

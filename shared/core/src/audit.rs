@@ -47,12 +47,13 @@ pub enum AuditAction {
     PepperClosed,
     PepperReopened,
     PepperRetired,
+    StorageRepaired,
     WebhookRefused,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -90,6 +91,7 @@ impl AuditAction {
         Self::PepperClosed,
         Self::PepperReopened,
         Self::PepperRetired,
+        Self::StorageRepaired,
         Self::WebhookRefused,
     ];
 
@@ -133,6 +135,7 @@ impl AuditAction {
             Self::PepperClosed => "pepper.closed",
             Self::PepperReopened => "pepper.reopened",
             Self::PepperRetired => "pepper.retired",
+            Self::StorageRepaired => "storage.repaired",
             Self::WebhookRefused => "webhook.refused",
         }
     }

@@ -35,6 +35,7 @@ pub mod plans;
 pub mod ports;
 pub mod profiles;
 pub mod rates;
+pub mod reconcile;
 pub mod services;
 pub mod stats;
 pub mod text;

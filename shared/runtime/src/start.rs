@@ -156,6 +156,11 @@ impl<A: Adapters> Start<A> {
         Ok(self.environment.optional(setting))
     }
 
+    /// Returns whether the reconciliation removes what nothing refers to.
+    pub fn reconcile_repairs(&self) -> Result<bool, StartError> {
+        Ok(self.environment.is_on(&settings::RECONCILE_REPAIR))
+    }
+
     /// Returns whether endpoints may have private addresses.
     pub fn private_endpoints(&self) -> Result<bool, StartError> {
         Ok(self.environment.is_on(&settings::PRIVATE_ENDPOINTS))

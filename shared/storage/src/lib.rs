@@ -1,6 +1,7 @@
 //! Storage: the table (DynamoDB), the objects (S3), and signed URLs for the objects.
 
 mod cdn;
+mod listing;
 mod multipart;
 mod objects;
 mod presign;

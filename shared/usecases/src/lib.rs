@@ -12,6 +12,7 @@ pub mod members;
 pub mod migrations;
 mod orders;
 pub mod orgs;
+pub mod reconcile;
 mod retry;
 pub mod uploads;
 

@@ -52,6 +52,7 @@ impl EventKind {
             Self::OrderSubmitted => {
                 Audience::Nobody("no organisation has orders; experts and the customer get it by mail")
             }
+            Self::StorageReconciled => Audience::Nobody("about the whole installation, for its operators"),
             Self::KeyMigrationStarted | Self::KeyMigrationReminder => {
                 Audience::Nobody("private to the person whose old keys they are, who gets it by mail")
             }
@@ -88,7 +89,8 @@ impl EventData {
             | Self::OrderSubmitted(_)
             | Self::OrganisationDeleted(_)
             | Self::KeyMigrationStarted(_)
-            | Self::KeyMigrationReminder(_) => None,
+            | Self::KeyMigrationReminder(_)
+            | Self::StorageReconciled(_) => None,
         }
     }
 }
@@ -129,12 +131,14 @@ mod tests {
         assert_eq!(
             left_out,
             [
+                "account.closed",
                 "job.requested",
                 "invitation.created",
                 "key.migration-started",
                 "key.migration-reminder",
                 "order.submitted",
-                "organisation.deleted"
+                "organisation.deleted",
+                "storage.reconciled"
             ]
         );
         assert_eq!(delivered().len(), EventKind::ALL.len() - left_out.len());

@@ -8,7 +8,8 @@ use serde_path_to_error::Error;
 use super::{
     AccountClosed, Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected,
     InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrderSubmitted,
-    OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
+    OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, StorageReconciled, WalletLow,
+    WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -133,6 +134,8 @@ catalogue! {
     PaymentRefunded(PaymentEvent) = "payment.refunded",
     /// An organisation's statistics of a day are complete and can be read.
     StatsReady(StatsReady) = "stats.ready",
+    /// The comparison of the table with the bucket found something.
+    StorageReconciled(StorageReconciled) = "storage.reconciled",
     /// An organisation's balance has fallen to an alert threshold, a percentage of its last top-up.
     WalletLow(WalletLow) = "wallet.low",
     /// Credits were added to an organisation's wallet.

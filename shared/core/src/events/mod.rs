@@ -18,6 +18,7 @@ mod message;
 mod order;
 mod organisation;
 mod schema;
+mod storage;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent,
 pub use message::{EventMessage, MalformedEvent};
 pub use order::OrderSubmitted;
 pub use organisation::{EndpointDisabled, EndpointTest, InvitationCreated, OrganisationDeleted, StatsReady};
+pub use storage::{StorageFinding, StorageReconciled};
 
 use crate::{EventId, Timestamp};
 

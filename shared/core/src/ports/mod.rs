@@ -22,6 +22,7 @@ mod orders;
 mod parts;
 mod people;
 mod purchases;
+mod reconcile;
 mod stats;
 mod texts;
 
@@ -42,6 +43,7 @@ pub use orders::*;
 pub use parts::*;
 pub use people::*;
 pub use purchases::*;
+pub use reconcile::*;
 pub use stats::*;
 pub use texts::*;
 

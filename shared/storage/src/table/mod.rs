@@ -53,6 +53,7 @@
 //! | hold | `HOLD#<org>#<tail>` | `HOLD` |
 //! | payment | `PAYMENT#<payment>` | `PAYMENT` |
 //! | pepper | `SYSTEM` | `PEPPER#<version>` |
+//! | last run of the reconciliation | `SYSTEM` | `RECONCILE` |
 //!
 //! | index | keys | contains |
 //! |---|---|---|
@@ -91,6 +92,7 @@ mod outbox;
 mod page;
 mod people;
 mod rates;
+mod reconcile;
 mod stats;
 mod transact;
 mod webhooks;

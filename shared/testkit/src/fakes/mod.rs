@@ -26,6 +26,7 @@ mod orgs;
 mod people;
 mod purchases;
 mod queues;
+mod reconcile;
 mod stats;
 mod texts;
 mod uploads;
@@ -35,6 +36,7 @@ pub use deliveries::{SimClock, WebhookFakes};
 pub use gateway::Upstreams;
 pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
+pub use reconcile::ReconcileFakes;
 pub use texts::Texts;
 pub use uploads::PartedUpload;
 
@@ -122,6 +124,8 @@ pub struct State {
     pub mail: MailFakes,
     /// Endpoints, deliveries, and the webhooks that receivers got.
     pub hooks: WebhookFakes,
+    /// What the reconciliation reads and writes beside files and objects.
+    pub reconcile: ReconcileFakes,
 }
 
 /// One version of an object.

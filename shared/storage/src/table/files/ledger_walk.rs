@@ -14,7 +14,7 @@ use crate::table::{Table, due};
 ///
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html>, "Index projections": an update
 /// that changes no projected attribute writes nothing to an index.
-const INDEX: &str = "ledgers";
+pub(crate) const INDEX: &str = "ledgers";
 /// Ledgers in one page: the maximum of one `BatchGetItem`.
 const PAGE: i32 = 100;
 
@@ -23,7 +23,7 @@ pub(crate) fn shard(owner: &UserId) -> String {
     of_shard(due::shard_of(owner.as_str()))
 }
 
-fn of_shard(shard: u8) -> String {
+pub(crate) fn of_shard(shard: u8) -> String {
     format!("LEDGERS#{shard}")
 }
 

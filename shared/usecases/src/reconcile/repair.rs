@@ -1,0 +1,117 @@
+//! Repairs: removes what nothing needs, after one more look, with an entry in the audit log.
+
+use consigne_core::audit::{AuditAction, AuditEntry};
+use consigne_core::reconcile::{Area, Finding, FindingKind, ListedUpload, Run};
+use consigne_core::{AuditId, Fault, Timestamp};
+use serde_json::json;
+
+use super::{ReconcileBucket, ReconcileTable, Reconciler, Scope, at_once};
+
+/// What a look right before a repair shows.
+enum State {
+    /// It is as it was found.
+    Same,
+    /// It is gone: an earlier try has removed it, or somebody else.
+    Gone,
+    /// It is there, and something needs it now.
+    Needed,
+}
+
+impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
+    /// Repairs what is still to be repaired, and writes the run.
+    pub(super) async fn repair_pending(&self, run: &mut Run) -> Result<(), Fault> {
+        if run.pending.is_empty() {
+            return Ok(());
+        }
+        let (started_at, cutoff) = (run.started_at, run.cutoff());
+        let repair = |(is_replica, finding): &(bool, Finding)| {
+            let finding = finding.clone();
+            self.repair(*is_replica, finding, started_at, cutoff)
+        };
+        let done = at_once(run.pending.iter().map(repair).collect()).await?;
+        done.into_iter().flatten().for_each(|kind| run.note_repair(kind));
+        run.pending.clear();
+        self.write(run).await
+    }
+
+    /// Repairs one finding. Returns its kind if it is gone.
+    async fn repair(
+        &self,
+        is_replica: bool,
+        finding: Finding,
+        started_at: Timestamp,
+        cutoff: Timestamp,
+    ) -> Result<Option<FindingKind>, Fault> {
+        let Some(version) = &finding.version else { return Ok(None) };
+        let bucket = if is_replica { self.replica } else { Some(self.bucket) };
+        let Some(bucket) = bucket else { return Ok(None) };
+        let is_upload = finding.kind == FindingKind::UploadWithoutSession;
+        let state = if is_upload {
+            self.look_at_upload(&finding, version, cutoff).await?
+        } else {
+            self.look_at_version(bucket, is_replica, &finding, cutoff).await?
+        };
+        match state {
+            State::Gone => return Ok(Some(finding.kind)),
+            State::Needed => return Ok(None),
+            State::Same => {}
+        }
+        // Before the removal, so that nothing is removed without an entry. The id is the same at every try.
+        let details = json!({
+            "kind": finding.kind.name(), "version": version, "size": finding.size, "reason": finding.reason,
+            "bucket": if is_replica { "replica" } else { "files" },
+        });
+        let bucket_name = if is_replica { "replica" } else { "files" };
+        self.table
+            .write_audit(&AuditEntry {
+                id: AuditId::derive_at(started_at, &[bucket_name, &finding.key, version]),
+                org: None,
+                action: AuditAction::StorageRepaired,
+                subject: finding.key.clone(),
+                origin: self.origin.clone(),
+                at: started_at,
+                details,
+            })
+            .await?;
+        if is_upload {
+            bucket.abort_upload(&finding.key, version).await?;
+        } else {
+            bucket.remove_version(&finding.key, version).await?;
+        }
+        Ok(Some(finding.kind))
+    }
+
+    async fn look_at_version(
+        &self,
+        bucket: &B,
+        is_replica: bool,
+        finding: &Finding,
+        cutoff: Timestamp,
+    ) -> Result<State, Fault> {
+        let areas = [Area::Originals, Area::Derived];
+        let place = areas.into_iter().find_map(|area| Some((area, area.group(&finding.key)?)));
+        // Nothing else is ever repaired.
+        let Some((area, group)) = place else { return Ok(State::Needed) };
+        let looks = self.look_closely(&Scope { bucket, area, is_replica }, &[&group], cutoff).await?;
+        let version = finding.version.as_deref();
+        let same = |other: &Finding| {
+            (other.kind, other.key.as_str(), other.version.as_deref()) == (finding.kind, finding.key.as_str(), version)
+        };
+        if looks.iter().any(|look| look.found.iter().any(same)) {
+            return Ok(State::Same);
+        }
+        let listed = looks.iter().flat_map(|look| &look.versions);
+        let is_there = listed.into_iter().any(|one| one.key == finding.key && Some(one.version.as_str()) == version);
+        Ok(if is_there { State::Needed } else { State::Gone })
+    }
+
+    async fn look_at_upload(&self, finding: &Finding, id: &str, cutoff: Timestamp) -> Result<State, Fault> {
+        if !self.bucket.list_uploads(&finding.key).await?.iter().any(|open| open == id) {
+            return Ok(State::Gone);
+        }
+        let at = finding.at.unwrap_or(cutoff);
+        let upload = ListedUpload { key: finding.key.clone(), id: id.to_owned(), at };
+        let unnamed = self.judge_uploads(&[upload], cutoff).await?;
+        Ok(if unnamed.is_empty() { State::Needed } else { State::Same })
+    }
+}
