@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test permissions web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -35,7 +35,7 @@ demo dev: SAY_NEXT =
 export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: demo-parts up ## Start the stack and show what Consigne does, step by step (ONLY=files shows one part)
 	@$(PYTHON) infra/local/demo --only "$(ONLY)"
@@ -47,6 +47,9 @@ demo-parts: $(VENV)/bin/python
 
 test: $(VENV)/local $(VENV)/web $(VENV)/clients ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
+
+permissions: $(VENV)/check ## Compare the functions' roles with what they used in the last make test
+	@$(PYTHON) infra/check/permissions.py
 
 web: $(VENV)/web ## Build the TypeScript packages in web/, and hold their budgets
 	@$(WEB_RUN) build
