@@ -16,6 +16,7 @@ import portable
 import rules
 import site_pages
 import templates
+from observed import source_code
 from project import Project
 from reference.sources import load as load_sources
 from samconfig import load
@@ -33,7 +34,7 @@ def project() -> Project:
     pages |= {str(page.relative_to(ROOT)): page.read_text() for page in links.documents(ROOT)}
     openapi = json.loads((ROOT / "openapi.json").read_text())
     config = load(ROOT / "infra/samconfig.toml").parameters
-    return Project(templates.core(), templates.observe(), pages, openapi, config, load_sources(ROOT))
+    return Project(templates.core(), templates.observe(), pages, openapi, config, load_sources(ROOT), source_code(ROOT))
 
 
 def cfn_lint() -> bool:

@@ -96,6 +96,7 @@ impl<A: Needs> Function<A> {
         match self.credits.credit_purchase(&purchase).await? {
             PurchaseOutcome::Credited => {
                 request.log.count("PurchasesCredited");
+                request.log.add("CreditsBought", purchase.credits);
                 Ok("credited")
             }
             PurchaseOutcome::CreditedBefore => Ok("repeated"),
