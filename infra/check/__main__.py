@@ -11,10 +11,12 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy",
 
 import breaking
 import endpoints
+import leaks
 import links
 import portable
 import rules
 import site_pages
+import supplies
 import templates
 from observed import source_code
 from project import Project
@@ -54,6 +56,8 @@ def main() -> None:
     problems += [("endpoints", problem) for problem in endpoints.problems(ROOT, checked.core, checked.openapi)]
     problems += [("breaking", problem) for problem in breaking.problems(ROOT)]
     problems += [("portable", problem) for problem in portable.problems(ROOT)]
+    problems += [("supplies", problem) for problem in supplies.problems(ROOT)]
+    problems += [("leaks", problem) for problem in leaks.problems(ROOT)]
     problems += [("navigation", problem) for problem in site_pages.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")
