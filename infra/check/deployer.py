@@ -23,6 +23,14 @@ CALLS: dict[str, tuple[str, str]] = {
         "cloudwatch:PutMetricAlarm DescribeAlarms DeleteAlarms ListTagsForResource TagResource UntagResource",
         "arn:aws:cloudwatch:eu-west-3:123456789012:alarm:consigne stream age",
     ),
+    "AWS::CloudWatch::CompositeAlarm": (
+        "cloudwatch:PutCompositeAlarm DescribeAlarms DeleteAlarms ListTagsForResource TagResource UntagResource",
+        "arn:aws:cloudwatch:eu-west-3:123456789012:alarm:consigne service level uploads",
+    ),
+    "AWS::CloudWatch::Dashboard": (
+        "cloudwatch:PutDashboard GetDashboard DeleteDashboards ListDashboards",
+        "arn:aws:cloudwatch::123456789012:dashboard/consigne",
+    ),
     "AWS::DynamoDB::Table": (
         "dynamodb:CreateTable DescribeTable UpdateTable DeleteTable DescribeContinuousBackups UpdateContinuousBackups"
         " DescribeTimeToLive UpdateTimeToLive TagResource ListTagsOfResource",
@@ -77,6 +85,10 @@ CALLS: dict[str, tuple[str, str]] = {
     ),
     "AWS::Logs::LogGroup": (
         "logs:CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy DeleteLogGroup TagResource ListTagsForResource",
+        "arn:aws:logs:eu-west-3:123456789012:log-group:/consigne/consigne/files",
+    ),
+    "AWS::Logs::MetricFilter": (
+        "logs:PutMetricFilter DescribeMetricFilters DeleteMetricFilter",
         "arn:aws:logs:eu-west-3:123456789012:log-group:/consigne/consigne/files",
     ),
     "AWS::Logs::QueryDefinition": ("logs:PutQueryDefinition DescribeQueryDefinitions DeleteQueryDefinition", ANY),

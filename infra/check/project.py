@@ -19,3 +19,5 @@ class Project:
     config: dict[str, str]
     # What the generated pages of docs/reference are made from.
     sources: Sources
+    # The Rust code of functions and shared crates, by path, without tests.
+    code: dict[str, str]

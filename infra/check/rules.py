@@ -13,6 +13,7 @@ import replication
 import breaking
 import concurrency
 import deployer
+import observed
 import reference
 from project import Project
 from templates import Json, listed, named, of_type, target
@@ -149,18 +150,20 @@ def placeholders_are_refused(project: Project) -> Iterator[str]:
 
 
 def alarms_reach_somebody_who_knows_what_to_do(project: Project) -> Iterator[str]:
-    """Every alarm sends a message when it starts and when it ends, and names a section of docs/operate/monitor.md that
-    says what to do."""
+    """Every alarm sends a message when it starts and when it ends, or is part of one that does. It names a section of
+    docs/operate/monitor.md that says what to do."""
     headings = {
         re.sub(r"[^\w -]", "", heading).strip().replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", project.pages.get("docs/operate/monitor.md", ""), re.MULTILINE)
     }
     anchors = {heading.lower() for heading in headings}
+    parts = observed.parts_of_others(project.observe)
     for template in (project.core, project.observe):
-        for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        alarms = of_type(template, "AWS::CloudWatch::Alarm") | of_type(template, "AWS::CloudWatch::CompositeAlarm")
+        for name, alarm in alarms.items():
             properties = alarm["Properties"]
             for actions in ("AlarmActions", "OKActions"):
-                if not properties.get(actions):
+                if not properties.get(actions) and name not in parts:
                     yield f"{name}: has no {actions}."
             described = re.search(r"docs/operate/monitor\.md#([\w-]+)", str(properties.get("AlarmDescription")))
             if not described or described.group(1).lower() not in anchors:
@@ -374,4 +377,5 @@ ALL = [
     throttles_of_every_index_are_watched,
     exported_values_can_be_kept,
     parameters_are_cleared_as_sam_reads_it,
+    *observed.ALL,
 ]

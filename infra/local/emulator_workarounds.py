@@ -11,6 +11,14 @@ from typing import Any
 
 from intrinsics import Resolver
 
+# Types of infra/observe.yaml that the server lacks, or that need what it lacks.
+UNSUPPORTED = (
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::QueryDefinition",
+)
+
 
 def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
     """Rewrites what the server does not support in a template, in place.
@@ -48,20 +56,21 @@ def allow_batches(statement: dict[str, Any]) -> None:
 
 
 def drop_unsupported(template: dict[str, Any]) -> None:
-    """Removes alarms on metric math and saved log queries from a template, in place. The server supports neither."""
+    """Removes what the server does not support from a template, in place: alarms on metric math and on other alarms,
+    saved log queries, the dashboard, and metrics that are counted from the log."""
     resources = template["Resources"]
-    for name in [name for name, body in resources.items() if "Metrics" in body_of(body) or is_query(body)]:
+    for name in [name for name, resource in resources.items() if any(map(is_unsupported, bodies(resource)))]:
         del resources[name]
 
 
-def is_query(resource: Any) -> bool:
-    """Returns whether a resource is a saved query of CloudWatch Logs."""
-    return isinstance(resource, dict) and resource.get("Type") == "AWS::Logs::QueryDefinition"
+def bodies(resource: Any) -> list[dict[str, Any]]:
+    """Returns a resource as a list of one, and those that a `Fn::ForEach` makes as it writes them."""
+    return list(resource[2].values()) if isinstance(resource, list) else [resource]
 
 
-def body_of(resource: Any) -> dict[str, Any]:
-    """Returns a resource's properties. Empty for a `Fn::ForEach`."""
-    return resource.get("Properties", {}) if isinstance(resource, dict) else {}
+def is_unsupported(resource: dict[str, Any]) -> bool:
+    """Returns whether the server does not support a resource."""
+    return resource["Type"] in UNSUPPORTED or "Metrics" in resource.get("Properties", {})
 
 
 def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> None:

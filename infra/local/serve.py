@@ -24,6 +24,7 @@ import edge_stand_in  # noqa: E402
 import front  # noqa: E402
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
+import permission_record  # noqa: E402
 import receiver  # noqa: E402
 import scan_stand_in  # noqa: E402
 import strict  # noqa: E402
@@ -126,6 +127,7 @@ s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
     strict.apply()
+    permission_record.install(Path(os.environ.pop("PERMISSIONS")))
     os.environ.pop("STACKS")
     api_port = int(os.environ.pop("API_PORT"))
     api = front.address_of(api_port, front.FIRST_STACK)

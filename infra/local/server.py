@@ -40,6 +40,8 @@ class Server:
         self._unpacked = home / "tmp"
         # What the server knows of each deployed stack. See front.py.
         self.stacks = home / "stacks"
+        # Which permissions functions use. See permission_record.py.
+        self.permissions = home / "permissions"
 
     @property
     def address(self) -> str:
@@ -211,6 +213,7 @@ class Server:
             "API_PORT": self._api_port_file.read_text(),
             "CONSOLE_PORT": self._console_port_file.read_text(),
             "STACKS": str(self.stacks),
+            "PERMISSIONS": str(self.permissions),
             "STRIPE_STAND_IN_PORT": self._stripe_port_file.read_text(),
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "test",

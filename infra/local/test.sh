@@ -43,6 +43,12 @@ case $only in
   *) cargo test "${packages[@]}" --no-run ;;
 esac
 
+# The record that `make permissions` reads. Tests of a part add to it; those that call every function start a new one.
+permissions=target/local/permissions
+case $only in
+  "" | deployed) rm -rf "$permissions" ;;
+esac
+
 was_up=yes
 $python infra/local/stack.py status > /dev/null || was_up=no
 $python infra/local/stack.py up
@@ -55,6 +61,12 @@ fi
 
 # These tests keep the laptop's server so busy that functions called by other tests at the same time would time out.
 alone=(whose_endpoints_hang of_a_thousand hundreds_of_operations three_hundred_concurrent twenty_concurrent_invitations)
+
+# Completes the record of permissions.
+finish_record() {
+  mkdir -p "$permissions"
+  if [ "$status" = 0 ]; then echo passed > "$permissions/finished"; else echo failed > "$permissions/finished"; fi
+}
 
 # Runs tests and prints failures. The whole output is in the log.
 run() {
@@ -106,6 +118,7 @@ if [ -n "$only" ]; then
   while IFS= read -r test; do
     run "${packages[@]}" --test it -- --exact "$test" < /dev/null || status=$?
   done < <(sed -n 's/: test$//p' <<< "$listed" | grep -E "$(IFS='|' && echo "${alone[*]}")")
+  if [ "$only" = deployed ]; then finish_record; fi
   exit "$status"
 fi
 
@@ -127,6 +140,7 @@ run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
 echo "Running the tests that must not run beside others..."
 # The same packages as above. Otherwise their features would differ and the dependencies be built again.
 run "${packages[@]}" --test it -- --test-threads=1 "${alone[@]}" || status=$?
+finish_record
 
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
      /^Ran [0-9]+ tests? in/ { python = $2 }

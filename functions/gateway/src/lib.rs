@@ -217,6 +217,7 @@ impl<A: Needs> Function<A> {
         match resolve_opened(&self.keys, hold, how, &record, &by).await {
             Ok(hold) => {
                 request.log.count(if verdict.answer.is_ok() { "CallsPaid" } else { "CallsFailed" });
+                request.log.add("CreditsCharged", hold.used());
                 Some(hold)
             }
             Err(fault) => {

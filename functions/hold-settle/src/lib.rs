@@ -44,6 +44,7 @@ impl<A: Adapters<Table: GetHold + ResolveHold>> HttpFunction for Function<A> {
 
         let by = Resolver { caller, idempotency_key, now: request.now };
         let hold = resolve(&self.holds, id, how, &by).await?;
+        request.log.add("CreditsCharged", hold.used());
         Ok(Answer::envelope(200, "Hold settled", &HoldView::of(&hold), request.now))
     }
 

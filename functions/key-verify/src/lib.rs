@@ -156,7 +156,12 @@ impl<A: Needs> HttpFunction for Function<A> {
             Ok(checked) => checked,
             Err(refusal) => return Ok(refused(&refusal, request)),
         };
-        request.log.count(if checked.receipt.is_some() { "KeysCharged" } else { "KeysProbed" });
+        if checked.receipt.is_some() {
+            request.log.count("KeysCharged");
+            request.log.add("CreditsCharged", cost);
+        } else {
+            request.log.count("KeysProbed");
+        }
         let remaining =
             if body.include.contains(&Include::Remaining) { self.remaining(&checked, request).await? } else { None };
         let facts = &checked.facts;
@@ -310,6 +315,10 @@ fn remaining(snapshot: &KeySnapshot, now: Timestamp) -> Remaining {
 fn refused(refusal: &Refusal, request: &Request) -> Answer {
     request.log.field("key.refusal", refusal.code);
     request.log.count("KeysRefused");
+    // Guessed keys; or a missing pepper, without which no key is found.
+    if refusal.code == RefusalCode::NotFound {
+        request.log.count("KeysUnknown");
+    }
     let (code, limiter) = (refusal.code, refusal.limiter);
     let refused = Refused { valid: false, code, limiter, resets_at: refusal.resets_at.map(|at| at.to_string()) };
     Answer::envelope(200, "The key is refused", &refused, request.now)

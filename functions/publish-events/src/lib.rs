@@ -38,6 +38,9 @@ impl<A: Adapters<Table: ClearOutbox, Bus: PublishEvent, Queue: SendMessage>> Bat
         self.bus.publish_event(&entry).await?;
         self.table.clear_outbox(entry.id).await?;
         change.log.count("EventsPublished");
+        if entry.kind == "quota.exceeded" {
+            change.log.count("StoragesNearlyFull");
+        }
         Ok(())
     }
 }

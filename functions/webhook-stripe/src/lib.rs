@@ -98,6 +98,7 @@ impl<A: Needs> Function<A> {
         match self.credits.credit_purchase(&purchase).await? {
             PurchaseOutcome::Credited => {
                 request.log.count("PurchasesCredited");
+                request.log.add("CreditsBought", purchase.credits);
                 Ok("credited")
             }
             PurchaseOutcome::CreditedBefore => Ok("repeated"),

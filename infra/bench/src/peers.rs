@@ -168,7 +168,7 @@ async fn python(scene: &Scene) -> Result<Vec<Peer>, Problem> {
         drop(std::fs::remove_dir_all(&target));
         std::fs::create_dir_all(&target).map_err(|error| format!("{}: {error}", target.display()))?;
         let (requirements, target) = (requirements.display().to_string(), target.display().to_string());
-        let quiet = ["--quiet", "--disable-pip-version-check", "--no-deps"];
+        let quiet = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
         let words = [&["-m", "pip", "install"], &quiet[..], &["--target", &target, "--requirement", &requirements]];
         run(&at(".venv/bin/python").display().to_string(), &words.concat(), &home).await?;
         copy(Path::new(&requirements), &installed)?;

@@ -183,7 +183,7 @@ def permissions(properties: Json) -> Iterator[str]:
                     continue
                 if action not in WORDS:
                     raise ValueError(f"template.yaml: add {action} to WORDS in infra/check/reference/functions.py.")
-                resources = " and ".join(resource(one) for one in listed(statement["Resource"]))
+                resources = " and ".join(resource(one, statement) for one in listed(statement["Resource"]))
                 yield f"{WORDS[action].format(resources)} (`{action}`)"
 
 
@@ -192,8 +192,8 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def resource(value: Json) -> str:
-    """Returns a resource of a statement in words."""
+def resource(value: Json, statement: Json) -> str:
+    """Returns a resource of a statement in words, with the kinds of items that its condition allows."""
     [(function, argument)] = value.items()
     if function == "Fn::If":
         # What is granted where the option is on; otherwise it is a name that nothing has.
@@ -204,7 +204,10 @@ def resource(value: Json) -> str:
         found = re.match(r"\$\{(\w+)\.Arn\}/?(.*)", argument)
         name, rest = found.groups() if found else (argument, "")
     if name == "Table":
-        return f"the index `{rest.removeprefix('index/')}`" if rest else "the table"
+        conditions = statement.get("Condition", {}).values()
+        kinds = [kind for block in conditions for kind in block.get("dynamodb:LeadingKeys", [])]
+        only = f", of which only {' and '.join(f'`{kind}`' for kind in kinds)}" if kinds else ""
+        return f"the index `{rest.removeprefix('index/')}`" if rest else f"the table{only}"
     if name == "Bucket":
         return "all objects" if rest == "*" else f"objects `{rest}`" if rest else "the bucket"
     return "the bus" if name == "Bus" else f"`{name}`"

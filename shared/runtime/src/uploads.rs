@@ -9,13 +9,14 @@ use consigne_usecases::uploads::Checked;
 use crate::Request;
 use crate::log::RequestLog;
 
-/// Records the outcome of a pending file's check: `UploadsReady` with `BytesReady`, `UploadsRejected`, or what the malware
+/// Records the outcome of a pending file's check: `UploadsReady` with `BytesReady` and the file's kind, `UploadsRejected`, or what the malware
 /// scan says.
 pub fn note_checked(log: &RequestLog, file: &File, checked: Checked) {
     match checked {
         Checked::Ready => {
             log.count("UploadsReady");
             log.bytes("BytesReady", file.size);
+            log.field("file.kind", file.kind().name());
         }
         Checked::Rejected => log.count("UploadsRejected"),
         Checked::Infected => log.count("FilesInfected"),

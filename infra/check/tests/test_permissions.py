@@ -1,0 +1,126 @@
+"""`make permissions` accepts roles that allow exactly what was used, and names each difference."""
+
+import copy
+import sys
+import unittest
+from pathlib import Path
+
+INFRA = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(INFRA / folder) for folder in ("check", "local")]
+
+import yaml
+
+import permissions
+import templates
+
+TABLE, BUCKET = {"Fn::GetAtt": ["Table", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/user_*"}
+QUEUE = {"Fn::GetAtt": ["MailQueue", "Arn"]}
+USERS = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}}
+REASONS = {
+    "actions": [{"action": "sqs:ReceiveMessage", "resource": r"\w+Queue\.Arn", "reason": "Lambda reads the queue."}],
+    "policies": [{"name": "Basic", "reason": "Lambda writes the log."}],
+}
+
+
+def core() -> dict:
+    """Returns an expanded template with one function."""
+    statements = [
+        {"Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": TABLE, "Condition": USERS},
+        {"Effect": "Allow", "Action": "s3:GetObjectVersion", "Resource": BUCKET},
+        {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:SendMessage"], "Resource": QUEUE},
+    ]
+    role = {
+        "ManagedPolicyArns": ["arn:aws:iam::aws:policy/Basic"],
+        "Policies": [{"PolicyName": "SendMailFunctionRolePolicy0", "PolicyDocument": {"Statement": statements}}],
+    }
+    return {
+        "Resources": {
+            "SendMailFunction": {
+                "Type": "AWS::Lambda::Function",
+                "Properties": {"Role": {"Fn::GetAtt": ["SendMailFunctionRole", "Arn"]}},
+            },
+            "SendMailFunctionRole": {"Type": "AWS::IAM::Role", "Properties": role},
+        }
+    }
+
+
+def used(statement: int | None, action: str, *keys: str) -> dict:
+    """Returns a line of the record."""
+    place = (None, None, None) if statement is None else ("SendMailFunctionRolePolicy0", statement, 0)
+    where = dict(zip(("policy", "statement", "resource"), place, strict=True))
+    return {"role": "consigne-SendMailFunctionRole-1A", **where, "action": action, "keys": list(keys)}
+
+
+LINES = [
+    used(0, "dynamodb:GetItem", "USER#"),
+    used(1, "s3:GetObjectVersion", "user_"),
+    used(2, "sqs:SendMessageBatch"),
+]
+
+
+def statement(template: dict, number: int) -> dict:
+    """Returns a statement of the function's role."""
+    [policy] = template["Resources"]["SendMailFunctionRole"]["Properties"]["Policies"]
+    return policy["PolicyDocument"]["Statement"][number]
+
+
+class Permissions(unittest.TestCase):
+    def found(self, template: dict, lines: list[dict], reasons: dict) -> list[str]:
+        return list(permissions.problems(template, permissions.read(template), lines, reasons))
+
+    def finds(self, words: str, lines: list[dict] = LINES, reasons: dict = REASONS, **changes: dict) -> None:
+        """Expects a problem with these words after a change of a statement, `s0` to `s2`."""
+        template = core()
+        for name, change in changes.items():
+            statement(template, int(name[1:])).update(change)
+        found = self.found(template, lines, reasons)
+        self.assertTrue(any(words in problem for problem in found), found)
+
+    def test_roles_that_allow_what_was_used_have_no_problem(self) -> None:
+        self.assertEqual(self.found(core(), LINES, REASONS), [])
+
+    def test_an_action_that_was_never_used_is_named_with_its_function(self) -> None:
+        self.finds("send-mail: s3:GetObjectVersion on Bucket.Arn/user_*: granted and never used", LINES[:1] + LINES[2:])
+
+    def test_stars_are_found(self) -> None:
+        self.finds("send-mail: sqs:* on MailQueue.Arn: name each action", s2={"Action": "sqs:*"})
+        self.finds("send-mail: s3:GetObjectVersion on *: name the resource", s1={"Resource": "*"})
+
+    def test_what_was_refused_is_found(self) -> None:
+        refused = used(None, "dynamodb:PutItem", "ORG#")
+        self.finds("send-mail: dynamodb:PutItem on ORG# was refused", [*LINES, refused])
+
+    def test_a_record_of_other_roles_is_found(self) -> None:
+        self.finds("dynamodb:Query was used by another version", [*LINES, used(0, "dynamodb:Query", "USER#")])
+
+    def test_resources_that_are_wider_than_what_was_used_are_found(self) -> None:
+        self.finds("is wider than what was used, user_*", s1={"Resource": {"Fn::Sub": "${Bucket.Arn}/*"}})
+        lists = [*LINES[:1], used(1, "s3:ListBucketVersions", "user_"), LINES[2]]
+        bucket = {"Action": "s3:ListBucketVersions", "Resource": {"Fn::GetAtt": ["Bucket", "Arn"]}}
+        self.finds("lists every object, and only user_* was used", lists, s1=bucket)
+
+    def test_items_that_were_never_used_are_found(self) -> None:
+        both = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "ORG#*"]}}
+        self.finds("send-mail: dynamodb:GetItem on Table.Arn: ORG#* in its condition", s0={"Condition": both})
+        self.finds('only USER# was used. Add Condition: { "ForAllValues:StringLike"', s0={"Condition": {}})
+
+    def test_reasons_for_nothing_are_found(self) -> None:
+        wrong = copy.deepcopy(REASONS)
+        wrong["actions"].append({"action": "sqs:DeleteMessage", "resource": ".*", "reason": ""})
+        wrong["policies"].append({"name": "Gone", "reason": ""})
+        self.finds("has a reason for sqs:DeleteMessage, which is not granted", reasons=wrong)
+        self.finds("Gone: has a reason, and the template does not have it", reasons=wrong)
+        received = [*LINES, used(2, "sqs:ReceiveMessage")]
+        self.finds("sqs:ReceiveMessage on MailQueue.Arn: has a reason although it is used", received)
+        self.finds("Basic: is not a function's own policy", reasons={**REASONS, "policies": []})
+
+    def test_the_reasons_are_about_grants_that_exist(self) -> None:
+        template = templates.core()
+        reasons = yaml.safe_load(permissions.REASONS.read_text())
+        roles = permissions.read(template)
+        found = [problem for _, problem in permissions.excuses(roles, reasons) if problem]
+        self.assertEqual(found + list(permissions.others(template, roles, reasons)), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
