@@ -1,8 +1,8 @@
 """Works around what the server's CloudFormation does not support.
 
 `prepare` rewrites the template before a deployment. `fill` creates what is missing after it, with the services' own
-APIs: the routes and CORS of the HTTP API, the table's time to live, the bucket's lifecycle and replication, the
-verified sender of mails, and which functions may send messages to themselves.
+APIs: the routes and CORS of the HTTP API, the table's time to live and backups, the bucket's lifecycle and replication,
+the verified sender of mails, and which functions may send messages to themselves.
 """
 
 import string
@@ -87,6 +87,10 @@ def fill(template: dict[str, Any], stack: str, client: Callable[[str], Any]) -> 
         physical, properties = resolver.values.get(name), body.get("Properties", {})
         if "TimeToLiveSpecification" in properties:
             set_time_to_live(client("dynamodb"), physical, properties["TimeToLiveSpecification"])
+        if "PointInTimeRecoverySpecification" in properties:
+            client("dynamodb").update_continuous_backups(
+                TableName=physical, PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"]
+            )
         if "LifecycleConfiguration" in properties:
             rules = resolver.resolve(properties["LifecycleConfiguration"]["Rules"])
             configuration = {"Rules": [lifecycle_rule(rule) for rule in rules]}

@@ -130,7 +130,7 @@ fn whose(text: Option<&str>) -> Result<Whose, String> {
 }
 
 /// Parses `--since`.
-fn since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(crate) fn since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let span = || {
         let unit = text.chars().last()?;
         let count: u64 = text.strip_suffix(unit)?.parse().ok()?;

@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, completions, credits, doctor, key, keys, mail, migrate, migrate_files, migration, org, pepper, redrive,
-    service_token, stats, token, user, wallet, webhook_secret,
+    audit, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org, pepper,
+    redrive, restore, service_token, stats, token, user, wallet, webhook_secret,
 };
 
 /// Manages a Consigne stack: the laptop's, or with --stack one on AWS.
@@ -50,6 +50,8 @@ enum Command {
     Key(key::Command),
     /// List the API keys of an organisation, without their secrets.
     Keys(keys::Options),
+    /// Show what the functions log, by request, person or organisation, and follow it.
+    Logs(logs::Options),
     /// Preview mails with sample values.
     #[command(subcommand)]
     Mail(mail::Command),
@@ -68,6 +70,9 @@ enum Command {
     Pepper(pepper::Command),
     /// Send the messages of a dead-letter queue back to their queue. Without a name, list the dead-letter queues.
     Redrive(redrive::Options),
+    /// Let a new stack adopt a restored table, a bucket and the secrets of a lost stack.
+    #[command(subcommand)]
+    Restore(restore::Command),
     /// Manage the tokens with which servers that check keys authenticate.
     #[command(subcommand)]
     ServiceToken(service_token::Command),
@@ -102,6 +107,7 @@ impl Arguments {
             Command::Doctor(options) => doctor::run(which, options, self.json),
             Command::Key(command) => key::run(which, command),
             Command::Keys(options) => keys::run(which, options),
+            Command::Logs(options) => logs::run(which, options, self.json),
             Command::Mail(command) => mail::run(command),
             Command::MigrateKeys(options) => migrate::run(which, options),
             Command::MigrateFiles(options) => migrate_files::run(which, options),
@@ -109,6 +115,7 @@ impl Arguments {
             Command::Org(command) => org::run(which, command),
             Command::Pepper(command) => pepper::run(which, command),
             Command::Redrive(options) => redrive::run(which, options),
+            Command::Restore(command) => restore::run(which, command),
             Command::ServiceToken(command) => service_token::run(which, command),
             Command::Stats(command) => stats::run(which, command),
             Command::Token(options) => token::run(which, options),

@@ -11,6 +11,7 @@ mod grid;
 mod input;
 mod key;
 mod keys;
+mod logs;
 mod mail;
 mod migrate;
 mod migrate_files;
@@ -21,6 +22,7 @@ mod outputs;
 mod pepper;
 mod redrive;
 mod report;
+mod restore;
 mod secret;
 mod service_token;
 mod stack_env;
@@ -40,6 +42,7 @@ use crate::cli::Arguments;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.run() {
+        Ok(report) if report.is_printed() => ExitCode::SUCCESS,
         Ok(report) => match say(&report.render(arguments.wants_json())) {
             Ok(()) => ExitCode::from(report.exit()),
             Err(error) => {

@@ -38,6 +38,17 @@ impl Operator {
         Ok(Self { start: Start::new(stack.environment(names)?), origin: None, stack })
     }
 
+    /// Creates the clients of a command for a stack that does not exist yet: only the account and the region are known.
+    pub(crate) fn of_account(which: &Which) -> Result<Self, String> {
+        let stack = StackEnv::account(which)?;
+        Ok(Self { start: Start::new(stack.environment(&[])?), origin: None, stack })
+    }
+
+    /// Asks the operator whether to change the stack, as [`Self::to_change`] does.
+    pub(crate) fn confirm(&self, which: &Which, change: &str) -> Result<(), String> {
+        self.stack.confirm(which, change)
+    }
+
     /// Creates the clients of a command that changes the stack. Asks first if the stack is on AWS; `change` says what
     /// would be done, such as `Suspend org_...`.
     ///

@@ -45,6 +45,16 @@ impl Report {
         Self { text, json: None, exit: 0 }
     }
 
+    /// Creates the report of a command that has printed everything itself.
+    pub(crate) fn printed() -> Self {
+        Self { text: String::new(), json: None, exit: 0 }
+    }
+
+    /// Returns whether nothing is left to print.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.exit == 0 && self.text.is_empty() && self.json.is_none()
+    }
+
     /// Makes the command exit with 1 although it prints a report.
     #[must_use]
     pub(crate) fn failed(self) -> Self {

@@ -52,6 +52,11 @@ impl Which {
         self.operator.as_deref()
     }
 
+    /// Returns the name given with `--stack`.
+    pub(crate) fn stack(&self) -> Option<&str> {
+        self.stack.as_deref()
+    }
+
     /// Returns whether `--yes` was given.
     pub(crate) fn agreed(&self) -> bool {
         self.yes
@@ -82,6 +87,16 @@ impl StackEnv {
         if let Some(unused) = found.unused(&shell) {
             complain(&unused);
         }
+        Ok(found)
+    }
+
+    /// Finds the account and the region of a stack that may not exist, and prints which they are.
+    pub(crate) fn account(which: &Which) -> Result<Self, String> {
+        let found = match &which.stack {
+            Some(_) => account_on_aws(which.region.as_deref(), &EnvVars::process())?,
+            None => on_laptop(which.env_file.as_deref())?,
+        };
+        complain(&format!("Acting in {}.", found.place));
         Ok(found)
     }
 
@@ -181,14 +196,23 @@ fn nearest_file() -> Option<PathBuf> {
     here.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
 }
 
-/// Finds a stack on AWS.
-fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<StackEnv, String> {
+/// Finds the region, and credentials for AWS.
+fn account_on_aws(region: Option<&str>, shell: &EnvVars) -> Result<StackEnv, String> {
     let region = region.map(str::to_owned).or_else(|| shell.variable("AWS_REGION"));
     let region = region.or_else(|| shell.variable("AWS_DEFAULT_REGION"));
     let region = region.ok_or("Name the region of the stack, such as --region eu-west-3.")?;
     let mut names = credentials(shell)?;
     names.insert("AWS_REGION".to_owned(), region.clone());
     names.extend(shell.variable("AWS_ENDPOINT_URL").map(|url| ("AWS_ENDPOINT_URL".to_owned(), url)));
+    let elsewhere = names.get("AWS_ENDPOINT_URL").map(|url| format!(", at {url}")).unwrap_or_default();
+    let place = format!("the account of this shell in {region}{elsewhere}");
+    Ok(StackEnv { names, source: "The account".to_owned(), place, is_laptop: false })
+}
+
+/// Finds a stack on AWS.
+fn on_aws(stack: &str, region: Option<&str>, shell: &EnvVars) -> Result<StackEnv, String> {
+    let mut names = account_on_aws(region, shell)?.names;
+    let region = names.get("AWS_REGION").cloned().unwrap_or_default();
     let caller = Start::new(EnvVars::fixed(names.clone())).aws().config.clone();
     names.extend(outputs::of_stack(&caller, stack)?);
     names.insert("STACK_NAME".to_owned(), stack.to_owned());

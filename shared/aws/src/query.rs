@@ -16,7 +16,8 @@ use crate::plain::{PlainRequest, send};
 /// If the request cannot be built or signed, or if no complete answer arrives.
 pub async fn query(config: &AwsConfig, service: &'static str, form: String) -> Result<(u16, String), BoxError> {
     let headers = vec![("content-type", "application/x-www-form-urlencoded".to_owned())];
-    let request = PlainRequest { host: service, name: service, method: "POST", path: "/".to_owned(), headers, body: form };
+    let request =
+        PlainRequest { host: service, name: service, method: "POST", path: "/".to_owned(), headers, body: form };
     let answer = send(config, request).await?;
     Ok((answer.status, answer.body))
 }

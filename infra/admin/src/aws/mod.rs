@@ -20,8 +20,14 @@ const DENIED: [&str; 6] = [
     "UnauthorizedOperation",
 ];
 /// Codes of a server that does not have the operation, as the laptop's does not have all.
-const UNSUPPORTED: [&str; 6] =
-    ["InvalidAction", "NotImplemented", "UnknownAction", "UnknownOperation", "UnknownOperationException", "Unsupported"];
+const UNSUPPORTED: [&str; 6] = [
+    "InvalidAction",
+    "NotImplemented",
+    "UnknownAction",
+    "UnknownOperation",
+    "UnknownOperationException",
+    "Unsupported",
+];
 
 /// Why a call brought no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +106,8 @@ impl Aws {
             ("content-type", format!("application/x-amz-json-{version}")),
             ("x-amz-target", format!("{target}{operation}")),
         ];
-        let request = PlainRequest { host, name, method: "POST", path: "/".to_owned(), headers, body: body.to_string() };
+        let request =
+            PlainRequest { host, name, method: "POST", path: "/".to_owned(), headers, body: body.to_string() };
         document(&self.call(action, request).await?.body)
     }
 
@@ -208,15 +215,34 @@ mod tests {
     fn refusals_are_told_apart_in_every_protocol() {
         let missing = |code: &str| Refusal::Missing(code.to_owned());
         for (status, header, body, want) in [
-            (400, None, r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}"#, Refusal::Denied("x:Y")),
-            (403, Some("AccessDeniedException:http://internal.amazon.com/"), r#"{"message":"no"}"#, Refusal::Denied("x:Y")),
+            (
+                400,
+                None,
+                r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}"#,
+                Refusal::Denied("x:Y"),
+            ),
+            (
+                403,
+                Some("AccessDeniedException:http://internal.amazon.com/"),
+                r#"{"message":"no"}"#,
+                Refusal::Denied("x:Y"),
+            ),
             (403, None, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", Refusal::Denied("x:Y")),
-            (400, None, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}"#, missing("ResourceNotFoundException")),
+            (
+                400,
+                None,
+                r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}"#,
+                missing("ResourceNotFoundException"),
+            ),
             (404, None, "<Error><Code>NoSuchCORSConfiguration</Code></Error>", missing("NoSuchCORSConfiguration")),
             (501, None, "", Refusal::Unsupported),
             (400, None, r#"{"__type":"UnknownOperationException"}"#, Refusal::Unsupported),
-            (400, None, "<ErrorResponse><Error><Code>ValidationError</Code><Message>bad &amp; sad</Message></Error></ErrorResponse>",
-                Refusal::Failed("ValidationError: bad & sad".to_owned())),
+            (
+                400,
+                None,
+                "<ErrorResponse><Error><Code>ValidationError</Code><Message>bad &amp; sad</Message></Error></ErrorResponse>",
+                Refusal::Failed("ValidationError: bad & sad".to_owned()),
+            ),
             (500, None, "", Refusal::Failed("500".to_owned())),
         ] {
             assert_eq!(refusal("x:Y", &answer(status, header, body)), want, "{body}");

@@ -71,7 +71,8 @@ pub(crate) async fn caller(patient: &Patient) -> Vec<Finding> {
 /// Judges the kind of credentials, and how long they still live.
 fn credentials(arn: &str, key: &str, expiry: Option<Timestamp>, now: Timestamp) -> Finding {
     let name = "credentials";
-    let role = "sign in with a role instead, for example `aws sso login`; docs/operate/doctor-policy.json has the rights";
+    let role =
+        "sign in with a role instead, for example `aws sso login`; docs/operate/doctor-policy.json has the rights";
     if arn.ends_with(":root") {
         return Finding::warning(name, "are those of the account's root user", role);
     }
@@ -116,8 +117,7 @@ async fn drifted(aws: &Aws, stack: &str) -> Result<Vec<String>, Refusal> {
     let answer = aws.query("cloudformation", "cloudformation:DetectStackDrift", &ask).await?.body;
     let id = first(&answer, "StackDriftDetectionId").unwrap_or_default();
     loop {
-        let ask =
-            [("Action", "DescribeStackDriftDetectionStatus"), VERSION, ("StackDriftDetectionId", id.as_str())];
+        let ask = [("Action", "DescribeStackDriftDetectionStatus"), VERSION, ("StackDriftDetectionId", id.as_str())];
         let action = "cloudformation:DescribeStackDriftDetectionStatus";
         let answer = aws.query("cloudformation", action, &ask).await?.body;
         match first(&answer, "DetectionStatus").as_deref() {
@@ -150,7 +150,11 @@ fn judge_drift(names: &[String]) -> Finding {
         return Finding::ok("drift", "every resource is as the template says");
     }
     let text = format!("changed by hand: {}", names.join(", "));
-    Finding::warning("drift", text, "change it back, or change the template; `make deploy` does not notice such changes")
+    Finding::warning(
+        "drift",
+        text,
+        "change it back, or change the template; `make deploy` does not notice such changes",
+    )
 }
 
 #[cfg(test)]

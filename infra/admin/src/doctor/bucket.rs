@@ -18,7 +18,7 @@ const RULES: [&str; 3] = ["abort-unfinished-uploads", "archive", "remove-old-ver
 const DEPLOY: &str = "set it again, or deploy the stack: `make deploy`";
 
 /// A setting of the bucket: the name of its check, the permission to read it, and its name in the query.
-const SETTINGS: [(&str, &str, &str); 7] = [
+pub(crate) const SETTINGS: [(&str, &str, &str); 7] = [
     ("bucket versions", "s3:GetBucketVersioning", "versioning"),
     ("bucket encryption", "s3:GetEncryptionConfiguration", "encryption"),
     ("bucket public access", "s3:GetBucketPublicAccessBlock", "publicAccessBlock"),
@@ -30,7 +30,8 @@ const SETTINGS: [(&str, &str, &str); 7] = [
 
 /// Checks the settings of the bucket.
 pub(crate) async fn settings(patient: &Patient) -> Vec<Finding> {
-    let origins: Vec<&str> = patient.facts.parameter("AuthorizedParties").split(',').filter(|one| !one.is_empty()).collect();
+    let origins: Vec<&str> =
+        patient.facts.parameter("AuthorizedParties").split(',').filter(|one| !one.is_empty()).collect();
     let requires_tls = patient.facts.parameter("RequireTls") != "false";
     let checks = SETTINGS.map(|(name, action, query)| {
         let (path, origins) = (format!("{}?{query}", patient.bucket_name), &origins);
@@ -43,7 +44,7 @@ pub(crate) async fn settings(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Judges one setting by S3's answer. A setting that was never made is an answer too.
-fn judge(name: &str, read: &Result<String, Refusal>, origins: &[&str], tls: bool, laptop: bool) -> Finding {
+pub(crate) fn judge(name: &str, read: &Result<String, Refusal>, origins: &[&str], tls: bool, laptop: bool) -> Finding {
     let text = match read {
         Ok(text) => text.as_str(),
         Err(Refusal::Missing(code)) if code != "NoSuchBucket" => "",

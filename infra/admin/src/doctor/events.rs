@@ -30,16 +30,21 @@ pub(crate) async fn rules(patient: &Patient) -> Vec<Finding> {
 }
 
 async fn rule(patient: &Patient, resource: &Resource) -> Finding {
-    // CloudFormation names a rule of a bus of one's own `bus|rule`.
+    // CloudFormation names a rule of a bus of one's own `bus|rule`, and the laptop's server only `rule`.
     let (bus, name) = resource.physical.rsplit_once('|').unwrap_or(("default", &resource.physical));
+    match on_bus(patient, bus, name).await {
+        Err(Refusal::Missing(_)) if bus == "default" => on_bus(patient, patient.facts.physical("Bus"), name).await,
+        found => found,
+    }
+    .unwrap_or_else(|refusal| Finding::refused(format!("rule {name}"), &refusal, patient.laptop))
+}
+
+async fn on_bus(patient: &Patient, bus: &str, name: &str) -> Result<Finding, Refusal> {
     let ask = |key: &str| json!({ key: name, "EventBusName": bus });
     let described = patient.aws.json(EVENTS, "events:DescribeRule", "DescribeRule", ask("Name"));
     let targets = patient.aws.json(EVENTS, "events:ListTargetsByRule", "ListTargetsByRule", ask("Rule"));
-    let check = format!("rule {}", name.rsplit('/').next().unwrap_or(name));
-    match tokio::join!(described, targets) {
-        (Err(refusal), _) | (_, Err(refusal)) => Finding::refused(check, &refusal, patient.laptop),
-        (Ok(rule), Ok(targets)) => judge_rule(&check, &rule, &targets, bus),
-    }
+    let (rule, targets) = tokio::try_join!(described, targets)?;
+    Ok(judge_rule(&format!("rule {name}"), &rule, &targets, bus))
 }
 
 /// Judges answers of `DescribeRule` and `ListTargetsByRule`.
@@ -159,9 +164,7 @@ mod tests {
 
     #[test]
     fn queues_must_leave_concurrency_for_requests() {
-        let source = |arn: &str, most: Option<u64>| {
-            json!({ "EventSourceArn": arn, "ScalingConfig": { "MaximumConcurrency": most } })
-        };
+        let source = |arn: &str, most: Option<u64>| json!({ "EventSourceArn": arn, "ScalingConfig": { "MaximumConcurrency": most } });
         assert_eq!(concurrency(&source("arn:aws:sqs:r:1:q", Some(20))), 20);
         assert_eq!(concurrency(&source("arn:aws:sqs:r:1:q", None)), 1_000);
         assert_eq!(concurrency(&source("arn:aws:dynamodb:r:1:table/t/stream/x", None)), 0);

@@ -52,7 +52,10 @@ fn judge(name: &str, function: &Value) -> Finding {
 /// Checks how many calls of all functions failed in the last hour: two metrics of the account and the region.
 pub(crate) async fn errors(patient: &Patient) -> Vec<Finding> {
     if patient.laptop {
-        return vec![Finding::not_on_laptop("errors", "the laptop's server does not measure them; `make logs ERRORS=1`")];
+        return vec![Finding::not_on_laptop(
+            "errors",
+            "the laptop's server does not measure them; `make logs ERRORS=1`",
+        )];
     }
     let sum = |name| Metric { namespace: "AWS/Lambda", name, dimension: None, statistic: "Sum", minutes: HOUR };
     let metrics = [sum("Errors"), sum("Invocations"), sum("Throttles")];

@@ -12,7 +12,8 @@ const KEYS: &str = "sign-in keys";
 const ISSUER: &str = "sign-in issuer";
 /// Where Clerk publishes an issuer's keys, below the issuer.
 const PUBLISHED: &str = "/.well-known/jwks.json";
-const CURE: &str = "set ClerkIssuer, and ClerkJwksUrl or ClerkJwtKey, as Clerk shows them under \"API keys\"; `make deploy`";
+const CURE: &str =
+    "set ClerkIssuer, and ClerkJwksUrl or ClerkJwtKey, as Clerk shows them under \"API keys\"; `make deploy`";
 
 /// Checks the keys, and whether they are those that the issuer publishes.
 pub(crate) async fn all(patient: &Patient) -> Vec<Finding> {

@@ -1,9 +1,9 @@
 //! `consigne doctor`: examines every connection and setting of a stack, and says how to mend what is wrong.
 
 mod account;
-mod bucket;
+pub(crate) mod bucket;
 mod events;
-mod facts;
+pub(crate) mod facts;
 mod finding;
 mod functions;
 mod identity;
@@ -13,7 +13,7 @@ mod outside;
 mod queues;
 mod secrets;
 mod show;
-mod table;
+pub(crate) mod table;
 mod web;
 
 use std::time::Duration;
@@ -64,7 +64,7 @@ pub(crate) struct Options {
 
 /// The stack that is examined, and what is needed for that.
 #[derive(Debug)]
-struct Patient {
+pub(crate) struct Patient {
     aws: Aws,
     sqs: aws_sdk_sqs::Client,
     web: Web,

@@ -27,10 +27,14 @@ pub(crate) async fn stripe(patient: &Patient, secrets: &Read) -> Vec<Finding> {
 /// Judges Stripe's answer. A restricted key may lack the permission for the balance, and is known all the same.
 fn judge_stripe(answer: &Result<(u16, String), String>, mode: &str) -> Finding {
     match answer {
-        Ok((401, _)) => Finding::failed("Stripe", "does not know the key", "set the key of docs/guides/sell-credits.md again"),
+        Ok((401, _)) => {
+            Finding::failed("Stripe", "does not know the key", "set the key of docs/guides/sell-credits.md again")
+        }
         Ok((status, _)) if *status < 500 => Finding::ok("Stripe", format!("answers, in {mode}")),
         Ok((status, _)) => Finding::warning("Stripe", format!("answers {status}"), "https://status.stripe.com"),
-        Err(why) => Finding::failed("Stripe", format!("does not answer: {why}"), "check StripeUrl; https://status.stripe.com"),
+        Err(why) => {
+            Finding::failed("Stripe", format!("does not answer: {why}"), "check StripeUrl; https://status.stripe.com")
+        }
     }
 }
 
@@ -59,7 +63,9 @@ fn judge_model(answer: &Result<(u16, String), String>, model: &str) -> Finding {
             }
         }
         Ok((401 | 403, _)) => Finding::failed(name, "does not accept the key", format!("set TextModelKey; {cure}")),
-        Ok((status, _)) if *status < 500 => Finding::ok(name, format!("answers ({status} for its list of models)")),
+        Ok((status, _)) if *status < 500 || *status == 501 => {
+            Finding::ok(name, format!("answers ({status} for its list of models)"))
+        }
         Ok((status, _)) => Finding::warning(name, format!("answers {status}"), "try again; ask its provider"),
         Err(why) => Finding::failed(name, format!("does not answer: {why}"), format!("check TextModelUrl; {cure}")),
     }
@@ -83,7 +89,7 @@ mod tests {
         let model = |answer| judge_model(&answer, "m").state;
         assert_eq!(model(answer(200, r#"{"data":[{"id":"m"}]}"#)), State::Ok);
         assert_eq!(model(answer(200, r#"{"data":[{"id":"n"}]}"#)), State::Warning);
-        assert_eq!((model(answer(404, "")), model(answer(200, "x"))), (State::Ok, State::Ok));
+        assert_eq!((model(answer(501, "")), model(answer(200, "x"))), (State::Ok, State::Ok));
         assert_eq!((model(answer(401, "")), model(Err("refused".to_owned()))), (State::Failed, State::Failed));
         assert_eq!(model(answer(500, "")), State::Warning);
     }

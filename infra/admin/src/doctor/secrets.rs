@@ -94,9 +94,10 @@ fn judge(logical: &str, text: &str) -> Finding {
             Some(mode) => Finding::ok(check, format!("is a key for {mode}")),
             None => Finding::not_set_up(check, "holds no key of Stripe", "docs/guides/sell-credits.md"),
         },
-        _ if Secret::new(text).is_none() => {
-            unusable("it is too short or a placeholder", "its previous value is under AWSPREVIOUS; docs/operate/secrets.md")
-        }
+        _ if Secret::new(text).is_none() => unusable(
+            "it is too short or a placeholder",
+            "its previous value is under AWSPREVIOUS; docs/operate/secrets.md",
+        ),
         _ => Finding::ok(check, "can be used"),
     }
 }
@@ -128,7 +129,9 @@ fn sender(check: String, text: &str, who: &str, problem: Option<String>) -> Find
 /// Returns for what a key of Stripe is: live or test mode. `None` if the text is no key of Stripe.
 pub(crate) fn mode(key: &str) -> Option<&'static str> {
     let after = key.trim().strip_prefix("sk_").or_else(|| key.trim().strip_prefix("rk_"))?;
-    [("live_", "live mode"), ("test_", "test mode")].into_iter().find_map(|(word, mode)| after.starts_with(word).then_some(mode))
+    [("live_", "live mode"), ("test_", "test mode")]
+        .into_iter()
+        .find_map(|(word, mode)| after.starts_with(word).then_some(mode))
 }
 
 #[cfg(test)]

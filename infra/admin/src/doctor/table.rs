@@ -35,7 +35,7 @@ pub(crate) async fn settings(patient: &Patient) -> Vec<Finding> {
         asked("dynamodb:DescribeTimeToLive", "DescribeTimeToLive"),
     );
     let mut found = match &table {
-        Ok(answer) => judge(&answer["Table"], patient.facts.parameter("DeletionProtection") != "false"),
+        Ok(answer) => judge(&answer["Table"], patient.facts.parameter("DeletionProtection") != "false", laptop),
         Err(refusal) => vec![Finding::refused("table", refusal, laptop)],
     };
     found.push(match &backups {
@@ -50,7 +50,7 @@ pub(crate) async fn settings(patient: &Patient) -> Vec<Finding> {
 }
 
 /// Judges the `Table` of an answer of `DescribeTable`.
-fn judge(table: &Value, protected: bool) -> Vec<Finding> {
+fn judge(table: &Value, protected: bool, laptop: bool) -> Vec<Finding> {
     let status = table["TableStatus"].as_str().unwrap_or("unknown");
     let indexes = table["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
     let active = |name: &&str| {
@@ -85,10 +85,15 @@ fn judge(table: &Value, protected: bool) -> Vec<Finding> {
         match (table["DeletionProtectionEnabled"] == true, protected) {
             (true, _) => Finding::ok("table protection", "is protected against deletion"),
             (false, true) => Finding::failed("table protection", "is not protected against deletion", DEPLOY),
+            (false, false) if laptop => {
+                Finding::not_on_laptop("table protection", "what is on a laptop is lost when it stops")
+            }
             (false, false) => Finding::warning("table protection", "DeletionProtection is off", PROTECT),
         },
         if sealed {
             Finding::ok("table encryption", "is on, with a key of KMS")
+        } else if laptop {
+            Finding::not_on_laptop("table encryption", "the laptop's server keeps everything in memory")
         } else {
             Finding::warning("table encryption", "uses the key that DynamoDB owns, not one of KMS", DEPLOY)
         },
@@ -201,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_table_as_deployed_is_well_and_each_planted_fault_is_found() {
-        assert!(judge(&good(), true).iter().all(|one| one.state == State::Ok));
+        assert!(judge(&good(), true, false).iter().all(|one| one.state == State::Ok));
         for (pointer, value, name, state) in [
             ("/TableStatus", json!("ARCHIVED"), "table", State::Failed),
             ("/GlobalSecondaryIndexes/0/IndexStatus", json!("CREATING"), "table indexes", State::Failed),
@@ -212,13 +217,16 @@ mod tests {
         ] {
             let mut table = good();
             *table.pointer_mut(pointer).unwrap() = value;
-            let bad: Vec<_> = judge(&table, true).into_iter().filter(|one| one.state != State::Ok).collect();
+            let bad: Vec<_> = judge(&table, true, false).into_iter().filter(|one| one.state != State::Ok).collect();
             assert_eq!((bad.len(), bad[0].name.as_str(), bad[0].state), (1, name, state), "{pointer}");
             assert!(bad[0].cure.is_some());
         }
         let mut open = good();
         open["DeletionProtectionEnabled"] = json!(false);
-        assert!(judge(&open, false).iter().any(|one| one.state == State::Warning), "turned off by the parameter");
+        assert!(
+            judge(&open, false, false).iter().any(|one| one.state == State::Warning),
+            "turned off by the parameter"
+        );
     }
 
     #[test]

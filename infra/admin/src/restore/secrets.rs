@@ -1,0 +1,94 @@
+//! The step about the secrets' values: the new stack's secrets get those of the lost one. They are never printed.
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::adopt::facts;
+use super::slice::of_kind;
+use super::{Restore, Standing};
+use crate::aws::{Aws, Refusal, SECRETS};
+use crate::complain;
+use crate::doctor::facts::StackFacts;
+
+/// Finds the secrets of the lost stack by their names in the template, except those that can no longer be read.
+///
+/// # Errors
+/// If the stack cannot be read, or an argument has another shape.
+pub(crate) async fn sources(aws: &Aws, stack: Option<&str>, given: &[String]) -> Result<Vec<(String, String)>, String> {
+    let mut found = Vec::new();
+    for one in given {
+        let pair = one.split_once('=').filter(|(name, arn)| !name.is_empty() && !arn.is_empty());
+        let (name, arn) = pair.ok_or_else(|| format!("--secret {one} must be NAME=ARN, such as Peppers=arn:..."))?;
+        found.push((name.to_owned(), arn.to_owned()));
+    }
+    if let Some(stack) = stack {
+        let facts = StackFacts::read(aws, stack).await?;
+        for one in facts.of_kind("AWS::SecretsManager::Secret") {
+            if found.iter().all(|(name, _)| *name != one.logical) {
+                found.push((one.logical.clone(), one.physical.clone()));
+            }
+        }
+    }
+    let mut usable = Vec::new();
+    for (name, arn) in found {
+        match read(aws, &arn).await {
+            Ok(_) => usable.push((name, arn)),
+            Err(Refusal::Missing(_)) => {
+                complain(&format!("The secret {name} is gone; the new stack gets a new value."))
+            }
+            Err(refusal) => return Err(format!("{name}: {}", String::from(refusal))),
+        }
+    }
+    usable.sort();
+    Ok(usable)
+}
+
+async fn read(aws: &Aws, id: &str) -> Result<Zeroizing<String>, Refusal> {
+    let ask = json!({ "SecretId": id });
+    let answer = aws.json(SECRETS, "secretsmanager:GetSecretValue", "GetSecretValue", ask).await?;
+    let text = answer["SecretString"].as_str().ok_or_else(|| Refusal::Failed("the secret has no text".to_owned()))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Looks which secrets of the new stack have another value than those of the lost one.
+pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
+    let Some(facts) = facts(restore).await? else { return Ok(Standing::Waits("secrets")) };
+    let names = of_kind(&restore.template, "AWS::SecretsManager::Secret");
+    let without: Vec<&str> = names
+        .iter()
+        .filter(|name| *name != "TextModelKey" && restore.secrets.iter().all(|(known, _)| known != *name))
+        .map(String::as_str)
+        .collect();
+    let new = if without.is_empty() { String::new() } else { format!("; new values for {}", without.join(", ")) };
+    let mut differ = Vec::new();
+    for (name, old) in &restore.secrets {
+        let own = facts.physical(name);
+        if own.is_empty() {
+            return Ok(Standing::Waits("secrets"));
+        }
+        let (old, own) = tokio::join!(read(&restore.aws, old), read(&restore.aws, own));
+        if *old? != *own? {
+            differ.push(name.as_str());
+        }
+    }
+    Ok(if differ.is_empty() {
+        Standing::Done(format!("{} secrets have the values of the lost stack{new}", restore.secrets.len()))
+    } else {
+        Standing::ToDo(format!("copy the values of {}{new}", differ.join(", ")))
+    })
+}
+
+/// Copies the values that differ. The random ones that they replace stay under `AWSPREVIOUS`.
+pub(crate) async fn copy(restore: &Restore) -> Result<(), String> {
+    let Some(facts) = facts(restore).await? else { return Err("the stack is gone".to_owned()) };
+    for (name, old) in &restore.secrets {
+        let own = facts.physical(name);
+        let (old, current) = tokio::join!(read(&restore.aws, old), read(&restore.aws, own));
+        let old = old?;
+        if *old != *current? {
+            let ask: Value = json!({ "SecretId": own, "SecretString": old.as_str() });
+            restore.aws.json(SECRETS, "secretsmanager:PutSecretValue", "PutSecretValue", ask).await?;
+        }
+    }
+    Ok(())
+}
