@@ -60,7 +60,7 @@ CALLS: dict[str, tuple[str, str]] = {
         " PutRolePermissionsBoundary DeleteRolePermissionsBoundary",
         "arn:aws:iam::123456789012:role/consigne-SweepFunctionRole-1A",
     ),
-    "AWS::IAM::RolePolicy": (
+    "AWS::IAM::Policy": (
         "iam:PutRolePolicy GetRolePolicy DeleteRolePolicy",
         "arn:aws:iam::123456789012:role/consigne-ReplicationRole-1A",
     ),

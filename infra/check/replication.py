@@ -62,8 +62,8 @@ def prefix_of(rule: Json) -> str:
 def replicated_to(core: Json, role: str) -> list[Any]:
     """Returns the resources to which a role may replicate, by its policies and those attached to it."""
     own = core["Resources"].get(role, {}).get("Properties", {}).get("Policies", [])
-    beside = [body["Properties"] for body in of_type(core, "AWS::IAM::RolePolicy").values()]
-    policies = own + [one for one in beside if target(one["RoleName"]) == role]
+    beside = [body["Properties"] for body in of_type(core, "AWS::IAM::Policy").values()]
+    policies = own + [one for one in beside if role in map(target, one["Roles"])]
     statements = [one for policy in policies for one in listed(policy["PolicyDocument"]["Statement"])]
     allowed = [one for one in statements if "s3:ReplicateObject" in listed(one["Action"])]
     return [resource for one in allowed for resource in listed(one["Resource"])]
