@@ -22,6 +22,9 @@ ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
 CARGO_TERM_PROGRESS_WHEN ?= auto
 export CARGO_TERM_PROGRESS_WHEN
+# The page of the console, and what it is built of.
+CONSOLE := target/web/console/index.html
+CONSOLE_SOURCES := $(shell find web/console web/client/src web/react/src -type f -not -path '*/test/*' -not -path '*/node_modules/*' -not -path '*/dist/*')
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
@@ -116,12 +119,21 @@ dev: up ## Start the stack, then rebuild and redeploy after every change
 up: $(VENV)/bin/python ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://... SCAN=1)
 	@$(PYTHON) infra/local/check_port.py $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@$(MAKE) --silent $(VENV)/local & installed=$$!; infra/local/build.sh && wait $$installed
+	@$(MAKE) --silent background & background=$$!; infra/local/build.sh && wait $$background
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
 
-console: $(VENV)/web ## Build the console, which make up serves beside the API
+console: $(CONSOLE) ## Build the console, unless it is built as it stands; make up does so too, and serves it
+	@echo "The console is built: $(<D). make up serves it and prints its address."
+
+$(CONSOLE): $(VENV)/web $(CONSOLE_SOURCES)
 	@cd web/console && ../../$(NODE) ../node_modules/vite/bin/vite.js build --logLevel warn
-	@echo "Built the console: target/web/console. make up serves it and prints its address."
+
+# What is installed and built while cargo compiles. A machine without a way to npm has all but the console.
+.PHONY: background
+background: $(VENV)/local
+	@mkdir -p target
+	@$(MAKE) --silent $(CONSOLE) > target/console.log 2>&1 || \
+	  echo "The console was not built: target/console.log says why. Everything else works without it."
 
 .PHONY: url
 url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
