@@ -67,6 +67,13 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@$(MAKE) --no-print-directory console
 	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
 
+.PHONY: pictures
+pictures: $(VENV)/local $(VENV)/web ## Take the pictures of the console that the documents show
+	@$(NODE) web/e2e/browser.ts
+	@infra/local/build.sh --quiet
+	@$(MAKE) --no-print-directory console
+	@infra/local/with-stack.sh $(NODE) web/e2e/pictures.ts
+
 .PHONY: web-perf
 web-perf: $(VENV)/local $(VENV)/web $(VENV)/lighthouse ## Measure the console in a browser on a slow processor and network, against its budgets (RUNS=3)
 	@$(NODE) web/e2e/browser.ts
