@@ -48,7 +48,7 @@ export interface UsageSearch {
   days?: (typeof RANGES)[number] | undefined;
 }
 
-export const ORDER_STATES = ["submitted", "awaiting_files"] as const;
+export const ORDER_STATES = ["submitted", "awaiting_files", "paid", "expired"] as const;
 
 export interface OrdersSearch {
   /** Status of the orders that are listed; `submitted` when absent. */
