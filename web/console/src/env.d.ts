@@ -3,3 +3,9 @@ declare module "virtual:catalogue/*" {
 
   export const messages: Messages;
 }
+
+declare module "virtual:more/*" {
+  import type { Messages } from "@lingui/core";
+
+  export const messages: Messages;
+}

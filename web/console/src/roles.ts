@@ -15,6 +15,7 @@ export const MAY = {
   "webhooks.see": BUILDERS,
   "members.see": EVERYBODY,
   "members.change": ["owner", "admin"],
+  "audit.see": ["owner", "admin"],
   "org.rename": ["owner", "admin"],
   "org.delete": ["owner"],
 } satisfies Record<string, OrgRole[]>;

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 
 import { Frame, NotFound } from "./ui/Frame.tsx";
 import { Loading } from "./ui/states.tsx";
+import { loadRest } from "./words.ts";
 
 /** Reads a value of the address that is one of a few. Anything else counts as absent. */
 function oneOf<T extends string | number>(value: unknown, known: readonly T[]): T | undefined {
@@ -10,7 +11,14 @@ function oneOf<T extends string | number>(value: unknown, known: readonly T[]): 
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 
+/** A page that is loaded when it is opened, with its messages. */
+const page: typeof lazyRouteComponent = (importer, name) =>
+  lazyRouteComponent(() => Promise.all([importer(), loadRest()]).then(([module]) => module), name);
+
 export const KEY_STATES = ["active", "revoked", "expired"] as const;
+/** By what calls are told apart. */
+export const GROUPS = ["service", "key", "country"] as const;
+export type Group = (typeof GROUPS)[number];
 export const RANGES = [1, 7, 30, 92] as const;
 
 export const JOB_KINDS = ["book", "blog", "image", "video"] as const;
@@ -20,6 +28,23 @@ export interface GenerateSearch {
   kind?: (typeof JOB_KINDS)[number] | undefined;
   /** Id of the job that is open. */
   job?: string | undefined;
+}
+
+export const DELIVERY_STATES = ["pending", "delivered", "failed", "cancelled"] as const;
+export const FILE_KINDS = ["image", "video", "book", "blog", "document", "audio"] as const;
+export const SORTS = ["filename", "kind", "size", "lastModified"] as const;
+
+export interface FilesSearch {
+  /** Kind of the files that are listed; all when absent. */
+  kind?: (typeof FILE_KINDS)[number] | undefined;
+  /** What their names must contain. */
+  q?: string | undefined;
+  /** Column by which they are sorted; when they were changed, when absent. */
+  sort?: (typeof SORTS)[number] | undefined;
+  /** Whether the least comes first. */
+  up?: true | undefined;
+  /** Key of the file that is open. */
+  file?: string | undefined;
 }
 
 export interface KeysSearch {
@@ -34,18 +59,41 @@ export interface KeysSearch {
 export interface WalletSearch {
   /** Where Stripe sent the buyer back from. */
   checkout?: "paid" | "cancelled" | undefined;
+  /** Id of the payment whose receipt is open. */
+  payment?: string | undefined;
 }
 
 export interface WebhooksSearch {
   /** Id of the endpoint whose deliveries are open. */
   endpoint?: string | undefined;
+  /** State of the deliveries that are listed; all when absent. */
+  state?: (typeof DELIVERY_STATES)[number] | undefined;
+  /** Id of the delivery whose timeline is open; the newest one when absent. */
+  delivery?: string | undefined;
   /** Whether the form for a new endpoint is open. */
   create?: true | undefined;
 }
 
+export interface AuditSearch {
+  /** Id of what the entries are about; all when absent. */
+  subject?: string | undefined;
+  /** Beginning of the actions that are shown, such as `key`; all when absent. */
+  action?: string | undefined;
+}
+
 export interface UsageSearch {
-  /** Days that are shown; 30 when absent. */
+  /** Days that are shown; 30 when absent. 1 is the last 24 hours. */
   days?: (typeof RANGES)[number] | undefined;
+  /** By what the calls are told apart; by service when absent. */
+  by?: Group | undefined;
+  /** Whether the period before is shown, too. */
+  compare?: true | undefined;
+  /** The day (UTC) whose calls are listed, such as `2026-11-21`; all when absent. */
+  day?: string | undefined;
+  /** Id of the key whose calls are listed; all when absent. */
+  key?: string | undefined;
+  /** What is asked for in the panel of refused calls, which is open unless this is absent. */
+  why?: string | undefined;
 }
 
 export const ORDER_STATES = ["submitted", "awaiting_files", "paid", "expired"] as const;
@@ -60,7 +108,19 @@ export interface OrdersSearch {
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
 const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./routes/home.tsx"), "Home") });
-const files = createRoute({ getParentRoute: () => root, path: "/files", component: lazyRouteComponent(() => import("./routes/files.tsx"), "Files") });
+const files = createRoute({
+  getParentRoute: () => root,
+  path: "/files",
+  validateSearch: (given: Record<string, unknown>): FilesSearch => ({
+    kind: oneOf(given.kind, FILE_KINDS),
+    // A text of digits is a number in the address.
+    q: given.q === undefined ? undefined : text(String(given.q)),
+    sort: oneOf(given.sort, SORTS),
+    up: given.up === true ? true : undefined,
+    file: text(given.file),
+  }),
+  component: page(() => import("./routes/files.tsx"), "Files"),
+});
 const keys = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/keys",
@@ -69,72 +129,91 @@ const keys = createRoute({
     key: text(given.key),
     create: given.create === true ? true : undefined,
   }),
-  component: lazyRouteComponent(() => import("./routes/keys.tsx"), "Keys"),
+  component: page(() => import("./routes/keys.tsx"), "Keys"),
 });
 const wallet = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/wallet",
-  validateSearch: (given: Record<string, unknown>): WalletSearch => ({ checkout: oneOf(given.checkout, ["paid", "cancelled"] as const) }),
-  component: lazyRouteComponent(() => import("./routes/wallet.tsx"), "Wallet"),
+  validateSearch: (given: Record<string, unknown>): WalletSearch => ({
+    checkout: oneOf(given.checkout, ["paid", "cancelled"] as const),
+    payment: text(given.payment),
+  }),
+  component: page(() => import("./routes/wallet.tsx"), "Wallet"),
 });
 const usage = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/usage",
-  validateSearch: (given: Record<string, unknown>): UsageSearch => ({ days: oneOf(given.days, RANGES) }),
-  component: lazyRouteComponent(() => import("./routes/usage.tsx"), "Usage"),
+  validateSearch: (given: Record<string, unknown>): UsageSearch => ({
+    days: oneOf(given.days, RANGES),
+    by: oneOf(given.by, GROUPS),
+    compare: given.compare === true ? true : undefined,
+    day: /^\d{4}-\d\d-\d\d$/.test(text(given.day) ?? "") ? text(given.day) : undefined,
+    key: text(given.key),
+    // The end of a key may be digits, which are a number in the address.
+    why: given.why === undefined ? undefined : String(given.why),
+  }),
+  component: page(() => import("./routes/usage.tsx"), "Usage"),
 });
 const webhooks = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/webhooks",
   validateSearch: (given: Record<string, unknown>): WebhooksSearch => ({
     endpoint: text(given.endpoint),
+    state: oneOf(given.state, DELIVERY_STATES),
+    delivery: text(given.delivery),
     create: given.create === true ? true : undefined,
   }),
-  component: lazyRouteComponent(() => import("./routes/webhooks.tsx"), "Webhooks"),
+  component: page(() => import("./routes/webhooks.tsx"), "Webhooks"),
 });
 const members = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/members",
-  component: lazyRouteComponent(() => import("./routes/members.tsx"), "Members"),
+  component: page(() => import("./routes/members.tsx"), "Members"),
+});
+const audit = createRoute({
+  getParentRoute: () => root,
+  path: "/orgs/$org/audit",
+  validateSearch: (given: Record<string, unknown>): AuditSearch => ({ subject: text(given.subject), action: text(given.action) }),
+  component: page(() => import("./routes/audit.tsx"), "Audit"),
 });
 const pricing = createRoute({
   getParentRoute: () => root,
   path: "/pricing",
-  component: lazyRouteComponent(() => import("./routes/pricing.tsx"), "Pricing"),
+  component: page(() => import("./routes/pricing.tsx"), "Pricing"),
 });
 const playground = createRoute({
   getParentRoute: () => root,
   path: "/playground",
-  component: lazyRouteComponent(() => import("./routes/playground.tsx"), "Playground"),
+  component: page(() => import("./routes/playground.tsx"), "Playground"),
 });
 const generate = createRoute({
   getParentRoute: () => root,
   path: "/generate",
   validateSearch: (given: Record<string, unknown>): GenerateSearch => ({ kind: oneOf(given.kind, JOB_KINDS), job: text(given.job) }),
-  component: lazyRouteComponent(() => import("./routes/generate.tsx"), "Generate"),
+  component: page(() => import("./routes/generate.tsx"), "Generate"),
 });
 const orders = createRoute({
   getParentRoute: () => root,
   path: "/orders",
   validateSearch: (given: Record<string, unknown>): OrdersSearch => ({ status: oneOf(given.status, ORDER_STATES), order: text(given.order) }),
-  component: lazyRouteComponent(() => import("./routes/orders.tsx"), "Orders"),
+  component: page(() => import("./routes/orders.tsx"), "Orders"),
 });
 const accept = createRoute({
   getParentRoute: () => root,
   path: "/invitations/accept",
   validateSearch: (given: Record<string, unknown>): { token?: string | undefined } => ({ token: text(given.token) }),
-  component: lazyRouteComponent(() => import("./routes/accept.tsx"), "Accept"),
+  component: page(() => import("./routes/accept.tsx"), "Accept"),
 });
 const account = createRoute({
   getParentRoute: () => root,
   path: "/account",
-  component: lazyRouteComponent(() => import("./routes/account.tsx"), "Account"),
+  component: page(() => import("./routes/account.tsx"), "Account"),
 });
 
 /** Makes the router, whose addresses carry filters and what is open. */
 export function newRouter() {
   return createRouter({
-    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, generate, playground, orders, accept, pricing, account]),
+    routeTree: root.addChildren([home, files, keys, wallet, usage, webhooks, members, audit, generate, playground, orders, accept, pricing, account]),
     defaultPreload: "intent",
     defaultPendingComponent: () => <Loading />,
     defaultPendingMs: 150,

@@ -1,4 +1,4 @@
-import { setupI18n } from "@lingui/core";
+import { type Messages, setupI18n } from "@lingui/core";
 import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 
 import type english from "./locales/en.json";
@@ -31,10 +31,25 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
-/** Makes the words of a language. */
+/** The messages that are said at present, and whether a page needs more than those of the first one. */
+let spoken: { locale: Locale; add(messages: Messages): void } | undefined;
+let needsAll = false;
+
+const rest = (locale: Locale) => (locale === "fr" ? import("virtual:more/fr") : import("virtual:more/en"));
+
+/** Loads the messages of all other pages than the first one. */
+export async function loadRest(): Promise<void> {
+  needsAll = true;
+  const now = spoken;
+  if (now) now.add((await rest(now.locale)).messages);
+}
+
+/** Makes the words of a language: those of the first page, and of all pages once one of these was opened. */
 export async function load(locale: Locale): Promise<Words> {
-  const { messages } = await (locale === "fr" ? import("virtual:catalogue/fr") : import("virtual:catalogue/en"));
-  const i18n = setupI18n({ locale, messages: { [locale]: messages } });
+  const first = locale === "fr" ? import("virtual:catalogue/fr") : import("virtual:catalogue/en");
+  const [{ messages }, more] = await Promise.all([first, needsAll ? rest(locale) : undefined]);
+  const i18n = setupI18n({ locale, messages: { [locale]: { ...messages, ...more?.messages } } });
+  spoken = { locale, add: (messages) => i18n.load(locale, messages) };
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const exact = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "medium" });
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });

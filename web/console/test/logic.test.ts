@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
+
 import type { DayView, WalletView } from "@consigne/client";
 import { expect, test } from "vitest";
 
-import { byService, ceiling, csv, everyDay, rangeOf, runs } from "../src/charts/days.ts";
+import { byGroup, ceiling, csv, everyDay, rangeOf, runs } from "../src/charts/days.ts";
 import { checked } from "../src/config.ts";
 import { EMPTY_DRAFT, faultsOf, masked, requestOf } from "../src/keys/form.ts";
 import { clock } from "../src/keys/KeyPanel.tsx";
@@ -37,7 +39,7 @@ test("an axis ends at a round number above all values", () => {
 
 test("at most four series: the rest are others", () => {
   const days = [day("2026-11-28", { services: { a: 1, b: 2, c: 3, d: 4, pdf: 9 } })];
-  const series = byService(days, "others");
+  const series = byGroup(days, "service", "others");
   expect(series.map(({ name, values }) => [name, values[0]])).toEqual([
     ["pdf", 9],
     ["d", 4],
@@ -99,7 +101,38 @@ test("billing sees wallet, payments and usage, and no keys", () => {
 });
 
 test("a wrong configuration is named", () => {
-  expect(checked({ apiUrl: "https://api.example/prod/" })).toEqual({ apiUrl: "https://api.example/prod", clerkPublishableKey: null });
+  expect(checked({ apiUrl: "https://api.example/prod/" })).toEqual({ apiUrl: "https://api.example/prod", clerkPublishableKey: null, edge: false });
+  expect(checked({ apiUrl: "/api", edge: true }).edge).toBe(true);
   expect(() => checked({})).toThrow("apiUrl");
   expect(() => checked({ apiUrl: "/api", clerkPublishableKey: 1 })).toThrow("clerkPublishableKey");
+});
+
+/** The functions behind each right. Anybody may leave, so `member-remove` is behind none. */
+const BEHIND: Record<keyof typeof MAY, string[]> = {
+  "keys.see": ["key-list"],
+  "keys.change": ["key-issue", "key-update", "key-rotate", "key-revoke"],
+  "keys.delete": ["key-delete"],
+  "wallet.see": ["wallet"],
+  "wallet.buy": ["checkout"],
+  "payments.see": ["payment-list"],
+  "usage.see": ["stats", "usage-log"],
+  "webhooks.see": [
+    ...["endpoint-list", "endpoint-create", "endpoint-update", "endpoint-rotate", "endpoint-test", "endpoint-delete"],
+    ...["delivery-list", "delivery-redeliver"],
+  ],
+  "members.see": ["member-list"],
+  "members.change": ["member-invite", "member-update", "invitation-list", "invitation-revoke"],
+  "audit.see": ["audit-list"],
+  "org.rename": ["org-update"],
+  "org.delete": ["org-delete"],
+};
+
+test("what a role is shown is what the API lets it do, in every cell of the matrix", () => {
+  const rows = [...readFileSync("../../docs/reference/roles.md", "utf8").matchAll(/^\| \[`([a-z-]+)`\][^|]*\|(.+)\|$/gm)];
+  const roles = ["owner", "admin", "developer", "billing"];
+  const allowed = new Map(rows.map(([, name = "", cells = ""]) => [name, roles.filter((_, at) => cells.split("|")[at]?.trim() === "yes")]));
+  for (const [right, functions] of Object.entries(BEHIND)) {
+    for (const name of functions) expect(MAY[right as keyof typeof MAY], `${right}: ${name}`).toEqual(allowed.get(name));
+  }
+  expect(Object.values(BEHIND).flat().sort()).toEqual([...allowed.keys()].filter((name) => name !== "member-remove").sort());
 });

@@ -196,12 +196,15 @@ test("each chart has a table with the same numbers, and a day without outcomes i
         success_rate: null,
         services: { pdf: 7 },
         keys: {},
+        countries: {},
         p50_ms: null,
         p95_ms: null,
         complete: false,
       },
     ]),
   );
+  on("GET /api/orgs/org_1/usage", () => list([]));
+  on("GET /api/orgs/org_1/keys", () => list([]));
   await open("/orgs/org_1/usage?days=7");
   const tables = await screen.findAllByRole("table", { hidden: true });
   expect(tables.map((table) => table.querySelector("caption")?.textContent)).toEqual([
@@ -209,8 +212,9 @@ test("each chart has a table with the same numbers, and a day without outcomes i
     "Credits",
     "Success rate",
     "Response time",
+    "Service",
   ]);
-  const last = tables.map((table) => [...table.querySelectorAll("tbody tr:last-child td")].map((cell) => cell.textContent));
+  const last = tables.slice(0, 4).map((table) => [...table.querySelectorAll("tbody tr:last-child td")].map((cell) => cell.textContent));
   expect(last).toEqual([["7"], ["9"], ["no data"], ["no data", "no data"]]);
   expect(tables[0]?.querySelectorAll("tbody tr").length).toBe(7);
 });
@@ -233,7 +237,7 @@ test("keys of the older installation are named with the days that are left, unti
   await open(KEYS);
   const banner = await screen.findByRole("region", { name: "Keys to rotate" });
   within(banner).getByText(/1 key comes from the older installation.*10 days are left/);
-  await userEvent.click(within(banner).getByRole("button", { name: "Website" }));
+  await userEvent.click(within(banner).getByRole("link", { name: "Website" }));
   await userEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Rotate key" }));
   await userEvent.click(within(await screen.findByRole("dialog", { name: "Rotate Website?" })).getByRole("button", { name: "Rotate key" }));
   await userEvent.click(await screen.findByRole("button", { name: "I have stored it" }));

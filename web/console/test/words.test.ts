@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { compileMessage } from "@lingui/message-utils/compileMessage";
 import { expect, test } from "vitest";
 
+import { isFirst } from "../catalogue.ts";
 import english from "../src/locales/en.json";
 import french from "../src/locales/fr.json";
-import { load, preferred } from "../src/words.ts";
+import { load, loadRest, preferred } from "../src/words.ts";
 
 /** Names of the values that a message is given. */
 function placeholders(text: string): string[] {
@@ -40,9 +42,32 @@ test("every message is used", () => {
   expect(unused).toEqual([]);
 });
 
+test("the first page says nothing that comes later", () => {
+  const seen = new Set<string>();
+  const walk = (file: string) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    const source = readFileSync(file, "utf8");
+    for (const [, path = ""] of source.matchAll(/ from "(\.[^"]+\.tsx?)"/g)) walk(join(dirname(file), path));
+  };
+  for (const start of ["main.tsx", "auth/laptop.tsx", "auth/clerk.tsx", "routes/home.tsx", "ui/Palette.tsx"]) walk(`src/${start}`);
+  // Its rights look like messages.
+  seen.delete("src/roles.ts");
+  const said = [...seen].flatMap((file) => [...readFileSync(file, "utf8").matchAll(/"([a-z]+(?:\.[a-z]+)*)"/g)].map(([, id = ""]) => id));
+  expect(said.filter((id) => id in english && !isFirst(id))).toEqual([]);
+});
+
+test("a language that was loaded for the first page learns the other messages", async () => {
+  const words = await load("fr");
+  expect(words.say("usage.range")).toBe("usage.range");
+  await loadRest();
+  expect(words.say("usage.range")).toBe(french["usage.range"]);
+  expect((await load("en")).say("usage.range")).toBe(english["usage.range"]);
+});
+
 test("plurals, figures and times are those of the language", async () => {
   const [en, fr] = await Promise.all([load("en"), load("fr")]);
-  expect(en.say("usage.days", { days: 1 })).toBe("Today");
+  expect(en.say("usage.days", { days: 1 })).toBe("24 hours");
   expect(fr.say("usage.days", { days: 7 })).toBe("7 jours");
   expect(en.say("keys.revoke.text", { key: "k", calls: 0, count: "0" })).toContain("It made no calls today");
   expect(fr.say("keys.revoke.text", { key: "k", calls: 1200, count: "1 200" })).toContain("1 200 appels");

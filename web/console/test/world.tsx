@@ -39,6 +39,11 @@ export function on(route: string, answer: Answer): void {
 
 export const ORG = { id: "org_1", name: "Acme", slug: "acme", role: "owner", created_at: "2026-11-01T10:00:00Z" };
 
+export const WALLET = {
+  ...{ balance: 5, held: 0, total_purchased: 10, total_granted: 0, total_used: 5, total_expired: 0, total_clawed_back: 0 },
+  ...{ currency: "EUR", is_open: true, test: { balance: 100, resets_at: null }, buckets: [] },
+};
+
 /** Answers as to Ann, who has one role in one organisation. */
 export function asAnn(role = "owner"): void {
   const limits = {
@@ -52,6 +57,7 @@ export function asAnn(role = "owner"): void {
     data({ user_id: "user_ann", email: null, full_name: "Ann", first_name: "Ann", subscription: "pro", role: "user", features: [], limits }),
   );
   on("GET /api/orgs", () => list([{ ...ORG, role }]));
+  on("GET /api/orgs/org_1/wallet", () => data(WALLET));
   on("GET /api/catalogue", () =>
     data({ plans: [], packs: [{ name: "starter", credits: 1000, amount: 1000, currency: "EUR" }], services: [], scopes: ["pdf:read", "ai:read"] }),
   );
@@ -67,12 +73,12 @@ const auth: AuthAdapter = {
 };
 
 /** Shows the console at an address. */
-export async function open(address: string, locale: Locale = "en"): Promise<RenderResult> {
+export async function open(address: string, locale: Locale = "en", edge = false): Promise<RenderResult> {
   history.replaceState(null, "", address);
   const words = await load(locale);
   return render(
     <WordsProvider first={words}>
-      <App config={{ apiUrl: API, clerkPublishableKey: null }} auth={auth} />
+      <App config={{ apiUrl: API, clerkPublishableKey: null, edge }} auth={auth} />
     </WordsProvider>,
   );
 }

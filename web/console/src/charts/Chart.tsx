@@ -13,6 +13,12 @@ interface Props {
   write(value: number): string;
   /** Where the axis ends; a round number above all values when absent. */
   top?: number;
+  /** The period before, drawn as a broken line, and a column of the table. */
+  before?: Series | undefined;
+  /** Writes the time of a point; a day when absent. */
+  label?: ((date: string) => string) | undefined;
+  /** Called with a point that was clicked, or chosen by Enter. */
+  onPick?: ((date: string) => void) | undefined;
 }
 
 const WIDTH = 560;
@@ -21,12 +27,15 @@ const LEFT = 8;
 const BASE = HEIGHT - 8;
 
 /** A chart by day. Mouse and arrow keys read the same numbers, and below it is a table of them all. */
-export function Chart({ title, days, series, kind, write, top }: Props) {
-  const { say, day } = useWords();
+export function Chart({ title, days, series: now, kind, write, top, before, label, onPick }: Props) {
+  const words = useWords();
+  const { say } = words;
+  const day = label ?? words.day;
   const id = useId();
   const [at, setAt] = useState<number>();
-  const sums = days.map((_, index) => series.reduce((sum, { values }) => sum + (values[index] ?? 0), 0));
-  const end = top ?? ceiling(kind === "bars" ? sums : series.flatMap(({ values }) => values));
+  const series = before ? [...now, before] : now;
+  const sums = days.map((_, index) => now.reduce((sum, { values }) => sum + (values[index] ?? 0), 0));
+  const end = top ?? ceiling(kind === "bars" ? [...sums, ...(before?.values ?? [])] : series.flatMap(({ values }) => values));
   const step = (WIDTH - LEFT) / Math.max(1, days.length);
   const x = (index: number) => LEFT + step * (index + 0.5);
   const y = (value: number) => BASE - (value / end) * (BASE - 12);
@@ -40,18 +49,20 @@ export function Chart({ title, days, series, kind, write, top }: Props) {
       End: last,
     };
     const next = moves[event.key];
-    if (next === undefined) return;
+    if (event.key === "Enter" && shown) onPick?.(shown.date);
+    else if (next === undefined) return;
+    else setAt(next);
     event.preventDefault();
-    setAt(next);
   };
   const value = (index: number, { values }: Series) => {
     const one = values[index];
     return one === null || one === undefined ? say("chart.none") : write(one);
   };
   const reading = shown && at !== undefined ? `${day(shown.date)}: ${series.map((one) => `${one.name} ${value(at, one)}`).join(", ")}` : "";
+  const head = say(label ? "chart.hour" : "chart.day");
   const download = () => {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([csv(say("chart.day"), days, series)], { type: "text/csv" }));
+    link.href = URL.createObjectURL(new Blob([csv(head, days, series)], { type: "text/csv" }));
     link.download = `${title}.csv`;
     link.click();
     URL.revokeObjectURL(link.href);
@@ -76,8 +87,10 @@ export function Chart({ title, days, series, kind, write, top }: Props) {
       <section
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart.
         tabIndex={0}
-        aria-label={say("chart.keys", { title })}
+        aria-label={say(onPick ? "chart.keys.pick" : "chart.keys", { title })}
+        className={onPick && "cursor-pointer"}
         onKeyDown={move}
+        onClick={() => shown && onPick?.(shown.date)}
         onBlur={() => setAt(undefined)}
         onPointerLeave={() => setAt(undefined)}
         onPointerMove={(event) => {
@@ -98,7 +111,8 @@ export function Chart({ title, days, series, kind, write, top }: Props) {
             </g>
           ))}
           {at !== undefined && <rect x={x(at) - step / 2} y="0" width={step} height={BASE} className="fill-hover" />}
-          {kind === "bars" ? <Bars days={days} series={series} x={x} y={y} width={Math.max(1, step * 0.7)} /> : <Lines series={series} x={x} y={y} />}
+          {kind === "bars" ? <Bars days={days} series={now} x={x} y={y} width={Math.max(1, step * 0.7)} /> : <Lines series={now} x={x} y={y} />}
+          {before && <Lines series={[before]} x={x} y={y} broken />}
         </svg>
       </section>
       <p role="status" className="min-h-5 text-xs text-muted">
@@ -110,7 +124,7 @@ export function Chart({ title, days, series, kind, write, top }: Props) {
           <caption className="sr-only">{title}</caption>
           <thead>
             <tr>
-              <th scope="col">{say("chart.day")}</th>
+              <th scope="col">{head}</th>
               {series.map(({ name }) => (
                 <th key={name} scope="col" className="num">
                   {name}
@@ -166,16 +180,21 @@ function Bars({ days, series, width, x, y }: Drawn & { days: Day[]; series: Seri
   });
 }
 
-function Lines({ series, x, y }: Drawn & { series: Series[] }) {
+function Lines({ series, x, y, broken = false }: Drawn & { series: Series[]; broken?: boolean }) {
   return series.flatMap(({ name, colour, values }) =>
     runs(values).map(({ start, values: run }) => {
       const points = run.map((value, index) => `${x(start + index)},${y(value)}`).join(" ");
       return (
         <g key={`${name} ${start}`} className={colour}>
-          <polyline points={points} fill="none" stroke="currentColor" strokeWidth="2" strokeLinejoin="round" />
-          {run.map((value, index) => (
-            <circle key={index} cx={x(start + index)} cy={y(value)} r="2.5" fill="currentColor" />
-          ))}
+          <polyline
+            points={points}
+            fill="none"
+            stroke="currentColor"
+            strokeWidth="2"
+            strokeLinejoin="round"
+            strokeDasharray={broken ? "4 4" : undefined}
+          />
+          {!broken && run.map((value, index) => <circle key={index} cx={x(start + index)} cy={y(value)} r="2.5" fill="currentColor" />)}
         </g>
       );
     }),

@@ -1,5 +1,6 @@
-import type { IssuedKey, KeyView } from "@consigne/client";
+import type { IssuedKey, KeyUpdateRequest, KeyView } from "@consigne/client";
 import type { Keys } from "@consigne/react";
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useState } from "react";
 
 import { Button } from "../ui/Button.tsx";
@@ -7,25 +8,31 @@ import { Buttons, Dialog } from "../ui/Dialog.tsx";
 import { Choice, Field, TextInput } from "../ui/Field.tsx";
 import { Failure, State, Time } from "../ui/states.tsx";
 import { useWork } from "../ui/useWork.ts";
+import { Checks } from "../why/Checks.tsx";
 import { type MessageId, useWords } from "../words.ts";
-import { masked } from "./form.ts";
+import { changeOf, draftOf, masked } from "./form.ts";
+import { KeyForm } from "./KeyForm.tsx";
 
-type Step = "look" | "rotate" | "revoke" | "delete";
+type Step = "look" | "edit" | "rotate" | "revoke" | "delete";
 
 interface Props {
+  /** Id of the organisation. */
+  org: string;
   shown: KeyView;
   keys: Keys;
   mayChange: boolean;
   mayDelete: boolean;
+  mayAudit: boolean;
   onIssued(key: IssuedKey): void;
   onClose(): void;
 }
 
 /** One key: its limits and use, and what can be done with it. */
-export function KeyPanel({ shown, keys, mayChange, mayDelete, onIssued, onClose }: Props) {
+export function KeyPanel({ org, shown, keys, mayChange, mayDelete, mayAudit, onIssued, onClose }: Props) {
   const { say } = useWords();
   const [step, setStep] = useState<Step>("look");
   const back = () => setStep("look");
+  if (step === "edit") return <Edit shown={shown} onBack={back} update={(change) => keys.update(shown.id, change).then(back)} />;
   if (step === "rotate") {
     return <Rotate shown={shown} onBack={back} rotate={async (grace) => onIssued(await keys.rotate(shown.id, grace))} />;
   }
@@ -36,6 +43,7 @@ export function KeyPanel({ shown, keys, mayChange, mayDelete, onIssued, onClose 
     <Dialog title={shown.name} onClose={onClose} drawer>
       <Facts shown={shown} />
       <div className="flex flex-wrap gap-2">
+        {mayChange && usable && <Button onClick={() => setStep("edit")}>{say("keys.edit")}</Button>}
         {mayChange && usable && <Button onClick={() => setStep("rotate")}>{say("keys.rotate")}</Button>}
         {mayChange && usable && (
           <Button danger onClick={() => setStep("revoke")}>
@@ -49,6 +57,18 @@ export function KeyPanel({ shown, keys, mayChange, mayDelete, onIssued, onClose 
         )}
         <span className="grow" />
         <Button onClick={onClose}>{say("close")}</Button>
+      </div>
+      <h3 className="text-base font-semibold">{say("why.now")}</h3>
+      <Checks org={org} shown={shown} />
+      <div className="flex flex-wrap gap-x-4">
+        <Link to="/orgs/$org/usage" params={{ org }} search={{ key: shown.id }} className="text-accent underline underline-offset-2">
+          {say("keys.calls")}
+        </Link>
+        {mayAudit && (
+          <Link to="/orgs/$org/audit" params={{ org }} search={{ subject: shown.id }} className="text-accent underline underline-offset-2">
+            {say("keys.history")}
+          </Link>
+        )}
       </div>
     </Dialog>
   );
@@ -118,8 +138,8 @@ export function KeyState({ shown }: { shown: KeyView }) {
   return <State tone={tone[shown.status]}>{say(`keys.status.${shown.status}`)}</State>;
 }
 
-/** Until when the text before a rotation is accepted, counted down. */
-export function Countdown({ until }: { until: string }) {
+/** Until when what was there before a rotation is accepted, counted down: the text of a key, unless `label` says something else. */
+export function Countdown({ until, label = "keys.previous.left" }: { until: string; label?: MessageId }) {
   const { say, exact } = useWords();
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
@@ -128,13 +148,32 @@ export function Countdown({ until }: { until: string }) {
   }, []);
   const left = Math.floor((Date.parse(until) - now) / 1000);
   if (left <= 0) return say("keys.previous.over");
-  return <span title={exact(until)}>{say("keys.previous.left", { left: clock(left) })}</span>;
+  return <span title={exact(until)}>{say(label, { left: clock(left) })}</span>;
 }
 
 /** Writes seconds as `27:03:09`: hours, minutes, seconds. */
 export function clock(seconds: number): string {
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+function Edit({ shown, update, onBack }: { shown: KeyView; update(change: KeyUpdateRequest): Promise<unknown>; onBack(): void }) {
+  const { say } = useWords();
+  const [draft, setDraft] = useState(() => draftOf(shown));
+  const change = changeOf(shown, draft);
+  return (
+    <Dialog title={say("keys.edit.title", { name: shown.name })} onClose={onBack}>
+      <KeyForm
+        draft={draft}
+        onDraft={setDraft}
+        verb={say("save")}
+        failed={say("keys.edit.failed")}
+        changed={Object.keys(change).length > 0}
+        work={() => update(change)}
+        onClose={onBack}
+      />
+    </Dialog>
+  );
 }
 
 const GRACES: [seconds: number, label: MessageId][] = [

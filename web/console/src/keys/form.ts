@@ -1,4 +1,4 @@
-import type { IssueRequest } from "@consigne/client";
+import type { IssueRequest, KeyUpdateRequest, KeyView } from "@consigne/client";
 
 import type { MessageId } from "../words.ts";
 
@@ -32,9 +32,11 @@ export function faultsOf(draft: KeyDraft, now = Date.now()): Faults {
   return faults;
 }
 
+const quota = (text: string) => (text === "" ? null : Number(text));
+const expiryOf = ({ expires }: KeyDraft) => (expires === "" ? null : endOf(expires).toISOString().replace(".000", ""));
+
 /** Makes the request of a draft without faults. */
 export function requestOf(draft: KeyDraft): IssueRequest {
-  const quota = (text: string) => (text === "" ? null : Number(text));
   return {
     name: draft.name.trim(),
     environment: draft.environment,
@@ -43,8 +45,35 @@ export function requestOf(draft: KeyDraft): IssueRequest {
     minute_quota: quota(draft.minute),
     daily_quota: quota(draft.daily),
     monthly_quota: quota(draft.monthly),
-    expires_at: draft.expires === "" ? null : endOf(draft.expires).toISOString().replace(".000", ""),
+    expires_at: expiryOf(draft),
   };
+}
+
+/** Returns the draft of a key as it is. */
+export function draftOf(key: KeyView): KeyDraft {
+  const text = (limit: number | null) => (limit === null ? "" : String(limit));
+  return {
+    name: key.name,
+    environment: key.environment,
+    scopes: [...key.scopes],
+    minute: text(key.minute_quota),
+    daily: text(key.daily_quota),
+    monthly: text(key.monthly_quota),
+    expires: key.expires_at?.slice(0, 10) ?? "",
+  };
+}
+
+/** Returns what a draft changes of a key: only the fields that differ, so that nobody's change of another field is undone. */
+export function changeOf(key: KeyView, draft: KeyDraft): KeyUpdateRequest {
+  const before = draftOf(key);
+  const change: KeyUpdateRequest = {};
+  if (draft.name.trim() !== before.name) change.name = draft.name.trim();
+  if ([...draft.scopes].sort().join() !== [...before.scopes].sort().join()) change.scopes = draft.scopes as KeyUpdateRequest["scopes"] & object;
+  if (draft.minute !== before.minute) change.minute_quota = quota(draft.minute);
+  if (draft.daily !== before.daily) change.daily_quota = quota(draft.daily);
+  if (draft.monthly !== before.monthly) change.monthly_quota = quota(draft.monthly);
+  if (draft.expires !== before.expires) change.expires_at = expiryOf(draft);
+  return change;
 }
 
 /** Returns the end of a day (UTC). */

@@ -1,7 +1,7 @@
 import type { IssuedKey } from "@consigne/client";
 import { useKeys } from "@consigne/react";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { CreateKey } from "../keys/CreateKey.tsx";
 import { exampleCall, masked } from "../keys/form.ts";
@@ -49,6 +49,14 @@ function List({ id }: { id: string }) {
       {say("keys.create")}
     </Button>
   );
+  // The key of the address may be on a later page.
+  const { hasMore, loadMore, loading } = keys;
+  const missing = search.key !== undefined && !open && !loading;
+  const count = keys.keys.length;
+  useEffect(() => {
+    void count;
+    if (missing && hasMore) void loadMore();
+  }, [missing, hasMore, loadMore, count]);
   const reveal = (key: IssuedKey) => {
     setIssued(key);
     go({ create: undefined, key: undefined }, true);
@@ -56,9 +64,10 @@ function List({ id }: { id: string }) {
   return (
     <>
       <Head title={say("nav.keys")} text={say("keys.text")} action={create} />
-      {mayChange && <Migration keys={keys.keys} onOpen={(key) => go({ key })} />}
+      {mayChange && <Migration org={id} keys={keys.keys} />}
       {keys.error && <Failure what={say("keys.failed")} error={keys.error} retry={() => void keys.refresh()} />}
       {keys.loading && <Loading />}
+      {missing && !hasMore && !issued && <p role="status">{say("keys.gone")}</p>}
       {!keys.loading && !keys.error && keys.keys.length === 0 && (
         <Empty text={say("keys.empty")}>
           <Code label={say("keys.empty.example")} text={exampleCall(config.apiUrl, "sk_test_...", ["pdf:read"])} />
@@ -96,10 +105,12 @@ function List({ id }: { id: string }) {
       {open && !issued && org && (
         <KeyPanel
           key={open.id}
+          org={id}
           shown={open}
           keys={keys}
           mayChange={mayChange}
           mayDelete={may(org.role, "keys.delete")}
+          mayAudit={may(org.role, "audit.see")}
           onIssued={reveal}
           onClose={() => go({ key: undefined }, true)}
         />

@@ -1,7 +1,7 @@
 import type { MemberView, OrgRole, OrgView } from "@consigne/client";
 import { useConsigne } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams } from "@tanstack/react-router";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { may } from "../roles.ts";
@@ -24,7 +24,18 @@ export function Members() {
   const { say } = useWords();
   return (
     <OfOrg id={id} right="members.see" title={say("nav.members")}>
-      <Head title={say("nav.members")} text={say("org.text")} />
+      <Head
+        title={say("nav.members")}
+        text={say("org.text")}
+        action={
+          org &&
+          may(org.role, "audit.see") && (
+            <Link to="/orgs/$org/audit" params={{ org: id }} className="py-2 text-accent underline underline-offset-2">
+              {say("audit.title")}
+            </Link>
+          )
+        }
+      />
       {org && <MemberList org={org} key={`members ${id}`} />}
       {org && may(org.role, "members.change") && <Invitations org={org} key={`invitations ${id}`} />}
       {org && may(org.role, "org.rename") && <Settings org={org} key={`settings ${id}`} />}
@@ -47,6 +58,7 @@ function MemberList({ org }: { org: OrgView }) {
   const key = [...keys.all, "members", org.id];
   const list = useQuery({ queryKey: key, queryFn: ({ signal }) => client.members.list(org.id, {}, { signal }).all() }, queries);
   const [leaving, setLeaving] = useState<MemberView>();
+  const [stepping, setStepping] = useState<{ member: MemberView; role: OrgRole }>();
   const [failure, setFailure] = useState<unknown>();
   const setRole = async (member: MemberView, role: OrgRole) => {
     setFailure(undefined);
@@ -102,7 +114,12 @@ function MemberList({ org }: { org: OrgView }) {
                         aria-label={say("members.role.of", { name: nameOf(member) })}
                         className="h-9 w-26 truncate rounded-md sm:w-40 border border-control bg-bg px-2"
                         value={member.role}
-                        onChange={(event) => void setRole(member, event.target.value as OrgRole)}
+                        onChange={(event) => {
+                          const role = event.target.value as OrgRole;
+                          // Whoever gives up a role of their own cannot take it back.
+                          if (mine) setStepping({ member, role });
+                          else void setRole(member, role);
+                        }}
                       >
                         {roles.map((role) => (
                           <option key={role} value={role}>
@@ -130,6 +147,17 @@ function MemberList({ org }: { org: OrgView }) {
             })}
           </tbody>
         </table>
+      )}
+      {stepping && (
+        <Confirm
+          title={say("members.step.title", { role: say(ROLE_WORDS[stepping.role]) })}
+          verb={say("members.step")}
+          failed={say("members.work.failed")}
+          work={() => setRole(stepping.member, stepping.role)}
+          onClose={() => setStepping(undefined)}
+        >
+          <p>{say("members.step.text", { role: say(ROLE_WORDS[stepping.role]), before: say(ROLE_WORDS[stepping.member.role]) })}</p>
+        </Confirm>
       )}
       {leaving && (
         <Confirm
@@ -161,8 +189,6 @@ function Invitations({ org }: { org: OrgView }) {
     setEmail("");
     await again();
   });
-  const [gone, setGone] = useState("");
-  const revoke = useWork(() => client.invitations.revoke(org.id, gone).then(again));
   // An admin invites anybody but owners.
   const roles = org.role === "owner" ? ROLES : ROLES.slice(1);
   return (
@@ -183,7 +209,6 @@ function Invitations({ org }: { org: OrgView }) {
         {sent && `✓ ${say("invite.sent", { email: sent })}`}
       </p>
       {invite.failure !== undefined && <Failure what={say("invite.failed")} error={invite.failure} />}
-      {revoke.failure !== undefined && <Failure what={say("members.work.failed")} error={revoke.failure} />}
       {list.error && <Failure what={say("invite.list.failed")} error={list.error} retry={() => void list.refetch()} />}
       {list.isPending && <Loading rows={2} />}
       {list.data?.length === 0 && <p className="text-muted">{say("invite.none")}</p>}
@@ -210,16 +235,7 @@ function Invitations({ org }: { org: OrgView }) {
                   <Time at={invitation.expires_at} />
                 </td>
                 <td className="num">
-                  <Button
-                    quiet
-                    busy={revoke.busy && gone === invitation.id}
-                    onFocus={() => setGone(invitation.id)}
-                    onPointerEnter={() => setGone(invitation.id)}
-                    onClick={() => void revoke.run()}
-                  >
-                    {say("invite.revoke")}
-                    <span className="sr-only"> {invitation.email}</span>
-                  </Button>
+                  <Withdraw email={invitation.email} withdraw={() => client.invitations.revoke(org.id, invitation.id).then(again)} />
                 </td>
               </tr>
             ))}
@@ -227,6 +243,25 @@ function Invitations({ org }: { org: OrgView }) {
         </table>
       )}
     </section>
+  );
+}
+
+/** Takes an invitation back: its link works no more. */
+function Withdraw({ email, withdraw }: { email: string; withdraw(): Promise<unknown> }) {
+  const { say } = useWords();
+  const { busy, failure, run } = useWork(withdraw);
+  return (
+    <>
+      <Button quiet busy={busy} onClick={() => void run()}>
+        {say("invite.revoke")}
+        <span className="sr-only"> {email}</span>
+      </Button>
+      {failure !== undefined && (
+        <div className="text-start">
+          <Failure what={say("members.work.failed")} error={failure} />
+        </div>
+      )}
+    </>
   );
 }
 

@@ -1,3 +1,5 @@
+import { type Refusal, refusalOf } from "../why/verdict.ts";
+
 /** A call of a service through the gateway, as a person has typed it. */
 export interface Draft {
   service: string;
@@ -18,6 +20,8 @@ export interface Outcome {
   /** When the call can be tried again, in seconds; null if the answer did not say. */
   retryAfter: number | null;
   text: string;
+  /** What refused the call before it reached the service; undefined if nothing did. */
+  refusal: Refusal | undefined;
 }
 
 export const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -25,6 +29,9 @@ export const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 export const SHOWN_MAX = 20_000;
 
 const hasBody = ({ method, body }: Draft) => method !== "GET" && body !== "";
+
+/** Returns the scope that the gateway asks for: GET and HEAD read, all others write. */
+export const scopeOf = ({ service, method }: Draft): string => `${service}:${method === "GET" || method === "HEAD" ? "read" : "write"}`;
 
 /** Returns the address of a call. */
 export function addressOf(apiUrl: string, { service, path }: Draft): string {
@@ -60,6 +67,7 @@ export async function send(apiUrl: string, draft: Draft): Promise<Outcome> {
     remaining: number("x-credits-remaining"),
     retryAfter: number("retry-after"),
     text: pretty(text).slice(0, SHOWN_MAX),
+    refusal: answer.ok ? undefined : refusalOf(text),
   };
 }
 

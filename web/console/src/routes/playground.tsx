@@ -1,15 +1,17 @@
-import { useConsigne } from "@consigne/react";
+import { useConsigne, useKeys } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { useSession } from "../session.tsx";
+import { may } from "../roles.ts";
+import { lastOrg, useSession } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
 import { Code } from "../ui/Copy.tsx";
 import { Choice, Field, TextArea, TextInput } from "../ui/Field.tsx";
 import { Failure, Head, Loading, State } from "../ui/states.tsx";
 import { useWork } from "../ui/useWork.ts";
+import { Checks, Verdict } from "../why/Checks.tsx";
 import { useWords } from "../words.ts";
-import { curlOf, type Draft, METHODS, type Outcome, send } from "./playground.request.ts";
+import { curlOf, type Draft, METHODS, type Outcome, scopeOf, send } from "./playground.request.ts";
 
 /** Calls a service through the gateway with a key that is typed here and kept nowhere. */
 export function Playground() {
@@ -19,9 +21,11 @@ export function Playground() {
   const catalogue = useQuery({ queryKey: [...keys.all, "catalogue"], queryFn: ({ signal }) => client.catalogue({ signal }) }, queries);
   const [draft, setDraft] = useState<Draft>({ service: "pdf", method: "GET", path: "documents/1", key: "", body: "" });
   const [outcome, setOutcome] = useState<Outcome>();
+  const [asked, setAsked] = useState<Draft>();
   const set = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
   const { busy, failure, run } = useWork(async () => {
     setOutcome(undefined);
+    setAsked(draft);
     setOutcome(await send(config.apiUrl, draft));
   });
   const services = catalogue.data?.services.filter((service) => service.is_active) ?? [];
@@ -68,6 +72,7 @@ export function Playground() {
           <section aria-label={say("play.answer")} aria-live="polite" className="grid content-start gap-3">
             <h2 className="text-base font-semibold">{say("play.answer")}</h2>
             {failure !== undefined && <Failure what={say("play.failed")} error={failure} />}
+            {outcome?.refusal && <Refused outcome={outcome} draft={asked ?? draft} />}
             {outcome ? <Answer outcome={outcome} /> : <p className="text-muted">{say("play.none")}</p>}
           </section>
         </div>
@@ -94,5 +99,25 @@ function Answer({ outcome }: { outcome: Outcome }) {
       )}
       <Code label={say("play.body")} text={text} />
     </>
+  );
+}
+
+/** What refused a call: the limiter and its numbers at this moment, when it lifts, and what to do. */
+function Refused({ outcome, draft }: { outcome: Outcome; draft: Draft }) {
+  const { say } = useWords();
+  const { orgs } = useSession();
+  const org = lastOrg(orgs);
+  const sees = org !== undefined && may(org.role, "keys.see");
+  const { keys } = useKeys(sees ? org.id : null);
+  const { refusal } = outcome;
+  // The text of a key names no organisation: it is found by its end among those of the organisation that is looked at.
+  const key = keys.find((one) => draft.key.startsWith(`${one.prefix}_`) && draft.key.endsWith(one.hint));
+  if (!refusal) return null;
+  return (
+    <section aria-label={say("why.refused")} className="grid gap-3">
+      <h3 className="font-medium">{say("why.refused")}</h3>
+      <Verdict org={org?.id} code={refusal.code} lifts={refusal.resetsAt} />
+      {org && key && <Checks key={outcome.requestId} org={org.id} shown={key} scope={scopeOf(draft)} refused={refusal.limiter} verdict={false} />}
+    </section>
   );
 }

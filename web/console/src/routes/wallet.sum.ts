@@ -1,10 +1,11 @@
 import type { WalletView } from "@consigne/client";
 
-type Name = "bought" | "granted" | "used" | "expired" | "clawed" | "held";
+/** What the balance is made of. */
+export type PartName = "bought" | "granted" | "used" | "expired" | "clawed" | "held";
 
 /** Returns the figures that make the balance, each with its sign. Those that are rare are left out while they are zero. */
-export function parts(wallet: WalletView): { name: Name; amount: number }[] {
-  const all: { name: Name; amount: number; rare: boolean }[] = [
+export function parts(wallet: WalletView): { name: PartName; amount: number }[] {
+  const all: { name: PartName; amount: number; rare: boolean }[] = [
     { name: "bought", amount: wallet.total_purchased, rare: false },
     { name: "granted", amount: wallet.total_granted, rare: false },
     { name: "used", amount: -wallet.total_used, rare: false },

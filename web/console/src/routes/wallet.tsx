@@ -1,16 +1,22 @@
-import type { LotView, PackView, WalletView } from "@consigne/client";
+import type { LotView, OrgRole, PackView, PaymentView, WalletView } from "@consigne/client";
 import { useConsigne } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
-import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { may } from "../roles.ts";
+import type { WalletSearch } from "../router.tsx";
 import { useOrg } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
+import { Code } from "../ui/Copy.tsx";
+import { Dialog } from "../ui/Dialog.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
+import { Id } from "../ui/Id.tsx";
+import { More } from "../ui/More.tsx";
 import { Empty, Failure, Head, Loading, State, Time } from "../ui/states.tsx";
+import { useMore } from "../ui/useMore.ts";
 import { type MessageId, useWords } from "../words.ts";
-import { adds, parts } from "./wallet.sum.ts";
+import { adds, type PartName, parts } from "./wallet.sum.ts";
 
 /** The credits of an organisation. */
 export function Wallet() {
@@ -25,6 +31,8 @@ export function Wallet() {
 
 /** What was bought ever before a purchase, for the comparison when the buyer comes back. */
 const KEPT = "consigne.bought.";
+/** Milliseconds before its end from which a lot is marked. */
+const SOON = 7 * 86_400_000;
 /** Milliseconds between two looks at the wallet while a payment is awaited, and for how long. */
 const LOOK = 2_000;
 const PATIENCE = 120_000;
@@ -33,7 +41,8 @@ function Credits({ id }: { id: string }) {
   const { client, queries, keys } = useConsigne();
   const { say } = useWords();
   const role = useOrg(id)?.role ?? "developer";
-  const { checkout } = useSearch({ from: "/orgs/$org/wallet" });
+  const search = useSearch({ from: "/orgs/$org/wallet" });
+  const { checkout } = search;
   const navigate = useNavigate({ from: "/orgs/$org/wallet" });
   const [arrived, setArrived] = useState(0);
   const before = useRef<number>(undefined);
@@ -48,14 +57,10 @@ function Credits({ id }: { id: string }) {
     },
     queries,
   );
-  const payments = useQuery(
-    {
-      queryKey: [...keys.all, "payments", id],
-      queryFn: async ({ signal }) => (await client.credits.payments(id, {}, { signal })).items,
-      enabled: may(role, "payments.see"),
-      refetchInterval: waits ? LOOK : false,
-    },
-    queries,
+  const payments = useMore<PaymentView>(
+    ["payments", id],
+    (cursor, signal) => client.call("GET /api/orgs/{org}/payments", { path: { org: id }, query: { limit: 25, cursor } }, { signal }),
+    { enabled: may(role, "payments.see"), refetchInterval: () => (waits ? LOOK : 0) },
   );
   const bought = wallet.data?.total_purchased;
   useEffect(() => {
@@ -64,6 +69,8 @@ function Credits({ id }: { id: string }) {
     if (bought > before.current) setArrived(bought - before.current);
     else if (Date.now() - since.current > PATIENCE) setLate(true);
   }, [checkout, id, bought, wallet.dataUpdatedAt]);
+  const go = (change: WalletSearch) => void navigate({ search: (now: WalletSearch) => ({ ...now, ...change }), resetScroll: false });
+  const open = payments.items?.find((one) => one.payment === search.payment);
   const done = () => {
     sessionStorage.removeItem(KEPT + id);
     void navigate({ search: {}, replace: true });
@@ -74,15 +81,19 @@ function Credits({ id }: { id: string }) {
       {checkout && <Return checkout={checkout} arrived={arrived} late={late} onClose={done} />}
       {wallet.error && <Failure what={say("wallet.failed")} error={wallet.error} retry={() => void wallet.refetch()} />}
       {wallet.isPending && <Loading rows={4} />}
-      {wallet.data && <Sum wallet={wallet.data} />}
+      {wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
       {wallet.data && <Lots lots={wallet.data.buckets} />}
       {may(role, "wallet.buy") && <Packs id={id} bought={bought} />}
       {may(role, "payments.see") && (
         <section className="grid gap-3">
-          <h2 className="text-base font-semibold">{say("payments.title")}</h2>
-          {payments.error && <Failure what={say("payments.failed")} error={payments.error} retry={() => void payments.refetch()} />}
-          {payments.isPending && <Loading rows={2} />}
-          {payments.data && <Payments payments={payments.data} />}
+          <h2 id="payments" className="text-base font-semibold">
+            {say("payments.title")}
+          </h2>
+          {payments.error && <Failure what={say("payments.failed")} error={payments.error} retry={payments.again} />}
+          {payments.loading && <Loading rows={2} />}
+          {payments.items && <Payments payments={payments.items} onOpen={(one) => go({ payment: one })} />}
+          <More list={payments} />
+          {open && <Receipt payment={open} onClose={() => go({ payment: undefined })} />}
         </section>
       )}
     </>
@@ -115,7 +126,7 @@ function Return({ checkout, arrived, late, onClose }: { checkout: "paid" | "canc
 }
 
 /** The balance, and the figures that it is made of. */
-function Sum({ wallet }: { wallet: WalletView }) {
+function Sum({ id, role, wallet }: { id: string; role: OrgRole; wallet: WalletView }) {
   const { say, number, relative } = useWords();
   return (
     <section aria-label={say("wallet.sum")} className="grid gap-4 border-t border-line pt-4 md:grid-cols-[280px_minmax(0,1fr)]">
@@ -136,7 +147,11 @@ function Sum({ wallet }: { wallet: WalletView }) {
         <tbody>
           {parts(wallet).map(({ name, amount }) => (
             <tr key={name}>
-              <th scope="row">{say(`wallet.part.${name}`)}</th>
+              <th scope="row">
+                <Source id={id} role={role} name={name}>
+                  {say(`wallet.part.${name}`)}
+                </Source>
+              </th>
               <td className="num">{number(amount, { signDisplay: "exceptZero" })}</td>
             </tr>
           ))}
@@ -159,15 +174,52 @@ function Sum({ wallet }: { wallet: WalletView }) {
   );
 }
 
+/** Leads to what a figure is made of, as far as the caller may see it. */
+function Source({ id, role, name, children }: { id: string; role: OrgRole; name: PartName; children: ReactNode }) {
+  const look = "underline decoration-line underline-offset-4 hover:decoration-current";
+  const params = { org: id };
+  if (name === "used") {
+    return (
+      <Link to="/orgs/$org/usage" params={params} search={{ days: 92 }} className={look}>
+        {children}
+      </Link>
+    );
+  }
+  if ((name === "bought" || name === "clawed") && may(role, "payments.see")) {
+    return (
+      <Link to="/orgs/$org/wallet" params={params} hash="payments" className={look}>
+        {children}
+      </Link>
+    );
+  }
+  if (name !== "held" && may(role, "audit.see")) {
+    return (
+      <Link to="/orgs/$org/audit" params={params} search={{ action: "credits" }} className={look}>
+        {children}
+      </Link>
+    );
+  }
+  // Holds have no list of their own: they end within minutes and become calls.
+  if (name === "held") return children;
+  return (
+    <Link to="/orgs/$org/wallet" params={params} hash="lots" className={look}>
+      {children}
+    </Link>
+  );
+}
+
 function Lots({ lots }: { lots: LotView[] }) {
-  const { say, number, exact } = useWords();
+  const { say, number } = useWords();
   // In the order in which they are spent: promotional ones first, and of these what expires first.
   const sorted = [...lots].sort(
     (a, b) => Number(a.kind === "paid") - Number(b.kind === "paid") || (a.expires_at ?? "9").localeCompare(b.expires_at ?? "9"),
   );
   return (
     <section className="grid gap-3">
-      <h2 className="text-base font-semibold">{say("lots.title")}</h2>
+      <h2 id="lots" className="text-base font-semibold">
+        {say("lots.title")}
+      </h2>
+      <p className="text-muted">{say("lots.marks")}</p>
       {lots.length === 0 ? (
         <Empty text={say("lots.empty")} />
       ) : (
@@ -192,9 +244,14 @@ function Lots({ lots }: { lots: LotView[] }) {
                 <td className="num">{number(lot.amount)}</td>
                 <td>
                   {lot.expires_at ? (
-                    <span title={exact(lot.expires_at)}>
+                    <>
                       <Time at={lot.expires_at} />
-                    </span>
+                      {Date.parse(lot.expires_at) - Date.now() < SOON && (
+                        <div className="text-xs">
+                          <State tone="warn">{say("lots.soon")}</State>
+                        </div>
+                      )}
+                    </>
                   ) : (
                     say("lots.never")
                   )}
@@ -256,19 +313,7 @@ const PAYMENT_WORDS: Record<"paid" | "refunded" | "disputed", ["good" | "plain" 
   disputed: ["bad", "payments.disputed"],
 };
 
-function Payments({
-  payments,
-}: {
-  payments: {
-    payment: string;
-    credits: number;
-    amount: number;
-    currency: string;
-    status: "paid" | "refunded" | "disputed";
-    refunded: number;
-    at: string;
-  }[];
-}) {
+function Payments({ payments, onOpen }: { payments: PaymentView[]; onOpen(payment: string): void }) {
   const { say, number, money } = useWords();
   if (payments.length === 0) return <Empty text={say("payments.empty")} />;
   return (
@@ -289,8 +334,12 @@ function Payments({
         {payments.map((one) => (
           <tr key={one.payment}>
             <td>
-              <Time at={one.at} />
-              <div className="font-mono text-xs text-muted">{one.payment}</div>
+              <button type="button" className="text-start font-medium underline-offset-2 hover:underline" onClick={() => onOpen(one.payment)}>
+                <Time at={one.at} />
+              </button>
+              <div className="text-muted">
+                <Id id={one.payment} />
+              </div>
             </td>
             <td className="num">{number(one.credits)}</td>
             <td className="num">
@@ -304,5 +353,41 @@ function Payments({
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** What was paid for what: the receipt of one purchase. */
+function Receipt({ payment, onClose }: { payment: PaymentView; onClose(): void }) {
+  const { say, number, money, exact } = useWords();
+  const facts: [string, ReactNode][] = [
+    [say("payments.at"), exact(payment.at)],
+    [say("payments.pack"), payment.pack],
+    [say("payments.credits"), number(payment.credits)],
+    [say("payments.amount"), money(payment.amount, payment.currency)],
+    [say("payments.each"), money(payment.credits === 0 ? 0 : (payment.amount / payment.credits) * 1_000, payment.currency)],
+    [
+      say("payments.status"),
+      <State key="state" tone={PAYMENT_WORDS[payment.status][0]}>
+        {say(PAYMENT_WORDS[payment.status][1])}
+      </State>,
+    ],
+    ...(payment.refunded > 0 ? [[say("payments.refunded.amount"), money(payment.refunded, payment.currency)] as [string, ReactNode]] : []),
+  ];
+  return (
+    <Dialog title={say("payments.receipt")} onClose={onClose} drawer>
+      <dl className="border-t border-line">
+        {facts.map(([label, value]) => (
+          <div key={label} className="grid grid-cols-[9rem_minmax(0,1fr)] gap-3 border-b border-line py-2">
+            <dt className="text-muted">{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <Code label={say("payments.id")} text={payment.payment} />
+      <div className="flex gap-2">
+        <Button onClick={() => print()}>{say("payments.print")}</Button>
+        <Button onClick={onClose}>{say("close")}</Button>
+      </div>
+    </Dialog>
   );
 }

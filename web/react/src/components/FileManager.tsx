@@ -29,6 +29,16 @@ export interface FileManagerProps {
   onUploaded?(item: UploadState): void;
   /** Called when a file is chosen. Without it the file opens in a new tab. */
   onOpen?(file: FileView): void;
+  /** Filter and order at first, and whenever they change outside, such as by the address of the page. */
+  view?: FilesView;
+  /** Called with each change of filter and order that is made here. */
+  onView?(view: FilesView): void;
+}
+
+/** What a person has typed to find files, and how they are sorted. */
+export interface FilesView {
+  filter: string;
+  order: Order;
 }
 
 /** What failed, in words, and its error. */
@@ -39,13 +49,14 @@ interface Failure {
 
 /** The caller's files: upload, filter, sort, open, rename, download and delete. */
 export function FileManager(props: FileManagerProps) {
-  const { contentType, accept, className, locale, messages, rowHeight = 44, onUploaded, onOpen } = props;
+  const { contentType, accept, className, locale, messages, rowHeight = 44, onUploaded, onOpen, view, onView } = props;
   const words = useWords(locale, messages);
   const [region, announce] = useAnnouncer();
   const list = useS3Files(contentType ? { contentType } : {});
   const { openFile, downloadFile, deleteFile, renameFile } = list;
-  const [filter, setFilter] = useState("");
-  const [order, setOrder] = useState<Order>(NEWEST_FIRST);
+  const [{ filter, order }, setView] = useFilesView(view, onView);
+  const setFilter = (filter: string) => setView({ filter, order });
+  const setOrder = (order: Order) => setView({ filter, order });
   const [doomed, setDoomed] = useState<FileView>();
   const [failure, setFailure] = useState<Failure>();
   const input = useRef<HTMLInputElement>(null);
@@ -219,6 +230,25 @@ export function FileManager(props: FileManagerProps) {
       {region}
     </section>
   );
+}
+
+const EVERYTHING: FilesView = { filter: "", order: NEWEST_FIRST };
+
+/** Filter and order: changed here at once, and from outside by `given`. */
+function useFilesView(given: FilesView = EVERYTHING, onView?: (view: FilesView) => void): [FilesView, (view: FilesView) => void] {
+  const [view, setView] = useState(given);
+  // What was changed here comes back from outside, perhaps late: it must not undo what was typed since.
+  const own = useRef(new Set<string>());
+  const text = JSON.stringify(given);
+  useEffect(() => {
+    if (!own.current.has(text)) setView(JSON.parse(text));
+  }, [text]);
+  const change = (next: FilesView) => {
+    own.current.add(JSON.stringify(next));
+    setView(next);
+    onView?.(next);
+  };
+  return [view, change];
 }
 
 /** Rows without words, while the first files are on their way. */

@@ -5,10 +5,21 @@ import type { UploadState, UploadsState } from "../useUpload.js";
 export function UploadPanel({ uploads, words }: { uploads: UploadsState; words: Words }) {
   if (uploads.items.length === 0) return null;
   const running = uploads.counts.waiting + uploads.counts.sending + uploads.counts.checking;
+  const { ready, failed } = uploads.counts;
+  const total = uploads.items.length;
+  const again = () => {
+    for (const { id, status } of uploads.items) if (status === "failed") uploads.retry(id);
+  };
   return (
     <section className="csg-uploads" aria-label={words.say("uploads")}>
       <div className="csg-uploads-head">
         <strong>{running > 0 ? words.say("uploading", { count: running }) : words.say("uploads")}</strong>
+        {total > 1 && <span>{words.say(failed > 0 ? "uploadsPart" : "uploadsDone", { ready, total, failed })}</span>}
+        {failed > 1 && (
+          <button type="button" className="csg-action" onClick={again}>
+            {words.say("retryAll")}
+          </button>
+        )}
         {running < uploads.items.length && (
           <button type="button" className="csg-action" onClick={uploads.clear}>
             {words.say("clearUploads")}
