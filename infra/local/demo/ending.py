@@ -19,6 +19,8 @@ def show(walk: Walk, names: list[str]) -> None:
     for line in lines:
         say(f"  {line}")
     say(f"\nThe mails that were sent: {walk.env['MAIL_PAGE']}")
+    if walk.env.get("CONSOLE_URL"):
+        say(f"See all of it in the console: {walk.env['CONSOLE_URL']} (sign in as {walk.name})")
     if len(names) < len(NAMES):
         say(f"The other parts: {', '.join(name for name in NAMES if name not in names)} (make demo ONLY=...).")
     say(f"Next: {DOCUMENT} goes on; make logs follows the functions; make down stops the stack.")

@@ -8,12 +8,20 @@ import { newRouter } from "./router.tsx";
 import { SessionProvider } from "./session.tsx";
 import { useWords } from "./words.ts";
 
+let early: ReturnType<typeof newRouter> | undefined;
+
+/** Begins to load the scripts of the page that the address names: they come while the session is asked for. */
+export function preloadPage(): void {
+  early = newRouter();
+  void early.load();
+}
+
 /** The console of somebody who is signed in. */
 export function App({ config, auth }: { config: Config; auth: AuthAdapter }) {
   const { locale } = useWords();
   const [user, setUser] = useState<SignedIn>();
   useEffect(() => auth.subscribe(setUser), [auth]);
-  const [router] = useState(newRouter);
+  const [router] = useState(() => early ?? newRouter());
   if (!user) return null;
   return (
     <ConsigneProvider

@@ -10,7 +10,7 @@ export interface Config {
 
 /** Reads the configuration. Throws an error that says what is wrong with it. */
 export async function readConfig(): Promise<Config> {
-  const answer = await fetch("/config.json", { cache: "no-cache" });
+  const answer = await fetch("/config.json");
   if (!answer.ok) throw new Error(`/config.json: HTTP ${answer.status}`);
   return checked(await answer.json());
 }

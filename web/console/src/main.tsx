@@ -3,7 +3,7 @@ import "./styles.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { App } from "./App.tsx";
+import { App, preloadPage } from "./App.tsx";
 import { readConfig } from "./config.ts";
 import { applyTheme } from "./theme.ts";
 import { loadPreferred, WordsProvider } from "./words.ts";
@@ -12,8 +12,11 @@ applyTheme();
 const root = createRoot(document.getElementById("root") as HTMLElement);
 
 try {
-  const [config, words] = await Promise.all([readConfig(), loadPreferred()]);
-  const { Auth } = await (config.clerkPublishableKey ? import("./auth/clerk.tsx") : import("./auth/laptop.tsx"));
+  // None of these waits for another one.
+  const preferred = loadPreferred();
+  preloadPage();
+  const config = await readConfig();
+  const [{ Auth }, words] = await Promise.all([config.clerkPublishableKey ? import("./auth/clerk.tsx") : import("./auth/laptop.tsx"), preferred]);
   root.render(
     <StrictMode>
       <WordsProvider first={words}>

@@ -24,3 +24,6 @@ export type Right = keyof typeof MAY;
 
 /** Whether a role has a right. */
 export const may = (role: OrgRole, right: Right): boolean => (MAY[right] as OrgRole[]).includes(role);
+
+/** Whether a role of the whole installation sees the orders of customers. */
+export const seesOrders = (role: string): boolean => role === "expert" || role === "admin";

@@ -96,7 +96,7 @@ export interface UsageSearch {
   why?: string | undefined;
 }
 
-export const ORDER_STATES = ["submitted", "awaiting_files"] as const;
+export const ORDER_STATES = ["submitted", "awaiting_files", "paid", "expired"] as const;
 
 export interface OrdersSearch {
   /** Status of the orders that are listed; `submitted` when absent. */
@@ -149,7 +149,8 @@ const usage = createRoute({
     compare: given.compare === true ? true : undefined,
     day: /^\d{4}-\d\d-\d\d$/.test(text(given.day) ?? "") ? text(given.day) : undefined,
     key: text(given.key),
-    why: typeof given.why === "string" ? given.why : undefined,
+    // The end of a key may be digits, which are a number in the address.
+    why: given.why === undefined ? undefined : String(given.why),
   }),
   component: page(() => import("./routes/usage.tsx"), "Usage"),
 });

@@ -6,7 +6,8 @@ import type { Group } from "../router.tsx";
 export type Day = Pick<
   DayView,
   "date" | "requests" | "credits" | "outcomes" | "success_rate" | "p50_ms" | "p95_ms" | "services" | "keys" | "countries" | "complete"
->;
+> &
+  Partial<Pick<DayView, "counted_until">>;
 
 const DAY = 86_400_000;
 

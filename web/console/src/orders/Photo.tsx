@@ -3,21 +3,48 @@ import { type PointerEvent, useEffect, useLayoutEffect, useRef, useState, type W
 import { Button } from "../ui/Button.tsx";
 import { Time } from "../ui/states.tsx";
 import { type MessageId, useWords } from "../words.ts";
-import type { OrderFile } from "./orders.ts";
-import { usePicture } from "./usePicture.ts";
+import { isOnItsWay, type OrderPhoto } from "./orders.ts";
+import { type Linked, usePicture } from "./usePicture.ts";
 
 const STEPS = [1, 1.5, 2, 3, 4, 6, 8];
-const TYPES: Record<string, MessageId> = { face_photo: "orders.face", palm_photo: "orders.palm" };
+const TYPES: Record<OrderPhoto["type"], MessageId> = { face_photo: "orders.face", palm_photo: "orders.palm" };
+const STATES: Record<OrderPhoto["status"], MessageId> = {
+  pending: "orders.photo.pending",
+  processing: "orders.photo.processing",
+  ready: "orders.photo.processing",
+  rejected: "orders.photo.rejected",
+  infected: "orders.photo.infected",
+  gone: "orders.photo.gone",
+};
+
+/** A photo of an order, or why there is none to see. */
+export function Photo({ file, renew }: { file: OrderPhoto; renew(): Promise<string | undefined> }) {
+  const { say } = useWords();
+  const { url } = file;
+  if (url !== null) return <Shown file={{ ...file, url }} renew={renew} />;
+  return (
+    <figure className="grid min-w-0 content-start gap-2">
+      <figcaption className="flex min-h-9 items-center font-medium">{say(TYPES[file.type])}</figcaption>
+      <p
+        role={isOnItsWay(file) ? "status" : undefined}
+        className="grid min-h-40 place-content-center gap-1 rounded-md border border-line p-4 text-center text-muted"
+      >
+        <span>{say(STATES[file.status])}</span>
+        {file.reason && <span>{file.reason}</span>}
+      </p>
+    </figure>
+  );
+}
 
 /** A photo in a frame in which it can be enlarged, moved and turned. */
-export function Photo({ file, renew }: { file: OrderFile; renew(): Promise<string | undefined> }) {
+function Shown({ file, renew }: { file: Linked; renew(): Promise<string | undefined> }) {
   const { say, bytes, number } = useWords();
   const { url, failed, decoded, onError } = usePicture(file, renew);
   const [zoom, setZoom] = useState(1);
   const [turn, setTurn] = useState(0);
   const frame = useRef<HTMLDivElement>(null);
   const centre = useRef({ x: 0.5, y: 0.5 });
-  const title = say(TYPES[file.type] ?? "orders.photo");
+  const title = say(TYPES[file.type]);
   // Another photo begins whole and upright.
   useEffect(() => {
     setZoom(1);

@@ -1,39 +1,42 @@
 import type { ConsigneClient, Page } from "@consigne/client";
 
 /** A photo of an order. */
-export interface OrderFile {
+export interface OrderPhoto {
+  type: "face_photo" | "palm_photo";
   name: string;
   key: string;
-  /** `face_photo` or `palm_photo`. */
-  type: string;
   content_type: string;
   size: number;
+  status: "pending" | "processing" | "ready" | "rejected" | "infected" | "gone";
+  /** Why its last upload was refused. */
+  reason: string | null;
   uploaded_at: string | null;
-  /** Signed, for about five minutes. Leads to a copy without the place where the photo was taken. */
-  url: string;
+  /** Signed, for five minutes, and leads to a clean copy. Null until there is one. */
+  url: string | null;
 }
 
 /** An order in the list. */
 export interface OrderEntry {
   order_id: string;
-  status: string;
-  email?: string | null;
-  created_at?: string | null;
-  submitted_at?: string | null;
+  status: "paid" | "awaiting_files" | "submitted" | "expired";
+  email: string | null;
+  paid_at: string;
+  submitted_at: string | null;
 }
 
 /** What a customer has sent before, and replaced since. */
-export interface Submission {
-  submitted_at?: string | null;
-  files?: Partial<OrderFile>[];
-  answers?: Record<string, unknown> | null;
+export interface Earlier {
+  number: number;
+  asked_at: string;
+  answers: Record<string, unknown>;
+  files: OrderPhoto[];
 }
 
 /** An order with all that an expert looks at. */
 export interface Order extends OrderEntry {
-  files: OrderFile[];
-  answers?: Record<string, unknown> | null;
-  history?: Submission[] | null;
+  files: OrderPhoto[];
+  answers: Record<string, unknown>;
+  earlier: Earlier[];
 }
 
 /** Lists orders of a status, newest first. */
@@ -49,13 +52,13 @@ export function readOrder(client: ConsigneClient, id: string, signal?: AbortSign
 export const LINKS_LIVE = 240_000;
 
 /** The time that an order is listed by. */
-export const timeOf = (order: OrderEntry): string | null => order.submitted_at ?? order.created_at ?? null;
+export const timeOf = (order: OrderEntry): string => order.submitted_at ?? order.paid_at;
 
-/** Returns the face first, then the palm, then anything else, each the newest of its type. */
-export function photosOf(files: readonly OrderFile[]): OrderFile[] {
-  const rank = ({ type }: OrderFile) => ["face_photo", "palm_photo"].indexOf(type) >>> 0;
-  return [...files].sort((a, b) => rank(a) - rank(b) || (b.uploaded_at ?? "").localeCompare(a.uploaded_at ?? ""));
-}
+/** Whether a photo has arrived whose copy is still to be made. */
+export const isOnItsWay = ({ status, url }: OrderPhoto): boolean => status === "processing" || (status === "ready" && url === null);
+
+/** Returns the face before the palm. */
+export const photosOf = (files: readonly OrderPhoto[]): OrderPhoto[] => [...files].sort((a, b) => a.type.localeCompare(b.type));
 
 /** Writes answers as lines of a name and a text, nested ones below the name of their group. */
 export function linesOf(answers: unknown, path: string[] = []): [name: string, text: string][] {

@@ -1,6 +1,9 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 
-import type { OrderFile } from "./orders.ts";
+import type { OrderPhoto } from "./orders.ts";
+
+/** A photo that has a link. */
+export type Linked = OrderPhoto & { url: string };
 
 /** A photo as the page shows it. */
 export interface Picture {
@@ -14,7 +17,7 @@ export interface Picture {
   onError(): void;
 }
 
-const isHeic = ({ content_type, name }: OrderFile) => /^image\/hei[cf]/.test(content_type) || /\.hei[cf]$/i.test(name);
+const isHeic = ({ content_type, name }: OrderPhoto) => /^image\/hei[cf]/.test(content_type) || /\.hei[cf]$/i.test(name);
 
 /** Returns the bytes behind a link, with a new link if this one is over. */
 async function bytesOf(url: string, renew: () => Promise<string | undefined>, signal: AbortSignal): Promise<Blob> {
@@ -31,7 +34,7 @@ async function bytesOf(url: string, renew: () => Promise<string | undefined>, si
  * Shows a photo, whatever becomes of its link: what is on the page stays, and a link that is over is replaced by `renew`,
  * once. HEIC is decoded in the page if the browser cannot.
  */
-export function usePicture(file: OrderFile, renew: () => Promise<string | undefined>): Picture {
+export function usePicture(file: Linked, renew: () => Promise<string | undefined>): Picture {
   const [state, setState] = useState<{ url?: string; failed?: string; decoded?: boolean }>({});
   const latest = useRef({ file, renew });
   const renewed = useRef(false);

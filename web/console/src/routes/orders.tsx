@@ -4,8 +4,23 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
 
-import { LINKS_LIVE, linesOf, listOrders, markSeen, type OrderEntry, photosOf, readOrder, seenOrders, timeOf } from "../orders/orders.ts";
+import {
+  type Earlier,
+  isOnItsWay,
+  LINKS_LIVE,
+  linesOf,
+  listOrders,
+  markSeen,
+  type Order,
+  type OrderEntry,
+  type OrderPhoto,
+  photosOf,
+  readOrder,
+  seenOrders,
+  timeOf,
+} from "../orders/orders.ts";
 import { Photo } from "../orders/Photo.tsx";
+import { seesOrders } from "../roles.ts";
 import { ORDER_STATES, type OrdersSearch } from "../router.tsx";
 import { useSession } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
@@ -17,7 +32,7 @@ import { type MessageId, useWords } from "../words.ts";
 export function Orders() {
   const { me } = useSession();
   const { say } = useWords();
-  if (me.role === "expert") return <Desk />;
+  if (seesOrders(me.role)) return <Desk />;
   return (
     <>
       <Head title={say("nav.orders")} />
@@ -29,11 +44,18 @@ export function Orders() {
   );
 }
 
-const STATE_WORDS: Record<(typeof ORDER_STATES)[number], MessageId> = {
+const STATE_WORDS: Record<OrderEntry["status"], MessageId> = {
   submitted: "orders.submitted",
   awaiting_files: "orders.awaiting",
+  paid: "orders.paid",
+  expired: "orders.expired",
 };
-const IS_WORDS: typeof STATE_WORDS = { submitted: "orders.is.submitted", awaiting_files: "orders.is.awaiting" };
+const IS_WORDS: typeof STATE_WORDS = {
+  submitted: "orders.is.submitted",
+  awaiting_files: "orders.is.awaiting",
+  paid: "orders.is.paid",
+  expired: "orders.is.expired",
+};
 /** Height of a row of the list, in pixels. */
 const ROW = 60;
 
@@ -43,6 +65,7 @@ function Desk() {
   const { status = "submitted", order: open } = useSearch({ from: "/orders" });
   const navigate = useNavigate({ from: "/orders" });
   const [seen, setSeen] = useState(seenOrders);
+  const stepping = useRef(false);
   const list = useInfiniteQuery(
     {
       queryKey: [...keys.all, "orders", status],
@@ -70,12 +93,13 @@ function Desk() {
     if (open) setSeen(markSeen(open));
   }, [open]);
   useEffect(() => {
-    // The next order is there before it is asked for.
-    if (open && next) void queries.prefetchQuery(orderQuery(client, keys.all, next));
+    // Whoever goes from one order to the next finds it there. Not before: each reading is in the audit.
+    if (stepping.current && open && next) void queries.prefetchQuery(orderQuery(client, keys.all, next));
   }, [open, next, queries, client, keys]);
 
   const go = useCallback(
     (id: string | undefined) => {
+      stepping.current = true;
       // Steps through the list are no places to go back to.
       if (id) void navigate({ search: (now) => ({ ...now, order: id }), replace: true });
     },
@@ -218,7 +242,7 @@ function List({ orders, open, seen, busy, more, onGo, onMore }: ListProps) {
                 <span className="flex gap-2 text-xs text-muted">
                   <span className="min-w-0 grow truncate font-mono">{order.email ? order.order_id : ""}</span>
                   <span className="shrink-0">
-                    <At order={order} />
+                    <Time at={timeOf(order)} />
                   </span>
                 </span>
               </Link>
@@ -230,14 +254,9 @@ function List({ orders, open, seen, busy, more, onGo, onMore }: ListProps) {
   );
 }
 
-function At({ order }: { order: OrderEntry }) {
-  const time = timeOf(order);
-  return time ? <Time at={time} /> : null;
-}
-
 type Client = ReturnType<typeof useConsigne>["client"];
 
-/** Reads an order. Its links are renewed before they end, for as long as the order is looked at. */
+/** Reads an order. What was read is used for as long as its links live. */
 const orderQuery = (client: Client, all: readonly unknown[], id: string) => ({
   queryKey: [...all, "order", id],
   queryFn: ({ signal }: { signal?: AbortSignal }) => readOrder(client, id, signal),
@@ -257,7 +276,16 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
   const { client, queries, keys } = useConsigne();
   const { say } = useWords();
   const query = orderQuery(client, keys.all, id);
-  const { data: order, error, isPending, refetch } = useQuery({ ...query, refetchInterval: LINKS_LIVE }, queries);
+  const {
+    data: order,
+    error,
+    isPending,
+    refetch,
+  } = useQuery(
+    // A copy is made within seconds of a photo's arrival.
+    { ...query, refetchInterval: ({ state }: { state: { data?: Order | undefined } }) => (state.data?.files.some(isOnItsWay) ? 5_000 : false) },
+    queries,
+  );
   const heading = useRef<HTMLHeadingElement>(null);
   const last = useRef<string>(undefined);
   useEffect(() => {
@@ -267,7 +295,8 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
   }, [id]);
   const renew = async (key: string) => {
     const fresh = await queries.fetchQuery({ ...query, staleTime: 0 });
-    return fresh.files.find((file) => file.key === key)?.url;
+    const all = [...fresh.files, ...fresh.earlier.flatMap(({ files }) => files)];
+    return all.find((file) => file.key === key)?.url ?? undefined;
   };
   return (
     <article className="grid min-w-0 gap-4" aria-labelledby="order">
@@ -293,8 +322,8 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
         </h2>
         <p className="flex flex-wrap items-center gap-x-3 text-muted">
           <code className="font-mono text-xs">{id}</code>
-          {order && <span>{order.status in IS_WORDS ? say(IS_WORDS[order.status as keyof typeof IS_WORDS]) : order.status}</span>}
-          {order && <At order={order} />}
+          {order && <span>{say(IS_WORDS[order.status])}</span>}
+          {order && <Time at={timeOf(order)} />}
         </p>
       </header>
       {error && <Failure what={say("orders.order.failed")} error={error} retry={() => void refetch()} />}
@@ -302,11 +331,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
       {order && (
         <>
           {order.files.length === 0 && <p className="text-muted">{say("orders.nofiles")}</p>}
-          <div className="grid gap-4 sm:grid-cols-2">
-            {photosOf(order.files).map((file) => (
-              <Photo key={file.key} file={file} renew={() => renew(file.key)} />
-            ))}
-          </div>
+          <Photos files={order.files} renew={renew} />
           {order.email && (
             <p className="flex flex-wrap items-center gap-3">
               <span className="text-muted">{say("orders.email")}</span>
@@ -317,7 +342,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
             </p>
           )}
           <Answers answers={order.answers} />
-          <History order={order} />
+          <History earlier={order.earlier} renew={renew} />
         </>
       )}
     </article>
@@ -346,18 +371,43 @@ function Answers({ answers }: { answers: unknown }) {
   );
 }
 
-function History({ order }: { order: { history?: { submitted_at?: string | null; files?: { name?: string }[] }[] | null } }) {
+interface Renews {
+  /** Asks for a new link to the photo with a key. */
+  renew(key: string): Promise<string | undefined>;
+}
+
+function Photos({ files, renew }: Renews & { files: OrderPhoto[] }) {
+  return (
+    <div className="grid gap-4 sm:grid-cols-2">
+      {photosOf(files).map((file) => (
+        <Photo key={file.key} file={file} renew={() => renew(file.key)} />
+      ))}
+    </div>
+  );
+}
+
+/** What the customer has sent before. Its photos are loaded once somebody looks at them. */
+function History({ earlier, renew }: Renews & { earlier: Earlier[] }) {
   const { say } = useWords();
-  const history = order.history ?? [];
-  if (history.length === 0) return null;
+  const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
+  if (earlier.length === 0) return null;
   return (
     <section className="grid gap-2">
       <h3 className="text-base font-semibold">{say("orders.history")}</h3>
       <ol className="border-t border-line">
-        {history.map((one, index) => (
-          <li key={`${one.submitted_at} ${index}`} className="flex flex-wrap gap-x-4 border-b border-line py-2">
-            {one.submitted_at && <Time at={one.submitted_at} />}
-            <span className="min-w-0 text-muted">{one.files?.map(({ name }) => name).join(", ")}</span>
+        {earlier.map(({ number, asked_at, files, answers }) => (
+          <li key={number} className="border-b border-line py-2">
+            <details onToggle={(event) => event.currentTarget.open && setOpened((now) => new Set([...now, number]))}>
+              <summary>
+                {say("orders.submission", { number })} <Time at={asked_at} />
+              </summary>
+              {opened.has(number) && (
+                <div className="grid gap-4 pt-4">
+                  <Photos files={files} renew={renew} />
+                  <Answers answers={answers} />
+                </div>
+              )}
+            </details>
           </li>
         ))}
       </ol>

@@ -96,7 +96,7 @@ function useKeyNames(org: string): (id: string) => string {
 }
 
 function Page({ id }: { id: string }) {
-  const { say, number, locale } = useWords();
+  const { say, number, exact, locale } = useWords();
   const search = useSearch({ from: "/orgs/$org/usage" });
   const navigate = useNavigate({ from: "/orgs/$org/usage" });
   const { days = 30, by: group = "service", compare = false } = search;
@@ -120,6 +120,9 @@ function Page({ id }: { id: string }) {
   const milliseconds = (value: number) => number(value, { style: "unit", unit: "millisecond", maximumFractionDigits: 0 });
   const percent = (value: number) => number(value / 100, { style: "percent" });
   const count = (value: number) => number(value);
+  // Days that are over do not change any more.
+  const last = points?.at(-1);
+  const until = last && !last.complete ? last.counted_until : undefined;
   const shared = { days: points ?? [], label: days === 1 ? hour : undefined, onPick: (date: string) => go({ day: date.slice(0, 10) }) };
   const ghost = (of: (day: Day) => number | null): Series | undefined =>
     before && { name: say("usage.earlier"), colour: "text-muted", values: before.map(of) };
@@ -158,6 +161,7 @@ function Page({ id }: { id: string }) {
       {points && (
         <>
           <Figures now={totalsOf(points)} before={before && totalsOf(before)} />
+          {until && <p className="text-muted">{say("usage.until", { when: exact(until) })}</p>}
           {recent?.partial && <p className="text-muted">{say("usage.partial", { count: number(READ) })}</p>}
           {totalsOf(points).calls === 0 ? (
             <Empty
@@ -170,6 +174,7 @@ function Page({ id }: { id: string }) {
             />
           ) : (
             <>
+              <h2 className="sr-only">{say("usage.charts")}</h2>
               <div className="grid gap-8 lg:grid-cols-2">
                 <Chart
                   {...shared}

@@ -29,6 +29,8 @@ export function Dialog({ title, children, onClose, drawer = false }: Props) {
     if (drawer) heading.current?.focus();
     // Chromium closes a dialog at a second Escape whatever the page says. This one is shown again.
     const again = () => {
+      // The event comes late. A dialog that became another one meanwhile is open.
+      if (shown?.open) return;
       if (close.current) close.current();
       else if (shown?.isConnected) shown.showModal();
     };

@@ -1,6 +1,6 @@
 import { useParams } from "@tanstack/react-router";
 
-import { may, type Right } from "../roles.ts";
+import { may, type Right, seesOrders } from "../roles.ts";
 import { lastOrg, useSession } from "../session.tsx";
 import type { MessageId } from "../words.ts";
 
@@ -52,7 +52,7 @@ export function usePlaces() {
   const { orgs, me } = useSession();
   const { org: id } = useParams({ strict: false });
   const org = orgs.find((one) => one.id === id) ?? lastOrg(orgs);
-  const allowed = PLACES.filter(({ expert }) => !expert || me.role === "expert");
+  const allowed = PLACES.filter(({ expert }) => !expert || seesOrders(me.role));
   const places = allowed.filter(({ to, right }) => !to.includes("$org") || (org && (!right || may(org.role, right))));
   return { org, places };
 }

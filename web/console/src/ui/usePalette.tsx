@@ -50,6 +50,15 @@ function Commands({ onClose }: { onClose(): void }) {
           },
         ]
       : [];
+  const why: Command[] = org
+    ? [
+        {
+          id: "why",
+          label: say("palette.why"),
+          run: () => void navigate({ to: "/orgs/$org/usage", params: { org: org.id }, search: { why: "" } }),
+        },
+      ]
+    : [];
   const others = orgs
     .filter(({ id }) => id !== org?.id)
     .map(
@@ -62,5 +71,5 @@ function Commands({ onClose }: { onClose(): void }) {
         },
       }),
     );
-  return <Palette commands={[...places.map(go), ...create, ...others]} onClose={onClose} />;
+  return <Palette commands={[...places.map(go), ...create, ...why, ...others]} onClose={onClose} />;
 }

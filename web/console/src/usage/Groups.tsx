@@ -25,7 +25,8 @@ export function Groups({ days, before, group, entries, nameOf }: Props) {
   const rest = all.slice(ROWS).reduce((sum, [, calls]) => sum + calls, 0);
   const milliseconds = (value: number | null) => (value === null ? say("chart.none") : number(value, { style: "unit", unit: "millisecond" }));
   return (
-    <div className="overflow-x-auto">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls it.
+    <section className="overflow-x-auto" tabIndex={0} aria-label={say(`usage.by.${group}`)}>
       <table className="grid-table">
         <caption className="sr-only">{say(`usage.by.${group}`)}</caption>
         <thead>
@@ -74,6 +75,6 @@ export function Groups({ days, before, group, entries, nameOf }: Props) {
           )}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
