@@ -1,9 +1,9 @@
 // What decides whether somebody finds the answer: why a call was refused, what a webhook met, who did what.
 
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse } from "msw";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { progressOf } from "../src/keys/Migration.tsx";
 import { asAnn, data, list, on, open, refused, WALLET } from "./world.tsx";
@@ -289,4 +289,27 @@ test("whoever gives up their own role is asked first", async () => {
   const dialog = await screen.findByRole("dialog", { name: "Become developer?" });
   await userEvent.click(within(dialog).getByRole("button", { name: "Change my role" }));
   await screen.findByText(/an organisation needs an owner/);
+});
+
+test("data that is older than a minute says when it was read, and is read again", async () => {
+  asAnn("billing");
+  let reads = 0;
+  on("GET /api/orgs/org_1/payments", () => list([]));
+  on("GET /api/orgs/org_1/wallet", () => {
+    reads += 1;
+    return data(WALLET);
+  });
+  vi.useFakeTimers({ shouldAdvanceTime: true, toFake: ["Date", "setInterval", "clearInterval"] });
+  try {
+    await open("/orgs/org_1/wallet");
+    await screen.findByTestId("balance");
+    expect(screen.queryByRole("button", { name: "Refresh" })).toBeNull();
+    await act(() => vi.advanceTimersByTimeAsync(120_000));
+    screen.getByText("Read 2 minutes ago.");
+    screen.getByRole("button", { name: "Refresh" }).click();
+    await waitFor(() => expect(reads).toBe(2));
+    await waitFor(() => expect(screen.queryByText(/^Read/)).toBeNull());
+  } finally {
+    vi.useRealTimers();
+  }
 });

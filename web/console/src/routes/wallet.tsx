@@ -13,6 +13,7 @@ import { Dialog } from "../ui/Dialog.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
 import { Id } from "../ui/Id.tsx";
 import { More } from "../ui/More.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading, State, Time } from "../ui/states.tsx";
 import { useMore } from "../ui/useMore.ts";
 import { type MessageId, useWords } from "../words.ts";
@@ -80,6 +81,7 @@ function Credits({ id }: { id: string }) {
       <Head title={say("nav.wallet")} text={say("wallet.text")} />
       {checkout && <Return checkout={checkout} arrived={arrived} late={late} onClose={done} />}
       {wallet.error && <Failure what={say("wallet.failed")} error={wallet.error} retry={() => void wallet.refetch()} />}
+      <Stale at={wallet.dataUpdatedAt} again={() => void wallet.refetch()} />
       {wallet.isPending && <Loading rows={4} />}
       {wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
       {wallet.data && <Lots lots={wallet.data.buckets} />}
