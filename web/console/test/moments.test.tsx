@@ -254,6 +254,29 @@ test("each figure of the wallet leads to what it is made of, and a payment to it
   expect(location.search).toContain("payment=pi_1");
 });
 
+test("a day that is chosen in a chart lists the calls of that day, and its address", async () => {
+  asAnn();
+  asUsage();
+  const asked: (string | null)[] = [];
+  const today = new Date().toISOString().slice(0, 10);
+  on("GET /api/orgs/org_1/usage", (request) => {
+    asked.push(new URL(request.url).searchParams.get("day"));
+    return list([RECEIPT]);
+  });
+  const zero = { test_credits: 0, outcomes: 0, success_rate: null, p50_ms: null, p95_ms: null, keys: {}, countries: {}, complete: true };
+  on("GET /api/orgs/org_1/stats", () =>
+    list([{ ...zero, date: today, requests: 7, credits: 9, services: { pdf: 7 }, counted_until: RECEIPT.timestamp }]),
+  );
+  await open("/orgs/org_1/usage?days=7");
+  (await screen.findByRole("region", { name: /^Calls by service/ })).focus();
+  await userEvent.keyboard("{End}{Enter}");
+  await screen.findByRole("heading", { name: /^Calls: / });
+  await waitFor(() => expect(asked).toContain(today));
+  expect(location.search).toContain(`day=${today}`);
+  await userEvent.click(screen.getByRole("button", { name: "Show all" }));
+  await screen.findByRole("heading", { name: "Calls" });
+});
+
 test("the checklist ticks a step that was taken elsewhere", async () => {
   asAnn();
   let called = false;
