@@ -9,6 +9,7 @@ import { Button } from "../ui/Button.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
 import { Id } from "../ui/Id.tsx";
 import { More } from "../ui/More.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading, Time } from "../ui/states.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
 import { useMore } from "../ui/useMore.ts";
@@ -73,6 +74,7 @@ function Log({ org }: { org: string }) {
         )}
       </div>
       {list.error && <Failure what={say("audit.failed")} error={list.error} retry={list.again} />}
+      <Stale at={list.at} again={list.again} />
       {list.loading && <Loading />}
       {shown?.length === 0 && <Empty text={say("audit.empty")} />}
       {shown && shown.length > 0 && (
