@@ -33,6 +33,7 @@ PUBLISHED: dict[str, dict[str, list[set[str]]]] = {
         **{name: [set(), FUNCTION] for name in ("ConcurrentExecutions", "Errors", "Invocations", "Throttles")},
         **{name: [FUNCTION] for name in ("IteratorAge", "RecursiveInvocationsDropped")},
     },
+    "AWS/S3": {"OperationsFailedReplication": [{"SourceBucket", "DestinationBucket", "RuleId"}]},
     "AWS/SES": {name: [set()] for name in ("Reputation.BounceRate", "Reputation.ComplaintRate")},
     "AWS/SQS": {name: [QUEUE] for name in ("ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage")},
 }

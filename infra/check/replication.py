@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from project import Project
-from templates import Json, listed, of_type, target
+from templates import Json, listed, of_type, switched_on, target
 
 
 def s3_accepts_the_replication(project: Project) -> Iterator[str]:
@@ -13,7 +13,7 @@ def s3_accepts_the_replication(project: Project) -> Iterator[str]:
     Source: Amazon S3 API reference, "PutBucketReplication"; Amazon S3 user guide, "Setting up permissions for live
     replication"."""
     for name, bucket in of_type(project.core, "AWS::S3::Bucket").items():
-        replication = chosen(bucket["Properties"].get("ReplicationConfiguration"))
+        replication = switched_on(bucket["Properties"].get("ReplicationConfiguration"))
         if replication is None:
             continue
         if bucket["Properties"].get("VersioningConfiguration", {}).get("Status") != "Enabled":
@@ -38,7 +38,7 @@ def removed_files_leave_the_replica(project: Project) -> Iterator[str]:
     that replicate.
     Source: Amazon S3 user guide, "What does Amazon S3 replicate?"."""
     for name, bucket in of_type(project.core, "AWS::S3::Bucket").items():
-        replication = chosen(bucket["Properties"].get("ReplicationConfiguration"))
+        replication = switched_on(bucket["Properties"].get("ReplicationConfiguration"))
         for rule in replication["Rules"] if replication else []:
             wanted = {"object": {"key": [{"prefix": prefix_of(rule)}]}, "deletion-type": ["Permanently Deleted"]}
             heard = [
@@ -47,11 +47,6 @@ def removed_files_leave_the_replica(project: Project) -> Iterator[str]:
             details = [one["detail"] for one in heard if one.get("detail-type") == ["Object Deleted"]]
             if not any({key: value for key, value in one.items() if key != "bucket"} == wanted for one in details):
                 yield f"{name}: no rule hears of the removal of every version that the rule {rule['Id']} replicates."
-
-
-def chosen(value: Any) -> Json | None:
-    """Returns what an `Fn::If` sets if its condition holds, and any other value as it is."""
-    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
 
 
 def prefix_of(rule: Json) -> str:

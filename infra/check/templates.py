@@ -81,8 +81,13 @@ def named(value: Any, stack: str = "S", **more: str) -> str:
 
 
 def listed(value: Any) -> list[Any]:
-    """Returns a list as it is, and any other value as a list of one."""
-    return value if isinstance(value, list) else [value]
+    """Returns a list, or any other value as a list of one. An `Fn::If` counts as what its condition switches on."""
+    return [switched_on(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def switched_on(value: Any) -> Any:
+    """Returns what an `Fn::If` sets if its condition holds, and any other value as it is."""
+    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
 
 
 def target(value: Any) -> str:

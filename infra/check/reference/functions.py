@@ -177,7 +177,7 @@ def source(core: Json, mapping: Json) -> str:
 def permissions(properties: Json) -> Iterator[str]:
     """Yields what a function may do, in words with the IAM action. Raises ValueError for an action without words."""
     for policy in properties.get("Policies", []):
-        for statement in policy["Statement"]:
+        for statement in listed(policy["Statement"]):
             for action in listed(statement["Action"]):
                 if action in POLLING:
                     continue
@@ -188,16 +188,14 @@ def permissions(properties: Json) -> Iterator[str]:
 
 
 def listed(value: Any) -> list[Any]:
-    """Returns a list as it is, and any other value as a list of one."""
-    return value if isinstance(value, list) else [value]
+    """Returns a list, or any other value as a list of one. An `Fn::If` counts as what its condition switches on."""
+    values = value if isinstance(value, list) else [value]
+    return [one["Fn::If"][1] if isinstance(one, dict) and "Fn::If" in one else one for one in values]
 
 
 def resource(value: Json, statement: Json) -> str:
     """Returns a resource of a statement in words, with the kinds of items that its condition allows."""
     [(function, argument)] = value.items()
-    if function == "Fn::If":
-        # What is granted where the option is on; otherwise it is a name that nothing has.
-        return resource(argument[1])
     if function == "Fn::GetAtt":
         name, rest = argument[0], ""
     else:
