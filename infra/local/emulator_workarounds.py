@@ -1,11 +1,10 @@
 """Works around what the server's CloudFormation does not support.
 
 `prepare` rewrites the template before a deployment. `fill` creates what is missing after it, with the services' own
-APIs: the routes and CORS of the HTTP API, the table's time to live and backups, the bucket's lifecycle, the verified sender of
-mails, and which functions may send messages to themselves.
+APIs: the routes and CORS of the HTTP API, the table's time to live and backups, the bucket's lifecycle, the verified
+sender of mails, and which functions may send messages to themselves.
 """
 
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +14,8 @@ from intrinsics import Resolver
 def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
     """Rewrites what the server does not support in a template, in place.
 
-    The plan of the malware scanner, for which scan_stand_in.py stands in; which characters a generated secret excludes;
-    the SES identity and condition in policies; the action for sending messages in batches; and `Ref` to a parameter of
-    type Number.
+    The plan of the malware scanner, for which scan_stand_in.py stands in; the SES identity and condition in policies;
+    the action for sending messages in batches; and `Ref` to a parameter of type Number.
     """
     resources = template["Resources"]
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::GuardDuty::MalwareProtectionPlan"]:
@@ -28,9 +26,6 @@ def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
         if isinstance(scaling.get("MaximumConcurrency"), dict):
             name = scaling["MaximumConcurrency"]["Ref"]
             scaling["MaximumConcurrency"] = int(parameters.get(name, template["Parameters"][name]["Default"]))
-        generate = properties.get("GenerateSecretString", {})
-        if generate.pop("ExcludePunctuation", False):
-            generate["ExcludeCharacters"] = string.punctuation
         for policy in properties.get("Policies", []):
             for statement in policy.get("Statement", []):
                 allow_batches(statement)

@@ -58,10 +58,10 @@ pub(crate) struct Options {
     /// A secret of the lost stack, as `Peppers=arn:...`, where --secrets-of does not find it. May be repeated.
     #[arg(long, value_name = "NAME=ARN")]
     secret: Vec<String>,
-    /// Origins of the applications, separated by commas: the parameter AuthorizedParties.
+    /// Origins of the applications, separated by commas: the parameter `AuthorizedParties`.
     #[arg(long, value_name = "ORIGINS")]
     origins: String,
-    /// Days after which files are archived: the parameter ArchiveAfterDays.
+    /// Days after which files are archived: the parameter `ArchiveAfterDays`.
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     archive_after: u32,
     /// Leave the table unprotected against deletion, for a rehearsal.

@@ -34,7 +34,7 @@ pub(crate) async fn sources(aws: &Aws, stack: Option<&str>, given: &[String]) ->
         match read(aws, &arn).await {
             Ok(_) => usable.push((name, arn)),
             Err(Refusal::Missing(_)) => {
-                complain(&format!("The secret {name} is gone; the new stack gets a new value."))
+                complain(&format!("The secret {name} is gone; the new stack gets a new value."));
             }
             Err(refusal) => return Err(format!("{name}: {}", String::from(refusal))),
         }

@@ -42,6 +42,7 @@ mod people;
 mod peppers;
 mod redrive;
 mod requests;
+mod restore;
 mod roles;
 mod scans;
 mod stats;
