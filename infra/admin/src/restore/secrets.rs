@@ -71,6 +71,15 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
             differ.push(name.as_str());
         }
     }
+    // A second copy would take back what was changed since, such as a new pepper.
+    if !differ.is_empty() && facts.of_kind("AWS::Lambda::Function").next().is_some() {
+        return Ok(Standing::Blocked(format!(
+            "{} has functions already, and {} differ from those of the lost stack. If they were changed since, nothing is wrong; else \
+             copy them by hand: `aws secretsmanager put-secret-value`.",
+            restore.stack,
+            differ.join(", ")
+        )));
+    }
     Ok(if differ.is_empty() {
         Standing::Done(format!("{} secrets have the values of the lost stack{new}", restore.secrets.len()))
     } else {
