@@ -5,7 +5,6 @@ APIs: the routes and CORS of the HTTP API, the table's time to live and backups,
 the verified sender of mails, and which functions may send messages to themselves.
 """
 
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +22,8 @@ UNSUPPORTED = (
 def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
     """Rewrites what the server does not support in a template, in place.
 
-    The plan of the malware scanner, for which scan_stand_in.py stands in; which characters a generated secret excludes;
-    the SES identity and condition in policies; the action for sending messages in batches; and `Ref` to a parameter of
-    type Number.
+    The plan of the malware scanner, for which scan_stand_in.py stands in; the SES identity and condition in policies;
+    the action for sending messages in batches; and `Ref` to a parameter of type Number.
     """
     resources = template["Resources"]
     for name in [name for name, body in resources.items() if body["Type"] == "AWS::GuardDuty::MalwareProtectionPlan"]:
@@ -36,9 +34,6 @@ def prepare(template: dict[str, Any], parameters: dict[str, str]) -> None:
         if isinstance(scaling.get("MaximumConcurrency"), dict):
             name = scaling["MaximumConcurrency"]["Ref"]
             scaling["MaximumConcurrency"] = int(parameters.get(name, template["Parameters"][name]["Default"]))
-        generate = properties.get("GenerateSecretString", {})
-        if generate.pop("ExcludePunctuation", False):
-            generate["ExcludeCharacters"] = string.punctuation
         for policy in properties.get("Policies", []):
             for statement in policy.get("Statement", []):
                 allow_batches(statement)

@@ -1,4 +1,5 @@
-"""Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays and two gaps in its S3.
+"""Runs MiniStack, the AWS of the laptop, with patches where it differs from AWS: two delays, two gaps in its S3, one in
+its secrets.
 
 The same process listens on the API's own port (front.py), and runs stand-ins for Stripe, a language model, the services
 behind the gateway, customers' servers, the malware scanner, and a CDN.
@@ -11,6 +12,7 @@ import json
 import os
 import resource
 import socketserver
+import string
 import sys
 import threading
 from pathlib import Path
@@ -32,6 +34,7 @@ import stripe_stand_in  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, lambda_svc, s3  # noqa: E402
+from ministack.services.cloudformation import provisioners  # noqa: E402
 
 import upstream  # noqa: E402
 
@@ -123,6 +126,21 @@ def _get_with_overrides(bucket, key, headers, query=None):
 
 
 s3._get_object = _get_with_overrides
+
+# MiniStack ignores `ExcludePunctuation` of a secret that CloudFormation generates. The template must not be rewritten
+# for it: a stack that adopts what exists has these words too, and other words would replace the value.
+_generate = provisioners._sm_secret_string
+
+
+def _generate_without_punctuation(properties):
+    wish = properties.get("GenerateSecretString") or {}
+    if wish.get("ExcludePunctuation"):
+        excluded = wish.get("ExcludeCharacters", "") + string.punctuation
+        properties = properties | {"GenerateSecretString": wish | {"ExcludeCharacters": excluded}}
+    return _generate(properties)
+
+
+provisioners._sm_secret_string = _generate_without_punctuation
 
 
 if __name__ == "__main__":

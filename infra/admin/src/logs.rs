@@ -65,7 +65,7 @@ pub(crate) fn run(which: &Which, options: &Options, as_json: bool) -> Outcome {
     let operator = Operator::of_stack(which, &[STACK])?;
     let (aws, stack) = (operator.aws(), operator.name(STACK));
     let pause = if operator.is_elsewhere() { Duration::ZERO } else { BETWEEN };
-    let groups = work(async { Ok(groups(&aws, &stack, options.function.as_deref()).await?) })?;
+    let groups = work(async { groups(&aws, &stack, options.function.as_deref()).await })?;
     let (mut seen, mut from) = (HashSet::new(), since);
     loop {
         let began = clock::now();

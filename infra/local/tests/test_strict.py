@@ -364,6 +364,35 @@ class Strictness(unittest.TestCase):
         s3.create_bucket(Bucket="parts")
         return s3
 
+    def test_a_generated_secret_keeps_its_value_while_its_words_stay(self) -> None:
+        def secret(length: int, description: str) -> dict[str, Any]:
+            wish = {"PasswordLength": length, "ExcludePunctuation": True}
+            properties = {"Description": description, "GenerateSecretString": wish}
+            return {"S": {"Type": "AWS::SecretsManager::Secret", "Properties": properties}}
+
+        def value() -> str:
+            found = self.client("cloudformation").describe_stack_resource(StackName="secrets", LogicalResourceId="S")
+            arn = found["StackResourceDetail"]["PhysicalResourceId"]
+            return self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"]
+
+        self.stack("secrets", secret(64, "one"))
+        before = value()
+        self.assertTrue(before.isalnum() and len(before) == 64, before)
+        for length, same in ((64, True), (48, False)):
+            body = json.dumps({"Resources": secret(length, "two")})
+            self.client("cloudformation").update_stack(StackName="secrets", TemplateBody=body)
+            self.outcome("secrets")
+            self.assertEqual(value() == before, same, length)
+
+    def test_an_import_needs_a_deletion_policy_and_has_no_outputs(self) -> None:
+        self.client("s3").create_bucket(Bucket="adopted")
+        adopted = {"ResourceType": "AWS::S3::Bucket", "LogicalResourceId": "B"}
+        sets = {"StackName": "imported", "ChangeSetName": "adopt", "ChangeSetType": "IMPORT"}
+        sets["ResourcesToImport"] = [adopted | {"ResourceIdentifier": {"BucketName": "adopted"}}]
+        for policy, more in (({}, {}), ({"DeletionPolicy": "Retain"}, {"Outputs": {"O": {"Value": "x"}}})):
+            body = json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket"} | policy}} | more)
+            self.refused("ValidationError", self.client("cloudformation").create_change_set, TemplateBody=body, **sets)
+
     def test_parameters_that_break_a_pattern_or_rule_are_refused(self) -> None:
         parameter = {"Type": "String", "AllowedPattern": "[a-z]+"}
         rule = {"Assertions": [{"Assert": {"Fn::Not": [{"Fn::Equals": [{"Ref": "X"}, "placeholder"]}]}}]}

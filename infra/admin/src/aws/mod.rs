@@ -193,14 +193,20 @@ fn document(text: &str) -> Result<Value, Refusal> {
 
 /// Encodes a value for a form or a path: everything but letters, digits and `-._~`.
 pub(crate) fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
+    let mut out = String::new();
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.extend(['%', nibble(byte >> 4), nibble(byte & 15)]);
         }
-        out
-    })
+    }
+    out
+}
+
+/// Returns four bits as a digit of an encoded byte.
+fn nibble(bits: u8) -> char {
+    char::from_digit(bits.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase())
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ async fn drifted(aws: &Aws, stack: &str) -> Result<Vec<String>, Refusal> {
     let drifts = rows(&answer, "member", &["LogicalResourceId", "StackResourceDriftStatus"]);
     let named = drifts.iter().filter(|row| row.contains_key("LogicalResourceId"));
     let line = |row: &_| format!("{} ({})", value(row, "LogicalResourceId"), value(row, "StackResourceDriftStatus"));
-    Ok(named.map(|row| line(row)).collect())
+    Ok(named.map(line).collect())
 }
 
 fn judge_drift(names: &[String]) -> Finding {
@@ -205,7 +205,7 @@ mod tests {
         let now = Timestamp::from_millis(1_000_000_000);
         let off = |seconds| skew(Some(now.minus(Duration::from_secs(seconds))), now).state;
         assert_eq!([off(1), off(60), off(600)], [State::Ok, State::Warning, State::Failed]);
-        assert_eq!(skew(Some(now.plus(Duration::from_secs(600))), now).state, State::Failed);
+        assert_eq!(skew(Some(now.plus(Duration::from_mins(10))), now).state, State::Failed);
         assert_eq!(skew(None, now).state, State::Warning);
     }
 

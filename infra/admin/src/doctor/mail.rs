@@ -101,8 +101,7 @@ async fn set(patient: &Patient) -> Finding {
     let path = format!("/v2/email/configuration-sets/{}/event-destinations", encoded(&patient.facts.name));
     match patient.aws.rest(HOST, NAME, "ses:GetConfigurationSetEventDestinations", path).await {
         Ok(answer) => heard(&answer),
-        Err(refusal @ Refusal::Missing(_)) if patient.laptop => {
-            let _ = refusal;
+        Err(Refusal::Missing(_)) if patient.laptop => {
             Finding::not_on_laptop("mail feedback", "the laptop's server keeps no configuration sets")
         }
         Err(refusal) => Finding::refused("mail feedback", &refusal, patient.laptop),

@@ -190,6 +190,38 @@ mod tests {
     use super::*;
     use finding::State;
 
+    #[test]
+    fn the_policy_of_the_documents_allows_every_action_that_is_asked() {
+        let policy = include_str!("../../../../docs/operate/doctor-policy.json");
+        let sources = [
+            include_str!("account.rs"),
+            include_str!("bucket.rs"),
+            include_str!("events.rs"),
+            include_str!("facts.rs"),
+            include_str!("functions.rs"),
+            include_str!("mail.rs"),
+            include_str!("metrics.rs"),
+            include_str!("queues.rs"),
+            include_str!("secrets.rs"),
+            include_str!("table.rs"),
+            include_str!("../logs.rs"),
+        ];
+        // The rights for --drift are named in docs/operate/doctor.md.
+        let drift = ["Drift", "Drifts", "DriftDetectionStatus"];
+        let services =
+            ["cloudformation", "cloudwatch", "dynamodb", "events", "lambda", "logs", "s3", "ses", "sqs", "sts"];
+        let mut asked = 0;
+        for word in sources.iter().flat_map(|source| source.split('"')) {
+            let Some((service, action)) = word.split_once(':') else { continue };
+            let is_action = action.starts_with(|c: char| c.is_ascii_uppercase()) && !action.contains(' ');
+            if is_action && services.contains(&service) && !drift.iter().any(|end| action.ends_with(end)) {
+                assert!(policy.contains(&format!("\"{word}\"")), "{word} is asked and not in doctor-policy.json");
+                asked += 1;
+            }
+        }
+        assert!(asked > 25, "{asked} actions were found");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_check_that_hangs_is_a_failure_and_does_not_hold_up_the_others() {
         let hangs = std::future::pending::<Vec<Finding>>().boxed_local();

@@ -76,21 +76,21 @@ mod tests {
     use super::*;
     use crate::doctor::finding::State;
 
-    fn answer(status: u16, body: &str) -> Result<(u16, String), String> {
-        Ok((status, body.to_owned()))
+    fn answer(status: u16, body: &str) -> (u16, String) {
+        (status, body.to_owned())
     }
 
     #[test]
     fn unknown_keys_and_servers_that_do_not_answer_fail() {
         let stripe = |answer| judge_stripe(&answer, "test mode").state;
-        assert_eq!((stripe(answer(200, "")), stripe(answer(403, ""))), (State::Ok, State::Ok));
-        assert_eq!((stripe(answer(401, "")), stripe(Err("refused".to_owned()))), (State::Failed, State::Failed));
-        assert_eq!(stripe(answer(503, "")), State::Warning);
+        assert_eq!((stripe(Ok(answer(200, ""))), stripe(Ok(answer(403, "")))), (State::Ok, State::Ok));
+        assert_eq!((stripe(Ok(answer(401, ""))), stripe(Err("refused".to_owned()))), (State::Failed, State::Failed));
+        assert_eq!(stripe(Ok(answer(503, ""))), State::Warning);
         let model = |answer| judge_model(&answer, "m").state;
-        assert_eq!(model(answer(200, r#"{"data":[{"id":"m"}]}"#)), State::Ok);
-        assert_eq!(model(answer(200, r#"{"data":[{"id":"n"}]}"#)), State::Warning);
-        assert_eq!((model(answer(501, "")), model(answer(200, "x"))), (State::Ok, State::Ok));
-        assert_eq!((model(answer(401, "")), model(Err("refused".to_owned()))), (State::Failed, State::Failed));
-        assert_eq!(model(answer(500, "")), State::Warning);
+        assert_eq!(model(Ok(answer(200, r#"{"data":[{"id":"m"}]}"#))), State::Ok);
+        assert_eq!(model(Ok(answer(200, r#"{"data":[{"id":"n"}]}"#))), State::Warning);
+        assert_eq!((model(Ok(answer(501, ""))), model(Ok(answer(200, "x")))), (State::Ok, State::Ok));
+        assert_eq!((model(Ok(answer(401, ""))), model(Err("refused".to_owned()))), (State::Failed, State::Failed));
+        assert_eq!(model(Ok(answer(500, ""))), State::Warning);
     }
 }

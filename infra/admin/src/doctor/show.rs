@@ -117,7 +117,7 @@ mod tests {
         let before = [ok.clone(), warning.clone(), failed.clone()];
         assert!(changes(&before, &before).is_empty());
         let other_number = Finding { text: "42".to_owned(), ..ok.clone() };
-        assert!(changes(&[ok.clone()], &[other_number]).is_empty());
+        assert!(changes(std::slice::from_ref(&ok), &[other_number]).is_empty());
         let mended = Finding::ok("bucket CORS", "is there");
         assert_eq!(changes(&before, &[ok.clone(), warning, mended.clone()]), [mended]);
         let gone = changes(&before, &[ok, failed]);

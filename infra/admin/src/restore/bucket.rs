@@ -68,10 +68,11 @@ pub(crate) async fn set(restore: &Restore) -> Result<(), String> {
 fn settings(origins: &[String], archive_after: u32) -> [(&'static str, &'static str, String); 7] {
     let tag = |name: &str, inner: &str| format!("<{name} {NAMESPACE}>{inner}</{name}>");
     let each = |name: &str, values: &[&str]| {
-        values.iter().map(|value| format!("<{name}>{}</{name}>", escaped(value))).collect::<String>()
+        let one = |value: &&str| format!("<{name}>{}</{name}>", escaped(value));
+        values.iter().map(one).collect::<Vec<_>>().concat()
     };
     let open = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"];
-    let closed: String = open.iter().map(|part| format!("<{part}>true</{part}>")).collect();
+    let closed = open.map(|part| format!("<{part}>true</{part}>")).concat();
     let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
     let cors = [
         each("AllowedOrigin", &origins),

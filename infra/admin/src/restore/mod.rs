@@ -26,8 +26,9 @@ pub(crate) enum Command {
     /// Show every step, what it would do, and which are done. Changes nothing.
     #[command(after_help = "\
 Example:
-  consigne --stack consigne-2 --region eu-west-3 restore plan --table consigne-restored --bucket consigne-bucket-1a \\
-    --secrets-of consigne --origins https://app.acme.dev")]
+  consigne --stack consigne-2 --region eu-west-3 restore plan --table t2 --bucket b2 --secrets-of consigne --origins https://app.acme.dev
+
+docs/operate/restore.md has the whole way, from stopping the lost stack to leading callers to the new one.")]
     Plan(Options),
     /// Do the steps that are not done yet, one after the other. Run it again after a failure.
     Run(Options),
@@ -58,10 +59,10 @@ pub(crate) struct Options {
     /// A secret of the lost stack, as `Peppers=arn:...`, where --secrets-of does not find it. May be repeated.
     #[arg(long, value_name = "NAME=ARN")]
     secret: Vec<String>,
-    /// Origins of the applications, separated by commas: the parameter AuthorizedParties.
+    /// Origins of the applications, separated by commas: the parameter `AuthorizedParties`.
     #[arg(long, value_name = "ORIGINS")]
     origins: String,
-    /// Days after which files are archived: the parameter ArchiveAfterDays.
+    /// Days after which files are archived: the parameter `ArchiveAfterDays`.
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     archive_after: u32,
     /// Leave the table unprotected against deletion, for a rehearsal.

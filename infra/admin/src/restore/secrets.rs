@@ -34,7 +34,7 @@ pub(crate) async fn sources(aws: &Aws, stack: Option<&str>, given: &[String]) ->
         match read(aws, &arn).await {
             Ok(_) => usable.push((name, arn)),
             Err(Refusal::Missing(_)) => {
-                complain(&format!("The secret {name} is gone; the new stack gets a new value."))
+                complain(&format!("The secret {name} is gone; the new stack gets a new value."));
             }
             Err(refusal) => return Err(format!("{name}: {}", String::from(refusal))),
         }
@@ -70,6 +70,15 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
         if *old? != *own? {
             differ.push(name.as_str());
         }
+    }
+    // A second copy would take back what was changed since, such as a new pepper.
+    if !differ.is_empty() && facts.of_kind("AWS::Lambda::Function").next().is_some() {
+        return Ok(Standing::Blocked(format!(
+            "{} has functions already, and {} differ from those of the lost stack. If they were changed since, nothing is wrong; else \
+             copy them by hand: `aws secretsmanager put-secret-value`.",
+            restore.stack,
+            differ.join(", ")
+        )));
     }
     Ok(if differ.is_empty() {
         Standing::Done(format!("{} secrets have the values of the lost stack{new}", restore.secrets.len()))

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 /// Parameters that the kept resources refer to.
 const PARAMETERS: [&str; 3] = ["ArchiveAfterDays", "AuthorizedParties", "DeletionProtection"];
+/// With it, CloudFormation deletes a resource if its creation is taken back.
+const ON_CREATE: &str = "DeletionPolicy: RetainExceptOnCreate";
 /// The resources that are adopted.
 pub(crate) const ADOPTED: [&str; 2] = ["Table", "Bucket"];
 
@@ -24,7 +26,9 @@ pub(crate) fn slice(template: &str, resources: &[&str]) -> Result<String, String
             let block = block(template, section, name).ok_or_else(|| {
                 format!("The template has no {name} in {section}. Give the template.yaml of this release.")
             })?;
-            text.push_str(&block);
+            // What is adopted holds everything there is. It must outlive also an import that is taken back.
+            let adopted = ADOPTED.contains(name);
+            text.push_str(&if adopted { block.replace(ON_CREATE, "DeletionPolicy: Retain") } else { block });
         }
     }
     Ok(text)
@@ -81,16 +85,24 @@ mod tests {
     fn the_slice_has_the_very_words_of_the_template_and_nothing_more() {
         let text = slice(TEMPLATE, &["Table", "Bucket", "TextModelKey"]).unwrap();
         for line in text.lines().skip(2) {
-            assert!(TEMPLATE.contains(line), "{line}");
+            assert!(TEMPLATE.contains(line) || line == "    DeletionPolicy: Retain", "{line}");
         }
         let heads: Vec<&str> = text.lines().filter_map(head).collect();
         assert_eq!(
             heads,
             ["ArchiveAfterDays", "AuthorizedParties", "DeletionProtection", "Table", "Bucket", "TextModelKey"]
         );
-        for has in ["StreamViewType: NEW_IMAGE", "IndexName: ledgers", "RetainExceptOnCreate", "ExposedHeaders"] {
+        for has in [
+            "StreamViewType: NEW_IMAGE",
+            "IndexName: ledgers",
+            "RetainExceptOnCreate",
+            "ExposedHeaders",
+            "UpdateReplacePolicy: Retain",
+        ] {
             assert!(text.contains(has), "{has}");
         }
+        let adopted = slice(TEMPLATE, &ADOPTED).unwrap();
+        assert_eq!(adopted.matches(" DeletionPolicy: Retain\n").count(), 2, "an import that fails must leave both");
         for lacks in ["Transform", "Outputs", "Condition:", "!If", "BucketPolicy"] {
             assert!(!text.contains(lacks), "{lacks}: an import may have none");
         }

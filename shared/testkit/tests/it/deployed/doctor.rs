@@ -173,7 +173,13 @@ async fn secrets(stack: &Stack) {
 /// The policy of the documents allows everything that the doctor asks, and a missing right is a warning that names it.
 async fn rights(stack: &Stack) {
     let policy = include_str!("../../../../../docs/operate/doctor-policy.json").replace("consigne", STACK.name);
-    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let mut policy: Value = serde_json::from_str(&policy).unwrap();
+    // The laptop's server takes `GetEventSourceMapping` for another action, a bus for a rule, and puts `default/` before the
+    // names of rules on the default bus.
+    let own = json!(["events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule"]);
+    let rules = json!({ "Sid": "Rules", "Effect": "Allow", "Action": own, "Resource": ["arn:aws:events:*:*:rule/default/*", "arn:aws:events:*:*:event-bus/*"] });
+    let sources = json!({ "Effect": "Allow", "Action": "lambda:ListEventSourceMappings", "Resource": "*" });
+    policy["Statement"].as_array_mut().unwrap().extend([rules, sources]);
     let mut without = policy.clone();
     let statements = without["Statement"].as_array_mut().unwrap();
     statements.retain(|one| one["Sid"] != "SecretsLeaveThisOutForWhoMustNotReadThem" && one["Sid"] != "Rules");

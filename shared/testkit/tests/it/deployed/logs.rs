@@ -4,7 +4,7 @@ use consigne_testkit::pictures;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::{Value, json};
 
-use super::text;
+use super::{operator, text};
 
 /// Waits for the single log line of a function that contains a text. Returns it.
 async fn line(stack: &Stack, function: &str, holding: &str) -> Value {
@@ -134,4 +134,29 @@ async fn no_log_line_has_a_token_a_signature_a_name_or_an_address() {
             assert!(lines.is_empty(), "{function} logs {forbidden}: {}", lines[0]);
         }
     }
+}
+
+#[tokio::test]
+async fn the_command_line_finds_lines_by_request_person_and_function() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let (usage, list) = (ann.call("GET", "/api/files/usage").await, ann.call("GET", "/api/files/list").await);
+    let wanted = [usage.header("x-request-id").to_owned(), list.header("x-request-id").to_owned()];
+    line(&stack, "usage", &wanted[0]).await;
+    line(&stack, "list", &wanted[1]).await;
+    let found = |arguments: &[&str]| {
+        let all = [&["logs", "--once", "--json", "--since", "5m"], arguments].concat();
+        let (output, out, err) = operator::consigne(&all, &[]);
+        assert!(output.status.success(), "{out}{err}");
+        let lines = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.map(|line| text(&line, "request.id")).collect::<Vec<String>>()
+    };
+    assert_eq!(found(&["--request", &wanted[0]]), [wanted[0].clone()]);
+    assert_eq!(found(&["--user", &ann.id]), wanted);
+    assert_eq!(found(&["--user", &ann.id, "--function", "list"]), [wanted[1].clone()]);
+    assert!(found(&["--user", &ann.id, "--errors"]).is_empty());
+    let (_, out, _) = operator::consigne(&["logs", "--once", "--request", &wanted[0]], &[]);
+    assert!(out.contains("INFO  usage ") && out.contains("answered 200") && out.lines().count() == 1, "{out}");
+    let (output, _, err) = operator::consigne(&["logs", "--once", "--function", "nothing"], &[]);
+    assert!(output.status.code() == Some(1) && err.contains("has no function nothing"), "{err}");
 }

@@ -44,6 +44,7 @@ mod peppers;
 mod redrive;
 mod replica;
 mod requests;
+mod restore;
 mod roles;
 mod scans;
 mod stats;
