@@ -13,8 +13,8 @@ PINNED = re.compile(
 )
 WANTED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$")
 EXACT = re.compile(r"\d+\.\d+\.\d+(?:[-+][\w.+-]+)?")
-# Builds of a development tool for other platforms, which could not be fetched when the lock file was written. npm does not
-# verify them. Only who builds on such a platform installs them; `npm install` there adds the hash.
+# Builds of a development tool for other platforms, which could not be fetched when the lock file was written. npm does
+# not verify them. Only who builds on such a platform installs them; `npm install` there adds the hash.
 UNVERIFIED = {
     f"node_modules/@yuku-toolchain/{platform}"
     for platform in ("darwin-arm64", "darwin-x64", "linux-arm64", "win32-arm64", "win32-x64")
