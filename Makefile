@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test permissions web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token leaks lock openapi reference docs clean
+.PHONY: help demo test permissions web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token sbom audit reproducible leaks lock openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -179,6 +179,17 @@ bench: $(VENV)/local ## Measure speed and costs, and compare them with the commi
 token: $(VENV)/local ## Print a session token for the laptop's stack, and nothing else (FOR=user_ann PLAN=pro)
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2
 	@target/debug/consigne token --user $(or $(FOR),user_ann) --plan $(or $(PLAN),pro)
+
+sbom: $(VENV)/local ## Write the bill of materials, target/consigne.cdx.json (CycloneDX)
+	@cargo fetch --locked --quiet
+	@$(PYTHON) infra/check/sbom.py
+
+audit: $(VENV)/local $(TOOLS)/bin/cargo-deny ## Ask for known vulnerabilities of every package (needs a network)
+	@cargo fetch --locked --quiet
+	@$(PYTHON) infra/check/audit.py
+
+reproducible: $(VENV)/bin/python ## Build a function in two folders, and compare the packages (OF=health PROFILE=release)
+	@OF="$(OF)" PROFILE="$(PROFILE)" infra/local/reproducible.sh
 
 leaks: $(VENV)/local ## Look for secrets in everything that was ever committed
 	@$(PYTHON) infra/check/leaks.py

@@ -100,8 +100,7 @@ def tracked(root: Path) -> list[Path]:
 def main() -> None:
     """Reads the history. Exits with 1 if it has a secret, or if git has only a part of it."""
     asked = ["git", "rev-parse", "--is-shallow-repository"]
-    shallow = subprocess.run(asked, cwd=ROOT, check=False, capture_output=True, text=True)
-    if shallow.stdout.strip() != "false":
+    if subprocess.run(asked, check=False, cwd=ROOT, capture_output=True, text=True).stdout.strip() != "false":
         sys.exit("This checkout has no history, or a part of it only. Clone it whole, then try again.")
     told = list(history(ROOT))
     for problem in told:

@@ -1,17 +1,15 @@
 """Deploys template.yaml to the laptop's server: first the packages, then the stack."""
 
 import hashlib
-import io
 import json
 import os
-import stat
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from package import package
 
 import emulator_workarounds
 import template as templates
@@ -113,12 +111,7 @@ class Deployment:
         try:
             self.s3.head_object(Bucket=ARTIFACTS, Key=key)
         except ClientError:
-            package = io.BytesIO()
-            with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
-                entry = zipfile.ZipInfo("bootstrap")
-                entry.external_attr = (stat.S_IFREG | 0o755) << 16
-                archive.writestr(entry, content)
-            self.s3.put_object(Bucket=ARTIFACTS, Key=key, Body=package.getvalue())
+            self.s3.put_object(Bucket=ARTIFACTS, Key=key, Body=package(content))
         return key
 
     def _apply(self, template: dict[str, Any], parameters: dict[str, str]) -> None:
