@@ -63,6 +63,9 @@ function Credits({ id }: { id: string }) {
     { enabled: may(role, "payments.see"), refetchInterval: () => (waits ? LOOK : 0) },
   );
   const bought = wallet.data?.total_purchased;
+  // Shown together: what comes first would be pushed down by what comes later.
+  const catalogue = useQuery({ queryKey: [...keys.all, "catalogue"], queryFn: ({ signal }) => client.catalogue({ signal }) }, queries);
+  const pending = wallet.isPending || catalogue.isPending || payments.loading;
   useEffect(() => {
     if (checkout !== "paid" || bought === undefined) return;
     before.current ??= Number(sessionStorage.getItem(KEPT + id) ?? bought);
@@ -80,11 +83,11 @@ function Credits({ id }: { id: string }) {
       <Head title={say("nav.wallet")} text={say("wallet.text")} />
       {checkout && <Return checkout={checkout} arrived={arrived} late={late} onClose={done} />}
       {wallet.error && <Failure what={say("wallet.failed")} error={wallet.error} retry={() => void wallet.refetch()} />}
-      {wallet.isPending && <Loading rows={4} />}
-      {wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
-      {wallet.data && <Lots lots={wallet.data.buckets} />}
-      {may(role, "wallet.buy") && <Packs id={id} bought={bought} />}
-      {may(role, "payments.see") && (
+      {pending && <Loading rows={8} />}
+      {!pending && wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
+      {!pending && wallet.data && <Lots lots={wallet.data.buckets} />}
+      {!pending && may(role, "wallet.buy") && <Packs id={id} bought={bought} />}
+      {!pending && may(role, "payments.see") && (
         <section className="grid gap-3">
           <h2 id="payments" className="text-base font-semibold">
             {say("payments.title")}
