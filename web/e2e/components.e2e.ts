@@ -10,6 +10,7 @@ import { assertAccessible } from "./a11y.ts";
 import { bundle, serve } from "./app/serve.ts";
 import { launch } from "./browser.ts";
 import { deploy, type Stack, token } from "./stack.ts";
+import { longestTasks } from "./trace.ts";
 
 // A PNG of one red pixel, in base64.
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -82,23 +83,6 @@ async function put(bearer: string, file: { name: string; mimeType: string; buffe
     await new Promise((wake) => setTimeout(wake, 100));
   }
   throw new Error(`${file.name} was not ready in time`);
-}
-
-/** Returns how long the page's tasks kept the processor, in milliseconds, the longest first. Waits for other programs do not count. */
-function longestTasks(trace: Buffer): number[] {
-  interface Event {
-    name: string;
-    pid: number;
-    tid: number;
-    tdur?: number;
-    args?: { name?: string };
-  }
-  const { traceEvents: events } = JSON.parse(trace.toString()) as { traceEvents: Event[] };
-  const main = new Set(
-    events.filter(({ name, args }) => name === "thread_name" && args?.name === "CrRendererMain").map(({ pid, tid }) => `${pid} ${tid}`),
-  );
-  const tasks = events.filter(({ name, pid, tid }) => name.endsWith("RunTask") && main.has(`${pid} ${tid}`));
-  return tasks.map(({ tdur = 0 }) => Math.round(tdur / 1000)).sort((a, b) => b - a);
 }
 
 test("TestS3 uploads a picture with one grant and one PUT, and counts it", async () => {

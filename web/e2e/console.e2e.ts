@@ -324,6 +324,8 @@ test("every page is accessible in both languages and both themes, and fits a pho
     `/orgs/${org}/webhooks`,
     `/orgs/${org}/webhooks?create=true`,
     `/orgs/${org}/members`,
+    `/orgs/${org}/audit`,
+    `/orgs/${org}/usage?why=`,
     "/generate",
     "/playground",
     "/orders",

@@ -34,20 +34,27 @@ const SIZES = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 /** The messages that are said at present, and whether a page needs more than those of the first one. */
 let spoken: { locale: Locale; add(messages: Messages): void } | undefined;
 let needsAll = false;
+/** The language that was asked for last. */
+let asked: Locale | undefined;
 
 const rest = (locale: Locale) => (locale === "fr" ? import("virtual:more/fr") : import("virtual:more/en"));
 
 /** Loads the messages of all other pages than the first one. */
 export async function loadRest(): Promise<void> {
   needsAll = true;
-  const now = spoken;
-  if (now) now.add((await rest(now.locale)).messages);
+  if (!asked) return;
+  const locale = asked;
+  const { messages } = await rest(locale);
+  // A language that is still on its way takes them along itself.
+  if (spoken?.locale === locale) spoken.add(messages);
 }
 
 /** Makes the words of a language: those of the first page, and of all pages once one of these was opened. */
 export async function load(locale: Locale): Promise<Words> {
-  const first = locale === "fr" ? import("virtual:catalogue/fr") : import("virtual:catalogue/en");
-  const [{ messages }, more] = await Promise.all([first, needsAll ? rest(locale) : undefined]);
+  asked = locale;
+  const { messages } = await (locale === "fr" ? import("virtual:catalogue/fr") : import("virtual:catalogue/en"));
+  // Asked for after the first ones, because a page may have been opened meanwhile.
+  const more = needsAll ? await rest(locale) : undefined;
   const i18n = setupI18n({ locale, messages: { [locale]: { ...messages, ...more?.messages } } });
   spoken = { locale, add: (messages) => i18n.load(locale, messages) };
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { compileMessage } from "@lingui/message-utils/compileMessage";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { isFirst } from "../catalogue.ts";
 import english from "../src/locales/en.json";
@@ -63,6 +63,14 @@ test("a language that was loaded for the first page learns the other messages", 
   await loadRest();
   expect(words.say("usage.range")).toBe(french["usage.range"]);
   expect((await load("en")).say("usage.range")).toBe(english["usage.range"]);
+});
+
+test("a page that is opened while the first words are on their way has its own", async () => {
+  vi.resetModules();
+  const fresh = await import("../src/words.ts");
+  const on = fresh.load("fr");
+  await fresh.loadRest();
+  expect((await on).say("usage.range")).toBe(french["usage.range"]);
 });
 
 test("plurals, figures and times are those of the language", async () => {

@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useId, useState } from "react";
+import { type KeyboardEvent, type RefObject, useId, useLayoutEffect, useRef, useState } from "react";
 
 import { useWords } from "../words.ts";
 import { ceiling, csv, type Day, runs, type Series } from "./days.ts";
@@ -21,10 +21,27 @@ interface Props {
   onPick?: ((date: string) => void) | undefined;
 }
 
-const WIDTH = 560;
+/** Width that has not been measured, in pixels. */
+const UNMEASURED = 560;
 const HEIGHT = 160;
 const LEFT = 8;
 const BASE = HEIGHT - 8;
+
+/** Measures an element, so that what is drawn in it has the same size of text on a phone. */
+function useWidth(): [frame: RefObject<HTMLElement | null>, width: number] {
+  const frame = useRef<HTMLElement>(null);
+  const [width, setWidth] = useState(UNMEASURED);
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (!element || typeof ResizeObserver === "undefined") return;
+    const measure = () => setWidth(element.clientWidth || UNMEASURED);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return [frame, width];
+}
 
 /** A chart by day. Mouse and arrow keys read the same numbers, and below it is a table of them all. */
 export function Chart({ title, days, series: now, kind, write, top, before, label, onPick }: Props) {
@@ -32,11 +49,12 @@ export function Chart({ title, days, series: now, kind, write, top, before, labe
   const { say } = words;
   const day = label ?? words.day;
   const id = useId();
+  const [frame, width] = useWidth();
   const [at, setAt] = useState<number>();
   const series = before ? [...now, before] : now;
   const sums = days.map((_, index) => now.reduce((sum, { values }) => sum + (values[index] ?? 0), 0));
   const end = top ?? ceiling(kind === "bars" ? [...sums, ...(before?.values ?? [])] : series.flatMap(({ values }) => values));
-  const step = (WIDTH - LEFT) / Math.max(1, days.length);
+  const step = (width - LEFT) / Math.max(1, days.length);
   const x = (index: number) => LEFT + step * (index + 0.5);
   const y = (value: number) => BASE - (value / end) * (BASE - 12);
   const shown = at === undefined ? undefined : days[at];
@@ -85,6 +103,7 @@ export function Chart({ title, days, series: now, kind, write, top, before, labe
         )}
       </figcaption>
       <section
+        ref={frame}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart.
         tabIndex={0}
         aria-label={say(onPick ? "chart.keys.pick" : "chart.keys", { title })}
@@ -95,16 +114,16 @@ export function Chart({ title, days, series: now, kind, write, top, before, labe
         onPointerLeave={() => setAt(undefined)}
         onPointerMove={(event) => {
           const box = event.currentTarget.getBoundingClientRect();
-          const index = Math.floor((((event.clientX - box.left) / box.width) * WIDTH - LEFT) / step);
+          const index = Math.floor((((event.clientX - box.left) / box.width) * width - LEFT) / step);
           setAt(Math.min(days.length - 1, Math.max(0, index)));
         }}
       >
-        <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} className="w-full" aria-hidden="true">
+        <svg viewBox={`0 0 ${width} ${HEIGHT}`} className="block h-40 w-full" aria-hidden="true">
           {[0, 0.5, 1].map((part) => (
             <g key={part} className="text-line">
-              <line x1={LEFT} x2={WIDTH} y1={y(end * part)} y2={y(end * part)} stroke="currentColor" />
+              <line x1={LEFT} x2={width} y1={y(end * part)} y2={y(end * part)} stroke="currentColor" />
               {part > 0 && (
-                <text x={LEFT} y={y(end * part) - 3} fontSize="11" className="fill-muted">
+                <text x={LEFT} y={y(end * part) - 3} fontSize="12" className="fill-muted">
                   {write(end * part)}
                 </text>
               )}

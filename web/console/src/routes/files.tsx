@@ -58,7 +58,10 @@ export function Files() {
   return (
     <>
       <Head title={say("nav.files")} text={say("files.text")} />
-      <Storage />
+      {/* The height that it will have, so that the list below stays where it is. */}
+      <div className="min-h-20">
+        <Storage />
+      </div>
       <Tabs
         label={say("files.kinds")}
         tabs={[undefined, ...FILE_KINDS].map((kind) => ({

@@ -65,6 +65,9 @@ function Credits({ id }: { id: string }) {
   );
   const readPayments = payments.again;
   const bought = wallet.data?.total_purchased;
+  // Shown together: what comes first would be pushed down by what comes later.
+  const catalogue = useQuery({ queryKey: [...keys.all, "catalogue"], queryFn: ({ signal }) => client.catalogue({ signal }) }, queries);
+  const pending = wallet.isPending || catalogue.isPending || payments.loading;
   useEffect(() => {
     if (checkout !== "paid" || bought === undefined) return;
     before.current ??= Number(sessionStorage.getItem(KEPT + id) ?? bought);
@@ -95,11 +98,11 @@ function Credits({ id }: { id: string }) {
       )}
       {wallet.error && <Failure what={say("wallet.failed")} error={wallet.error} retry={() => void wallet.refetch()} />}
       <Stale at={wallet.dataUpdatedAt} again={() => void wallet.refetch()} />
-      {wallet.isPending && <Loading rows={4} />}
-      {wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
-      {wallet.data && <Lots lots={wallet.data.buckets} />}
-      {may(role, "wallet.buy") && <Packs id={id} bought={bought} />}
-      {may(role, "payments.see") && (
+      {pending && <Loading rows={8} />}
+      {!pending && wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
+      {!pending && wallet.data && <Lots lots={wallet.data.buckets} />}
+      {!pending && may(role, "wallet.buy") && <Packs id={id} bought={bought} />}
+      {!pending && may(role, "payments.see") && (
         <section className="grid gap-3">
           <h2 id="payments" className="text-base font-semibold">
             {say("payments.title")}
