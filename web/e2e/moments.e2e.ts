@@ -7,7 +7,7 @@ import { after, before, suite, test } from "node:test";
 import type { Browser } from "playwright-core";
 
 import { launch } from "./browser.ts";
-import { answerWebhooks, CONSOLE, call, callService, type Person, somebody, upload, visit } from "./console.ts";
+import { answerWebhooks, CONSOLE, call, callService, migrateKeys, type Person, somebody, upload, visit } from "./console.ts";
 
 const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
 const TEXT = new TextEncoder().encode("# Notes\n\nLes phares d’Ouessant.\n");
@@ -189,6 +189,34 @@ suite("moments", { concurrency: 3 }, () => {
     await panel.getByText(/the previous secret counts for 23:59:/).waitFor();
     await panel.getByRole("link", { name: "Failed" }).click();
     await panel.getByText("No delivery is in this state.").waitFor();
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  test("keys of an older installation are named with the days that are left, until the last of them is rotated", async () => {
+    const ann = somebody("ann");
+    const org = await migrateKeys(ann, ["Shop", "Mobile app"]);
+    const { page, errors } = await visit(browser, "/", ann);
+    const banner = page.getByRole("region", { name: "Keys to rotate" });
+    await banner.getByText(/2 keys come from the older installation\. Rotate by .*: (29|30) days are left/).waitFor();
+    await banner.getByRole("link", { name: "Shop" }).click();
+    const rotate = async (name: string) => {
+      await page.getByRole("dialog", { name, exact: true }).getByRole("button", { name: "Rotate key" }).click();
+      await page
+        .getByRole("dialog", { name: `Rotate ${name}?` })
+        .getByRole("button", { name: "Rotate key" })
+        .click();
+      await page.getByRole("button", { name: "I have stored it" }).click();
+    };
+    await rotate("Shop");
+    await banner.getByText("1 of 2 rotated").waitFor();
+    assert.equal(await banner.getByRole("link", { name: "Shop" }).count(), 0);
+    await banner.getByRole("link", { name: "Mobile app" }).click();
+    await rotate("Mobile app");
+    await banner.waitFor({ state: "detached" });
+    await page.goto(`${CONSOLE}/orgs/${org}/keys`);
+    await page.getByRole("button", { name: "Mobile app" }).waitFor();
+    assert.equal(await banner.count(), 0);
     assert.deepEqual(errors, []);
     await page.context().close();
   });
