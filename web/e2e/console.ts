@@ -110,20 +110,22 @@ export async function upload(person: Person, filename: string, contentType: stri
   throw new Error(`${filename} did not become ready`);
 }
 
-/** Makes a member of somebody, by the invitation that is mailed to them. */
-export async function invite(owner: Person, org: string, guest: Person, role: string): Promise<void> {
-  await call(owner, `/api/orgs/${org}/invitations`, { email: emailOf(guest), role });
+/** Returns the token of the invitation that was mailed to somebody. */
+export async function invitationOf(guest: Person): Promise<string> {
   for (let tries = 0; tries < 100; tries += 1) {
     const answer = await fetch(`${API}/_local/mail.json?to=${encodeURIComponent(emailOf(guest))}`);
     const { mails } = (await answer.json()) as { mails: { text: string }[] };
     const token = /accept\?token=(\S+)/.exec(mails[0]?.text ?? "")?.[1];
-    if (token) {
-      await call(guest, "/api/invitations/accept", { token });
-      return;
-    }
+    if (token) return token;
     await new Promise((wake) => setTimeout(wake, 100));
   }
   throw new Error(`no invitation reached ${guest.user}`);
+}
+
+/** Makes a member of somebody, by the invitation that is mailed to them. */
+export async function invite(owner: Person, org: string, guest: Person, role: string): Promise<void> {
+  await call(owner, `/api/orgs/${org}/invitations`, { email: emailOf(guest), role });
+  await call(guest, "/api/invitations/accept", { token: await invitationOf(guest) });
 }
 
 interface Look {

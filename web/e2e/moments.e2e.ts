@@ -7,7 +7,7 @@ import { after, before, suite, test } from "node:test";
 import type { Browser } from "playwright-core";
 
 import { launch } from "./browser.ts";
-import { answerWebhooks, CONSOLE, call, callService, migrateKeys, type Person, somebody, upload, visit } from "./console.ts";
+import { answerWebhooks, CONSOLE, call, callService, emailOf, invitationOf, migrateKeys, type Person, somebody, upload, visit } from "./console.ts";
 
 const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
 const TEXT = new TextEncoder().encode("# Notes\n\nLes phares d’Ouessant.\n");
@@ -219,6 +219,48 @@ suite("moments", { concurrency: 3 }, () => {
     assert.equal(await banner.count(), 0);
     assert.deepEqual(errors, []);
     await page.context().close();
+  });
+
+  test("an organisation: invite, join, change a role, rename, leave, and delete with its name typed", async () => {
+    const [ann, bob] = [somebody("ann"), somebody("bob")];
+    const org = await found(ann);
+    const { page, errors } = await visit(browser, `/orgs/${org}/members`, ann);
+    await page.getByLabel("E-mail").fill(emailOf(bob));
+    await page.getByRole("button", { name: "Invite" }).click();
+    await page.getByText(`The invitation to ${emailOf(bob)} was sent.`).waitFor();
+    await page.getByRole("row", { name: new RegExp(emailOf(bob)) }).waitFor();
+
+    const guest = await visit(browser, `/invitations/accept?token=${await invitationOf(bob)}`, bob);
+    await guest.page.getByRole("button", { name: "Join" }).click();
+    await guest.page.getByText("You joined Acme as developer.").waitFor();
+    await guest.page.goto(`${CONSOLE}/orgs/${org}/members`);
+    await guest.page.getByRole("button", { name: "Leave" }).waitFor();
+
+    await page.reload();
+    await page.getByText("No invitation is open.").waitFor();
+    const role = page.getByRole("combobox", { name: /^Role of bob/i });
+    await role.selectOption("billing");
+    await page.getByLabel("Name").fill("Acme & Söhne");
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByRole("combobox", { name: "Organisation" }).getByText("Acme & Söhne").waitFor({ state: "attached" });
+
+    await guest.page.reload();
+    await guest.page.getByRole("button", { name: "Leave" }).click();
+    await guest.page.getByRole("dialog", { name: "Leave Acme & Söhne?" }).getByRole("button", { name: "Leave" }).click();
+    await guest.page.getByRole("heading", { name: /^Hello/ }).waitFor();
+    assert.deepEqual(await call(bob, "/api/orgs"), []);
+
+    await page.getByRole("button", { name: "Delete organisation" }).click();
+    const last = page.getByRole("dialog", { name: "Delete Acme & Söhne?" });
+    const confirm = last.getByRole("button", { name: "Delete organisation" });
+    assert.ok(await confirm.isDisabled());
+    const [{ slug }] = await call(ann, "/api/orgs");
+    await last.getByRole("textbox").fill(slug);
+    await confirm.click();
+    await page.getByRole("heading", { name: /^Hello/ }).waitFor();
+    assert.deepEqual(await call(ann, "/api/orgs"), []);
+    assert.deepEqual([...errors, ...guest.errors], []);
+    await Promise.all([page.context().close(), guest.page.context().close()]);
   });
 
   test("the audit log names who did what, and leads to the key", async () => {
