@@ -216,6 +216,7 @@ test("the audit log names who did what, filters, and leads to the key", async ()
   on("GET /api/orgs/org_1/members", () =>
     list([{ user_id: "user_ann", role: "owner", name: "Ann", email: null, joined_at: "2026-11-01T10:00:00Z" }]),
   );
+  on("GET /api/orgs/org_1/endpoints", () => list([]));
   await open("/orgs/org_1/audit");
   await screen.findByText("operator:root");
   const link = await screen.findByRole<HTMLAnchorElement>("link", { name: "Website" });
