@@ -29,4 +29,4 @@ pub use backoff::Backoff;
 pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
 pub use config::AwsConfig;
 pub use jitter::jittered;
-pub use query::query;
+pub use query::{post_xml, query};

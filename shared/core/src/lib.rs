@@ -45,7 +45,7 @@ pub use application::Application;
 pub use email::EmailAddress;
 pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, LotId, OrgId, UserId};
+pub use ids::{AuditId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, LotId, OrgId, PublicId, UserId};
 pub use jobs::JobId;
 pub use plans::Plan;
 pub use timestamp::Timestamp;

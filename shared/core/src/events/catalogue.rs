@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Error;
 
 use super::{
-    Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected, InvitationCreated,
-    JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrganisationDeleted, PaymentEvent,
-    QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
+    Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected, FileUnpublished,
+    InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent,
+    OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, WalletLow, WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -95,6 +95,8 @@ catalogue! {
     FileInfected(FileInfected) = "file.infected",
     /// A file was deleted, and its bytes no longer count against the owner's storage.
     FileDeleted(FileDeleted) = "file.deleted",
+    /// The public address of a file was withdrawn by its owner.
+    FileUnpublished(FileUnpublished) = "file.unpublished",
     /// A job was accepted, and a generator can start on it. The generation queue has the same message.
     JobRequested(JobRequested) = "job.requested",
     /// A job was delivered, and all its files are ready.

@@ -13,6 +13,7 @@ mod migrations;
 mod night;
 mod parts;
 mod payments;
+mod publishing;
 mod scans;
 mod texts;
 

@@ -33,6 +33,7 @@ mod objects;
 mod operators;
 mod org_lifetimes;
 mod people;
+mod published;
 mod purchases;
 mod rates;
 mod scans;
