@@ -120,6 +120,7 @@ check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/carg
 	$(PYTHON) -m unittest discover --quiet --start-directory infra/schemathesis/tests
 	$(DEPLOY_TOOLS)/python -m unittest discover --quiet --start-directory infra/deploy/tests
 	AWS_DEFAULT_REGION=eu-west-3 SAM_CLI_TELEMETRY=0 $(DEPLOY_TOOLS)/sam validate --lint --template-file template.yaml
+	AWS_DEFAULT_REGION=eu-west-3 SAM_CLI_TELEMETRY=0 $(DEPLOY_TOOLS)/sam validate --lint --template-file infra/edge.yaml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(VENV)/bin/zizmor --offline --quiet .github/workflows
 	@echo "Everything is in order."
@@ -161,10 +162,11 @@ build: $(VENV)/deploy ## Build every function for AWS, for the processor in infr
 	  $(if $(SDK_CLIENT),--package consigne-aws --features consigne-aws/sdk-client) \
 	  $$(for folder in functions/*/; do echo --package $$(basename $$folder); done)
 
-deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, OBSERVE=0, FORCE=1, SDK_CLIENT=1, ARGS="...")
-	@$(DEPLOY) check $(if $(FORCE),--force)
+deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, EDGE=1, OBSERVE=0, FORCE=1, SDK_CLIENT=1, ARGS="...")
+	@$(if $(filter-out 0,$(EDGE)),$(MAKE) --no-print-directory console)
+	@$(DEPLOY) check $(if $(FORCE),--force) $(if $(filter-out 0,$(EDGE)),--edge)
 	@$(MAKE) build
-	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) -- $(ARGS)
+	@$(DEPLOY) up $(if $(filter 0,$(OBSERVE)),--no-observe) $(if $(filter-out 0,$(EDGE)),--edge) -- $(ARGS)
 
 logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage FILE=id ERRORS=1, ONCE=1 ends)
 	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(FILE),--file $(FILE)) $(if $(ERRORS),--errors) $(if $(ONCE),--once)

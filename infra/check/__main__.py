@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/deploy", "infra/docs", "infra/local")]
 
+import edge
+
 import breaking
 import endpoints
 import leaks
@@ -41,7 +43,7 @@ def project() -> Project:
 
 def cfn_lint() -> bool:
     """Runs cfn-lint on the templates, as written and expanded. Returns whether it found nothing."""
-    paths = [ROOT / "template.yaml", EXPANDED, ROOT / "infra/observe.yaml"]
+    paths = [ROOT / "template.yaml", EXPANDED, ROOT / "infra/observe.yaml", ROOT / "infra/edge.yaml"]
     command = [Path(sys.executable).with_name("cfn-lint"), "--regions", templates.REGION, "--", *paths]
     return subprocess.run(command, check=False).returncode == 0
 
@@ -55,6 +57,7 @@ def main() -> None:
     problems += [("links", problem) for problem in links.problems(ROOT)]
     problems += [("endpoints", problem) for problem in endpoints.problems(ROOT, checked.core, checked.openapi)]
     problems += [("breaking", problem) for problem in breaking.problems(ROOT)]
+    problems += [("edge", problem) for problem in edge.problems(edge.load())]
     problems += [("portable", problem) for problem in portable.problems(ROOT)]
     problems += [("supplies", problem) for problem in supplies.problems(ROOT)]
     problems += [("leaks", problem) for problem in leaks.problems(ROOT)]

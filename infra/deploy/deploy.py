@@ -11,6 +11,8 @@ import boto3
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/local"))
 
+import edge_stack as edge
+
 import preflight
 import template as templates
 from samconfig import Config, ConfigError, load, quoted
@@ -26,6 +28,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=ROOT / "infra/samconfig.toml")
     parser.add_argument("--env", default="default", help="which section of the file")
     parser.add_argument("--no-observe", action="store_true", help="do not deploy the alarms")
+    parser.add_argument("--edge", action="store_true", help="deploy the CDN too, and the console behind it")
     parser.add_argument("--force", action="store_true", help="deploy even if the account's concurrency is too low")
     parser.add_argument("--root", type=Path, default=ROOT, help="where template.yaml and infra/observe.yaml are")
     parser.add_argument("more", nargs="*", help="arguments for `sam deploy`")
@@ -76,6 +79,8 @@ def check(config: Config, arguments: argparse.Namespace) -> None:
     session = config.session()
     print(f"Deploying the stack {config.stack_name} to {config.region}, {preflight.caller(session)}.")
     stop(filter(None, (stack.obstacle() for stack in stacks_of(config, session))))
+    if arguments.edge:
+        stop(filter(None, [edge.stack_of(config, session).obstacle(), edge.not_built(), *edge.problems(config)]))
     problems = list(preflight.quota(config, template, session))
     if arguments.force:
         print("\n".join(problems))
@@ -98,7 +103,7 @@ def stacks_of(config: Config, session: boto3.Session) -> tuple[Stack, Stack]:
 
 
 def up(config: Config, arguments: argparse.Namespace) -> None:
-    """Deploys the core and then the alarms. Prints what to do next."""
+    """Deploys the core, then the alarms, then the CDN if that is wanted. Prints what to do next."""
     core, observe = stacks_of(config, config.session())
     sam = Sam(arguments)
     deploy_core(sam, core, config)
@@ -112,6 +117,8 @@ def up(config: Config, arguments: argparse.Namespace) -> None:
         watching = {"AccountConcurrency": str(quota)} | config.observe | told
         # SAM fails on `Fn::ForEach` without the flag.
         sam.deploy(observe, "infra/observe.yaml", watching, "--language-extensions")
+    if arguments.edge:
+        edge.up(sam, core, config, config.session())
     url = core.outputs()["ApiUrl"]
     print(f"\nDeployed. The API is at {url}. Try next:")
     print(f"  curl {url}/api/health")

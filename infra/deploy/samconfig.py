@@ -31,6 +31,7 @@ class Config:
     region: str
     parameters: dict[str, str]
     observe: dict[str, str] = field(default_factory=dict)
+    edge: dict[str, str] = field(default_factory=dict)
     profile: str | None = None
 
     def session(self) -> boto3.Session:
@@ -55,11 +56,11 @@ def load(path: Path, environment: str = "default") -> Config:
         raise ConfigError(f"{path} has no [{environment}.deploy.parameters]. It has: {known}. ENV= chooses one.")
     problems = [f"{name} is missing." for name in ("stack_name", "region") if not section.get(name)]
     parameters = read_overrides(section.get("parameter_overrides", []), problems)
-    observe = document[environment].get("observe", {}).get("parameters", {})
-    watched = read_overrides(observe.get("parameter_overrides", []), problems)
+    others = [document[environment].get(name, {}).get("parameters", {}) for name in ("observe", "edge")]
+    watched, edge = (read_overrides(other.get("parameter_overrides", []), problems) for other in others)
     if problems:
         raise ConfigError("\n".join(f"{path} [{environment}]: {problem}" for problem in problems))
-    return Config(section["stack_name"], section["region"], parameters, watched, section.get("profile"))
+    return Config(section["stack_name"], section["region"], parameters, watched, edge, section.get("profile"))
 
 
 def quoted(name: str, value: str) -> str:

@@ -1,7 +1,7 @@
 //! Lists a user's files in pages, newest first. Without `limit` a page has all files, up to 1,000 or 1 MB of records.
 
 use consigne_auth::{SessionVerifier, User};
-use consigne_core::files::{FileView, Kind, SecureFileView, Status};
+use consigne_core::files::{FileView, Kind, PublicAddresses, SecureFileView, Status};
 use consigne_core::ports::{Filter, GetUsage, ListFiles, Position};
 use consigne_core::{Fault, FileId, Timestamp};
 use consigne_runtime::http::LIMIT_MAX;
@@ -34,6 +34,7 @@ function! {
     users: SessionVerifier = file_users(),
     files: A::Table = table(),
     paging: Paging = paging().await,
+    addresses: PublicAddresses = public_addresses(),
 }
 
 impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
@@ -62,7 +63,7 @@ impl<A: Adapters<Table: ListFiles + GetUsage>> HttpFunction for Function<A> {
             let answer = Answer::envelope(200, "Files listed", &files, request.now);
             return Ok(answer.with_metadata(&Metadata { next_cursor, total }));
         }
-        let files = page.files.iter().map(FileView::from).collect();
+        let files = page.files.iter().map(|file| FileView::with_address(file, &self.addresses)).collect();
         Ok(Answer::plain(200, &FileList { files, total, user_id: user.id.to_string(), next_cursor }))
     }
 

@@ -5,7 +5,7 @@ mod revision;
 use std::collections::BTreeMap;
 
 use consigne_auth::{SessionVerifier, User};
-use consigne_core::files::{FILE_NAME_MAX, File, FileName, FilePatch, FileView, ObjectKey};
+use consigne_core::files::{FILE_NAME_MAX, File, FileName, FilePatch, FileView, ObjectKey, PublicAddresses};
 use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFile};
 use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
@@ -53,6 +53,7 @@ pub struct MetadataPatch {
 function! {
     users: SessionVerifier = file_users(),
     files: A::Table = table(),
+    addresses: PublicAddresses = public_addresses(),
 }
 
 impl<A: Adapters<Table: GetFile + ChangeFile>> HttpFunction for Function<A> {
@@ -65,7 +66,7 @@ impl<A: Adapters<Table: GetFile + ChangeFile>> HttpFunction for Function<A> {
             request.names_file(&text);
             self.find(&user, &text).await?
         };
-        Ok(Answer::plain(200, &FileMetadata::from(&file)).header("etag", revision::tag(&file)))
+        Ok(Answer::plain(200, &FileMetadata::of(&file, &self.addresses)).header("etag", revision::tag(&file)))
     }
 
     fn operations() -> Vec<Operation> {
@@ -129,10 +130,10 @@ fn parse(body: &MetadataPatch) -> Result<FilePatch, Fault> {
     Ok(FilePatch { name, metadata: body.metadata.clone().unwrap_or_default() })
 }
 
-impl From<&File> for FileMetadata {
-    fn from(file: &File) -> Self {
+impl FileMetadata {
+    fn of(file: &File, addresses: &PublicAddresses) -> Self {
         Self {
-            file: FileView::from(file),
+            file: FileView::with_address(file, addresses),
             etag: file.pinned.as_ref().map(|pinned| pinned.etag.clone()),
             version_id: file.pinned.as_ref().map(|pinned| pinned.version.clone()),
             sha256: file.sha256.clone(),

@@ -166,6 +166,7 @@ impl MailEvent {
             | EventData::FileReady(_)
             | EventData::FileRejected(_)
             | EventData::FileDeleted(_)
+            | EventData::FileUnpublished(_)
             | EventData::JobRequested(_)
             | EventData::KeyRotated(_)
             | EventData::KeyDeleted(_)

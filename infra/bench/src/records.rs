@@ -104,6 +104,7 @@ pub(crate) fn file() -> Option<File> {
         scan: consigne_core::files::Scan::default(),
         job: None,
         parts: None,
+        published: None,
         revision: 2,
     })
 }

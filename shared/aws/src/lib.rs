@@ -31,4 +31,4 @@ pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, conn
 pub use config::AwsConfig;
 pub use jitter::jittered;
 pub use plain::{PlainAnswer, PlainRequest, send};
-pub use query::query;
+pub use query::{post_xml, query};

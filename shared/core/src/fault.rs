@@ -113,6 +113,9 @@ codes! {
     /// The file has been uploaded but not checked yet.
     NotReady = "NOT_READY" 409
         => "Repeat the request after `Retry-After`.",
+    /// Files can be published only where the installation has a CDN, and this one has none.
+    CdnRequired = "CDN_REQUIRED" 409
+        => "Ask the operator for a CDN: `make deploy EDGE=1`.",
     /// The file was rejected after its upload, because it is not what was declared. `details.reason` says what it is.
     FileRejected = "FILE_REJECTED" 409
         => "Upload it again under its own type; this file stays rejected.",

@@ -225,6 +225,11 @@ impl FileId {
     }
 }
 
+ulid_id! {
+    /// Id in the address of a published file. Whoever knows it can read the file.
+    PublicId = "pub_"
+}
+
 impl LotId {
     /// Returns when the id was minted: when the lot was added.
     pub fn minted_at(self) -> Timestamp {

@@ -47,7 +47,9 @@ pub use application::Application;
 pub use email::EmailAddress;
 pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;
-pub use ids::{AuditId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, LotId, OrderId, OrgId, UserId};
+pub use ids::{
+    AuditId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, LotId, OrderId, OrgId, PublicId, UserId,
+};
 pub use jobs::JobId;
 pub use plans::Plan;
 pub use timestamp::Timestamp;

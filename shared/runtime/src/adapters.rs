@@ -14,7 +14,7 @@ use consigne_core::Application;
 use consigne_core::gateway::Upstream;
 use consigne_core::mail::Sender;
 use consigne_messaging::mail::Mailer;
-use consigne_messaging::{Bus, Queue};
+use consigne_messaging::{Bus, Cdn, Queue};
 use consigne_outgoing::Outgoing;
 use consigne_outgoing::language_model::{LanguageModel, ModelKey, REPLY_TIMEOUT};
 use consigne_outgoing::stripe::{ApiKey, Stripe};
@@ -41,6 +41,8 @@ pub trait Adapters: Sized + 'static {
     type Bucket: Send + Sync + 'static;
     /// The event bus.
     type Bus: Send + Sync + 'static;
+    /// The CDN's cache.
+    type Cdn: Send + Sync + 'static;
     /// A queue.
     type Queue: Send + Sync + 'static;
     /// The mail service.
@@ -66,6 +68,8 @@ pub trait Adapters: Sized + 'static {
     fn presigner(start: &Start<Self>) -> Result<Presigner, StartError>;
     /// Creates the event bus's adapter.
     fn bus(start: &Start<Self>) -> Result<Self::Bus, StartError>;
+    /// Creates the adapter of the CDN's cache.
+    fn cdn(start: &Start<Self>) -> Result<Self::Cdn, StartError>;
     /// Creates the adapter of the queue whose URL a setting holds.
     fn queue(start: &Start<Self>, url: &'static Setting) -> Result<Self::Queue, StartError>;
     /// Creates the mail service's adapter.
@@ -133,6 +137,7 @@ impl Adapters for AwsAdapters {
     type Table = Table;
     type Bucket = Bucket;
     type Bus = Bus;
+    type Cdn = Cdn;
     type Queue = Queue;
     type Mailer = Mailer;
     type Outgoing = Outgoing;
@@ -170,6 +175,10 @@ impl Adapters for AwsAdapters {
     fn bus(start: &Start) -> Result<Bus, StartError> {
         start.will_call(&start.aws().config, "events");
         Ok(Bus::new(&start.aws().config, start.environment().get(&settings::BUS_NAME)?))
+    }
+
+    fn cdn(start: &Start) -> Result<Cdn, StartError> {
+        Ok(Cdn::new(&start.aws().config, start.environment().get(&settings::CDN_DISTRIBUTION)?))
     }
 
     fn queue(start: &Start, url: &'static Setting) -> Result<Queue, StartError> {

@@ -66,6 +66,7 @@ settings! {
     CDN_DOMAIN: "Domain of the CDN through which files are read; empty if they are read from S3.",
     CDN_KEYS_ARN: "ARN of the secret with the keys that sign URLs of the CDN; empty without a CDN.",
     RECONCILE_REPAIR: "`true` if the reconciliation removes what nothing refers to; anything else means that it only reports.",
+    CDN_DISTRIBUTION: "Id of the CDN's distribution, whose cache forgets files that must not be read any more.",
     TICKET_SECONDS: "Seconds for which a ticket is valid when the request does not say; 1 to 3600.",
     CLERK_ISSUER: "The only `iss` accepted in session tokens, such as <https://clerk.example.com>.",
     AUTHORIZED_PARTIES: "Accepted `azp` values and origins of cookie writes, separated by commas.",

@@ -9,7 +9,7 @@ use consigne_auth::{
     Peppers, Refreshed, SecondFactorRule, Secret, ServiceTokens, SessionPolicy, SessionVerifier, StripeSecrets,
     UnsubscribeSeal, WebhookSecrets,
 };
-use consigne_core::files::{Scanning, TICKET_MAX, TICKET_MIN};
+use consigne_core::files::{PublicAddresses, Scanning, TICKET_MAX, TICKET_MIN};
 use consigne_core::gateway::Upstreams;
 use consigne_core::mail::Sender;
 use consigne_core::{Application, EmailAddress, Timestamp};
@@ -123,6 +123,17 @@ impl<A: Adapters> Start<A> {
     /// Creates the event bus's adapter.
     pub fn bus(&self) -> Result<A::Bus, StartError> {
         A::bus(self)
+    }
+
+    /// Creates the adapter of the CDN's cache.
+    pub fn cdn(&self) -> Result<A::Cdn, StartError> {
+        A::cdn(self)
+    }
+
+    /// Returns the addresses of published files. Where there is no CDN, there are none.
+    pub fn public_addresses(&self) -> Result<PublicAddresses, StartError> {
+        let domain = self.environment.optional(&settings::CDN_DOMAIN);
+        Ok(PublicAddresses::new(domain.map(|domain| CdnSigner::new(&domain).base().to_owned())))
     }
 
     /// Creates a queue's adapter.

@@ -62,6 +62,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
         scan: consigne_core::files::Scan::default(),
         job: None,
         parts: None,
+        published: None,
         revision: 1,
     }
 }

@@ -38,6 +38,7 @@ impl EventKind {
             | Self::FileRejected
             | Self::FileInfected
             | Self::FileDeleted
+            | Self::FileUnpublished
             | Self::JobCompleted
             | Self::JobFailed
             | Self::QuotaExceeded => Audience::Person,
@@ -80,6 +81,7 @@ impl EventData {
             Self::FileRejected(event) => Some(Subject::Person(event.file.user_id.clone())),
             Self::FileInfected(event) => Some(Subject::Person(event.file.user_id.clone())),
             Self::FileDeleted(event) => Some(Subject::Person(event.file.user_id.clone())),
+            Self::FileUnpublished(event) => Some(Subject::Person(event.file.user_id.clone())),
             Self::JobCompleted(event) => Some(Subject::Person(event.user_id.clone())),
             Self::JobFailed(event) => Some(Subject::Person(event.user_id.clone())),
             Self::QuotaExceeded(event) => Some(Subject::Person(event.user_id.clone())),

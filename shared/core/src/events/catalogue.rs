@@ -7,8 +7,8 @@ use serde_path_to_error::Error;
 
 use super::{
     AccountClosed, Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected,
-    InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent, OrderSubmitted,
-    OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, StorageReconciled, WalletLow,
+    FileUnpublished, InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent,
+    OrderSubmitted, OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, StorageReconciled, WalletLow,
     WalletToppedUp,
 };
 
@@ -98,6 +98,8 @@ catalogue! {
     FileInfected(FileInfected) = "file.infected",
     /// A file was deleted, and its bytes no longer count against the owner's storage.
     FileDeleted(FileDeleted) = "file.deleted",
+    /// The public address of a file was withdrawn by its owner.
+    FileUnpublished(FileUnpublished) = "file.unpublished",
     /// A job was accepted, and a generator can start on it. The generation queue has the same message.
     JobRequested(JobRequested) = "job.requested",
     /// A job was delivered, and all its files are ready.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Kind, NOTICE_PERCENT, ObjectKey, Removal};
-use crate::{FileId, JobId, UserId};
+use crate::{FileId, JobId, PublicId, UserId};
 
 /// The data about a file that every event about files has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +38,9 @@ pub struct FileFacts {
     /// Id of the job it was delivered for, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
+    /// Id of its public address, if it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_id: Option<PublicId>,
 }
 
 /// `file.ready`.
@@ -79,6 +82,14 @@ pub struct FileDeleted {
     pub file: FileFacts,
     /// `deleted`, or `expired` for a grant that was never used.
     pub cause: Removal,
+}
+
+/// `file.unpublished`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FileUnpublished {
+    /// The file, with the id of the address that has ended.
+    #[serde(flatten)]
+    pub file: FileFacts,
 }
 
 /// A kind of quota.

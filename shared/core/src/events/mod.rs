@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 pub use account::AccountClosed;
 pub use catalogue::{EventData, EventKind};
 pub use credits::{PaymentEvent, WalletLow, WalletToppedUp};
-pub use file::{FileDeleted, FileFacts, FileInfected, FileReady, FileRejected, Quota, QuotaExceeded};
+pub use file::{FileDeleted, FileFacts, FileInfected, FileReady, FileRejected, FileUnpublished, Quota, QuotaExceeded};
 pub use job::{CompletedStatus, FailedStatus, JobCompleted, JobError, JobFailed, JobRequested};
 pub use key::{Anomaly, AnomalyResponse, KeyAnomaly, KeyEvent, KeyMigrationEvent, NamedKey};
 pub use message::{EventMessage, MalformedEvent};

@@ -120,6 +120,7 @@ impl GrantRequest {
             scan: Scan::default(),
             job: None,
             parts: None,
+            published: None,
             revision: 1,
         })
     }

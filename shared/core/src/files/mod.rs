@@ -10,6 +10,7 @@ mod media;
 mod metadata;
 mod name;
 mod parts;
+mod publishing;
 mod record;
 mod scan;
 mod transition;
@@ -34,6 +35,7 @@ pub use parts::{
     COMPLETION_MAX, NamedPart, ONE_PUT_MAX, OpenUpload, PART_SIZE, PART_URL_VALID, PARTS_MAX, PartSession,
     SESSION_VALID, StoredPart, parts_missing,
 };
+pub use publishing::{ADDRESS_CACHED, PublicAddresses, Publication};
 pub use record::{
     Disposition, File, LedgerState, Pinned, Readable, SWEEP_MARGIN, Status, TICKET_MAX, TICKET_MIN, TICKETS_MAX,
 };

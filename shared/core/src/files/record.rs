@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Derivatives, Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession, Scan};
-use crate::{Code, Fault, FileId, JobId, Timestamp, UserId};
+use crate::{Code, Fault, FileId, JobId, PublicId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
 pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
@@ -150,6 +150,8 @@ pub struct File {
     pub job: Option<JobId>,
     /// The session of its upload, if it is uploaded in parts.
     pub parts: Option<PartSession>,
+    /// The id of its public address, if its owner has published it.
+    pub published: Option<PublicId>,
     /// Number of writes of this record. Each write is conditional on the revision that was read.
     pub revision: u64,
 }
@@ -355,6 +357,7 @@ pub(super) mod tests {
             scan: Scan::default(),
             job: None,
             parts: None,
+            published: None,
             revision: 1,
         }
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{DerivedCopy, Dimensions, File, Kind, ScanState};
+use super::{DerivedCopy, Dimensions, File, Kind, PublicAddresses, ScanState};
 
 /// A file, in camel case.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -51,6 +51,10 @@ pub struct FileView {
     pub derivative: Option<&'static str>,
     /// Keys of its copies by name: `256`, `1024`, `display`, `clean`. A ticket reads each.
     pub thumbnails: BTreeMap<String, String>,
+    /// Permanent address of a published file; absent for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uri"))]
+    pub public_url: Option<String>,
 }
 
 /// A file in the snake case of `/api/secure`.
@@ -117,7 +121,15 @@ impl From<&File> for FileView {
             duration_seconds: duration_seconds(file),
             derivative: derivative(file),
             thumbnails: thumbnails(file),
+            public_url: None,
         }
+    }
+}
+
+impl FileView {
+    /// Shows a file with its public address, if it has one.
+    pub fn with_address(file: &File, addresses: &PublicAddresses) -> Self {
+        Self { public_url: addresses.of_file(file), ..Self::from(file) }
     }
 }
 

@@ -54,13 +54,13 @@ use std::time::Duration;
 use crate::credits::Hold;
 use crate::deliveries::Delivery;
 use crate::events::OutboxEntry;
-use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Status, Transition, Usage};
+use crate::files::{File, Grant, GrantOutcome, Kind, ObjectKey, Publication, Status, Transition, Usage};
 use crate::idempotency::CommitOutcome;
 use crate::jobs::Job;
 use crate::orders::Order;
 use crate::profiles::Profile;
 use crate::rates::OverRate;
-use crate::{EventId, Fault, FileId, Plan, Timestamp, UserId};
+use crate::{EventId, Fault, FileId, Plan, PublicId, Timestamp, UserId};
 
 /// The future of every port's method.
 pub trait PortFuture<T>: Future<Output = Result<T, Fault>> + Send {}
@@ -159,6 +159,27 @@ pub enum FileChangeOutcome {
 pub trait ChangeFile {
     /// Writes the record if its revision is still the one before that of `change.file`.
     fn change_file(&self, change: &FileChange) -> impl PortFuture<FileChangeOutcome>;
+}
+
+/// Publishes a file or ends its public address: record, address, counted write and outbox in one transaction, on condition
+/// that the owner's account is open. `dynamodb:ConditionCheckItem`, `dynamodb:PutItem`, `dynamodb:UpdateItem`.
+pub trait PublishFile {
+    /// Applies the change if the record's revision is still the one before that of `change.file`. `plan` is the plan whose
+    /// rate limit applies.
+    fn publish_file(&self, change: &Publication, plan: Plan, now: Timestamp) -> impl PortFuture<FileChangeOutcome>;
+}
+
+/// Finds the file of a public address. `dynamodb:GetItem`.
+pub trait GetPublished {
+    /// Returns owner and id of the file that had the address last. Whether it still has, its record says.
+    fn get_published(&self, id: PublicId) -> impl PortFuture<Option<(UserId, FileId)>>;
+}
+
+/// Makes the CDN forget what it keeps. `cloudfront:CreateInvalidation`.
+pub trait InvalidatePaths {
+    /// Starts to forget what is kept at these paths. An asterisk at the end of a path stands for any rest. A second call
+    /// with the same name and paths changes nothing.
+    fn invalidate_paths(&self, name: &str, paths: &[String]) -> impl PortFuture<()>;
 }
 
 /// Marks a user's file as being deleted. `dynamodb:UpdateItem`.

@@ -215,6 +215,12 @@ impl Operation {
         Self { status: 202, ..self }
     }
 
+    /// Makes a success 302: `Location` says where to go on.
+    #[must_use]
+    pub fn redirects(self) -> Self {
+        Self { status: 302, ..self }
+    }
+
     /// Adds a query or path parameter.
     #[must_use]
     pub fn parameter(mut self, name: &'static str, description: &'static str, required: bool) -> Self {

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use consigne_core::files::{File, Transition};
+use consigne_core::files::{File, Publication, Transition};
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{
-    ApplyTransition, ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange, RemoveVersion,
+    ApplyTransition, ChangeFile, FileChange, FileChangeOutcome, GetFiles, GetPublished, InvalidatePaths, ListVersions,
+    PublishFile, ReadRange, RemoveVersion,
 };
 use consigne_core::rates::Rate;
-use consigne_core::{Fault, FileId, UserId};
+use consigne_core::{Fault, FileId, Plan, PublicId, Timestamp, UserId};
 
-use super::World;
+use super::{State, World};
 
 /// Bytes of records that one query returns. Source: DynamoDB API reference, `Query`.
 const QUERY_MAX: usize = 1 << 20;
@@ -78,18 +79,19 @@ impl RemoveVersion for World {
 
 impl ChangeFile for World {
     async fn change_file(&self, change: &FileChange) -> Result<FileChangeOutcome, Fault> {
+        self.effect_of(change.file.owner(), |state| write(state, &change.file, change.plan, change.now))
+    }
+}
+
+impl PublishFile for World {
+    async fn publish_file(&self, change: &Publication, plan: Plan, now: Timestamp) -> Result<FileChangeOutcome, Fault> {
         self.effect_of(change.file.owner(), |state| {
-            let place = (change.file.owner().clone(), change.file.id());
-            if state.files.get(&place).is_none_or(|file| file.revision + 1 != change.file.revision) {
-                return FileChangeOutcome::Conflict;
+            let outcome = write(state, &change.file, plan, now);
+            if outcome == FileChangeOutcome::Applied {
+                state.addresses.insert(change.id, (change.file.owner().clone(), change.file.id()));
+                change.event.iter().for_each(|event| state.push_event(event));
             }
-            let usage = state.usage.entry(place.0.clone()).or_default();
-            match usage.windows.admit(&[Rate::Writes], change.plan, change.now) {
-                Ok(windows) => usage.windows = windows,
-                Err(over) => return FileChangeOutcome::OverRate(over),
-            }
-            state.files.insert(place, change.file.clone());
-            FileChangeOutcome::Applied
+            outcome
         })
     }
 }
@@ -121,4 +123,31 @@ impl ApplyTransition for World {
             CommitOutcome::Committed
         })
     }
+}
+
+impl GetPublished for World {
+    async fn get_published(&self, id: PublicId) -> Result<Option<(UserId, FileId)>, Fault> {
+        self.effect(|state| state.addresses.get(&id).cloned())
+    }
+}
+
+impl InvalidatePaths for World {
+    async fn invalidate_paths(&self, name: &str, paths: &[String]) -> Result<(), Fault> {
+        self.effect(|state| drop(state.invalidated.insert(name.to_owned(), paths.to_vec())))
+    }
+}
+
+/// Writes a changed record, if it still has the revision before, and counts the write.
+fn write(state: &mut State, file: &File, plan: Plan, now: Timestamp) -> FileChangeOutcome {
+    let place = (file.owner().clone(), file.id());
+    if state.files.get(&place).is_none_or(|known| known.revision + 1 != file.revision) {
+        return FileChangeOutcome::Conflict;
+    }
+    let usage = state.usage.entry(place.0.clone()).or_default();
+    match usage.windows.admit(&[Rate::Writes], plan, now) {
+        Ok(windows) => usage.windows = windows,
+        Err(over) => return FileChangeOutcome::OverRate(over),
+    }
+    state.files.insert(place, file.clone());
+    FileChangeOutcome::Applied
 }

@@ -58,7 +58,7 @@ use consigne_core::profiles::{Closing, Profile};
 use consigne_core::rates::Windows;
 use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{EventId, Fault, FileId, OrderId, OrgId, Plan, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, OrderId, OrgId, Plan, PublicId, Timestamp, UserId};
 
 use crate::schemas;
 
@@ -84,6 +84,10 @@ pub struct State {
     pub usage: BTreeMap<UserId, Usage>,
     /// Events not yet published, in order.
     pub outbox: Vec<(EventId, OutboxEntry)>,
+    /// The file that each public address named last.
+    pub addresses: BTreeMap<PublicId, (UserId, FileId)>,
+    /// What the CDN was told to forget: the paths, by the name of the invalidation.
+    pub invalidated: BTreeMap<String, Vec<String>>,
     /// Versions of objects by key, oldest first.
     pub objects: BTreeMap<String, Vec<Version>>,
     /// Versions in the replica bucket by key, oldest first. Only tests put any there.

@@ -12,7 +12,7 @@ use consigne_runtime::adapters::{Adapters, ReadSecret};
 use consigne_runtime::settings::{EnvVars, Setting};
 use consigne_runtime::{Pending, Start, StartError, clock};
 use consigne_storage::{Endpoint, Lifetime, Presigner};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{BILLING_TOKEN, ISSUER, PORTAL_TOKEN, SERVICE_TOKEN};
 use crate::fakes::{SimClock, World};
@@ -23,7 +23,7 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 19] = [
+const SETTINGS: [(&str, &str); 20] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
@@ -43,7 +43,11 @@ const SETTINGS: [(&str, &str); 19] = [
     ("TICKET_SECONDS", "3600"),
     ("SCANNED_PREFIXES", "user_scan"),
     ("UNSCANNED_FILES", "held"),
+    ("CDN_DISTRIBUTION", "E2QWRUHAPOMQZL"),
 ];
+
+/// The settings of an installation with a CDN.
+pub const CDN: [(&str, &str); 2] = [("CDN_DOMAIN", "cdn.example.com"), ("CDN_KEYS_ARN", "CDN_KEYS_ARN")];
 
 /// The settings that name secrets. The value of each is its own name, which [`text_of`] maps to the secret.
 const SECRETS: [&str; 10] = [
@@ -76,6 +80,10 @@ fn text_of(arn: &str) -> String {
         .to_string(),
         "STRIPE_SECRETS_ARN" => json!({ "current": stripe::SECRET }).to_string(),
         "GENERATOR_SECRETS_ARN" | "CLERK_SECRETS_ARN" => json!({ "current": webhooks::SECRET }).to_string(),
+        "CDN_KEYS_ARN" => {
+            let vectors: Value = serde_json::from_str(include_str!("../../../storage/vectors/cdn.json")).expect("JSON");
+            json!({ "current": "a", "a": { "id": vectors["id"], "private": vectors["private_der"] } }).to_string()
+        }
         other => panic!("{other} names no secret"),
     }
 }
@@ -143,6 +151,7 @@ impl Adapters for Fakes {
     type Table = World;
     type Bucket = World;
     type Bus = World;
+    type Cdn = World;
     type Queue = World;
     type Mailer = World;
     type Outgoing = World;
@@ -171,6 +180,11 @@ impl Adapters for Fakes {
 
     fn bus(start: &Start<Self>) -> Result<World, StartError> {
         Ok(start.adapters().client_of("events"))
+    }
+
+    fn cdn(start: &Start<Self>) -> Result<World, StartError> {
+        start.environment().get(&consigne_runtime::settings::CDN_DISTRIBUTION)?;
+        Ok(start.adapters().client_of("cloudfront"))
     }
 
     fn queue(start: &Start<Self>, url: &'static Setting) -> Result<World, StartError> {

@@ -216,6 +216,7 @@ impl File {
             width: self.dimensions.map(|dimensions| dimensions.width),
             height: self.dimensions.map(|dimensions| dimensions.height),
             job_id: self.job.clone(),
+            public_id: self.published,
         }
     }
 }

@@ -8,9 +8,10 @@ use consigne_core::files::{
     Dimensions, File, FileName, LedgerState, MediaType, Metadata, ObjectKey, OpenUpload, PartSession, Pinned, Status,
 };
 use consigne_core::ports::{Filter, Position};
-use consigne_core::{Fault, FileId, JobId, Timestamp, UserId};
+use consigne_core::{Fault, FileId, JobId, PublicId, Timestamp, UserId};
 
 use crate::table::due;
+use crate::table::files::published::PUBLIC_ID;
 use crate::table::files::{derived, scan_item};
 use crate::table::item::{self, Item, Reader, number, sortable, text, user_pk};
 
@@ -120,6 +121,9 @@ pub(crate) fn write(file: &File) -> Item {
             put(CHECKED, AttributeValue::Bool(upload.checked));
         }
     }
+    if let Some(id) = file.published {
+        put(PUBLIC_ID, text(id.to_string()));
+    }
     // A file that is being deleted is in no list, but it is counted.
     if file.status != Status::Deleted {
         let (_, partition) = list_partition(file.owner(), Filter { status: file.status, kind: None });
@@ -172,6 +176,7 @@ pub(crate) fn read(item: &Item) -> Result<File, Fault> {
         scan: scan_item::read(&reader)?,
         job: reader.optional_parsed("job_id", JobId::parse)?,
         parts: session(&reader)?,
+        published: reader.optional_parsed(PUBLIC_ID, PublicId::parse)?,
         revision: reader.number("revision")?,
     })
 }

@@ -7,6 +7,7 @@ pub(crate) mod grant;
 pub(crate) mod ledger_item;
 pub(crate) mod ledger_walk;
 pub(crate) mod list;
+mod published;
 mod scan_item;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,6 +133,9 @@ impl Table {
         }
         if let Some(event) = &step.event {
             writes.push(self.put(outbox::write(event))?);
+        }
+        if let (Status::Deleted, Some(id)) = (file.status, file.published) {
+            writes.push(self.put(published::address(id, file, Some(file.changed_at)))?);
         }
         if let Some(follows) = &step.job {
             writes.extend(self.job_writes(follows)?);

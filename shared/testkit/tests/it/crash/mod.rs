@@ -14,6 +14,7 @@ mod night;
 mod orders;
 mod parts;
 mod payments;
+mod publishing;
 mod replica;
 mod scans;
 mod texts;

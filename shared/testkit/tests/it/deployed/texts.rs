@@ -171,6 +171,7 @@ impl Adapters for WithQueue {
     type Table = Table;
     type Bucket = Bucket;
     type Bus = ();
+    type Cdn = ();
     type Queue = World;
     type Mailer = ();
     type Outgoing = ();
@@ -210,6 +211,9 @@ impl Adapters for WithQueue {
         panic!("a worker signs nothing")
     }
     fn bus(_: &Start<Self>) -> Result<(), StartError> {
+        Ok(())
+    }
+    fn cdn(_: &Start<Self>) -> Result<(), StartError> {
         Ok(())
     }
     fn payments(_: &Start<Self>) -> Result<Pending<()>, StartError> {

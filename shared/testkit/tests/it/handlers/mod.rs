@@ -51,6 +51,7 @@ pub fn pending_at(key: &str) -> File {
         scan: consigne_core::files::Scan::default(),
         job: None,
         parts: None,
+        published: None,
         revision: 1,
     }
 }

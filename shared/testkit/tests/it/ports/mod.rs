@@ -34,6 +34,7 @@ mod operators;
 mod orders;
 mod org_lifetimes;
 mod people;
+mod published;
 mod purchases;
 mod rates;
 mod scans;

@@ -9,6 +9,7 @@ mod metadata;
 mod on_object_event;
 pub mod on_scan_result;
 mod presign;
+pub mod publish;
 mod ticket_batches;
 mod upload_ends;
 mod upload_grant;

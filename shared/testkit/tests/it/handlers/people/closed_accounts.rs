@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use consigne_core::PublicId;
 use consigne_core::files::{File, Kind, LedgerDelta, ObjectKey};
 use consigne_core::profiles::{Contact, Language, Profile};
 use consigne_runtime::http::AuthScheme;
@@ -9,6 +10,7 @@ use consigne_testkit::fakes::World;
 use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
+use crate::handlers::files::publish::ID;
 use crate::handlers::files::upload_parts::{FILM, film, open};
 use crate::handlers::jobs::requests::{add_job, job};
 use crate::handlers::people::account_callers::{IN_ORG, acme_with_key_and_invitation};
@@ -25,6 +27,7 @@ const BESIDES: [(&str, &str); 9] = [
     ("job-cancel", "ask"),
     ("metadata", "rename"),
     ("org-create", "acme"),
+    ("publish", "withdraw"),
     ("upload-complete", "all"),
     ("upload-grant", "photo"),
     ("upload-parts", "sign"),
@@ -53,7 +56,8 @@ fn world() -> World {
     let uploads = open(false, &[]).state();
     let unopened = film();
     let unopened = File { key: ObjectKey::parse(&FILM.replace(FILM_ID, UNOPENED)).unwrap(), ..unopened };
-    let files = [ready(&pending()), unopened].into_iter().chain(uploads.files.into_values());
+    let published = File { published: PublicId::parse(ID), ..ready(&pending()) };
+    let files = [published, unopened].into_iter().chain(uploads.files.into_values());
     world.change(|state| {
         for file in files {
             LedgerDelta::of(&file).apply(state.usage.entry(file.owner().clone()).or_default(), file.kind());
