@@ -15,8 +15,8 @@ use crate::{Code, Fault, Plan, Timestamp, UserId};
 pub const SUBMIT_WITHIN: Duration = Duration::from_hours(24);
 /// Most submissions of an order: the first, and those that replace it.
 pub const SUBMISSIONS_MAX: usize = 10;
-/// How often the forms of an order are given in a minute.
-pub const SUBMITS_PER_MINUTE: u64 = 10;
+/// How often an order is submitted in a minute. A page that waits for its photos asks every second or two.
+pub const SUBMITS_PER_MINUTE: u64 = 60;
 /// A form is given again while it is valid for at least this long. Else the photo gets a new one.
 const FORM_LEFT_MIN: Duration = Duration::from_mins(5);
 

@@ -118,7 +118,7 @@ fn submissions_are_limited_by_the_minute_and_in_all() {
         order = submit(&order, "good", NOW.plus(Duration::from_secs(n))).order;
     }
     let fault = order.submit(&ask("ann@example.com", "good"), UPLOAD_GRANT_VALID, NOW).unwrap_err();
-    assert_eq!((fault.code, &fault.details["limit"]), (Code::RateLimited, &json!(10)));
+    assert_eq!((fault.code, &fault.details["limit"]), (Code::RateLimited, &json!(SUBMITS_PER_MINUTE)));
     let mut now = NOW;
     for n in 1..SUBMISSIONS_MAX {
         now = now.plus(Duration::from_mins(2));
