@@ -14,7 +14,7 @@ use consigne_testkit::stack::{Person, Stack};
 use serde_json::{Value, json};
 
 use super::further_stack::FurtherStack;
-use super::text;
+use super::{operator, text};
 
 const LOST: FurtherStack = FurtherStack { name: "lost", env_file: "target/local/lost.env" };
 const FOUND: FurtherStack = FurtherStack { name: "found", env_file: "target/local/found.env" };
@@ -170,4 +170,15 @@ async fn a_stack_without_a_name_and_a_malformed_secret_are_refused() {
     assert!(code == Some(1) && said.contains("must be NAME=ARN"), "{said}");
     let (code, said) = run(&["--into", "x"]);
     assert!(code == Some(1) && said.contains("there is no table t"), "{said}");
+
+    // On AWS it asks first.
+    let stack = Stack::find();
+    let (address, region) = (stack.name("AWS_ENDPOINT_URL"), stack.name("AWS_REGION"));
+    let shell = [("AWS_ENDPOINT_URL", address), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let template = root().join("template.yaml");
+    let on_aws = ["--stack", "x", "--region", region, "restore", "run", "--table", "t", "--bucket", "b", "--origins"];
+    let on_aws = [&on_aws[..], &["https://a.dev", "--template", template.to_str().unwrap()]].concat();
+    let (output, out, err) = operator::consigne(&on_aws, &shell);
+    assert!(output.status.code() == Some(1) && out.is_empty(), "{out}{err}");
+    assert!(err.contains("Nothing was changed: the account of this shell in ") && err.contains("--yes"), "{err}");
 }
