@@ -24,7 +24,8 @@ interface Props {
 /** Width that has not been measured, in pixels. */
 const UNMEASURED = 560;
 const HEIGHT = 160;
-const LEFT = 8;
+/** Width of a figure of the axis, in pixels. */
+const DIGIT = 8;
 const BASE = HEIGHT - 8;
 
 /** Measures an element, so that what is drawn in it has the same size of text on a phone. */
@@ -54,8 +55,10 @@ export function Chart({ title, days, series: now, kind, write, top, before, labe
   const series = before ? [...now, before] : now;
   const sums = days.map((_, index) => now.reduce((sum, { values }) => sum + (values[index] ?? 0), 0));
   const end = top ?? ceiling(kind === "bars" ? [...sums, ...(before?.values ?? [])] : series.flatMap(({ values }) => values));
-  const step = (width - LEFT) / Math.max(1, days.length);
-  const x = (index: number) => LEFT + step * (index + 0.5);
+  // The figures of the axis stand beside the bars, and not behind them.
+  const left = 12 + DIGIT * Math.max(...[end, end / 2].map((one) => write(one).length));
+  const step = (width - left) / Math.max(1, days.length);
+  const x = (index: number) => left + step * (index + 0.5);
   const y = (value: number) => BASE - (value / end) * (BASE - 12);
   const shown = at === undefined ? undefined : days[at];
   const move = (event: KeyboardEvent) => {
@@ -114,16 +117,16 @@ export function Chart({ title, days, series: now, kind, write, top, before, labe
         onPointerLeave={() => setAt(undefined)}
         onPointerMove={(event) => {
           const box = event.currentTarget.getBoundingClientRect();
-          const index = Math.floor((((event.clientX - box.left) / box.width) * width - LEFT) / step);
+          const index = Math.floor((((event.clientX - box.left) / box.width) * width - left) / step);
           setAt(Math.min(days.length - 1, Math.max(0, index)));
         }}
       >
         <svg viewBox={`0 0 ${width} ${HEIGHT}`} className="block h-40 w-full" aria-hidden="true">
           {[0, 0.5, 1].map((part) => (
             <g key={part} className="text-line">
-              <line x1={LEFT} x2={width} y1={y(end * part)} y2={y(end * part)} stroke="currentColor" />
+              <line x1={left} x2={width} y1={y(end * part)} y2={y(end * part)} stroke="currentColor" />
               {part > 0 && (
-                <text x={LEFT} y={y(end * part) - 3} fontSize="12" className="fill-muted">
+                <text x={left - 8} y={y(end * part) + 4} fontSize="12" textAnchor="end" className="fill-muted">
                   {write(end * part)}
                 </text>
               )}
