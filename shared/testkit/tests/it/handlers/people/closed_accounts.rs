@@ -21,7 +21,7 @@ use crate::handlers::webhooks::mail::{deliver, post};
 use crate::handlers::{GRANTED, pending, ready};
 
 /// The routes for people that are not below an organisation and that write, with a valid request.
-const BESIDES: [(&str, &str); 9] = [
+const BESIDES: [(&str, &str); 10] = [
     ("generate", "book"),
     ("invitation-accept", "from-mail"),
     ("job-cancel", "ask"),
