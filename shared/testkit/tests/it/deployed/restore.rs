@@ -11,7 +11,7 @@ use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::payload::{built, root};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::further_stack::FurtherStack;
 use super::{operator, text};
