@@ -76,6 +76,6 @@ fn shown(photo: &Photo, files: &BTreeMap<FileId, File>, links: &Links) -> OrderP
         url: link.map(|(url, _)| url.clone()),
         url_expires_at: link.map(|(_, expires_at)| expires_at.clone()),
         thumbnails: copies.collect(),
-        ..OrderPhotoView::from(photo)
+        ..OrderPhotoView::of(photo)
     }
 }

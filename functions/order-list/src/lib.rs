@@ -21,7 +21,7 @@ impl<A: Adapters<Table: ListOrders>> HttpFunction for Function<A> {
         let page = self.paging.ask(request, &context)?;
 
         let listed = self.orders.list_orders(status, &page).await?;
-        Ok(self.paging.answer("Orders listed", &listed, |order| OrderView::from(order), request, &context))
+        Ok(self.paging.answer("Orders listed", &listed, OrderView::of, request, &context))
     }
 
     fn operations() -> Vec<Operation> {

@@ -1,5 +1,5 @@
 //! Stripe's events, with the fields that are used here. Source: Stripe API reference, "Types of events", "The Checkout
-//! Session object", "The Charge object", "The PaymentIntent object", "The Refund object", "The Dispute object".
+//! Session object", "The Charge object", "The Payment Intent object", "The Refund object", "The Dispute object".
 
 use consigne_core::credits::{
     ClawBackCause, DisputeId, DisputeState, FailedRefund, PaidSession, PaymentId, RefundId, SessionId,

@@ -95,8 +95,9 @@ pub struct EarlierSubmission {
     pub files: Vec<OrderPhotoView>,
 }
 
-impl From<&Photo> for OrderPhotoView {
-    fn from(photo: &Photo) -> Self {
+impl OrderPhotoView {
+    /// Shows a photo without a link and without its copies.
+    pub fn of(photo: &Photo) -> Self {
         Self {
             kind: photo.kind.name(),
             name: photo.name.as_str().to_owned(),
@@ -114,6 +115,11 @@ impl From<&Photo> for OrderPhotoView {
 }
 
 impl OrderView {
+    /// Shows an order in a list, without links to its photos.
+    pub fn of(order: &Order) -> Self {
+        Self::with(order, &OrderPhotoView::of)
+    }
+
     /// Shows an order. `show` converts each photo.
     fn with(order: &Order, show: &impl Fn(&Photo) -> OrderPhotoView) -> Self {
         let photos = order.current.iter().flat_map(|current| &current.photos);
@@ -126,12 +132,6 @@ impl OrderView {
             submissions: order.current.as_ref().map_or(0, |current| current.number),
             files: photos.map(show).collect(),
         }
-    }
-}
-
-impl From<&Order> for OrderView {
-    fn from(order: &Order) -> Self {
-        Self::with(order, &|photo| OrderPhotoView::from(photo))
     }
 }
 

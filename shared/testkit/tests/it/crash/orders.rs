@@ -72,7 +72,9 @@ async fn the_end_of_an_order_survives_every_fault() {
     let prepare = || {
         let world = uploaded();
         let [face, palm] = keys(&world);
-        announce(&world, &face, "v1").now_or_never().expect("fakes never wait");
+        for version in ["v1", "v2"] {
+            announce(&world, &face, version).now_or_never().expect("fakes never wait");
+        }
         world.change(|state| drop(state.objects.remove(&palm)));
         world
     };

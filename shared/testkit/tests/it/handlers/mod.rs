@@ -4,6 +4,7 @@ pub mod files;
 pub mod jobs;
 pub mod keys;
 pub mod nightly;
+mod order_mails;
 pub mod orders;
 pub mod people;
 mod preflights;
