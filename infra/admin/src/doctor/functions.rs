@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::events::summed;
 use super::facts::Resource;
 use super::finding::Finding;
-use super::metrics::{Metric, largest};
+use super::metrics::{Metric, over};
 use super::{AT_ONCE, Patient};
 
 /// Share of failed calls in the last hour that deserves a look.
@@ -59,7 +59,7 @@ pub(crate) async fn errors(patient: &Patient) -> Vec<Finding> {
     }
     let sum = |name| Metric { namespace: "AWS/Lambda", name, dimension: None, statistic: "Sum", minutes: HOUR };
     let metrics = [sum("Errors"), sum("Invocations"), sum("Throttles")];
-    let read = join_all(metrics.iter().map(|metric| largest(&patient.aws, metric))).await;
+    let read = join_all(metrics.iter().map(|metric| over(&patient.aws, metric))).await;
     let value = |at: usize| match &read[at] {
         Ok(value) => Ok(value.unwrap_or(0.0)),
         Err(refusal) => Err(Finding::refused("errors", refusal, false)),

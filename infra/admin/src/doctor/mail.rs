@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Patient;
 use super::finding::Finding;
-use super::metrics::{Metric, largest};
+use super::metrics::{Metric, over};
 use crate::aws::{Refusal, encoded};
 
 /// Share of the day's quota from which it deserves a look.
@@ -135,7 +135,7 @@ async fn bounces(patient: &Patient) -> Finding {
         statistic: "Maximum",
         minutes: 1_440,
     };
-    match largest(&patient.aws, &metric).await {
+    match over(&patient.aws, &metric).await {
         Ok(rate) => bounced(rate.unwrap_or(0.0)),
         Err(refusal) => Finding::refused("mail bounces", &refusal, false),
     }

@@ -22,8 +22,8 @@ pub(crate) struct Metric<'a> {
     pub(crate) minutes: u64,
 }
 
-/// Returns the largest value of a metric in the span, or `None` if nothing was measured.
-pub(crate) async fn largest(aws: &Aws, metric: &Metric<'_>) -> Result<Option<f64>, Refusal> {
+/// Returns the sum or the largest value of a metric in the span, or `None` if nothing was measured.
+pub(crate) async fn over(aws: &Aws, metric: &Metric<'_>) -> Result<Option<f64>, Refusal> {
     let now = clock::now();
     let (from, to) = (now.minus(Duration::from_secs(metric.minutes * 60)).to_string(), now.to_string());
     let period = (metric.minutes * 60).to_string();
@@ -41,7 +41,13 @@ pub(crate) async fn largest(aws: &Aws, metric: &Metric<'_>) -> Result<Option<f64
         form.extend([("Dimensions.member.1.Name", name), ("Dimensions.member.1.Value", value)]);
     }
     let answer = aws.query("monitoring", "cloudwatch:GetMetricStatistics", &form).await?;
-    Ok(points(&answer.body, metric.statistic).into_iter().reduce(f64::max))
+    Ok(joined(&points(&answer.body, metric.statistic), metric.statistic))
+}
+
+/// Joins the values of several periods to one: CloudWatch may divide the span.
+fn joined(points: &[f64], statistic: &str) -> Option<f64> {
+    let join = if statistic == "Sum" { |a: f64, b: f64| a + b } else { f64::max };
+    points.iter().copied().reduce(join)
 }
 
 /// Reads the values of an answer of `GetMetricStatistics`.
@@ -61,5 +67,9 @@ mod tests {
                       </Datapoints></GetMetricStatisticsResult></GetMetricStatisticsResponse>";
         assert_eq!(points(answer, "Maximum"), [42.5, 7.0]);
         assert!(points(answer, "Sum").is_empty());
+        assert_eq!(
+            (joined(&[3.0, 4.0], "Sum"), joined(&[3.0, 4.0], "Maximum"), joined(&[], "Sum")),
+            (Some(7.0), Some(4.0), None)
+        );
     }
 }

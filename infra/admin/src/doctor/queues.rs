@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::Patient;
 use super::finding::Finding;
-use super::metrics::{Metric, largest};
+use super::metrics::{Metric, over};
 use crate::aws::Refusal;
 use crate::redrive::queues::{DeadEnd, Queue, dead_ends};
 use crate::redrive::{HAND, short};
@@ -47,7 +47,7 @@ async fn age<'a>(patient: &Patient, queue: &'a Queue) -> (&'a Queue, Result<Opti
         statistic: "Maximum",
         minutes: 15,
     };
-    (queue, largest(&patient.aws, &metric).await)
+    (queue, over(&patient.aws, &metric).await)
 }
 
 /// Judges the age of a queue's oldest message, in seconds.

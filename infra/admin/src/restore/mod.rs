@@ -68,6 +68,9 @@ pub(crate) struct Options {
     /// Leave the table unprotected against deletion, for a rehearsal.
     #[arg(long)]
     unprotected: bool,
+    /// Copy the values of secrets also if functions use the new ones already.
+    #[arg(long)]
+    overwrite_secrets: bool,
     /// The stack's template.
     #[arg(long, value_name = "FILE", default_value = "template.yaml")]
     template: PathBuf,
@@ -88,6 +91,8 @@ struct Restore {
     origins: Vec<String>,
     archive_after: u32,
     protected: bool,
+    /// Whether secrets that functions use already may be replaced.
+    overwrites: bool,
     /// The text of template.yaml.
     template: String,
 }
@@ -232,6 +237,7 @@ impl Restore {
                 .collect(),
             archive_after: options.archive_after,
             protected: !options.unprotected,
+            overwrites: options.overwrite_secrets,
             template,
         })
     }

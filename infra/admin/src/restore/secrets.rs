@@ -72,10 +72,11 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
         }
     }
     // A second copy would take back what was changed since, such as a new pepper.
-    if !differ.is_empty() && facts.of_kind("AWS::Lambda::Function").next().is_some() {
+    let used = facts.of_kind("AWS::Lambda::Function").next().is_some();
+    if !differ.is_empty() && used && !restore.overwrites {
         return Ok(Standing::Blocked(format!(
-            "{} has functions already, and {} differ from those of the lost stack. If they were changed since, nothing is wrong; else \
-             copy them by hand: `aws secretsmanager put-secret-value`.",
+            "{} has functions already, and {} differ from those of the lost stack. If they were changed on purpose since, nothing \
+             is wrong; else --overwrite-secrets copies them. docs/operate/secrets.md says when functions read them again.",
             restore.stack,
             differ.join(", ")
         )));
