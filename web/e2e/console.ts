@@ -1,8 +1,11 @@
 // Opens the console on the laptop's stack: what the tests of its pages share.
 
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { createCipheriv, createHmac, randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 import type { Browser, Page } from "playwright-core";
 
@@ -74,6 +77,29 @@ export function callService(key: string, path = "pdf/documents/1", method = "GET
   return fetch(`${API}/api/v1/${path}`, { method, headers: { "x-api-key": key } });
 }
 
+/** Brings keys of an older installation over for a person, as an operator does. Returns their organisation. */
+export async function migrateKeys(owner: Person, names: string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "consigne-keys-"));
+  try {
+    const secret = randomBytes(32);
+    const rows = names.map((name) => {
+      const start = randomBytes(16);
+      const cipher = createCipheriv("aes-256-cbc", secret, start);
+      const text = Buffer.concat([cipher.update(`sk_live_${randomBytes(12).toString("hex")}`), cipher.final()]);
+      const encryptedKey = `${start.toString("hex")}:${text.toString("hex")}`;
+      const id = randomBytes(12).toString("hex");
+      return JSON.stringify({ id, encryptedKey, accessLevel: "read", ownerId: owner.user, name, createdAt: "2024-05-01T10:00:00Z", revoked: false });
+    });
+    writeFileSync(join(folder, "export.jsonl"), `${rows.join("\n")}\n`);
+    writeFileSync(join(folder, "key.txt"), secret.toString("hex"), { mode: 0o600 });
+    const files = [join(folder, "export.jsonl"), "--key-file", join(folder, "key.txt")];
+    execFileSync(`${ROOT}/target/debug/consigne`, ["migrate-keys", ...files, "--yes"], { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return (await call(owner, "/api/orgs"))[0].id;
+}
+
 /** Uploads a file as a person, and returns its key once it can be used. */
 export async function upload(person: Person, filename: string, contentType: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const grant = await call(person, "/api/files/uploads", { filename, contentType, size: bytes.length });
@@ -87,20 +113,22 @@ export async function upload(person: Person, filename: string, contentType: stri
   throw new Error(`${filename} did not become ready`);
 }
 
-/** Makes a member of somebody, by the invitation that is mailed to them. */
-export async function invite(owner: Person, org: string, guest: Person, role: string): Promise<void> {
-  await call(owner, `/api/orgs/${org}/invitations`, { email: emailOf(guest), role });
+/** Returns the token of the invitation that was mailed to somebody. */
+export async function invitationOf(guest: Person): Promise<string> {
   for (let tries = 0; tries < 100; tries += 1) {
     const answer = await fetch(`${API}/_local/mail.json?to=${encodeURIComponent(emailOf(guest))}`);
     const { mails } = (await answer.json()) as { mails: { text: string }[] };
     const token = /accept\?token=(\S+)/.exec(mails[0]?.text ?? "")?.[1];
-    if (token) {
-      await call(guest, "/api/invitations/accept", { token });
-      return;
-    }
+    if (token) return token;
     await new Promise((wake) => setTimeout(wake, 100));
   }
   throw new Error(`no invitation reached ${guest.user}`);
+}
+
+/** Makes a member of somebody, by the invitation that is mailed to them. */
+export async function invite(owner: Person, org: string, guest: Person, role: string): Promise<void> {
+  await call(owner, `/api/orgs/${org}/invitations`, { email: emailOf(guest), role });
+  await call(guest, "/api/invitations/accept", { token: await invitationOf(guest) });
 }
 
 interface Look {

@@ -7,7 +7,7 @@ import { after, before, suite, test } from "node:test";
 import type { Browser } from "playwright-core";
 
 import { launch } from "./browser.ts";
-import { answerWebhooks, CONSOLE, call, callService, type Person, somebody, upload, visit } from "./console.ts";
+import { answerWebhooks, CONSOLE, call, callService, emailOf, invitationOf, migrateKeys, type Person, somebody, upload, visit } from "./console.ts";
 
 const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==", "base64");
 const TEXT = new TextEncoder().encode("# Notes\n\nLes phares d’Ouessant.\n");
@@ -160,17 +160,18 @@ suite("moments", { concurrency: 3 }, () => {
   test("a webhook that failed: its timeline, the answer, the next attempt, its real headers; edited and rotated", async () => {
     const ann = somebody("ann");
     const org = await found(ann);
-    const url = await answerWebhooks(org, [500]);
+    // The third attempt comes after a minute: until then the page says when.
+    const url = await answerWebhooks(org, [500, 500, 500]);
     const endpoint = await call(ann, `/api/orgs/${org}/endpoints`, { url, events: ["job.completed"] });
     const { page, errors } = await visit(browser, `/orgs/${org}/webhooks?endpoint=${endpoint.id}`, ann);
     const panel = page.getByRole("dialog", { name: url });
     await panel.getByRole("button", { name: "Send a test" }).click();
-    await panel.getByText("HTTP 500").waitFor();
+    await panel.getByText("Attempt 2").waitFor();
+    assert.equal(await panel.getByText("HTTP 500").count(), 2);
     await panel.getByText(/Next attempt in/).waitFor();
     const [delivery] = await call(ann, `/api/orgs/${org}/endpoints/${endpoint.id}/deliveries`);
     await panel.getByText(`webhook-id: ${delivery.id}`).waitFor();
-    await panel.getByText("HTTP 204").waitFor();
-    await panel.getByRole("listitem").getByText("Delivered").waitFor();
+    await panel.getByRole("listitem").getByText("Pending").waitFor();
 
     await panel.getByRole("button", { name: "Edit", exact: true }).click();
     const form = page.getByRole("dialog", { name: "Edit endpoint" });
@@ -190,6 +191,76 @@ suite("moments", { concurrency: 3 }, () => {
     await panel.getByText("No delivery is in this state.").waitFor();
     assert.deepEqual(errors, []);
     await page.context().close();
+  });
+
+  test("keys of an older installation are named with the days that are left, until the last of them is rotated", async () => {
+    const ann = somebody("ann");
+    const org = await migrateKeys(ann, ["Shop", "Mobile app"]);
+    const { page, errors } = await visit(browser, "/", ann);
+    const banner = page.getByRole("region", { name: "Keys to rotate" });
+    await banner.getByText(/2 keys come from the older installation\. Rotate by .*: (29|30) days are left/).waitFor();
+    await banner.getByRole("link", { name: "Shop" }).click();
+    const rotate = async (name: string) => {
+      await page.getByRole("dialog", { name, exact: true }).getByRole("button", { name: "Rotate key" }).click();
+      await page
+        .getByRole("dialog", { name: `Rotate ${name}?` })
+        .getByRole("button", { name: "Rotate key" })
+        .click();
+      await page.getByRole("button", { name: "I have stored it" }).click();
+    };
+    await rotate("Shop");
+    await banner.getByText("1 of 2 rotated").waitFor();
+    assert.equal(await banner.getByRole("link", { name: "Shop" }).count(), 0);
+    await banner.getByRole("link", { name: "Mobile app" }).click();
+    await rotate("Mobile app");
+    await banner.waitFor({ state: "detached" });
+    await page.goto(`${CONSOLE}/orgs/${org}/keys`);
+    await page.getByRole("button", { name: "Mobile app" }).waitFor();
+    assert.equal(await banner.count(), 0);
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  test("an organisation: invite, join, change a role, rename, leave, and delete with its name typed", async () => {
+    const [ann, bob] = [somebody("ann"), somebody("bob")];
+    const org = await found(ann);
+    const { page, errors } = await visit(browser, `/orgs/${org}/members`, ann);
+    await page.getByLabel("E-mail").fill(emailOf(bob));
+    await page.getByRole("button", { name: "Invite" }).click();
+    await page.getByText(`The invitation to ${emailOf(bob)} was sent.`).waitFor();
+    await page.getByRole("row", { name: new RegExp(emailOf(bob)) }).waitFor();
+
+    const guest = await visit(browser, `/invitations/accept?token=${await invitationOf(bob)}`, bob);
+    await guest.page.getByRole("button", { name: "Join" }).click();
+    await guest.page.getByText("You joined Acme as developer.").waitFor();
+    await guest.page.goto(`${CONSOLE}/orgs/${org}/members`);
+    await guest.page.getByRole("button", { name: "Leave" }).waitFor();
+
+    await page.reload();
+    await page.getByText("No invitation is open.").waitFor();
+    const role = page.getByRole("combobox", { name: /^Role of bob/i });
+    await role.selectOption("billing");
+    await page.getByLabel("Name").fill("Acme & Söhne");
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByRole("combobox", { name: "Organisation" }).getByText("Acme & Söhne").waitFor({ state: "attached" });
+
+    await guest.page.reload();
+    await guest.page.getByRole("button", { name: "Leave" }).click();
+    await guest.page.getByRole("dialog", { name: "Leave Acme & Söhne?" }).getByRole("button", { name: "Leave" }).click();
+    await guest.page.getByRole("heading", { name: /^Hello/ }).waitFor();
+    assert.deepEqual(await call(bob, "/api/orgs"), []);
+
+    await page.getByRole("button", { name: "Delete organisation" }).click();
+    const last = page.getByRole("dialog", { name: "Delete Acme & Söhne?" });
+    const confirm = last.getByRole("button", { name: "Delete organisation" });
+    assert.ok(await confirm.isDisabled());
+    const [{ slug }] = await call(ann, "/api/orgs");
+    await last.getByRole("textbox").fill(slug);
+    await confirm.click();
+    await page.getByRole("heading", { name: /^Hello/ }).waitFor();
+    assert.deepEqual(await call(ann, "/api/orgs"), []);
+    assert.deepEqual([...errors, ...guest.errors], []);
+    await Promise.all([page.context().close(), guest.page.context().close()]);
   });
 
   test("the audit log names who did what, and leads to the key", async () => {

@@ -126,6 +126,8 @@ test("filter, order and kind are in the address, both ways", async () => {
   expect(screen.getByRole<HTMLInputElement>("searchbox").value).toBe("notes");
   await userEvent.click(screen.getByRole("link", { name: "Images" }));
   await waitFor(() => expect(asked).toContain("contentType=image"));
+  await userEvent.click(screen.getAllByRole("link", { name: "Files" })[0] as Element);
+  await waitFor(() => expect(screen.getByRole<HTMLInputElement>("searchbox").value).toBe(""));
   expect(searchOf(viewOf({}))).toEqual({ q: undefined, sort: undefined, up: undefined });
   expect(searchOf(viewOf({ q: "a", sort: "size", up: true }))).toEqual({ q: "a", sort: "size", up: true });
 });

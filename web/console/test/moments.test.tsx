@@ -1,9 +1,9 @@
 // What decides whether somebody finds the answer: why a call was refused, what a webhook met, who did what.
 
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse } from "msw";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { progressOf } from "../src/keys/Migration.tsx";
 import { asAnn, data, list, on, open, refused, WALLET } from "./world.tsx";
@@ -216,6 +216,7 @@ test("the audit log names who did what, filters, and leads to the key", async ()
   on("GET /api/orgs/org_1/members", () =>
     list([{ user_id: "user_ann", role: "owner", name: "Ann", email: null, joined_at: "2026-11-01T10:00:00Z" }]),
   );
+  on("GET /api/orgs/org_1/endpoints", () => list([]));
   await open("/orgs/org_1/audit");
   await screen.findByText("operator:root");
   const link = await screen.findByRole<HTMLAnchorElement>("link", { name: "Website" });
@@ -254,6 +255,29 @@ test("each figure of the wallet leads to what it is made of, and a payment to it
   expect(location.search).toContain("payment=pi_1");
 });
 
+test("a day that is chosen in a chart lists the calls of that day, and its address", async () => {
+  asAnn();
+  asUsage();
+  const asked: (string | null)[] = [];
+  const today = new Date().toISOString().slice(0, 10);
+  on("GET /api/orgs/org_1/usage", (request) => {
+    asked.push(new URL(request.url).searchParams.get("day"));
+    return list([RECEIPT]);
+  });
+  const zero = { test_credits: 0, outcomes: 0, success_rate: null, p50_ms: null, p95_ms: null, keys: {}, countries: {}, complete: true };
+  on("GET /api/orgs/org_1/stats", () =>
+    list([{ ...zero, date: today, requests: 7, credits: 9, services: { pdf: 7 }, counted_until: RECEIPT.timestamp }]),
+  );
+  await open("/orgs/org_1/usage?days=7");
+  (await screen.findByRole("region", { name: /^Calls by service/ })).focus();
+  await userEvent.keyboard("{End}{Enter}");
+  await screen.findByRole("heading", { name: /^Calls: / });
+  await waitFor(() => expect(asked).toContain(today));
+  expect(location.search).toContain(`day=${today}`);
+  await userEvent.click(screen.getByRole("button", { name: "Show all" }));
+  await screen.findByRole("heading", { name: "Calls" });
+});
+
 test("the checklist ticks a step that was taken elsewhere", async () => {
   asAnn();
   let called = false;
@@ -289,4 +313,27 @@ test("whoever gives up their own role is asked first", async () => {
   const dialog = await screen.findByRole("dialog", { name: "Become developer?" });
   await userEvent.click(within(dialog).getByRole("button", { name: "Change my role" }));
   await screen.findByText(/an organisation needs an owner/);
+});
+
+test("data that is older than a minute says when it was read, and is read again", async () => {
+  asAnn("billing");
+  let reads = 0;
+  on("GET /api/orgs/org_1/payments", () => list([]));
+  on("GET /api/orgs/org_1/wallet", () => {
+    reads += 1;
+    return data(WALLET);
+  });
+  vi.useFakeTimers({ shouldAdvanceTime: true, toFake: ["Date", "setInterval", "clearInterval"] });
+  try {
+    await open("/orgs/org_1/wallet");
+    await screen.findByTestId("balance");
+    expect(screen.queryByRole("button", { name: "Refresh" })).toBeNull();
+    await act(() => vi.advanceTimersByTimeAsync(120_000));
+    screen.getByText("Read 2 minutes ago.");
+    screen.getByRole("button", { name: "Refresh" }).click();
+    await waitFor(() => expect(reads).toBe(2));
+    await waitFor(() => expect(screen.queryByText(/^Read/)).toBeNull());
+  } finally {
+    vi.useRealTimers();
+  }
 });

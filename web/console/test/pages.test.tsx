@@ -145,7 +145,8 @@ test("after a checkout the page waits, and then the wallet moves", async () => {
   let wallet = WALLET;
   let checkouts = 0;
   on("GET /api/orgs/org_1/wallet", () => data(wallet));
-  on("GET /api/orgs/org_1/payments", () => list([]));
+  const payment = { payment: "pi_1", pack: "starter", credits: 1000, amount: 1000, currency: "EUR", status: "paid", refunded: 0, at: ORG.created_at };
+  on("GET /api/orgs/org_1/payments", () => list(wallet === WALLET ? [] : [payment]));
   on("POST /api/orgs/org_1/credits/checkout", () => {
     checkouts += 1;
     return data({ session_id: "cs_1", url: "http://localhost:4581/#" });
@@ -157,6 +158,8 @@ test("after a checkout the page waits, and then the wallet moves", async () => {
   await screen.findByText("Paid. 1,000 credits were added.", {}, { timeout: 5_000 });
   expect(screen.getByTestId("balance").textContent).toBe("1,990");
   expect(checkouts).toBe(0);
+  await userEvent.click(await screen.findByRole("button", { name: "See the receipt" }));
+  within(await screen.findByRole("dialog", { name: "Receipt" })).getByText("pi_1");
 });
 
 test("a purchase that was confirmed before the buyer came back is shown, too", async () => {

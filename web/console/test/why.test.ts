@@ -54,6 +54,8 @@ test("the body of a refusal names its limiter; other answers are none", () => {
   expect(refusalOf(body({ code: "SUSPENDED", limiter: "organisation" }))?.limiter).toBe("organisation");
   expect(limiterOf("SUSPENDED", "key")).toBe("state");
   expect(refusalOf(body({ limit: 3 }))).toBeUndefined();
+  expect(refusalOf(JSON.stringify({ error: { code: "SERVICE_UNKNOWN", message: "" } }))?.code).toBe("SERVICE_UNKNOWN");
+  expect(refusalOf(JSON.stringify({ error: { code: "NOT_FOUND", message: "a page of the service itself" } }))).toBeUndefined();
   expect(refusalOf("<html>")).toBeUndefined();
   expect(refusalOf("null")).toBeUndefined();
 });

@@ -2,7 +2,7 @@ import { act, fireEvent, screen, waitFor, within } from "@testing-library/react"
 import { userEvent } from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
 
-import { FileManager } from "../src/components.js";
+import { FileManager, type FilesView } from "../src/components.js";
 import { expectAccessible, openWorld, picture } from "./render.js";
 import { fault } from "./world.js";
 
@@ -284,4 +284,29 @@ test("another person sees nothing of the one before", async () => {
   rerender(on.wrap(<FileManager />, { userId: "user_bob" }));
   expect(screen.queryByRole("row", { name: "of ann.png" })).toBeNull();
   await screen.findByText("No files yet.");
+});
+
+test("filter and order can be kept outside, such as in the address of the page", async () => {
+  for (const name of ["b.png", "a.png", "ab.png"]) on.world.add(name);
+  const seen: FilesView[] = [];
+  on.show(<FileManager view={{ filter: "b", order: { column: "filename", descending: false } }} onView={(next) => seen.push(next)} />);
+  await waitFor(() => expect(names()).toEqual(["ab.png", "b.png"]));
+  const box = screen.getByRole<HTMLInputElement>("searchbox");
+  await userEvent.clear(box);
+  await userEvent.type(box, "ab");
+  expect(seen.map(({ filter }) => filter)).toEqual(["", "a", "ab"]);
+  await userEvent.click(screen.getByRole("button", { name: "Size" }));
+  expect(seen.at(-1)).toEqual({ filter: "ab", order: { column: "size", descending: false } });
+});
+
+test("a batch says how much of it is ready, and all that failed is tried again at once", async () => {
+  on.world.verdict = "rejected";
+  on.show(<FileManager />);
+  await screen.findByText("No files yet.");
+  await userEvent.upload(upload(), [picture("a.png"), picture("b.png")]);
+  await screen.findByText("0 of 2 ready, 2 failed");
+  on.world.verdict = "ready";
+  await userEvent.click(screen.getByRole("button", { name: "Retry all" }));
+  await waitFor(() => expect(screen.queryByText(/failed/)).toBeNull());
+  await waitFor(() => expect(names().sort()).toEqual(["a.png", "b.png"]));
 });

@@ -5,10 +5,12 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { useMemo } from "react";
 
 import type { AuditSearch } from "../router.tsx";
+import { useOrg } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
 import { Id } from "../ui/Id.tsx";
 import { More } from "../ui/More.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading, Time } from "../ui/states.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
 import { useMore } from "../ui/useMore.ts";
@@ -46,12 +48,18 @@ function Log({ org }: { org: string }) {
     { queryKey: [...at.all, "members", org], queryFn: ({ signal }) => client.members.list(org, {}, { signal }).all() },
     queries,
   );
+  const { data: endpoints } = useQuery(
+    { queryKey: [...at.all, "endpoints", org], queryFn: ({ signal }) => client.endpoints.list(org, {}, { signal }).all() },
+    queries,
+  );
+  const own = useOrg(org)?.name ?? org;
   const names = useMemo(() => {
-    const known = new Map<string, string>();
+    const known = new Map<string, string>([[org, own]]);
+    for (const { id, url } of endpoints ?? []) known.set(id, url);
     for (const key of keys) known.set(key.id, key.name);
     for (const { user_id, name, email } of members.data ?? []) known.set(user_id, name ?? email ?? user_id);
     return known;
-  }, [keys, members.data]);
+  }, [org, own, endpoints, keys, members.data]);
   const shown = list.items?.filter((entry) => matches(entry, search));
   const filtered = search.action !== undefined || search.subject !== undefined;
   return (
@@ -73,6 +81,7 @@ function Log({ org }: { org: string }) {
         )}
       </div>
       {list.error && <Failure what={say("audit.failed")} error={list.error} retry={list.again} />}
+      <Stale at={list.at} again={list.again} />
       {list.loading && <Loading />}
       {shown?.length === 0 && <Empty text={say("audit.empty")} />}
       {shown && shown.length > 0 && (
@@ -99,7 +108,7 @@ function Log({ org }: { org: string }) {
                     <Subject org={org} id={entry.subject} name={names.get(entry.subject)} />
                   </td>
                   <td>{names.get(entry.actor) ?? entry.actor}</td>
-                  <td className="hidden lg:table-cell" title={entry.user_agent ?? undefined}>
+                  <td className="hidden whitespace-nowrap lg:table-cell" title={entry.user_agent ?? undefined}>
                     {entry.ip ?? "–"}
                   </td>
                   <td>
@@ -121,10 +130,10 @@ function Log({ org }: { org: string }) {
 function Details({ entry }: { entry: AuditView }) {
   const { action, details } = entry;
   const text = details && typeof details === "object" && Object.keys(details).length > 0 ? JSON.stringify(details, null, 2) : undefined;
-  if (!text) return <code className="font-mono text-xs">{action}</code>;
+  if (!text) return <code className="whitespace-nowrap font-mono text-xs">{action}</code>;
   return (
     <details>
-      <summary className="w-fit font-mono text-xs">{action}</summary>
+      <summary className="w-fit whitespace-nowrap font-mono text-xs">{action}</summary>
       <pre className="whitespace-pre-wrap font-mono text-xs text-muted">{text}</pre>
     </details>
   );

@@ -1,7 +1,7 @@
 import { useConsigne, useUsage } from "@consigne/react";
 import { FileManager, type FilesView } from "@consigne/react/components";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense, useEffect, useMemo, useRef } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 
 import { FILE_KINDS, type FilesSearch } from "../router.tsx";
 import { KIND_WORDS } from "../ui/kinds.ts";
@@ -35,11 +35,22 @@ export function Files() {
   const navigate = useNavigate({ from: "/files" });
   const { q, sort, up } = search;
   const view = useMemo(() => viewOf({ q, sort, up }), [q, sort, up]);
+  // What was written to the address here. Another view there, such as by a link to all files, begins anew.
+  const own = useRef(JSON.stringify(view));
+  const [round, setRound] = useState(0);
+  useEffect(() => {
+    if (JSON.stringify(view) === own.current) return;
+    own.current = JSON.stringify(view);
+    setRound((last) => last + 1);
+  }, [view]);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   const onView = (next: FilesView) => {
     clearTimeout(timer.current);
-    const write = () => void navigate({ search: (now: FilesSearch) => ({ ...now, ...searchOf(next) }), replace: true, resetScroll: false });
+    const write = () => {
+      own.current = JSON.stringify(next);
+      void navigate({ search: (now: FilesSearch) => ({ ...now, ...searchOf(next) }), replace: true, resetScroll: false });
+    };
     timer.current = setTimeout(write, TYPING);
   };
   const go = (file: string | undefined, replace = false) =>
@@ -60,6 +71,7 @@ export function Files() {
         }))}
       />
       <FileManager
+        key={round}
         {...(search.kind && { contentType: search.kind })}
         view={view}
         onView={onView}
@@ -110,7 +122,7 @@ function Storage() {
         <ul className="flex flex-wrap gap-x-6 gap-y-1 text-muted">
           {kinds.map(({ kind, files, size, colour }) => (
             <li key={kind}>
-              <Link to="/files" search={{ kind }} className="flex items-center gap-2 underline-offset-2 hover:underline">
+              <Link to="/files" search={(now) => ({ ...now, kind })} className="flex items-center gap-2 underline-offset-2 hover:underline">
                 <svg viewBox="0 0 8 8" className="size-2" aria-hidden="true">
                   <rect width="8" height="8" rx="2" className={colour} />
                 </svg>

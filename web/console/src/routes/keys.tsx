@@ -1,5 +1,5 @@
 import type { IssuedKey } from "@consigne/client";
-import { useKeys } from "@consigne/react";
+import { useConsigne, useKeys } from "@consigne/react";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 
@@ -14,6 +14,7 @@ import { useOrg, useSession } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
 import { Code } from "../ui/Copy.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading, State, Time } from "../ui/states.tsx";
 import { useWords } from "../words.ts";
 
@@ -34,6 +35,7 @@ function List({ id }: { id: string }) {
   const org = useOrg(id);
   const search = useSearch({ from: "/orgs/$org/keys" });
   const navigate = useNavigate({ from: "/orgs/$org/keys" });
+  const { queries, keys: at } = useConsigne();
   const keys = useKeys(id);
   // The text of a new key is here and nowhere else: not in the address, the history, a cache or a storage.
   const [issued, setIssued] = useState<IssuedKey>();
@@ -66,6 +68,7 @@ function List({ id }: { id: string }) {
       <Head title={say("nav.keys")} text={say("keys.text")} action={create} />
       {mayChange && <Migration org={id} keys={keys.keys} />}
       {keys.error && <Failure what={say("keys.failed")} error={keys.error} retry={() => void keys.refresh()} />}
+      <Stale at={queries.getQueryState(at.keys(id))?.dataUpdatedAt} again={() => void keys.refresh()} />
       {keys.loading && <Loading />}
       {missing && !hasMore && !issued && <p role="status">{say("keys.gone")}</p>}
       {!keys.loading && !keys.error && keys.keys.length === 0 && (

@@ -12,6 +12,7 @@ import { useOrg } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
 import { shortened } from "../ui/Id.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading } from "../ui/states.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
 import { Calls } from "../usage/Calls.tsx";
@@ -40,6 +41,8 @@ interface Shown {
   before: Day[] | undefined;
   recent: Recent | undefined;
   error: Error | null;
+  /** When it was read; 0 before that. */
+  at: number;
   again(): void;
 }
 
@@ -60,6 +63,7 @@ function useDays(org: string, days: number, compare: boolean): Shown {
     before: compare ? before.data : undefined,
     recent: undefined,
     error: now.error ?? before.error,
+    at: now.dataUpdatedAt,
     again: () => void Promise.all([now.refetch(), compare && before.refetch()]),
   };
 }
@@ -73,7 +77,7 @@ function useHours(org: string, enabled: boolean, compare: boolean): Shown {
     { queryKey: [...keys.all, "hours", org, since], queryFn: ({ signal }) => readSince(client, org, since, signal), enabled },
     queries,
   );
-  const { data } = calls;
+  const { data, dataUpdatedAt } = calls;
   return useMemo(() => {
     const first = firstHour(now);
     const recent = data && { ...data, entries: data.entries.filter(({ timestamp }) => Date.parse(timestamp) >= first) };
@@ -83,9 +87,10 @@ function useHours(org: string, enabled: boolean, compare: boolean): Shown {
       before: compare && earlier ? byHour(earlier, now - DAY) : undefined,
       recent,
       error: calls.error,
+      at: dataUpdatedAt,
       again: () => void calls.refetch(),
     };
-  }, [data, now, compare, calls.error, calls.refetch]);
+  }, [data, dataUpdatedAt, now, compare, calls.error, calls.refetch]);
 }
 
 /** Names of the keys, for those who may see them; ids for others. */
@@ -102,7 +107,7 @@ function Page({ id }: { id: string }) {
   const { days = 30, by: group = "service", compare = false } = search;
   const hours = useHours(id, days === 1, compare);
   const daily = useDays(id, days, compare);
-  const { points, before, recent, error, again } = days === 1 ? hours : daily;
+  const { points, before, recent, error, at, again } = days === 1 ? hours : daily;
   const keyName = useKeyNames(id);
   const nameOf = useMemo(() => {
     const countries = new Intl.DisplayNames(locale, { type: "region", fallback: "code" });
@@ -157,6 +162,7 @@ function Page({ id }: { id: string }) {
         </label>
       </div>
       {error && <Failure what={say("usage.failed")} error={error} retry={again} />}
+      <Stale at={at} again={again} />
       {!points && !error && <Loading rows={6} />}
       {points && (
         <>

@@ -13,6 +13,7 @@ import { Dialog } from "../ui/Dialog.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
 import { Id } from "../ui/Id.tsx";
 import { More } from "../ui/More.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading, State, Time } from "../ui/states.tsx";
 import { useMore } from "../ui/useMore.ts";
 import { type MessageId, useWords } from "../words.ts";
@@ -62,6 +63,7 @@ function Credits({ id }: { id: string }) {
     (cursor, signal) => client.call("GET /api/orgs/{org}/payments", { path: { org: id }, query: { limit: 25, cursor } }, { signal }),
     { enabled: may(role, "payments.see"), refetchInterval: () => (waits ? LOOK : 0) },
   );
+  const readPayments = payments.again;
   const bought = wallet.data?.total_purchased;
   // Shown together: what comes first would be pushed down by what comes later.
   const catalogue = useQuery({ queryKey: [...keys.all, "catalogue"], queryFn: ({ signal }) => client.catalogue({ signal }) }, queries);
@@ -69,11 +71,15 @@ function Credits({ id }: { id: string }) {
   useEffect(() => {
     if (checkout !== "paid" || bought === undefined) return;
     before.current ??= Number(sessionStorage.getItem(KEPT + id) ?? bought);
-    if (bought > before.current) setArrived(bought - before.current);
-    else if (Date.now() - since.current > PATIENCE) setLate(true);
-  }, [checkout, id, bought, wallet.dataUpdatedAt]);
+    if (bought > before.current) {
+      setArrived(bought - before.current);
+      readPayments();
+    } else if (Date.now() - since.current > PATIENCE) setLate(true);
+  }, [checkout, id, bought, wallet.dataUpdatedAt, readPayments]);
   const go = (change: WalletSearch) => void navigate({ search: (now: WalletSearch) => ({ ...now, ...change }), resetScroll: false });
   const open = payments.items?.find((one) => one.payment === search.payment);
+  // The newest that brought what has arrived.
+  const fresh = payments.items?.find(({ credits }) => credits === arrived);
   const done = () => {
     sessionStorage.removeItem(KEPT + id);
     void navigate({ search: {}, replace: true });
@@ -81,8 +87,17 @@ function Credits({ id }: { id: string }) {
   return (
     <>
       <Head title={say("nav.wallet")} text={say("wallet.text")} />
-      {checkout && <Return checkout={checkout} arrived={arrived} late={late} onClose={done} />}
+      {checkout && (
+        <Return
+          checkout={checkout}
+          arrived={arrived}
+          late={late}
+          onReceipt={fresh && (() => go({ checkout: undefined, payment: fresh.payment }))}
+          onClose={done}
+        />
+      )}
       {wallet.error && <Failure what={say("wallet.failed")} error={wallet.error} retry={() => void wallet.refetch()} />}
+      <Stale at={wallet.dataUpdatedAt} again={() => void wallet.refetch()} />
       {pending && <Loading rows={8} />}
       {!pending && wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
       {!pending && wallet.data && <Lots lots={wallet.data.buckets} />}
@@ -103,8 +118,17 @@ function Credits({ id }: { id: string }) {
   );
 }
 
+interface ReturnProps {
+  checkout: "paid" | "cancelled";
+  arrived: number;
+  late: boolean;
+  /** Opens the receipt; absent until there is one, and for those who may not see it. */
+  onReceipt: (() => void) | undefined;
+  onClose(): void;
+}
+
 /** What is known of a purchase after Stripe has sent the buyer back. */
-function Return({ checkout, arrived, late, onClose }: { checkout: "paid" | "cancelled"; arrived: number; late: boolean; onClose(): void }) {
+function Return({ checkout, arrived, late, onReceipt, onClose }: ReturnProps) {
   const { say, number } = useWords();
   const [tone, text]: ["good" | "warn" | "plain", string] =
     checkout === "cancelled"
@@ -121,6 +145,7 @@ function Return({ checkout, arrived, late, onClose }: { checkout: "paid" | "canc
           <span className="whitespace-normal">{text}</span>
         </State>
       </p>
+      {arrived > 0 && onReceipt && <Button onClick={onReceipt}>{say("checkout.receipt")}</Button>}
       <Button quiet onClick={onClose}>
         {say("close")}
       </Button>

@@ -9,6 +9,7 @@ import { Button } from "../ui/Button.tsx";
 import { Code } from "../ui/Copy.tsx";
 import { Buttons, Dialog } from "../ui/Dialog.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
+import { Stale } from "../ui/Stale.tsx";
 import { Empty, Failure, Head, Loading } from "../ui/states.tsx";
 import { Endpoint, EndpointState } from "../webhooks/Endpoint.tsx";
 import { EndpointForm } from "../webhooks/EndpointForm.tsx";
@@ -62,6 +63,7 @@ function Endpoints({ org }: { org: string }) {
         }
       />
       {list.error && <Failure what={say("hooks.failed")} error={list.error} retry={() => void list.refetch()} />}
+      <Stale at={list.dataUpdatedAt} again={() => void list.refetch()} />
       {list.isPending && <Loading />}
       {list.data?.length === 0 && (
         <Empty text={say("hooks.empty")}>

@@ -122,7 +122,7 @@ function OrgSwitch() {
       return;
     }
     rememberOrg(id);
-    const page = /^\/orgs\/[^/]+\/(keys|usage|wallet|webhooks|members)/.exec(path)?.[1];
+    const page = /^\/orgs\/[^/]+\/(keys|usage|wallet|webhooks|members|audit)/.exec(path)?.[1];
     void navigate({ to: page ? `/orgs/$org/${page as "keys"}` : "/", params: { org: id } });
   };
   return (

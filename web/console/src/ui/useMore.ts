@@ -40,6 +40,8 @@ export function useMore<Item>(
     hasMore: list.hasNextPage,
     loadingMore: list.isFetchingNextPage,
     more: useCallback(() => void fetchNextPage({ cancelRefetch: false }), [fetchNextPage]),
+    /** When it was read last; 0 before that. */
+    at: list.dataUpdatedAt,
     again: useCallback(() => void refetch(), [refetch]),
   };
 }

@@ -1,6 +1,8 @@
 import type { UsageEntry } from "@consigne/client";
 import { useConsigne } from "@consigne/react";
 
+import { useEffect, useRef } from "react";
+
 import { Button } from "../ui/Button.tsx";
 import { Id } from "../ui/Id.tsx";
 import { More } from "../ui/More.tsx";
@@ -26,9 +28,16 @@ export function Calls({ org, day, keyId, nameOf, onOpen, onClear }: Props) {
   const list = useMore<UsageEntry>(["calls", org, day, keyId], (cursor, signal) =>
     client.call("GET /api/orgs/{org}/usage", { path: { org }, query: { limit: 50, day, key: keyId, cursor } }, { signal }),
   );
+  // Whoever chose a day in a chart above looks for its calls.
+  const place = useRef<HTMLElement>(null);
+  const before = useRef(day);
+  useEffect(() => {
+    if (day !== undefined && day !== before.current) place.current?.scrollIntoView({ block: "start" });
+    before.current = day;
+  }, [day]);
   const filters = [day && words.day(day), keyId && nameOf(keyId)].filter(Boolean).join(", ");
   return (
-    <section className="grid gap-3">
+    <section ref={place} className="grid scroll-mt-4 gap-3">
       <div className="flex flex-wrap items-center gap-3">
         <h2 className="text-base font-semibold">{filters ? say("calls.of", { filters }) : say("calls.title")}</h2>
         {filters && (

@@ -100,8 +100,10 @@ export const limiterOf = (code: RefusalCode, limiter?: unknown): LimiterName | n
 /** Reads a refusal from the body of an answer; undefined if it is something else. */
 export function refusalOf(body: string): Refusal | undefined {
   try {
-    const details = (JSON.parse(body) as { error?: { details?: { code?: string; limiter?: string; resets_at?: string } } }).error?.details;
-    const code = details?.code;
+    const { error } = JSON.parse(body) as { error?: { code?: string; details?: { code?: string; limiter?: string; resets_at?: string } } };
+    const details = error?.details;
+    // A service that does not exist is refused before any limiter is asked, so the details are missing.
+    const code = details?.code ?? (error?.code === "SERVICE_UNKNOWN" ? error.code : undefined);
     if (code === undefined || !(code in CODES)) return undefined;
     return { code: code as RefusalCode, resetsAt: details?.resets_at ?? null, limiter: limiterOf(code as RefusalCode, details?.limiter) };
   } catch {

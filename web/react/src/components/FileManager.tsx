@@ -29,7 +29,7 @@ export interface FileManagerProps {
   onUploaded?(item: UploadState): void;
   /** Called when a file is chosen. Without it the file opens in a new tab. */
   onOpen?(file: FileView): void;
-  /** Filter and order at first, and whenever they change outside, such as by the address of the page. */
+  /** Filter and order at first. A new `key` begins with another one. */
   view?: FilesView;
   /** Called with each change of filter and order that is made here. */
   onView?(view: FilesView): void;
@@ -54,9 +54,12 @@ export function FileManager(props: FileManagerProps) {
   const [region, announce] = useAnnouncer();
   const list = useS3Files(contentType ? { contentType } : {});
   const { openFile, downloadFile, deleteFile, renameFile } = list;
-  const [{ filter, order }, setView] = useFilesView(view, onView);
-  const setFilter = (filter: string) => setView({ filter, order });
-  const setOrder = (order: Order) => setView({ filter, order });
+  const [shownAs, setShownAs] = useState(view ?? { filter: "", order: NEWEST_FIRST });
+  const { filter, order } = shownAs;
+  const show = (change: Partial<FilesView>) => {
+    setShownAs({ ...shownAs, ...change });
+    onView?.({ ...shownAs, ...change });
+  };
   const [doomed, setDoomed] = useState<FileView>();
   const [failure, setFailure] = useState<Failure>();
   const input = useRef<HTMLInputElement>(null);
@@ -153,7 +156,7 @@ export function FileManager(props: FileManagerProps) {
           aria-label={words.say("filter")}
           placeholder={words.say("filter")}
           value={filter}
-          onChange={(event) => setFilter(event.target.value)}
+          onChange={(event) => show({ filter: event.target.value })}
         />
       </div>
       {!online && (
@@ -187,7 +190,7 @@ export function FileManager(props: FileManagerProps) {
           files={shown}
           total={filter === "" ? list.total : shown.length}
           order={order}
-          onOrder={setOrder}
+          onOrder={(order) => show({ order })}
           actions={actions}
           words={words}
           rowHeight={rowHeight}
@@ -198,7 +201,7 @@ export function FileManager(props: FileManagerProps) {
       {list.files.length > 0 && shown.length === 0 && (
         <div className="csg-empty">
           <p>{words.say("noMatch", { filter: wanted })}</p>
-          <button type="button" className="csg-button" onClick={() => setFilter("")}>
+          <button type="button" className="csg-button" onClick={() => show({ filter: "" })}>
             {words.say("clearFilter")}
           </button>
         </div>
@@ -230,25 +233,6 @@ export function FileManager(props: FileManagerProps) {
       {region}
     </section>
   );
-}
-
-const EVERYTHING: FilesView = { filter: "", order: NEWEST_FIRST };
-
-/** Filter and order: changed here at once, and from outside by `given`. */
-function useFilesView(given: FilesView = EVERYTHING, onView?: (view: FilesView) => void): [FilesView, (view: FilesView) => void] {
-  const [view, setView] = useState(given);
-  // What was changed here comes back from outside, perhaps late: it must not undo what was typed since.
-  const own = useRef(new Set<string>());
-  const text = JSON.stringify(given);
-  useEffect(() => {
-    if (!own.current.has(text)) setView(JSON.parse(text));
-  }, [text]);
-  const change = (next: FilesView) => {
-    own.current.add(JSON.stringify(next));
-    setView(next);
-    onView?.(next);
-  };
-  return [view, change];
 }
 
 /** Rows without words, while the first files are on their way. */

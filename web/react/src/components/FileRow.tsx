@@ -27,11 +27,18 @@ interface Props {
   words: Words;
 }
 
+const ACTIONS = [
+  ["rename", "✎"],
+  ["download", "↓"],
+  ["delete", "✕"],
+] as const;
+
 /** One file in the grid. */
 export const FileRow = memo(function FileRow(props: Props) {
   const { file, row, top, height, active, editing, actions, onActive, onEdit, onEdited, words } = props;
   const stop = active ? 0 : -1;
   const name = { name: file.filename };
+  const does = { rename: ({ key }: FileView) => onEdit(key), download: actions.download, delete: actions.remove };
   return (
     <div
       role="row"
@@ -71,36 +78,19 @@ export const FileRow = memo(function FileRow(props: Props) {
         <time dateTime={file.lastModified}>{words.time(file.lastModified)}</time>
       </div>
       <div role="gridcell" className="csg-cell csg-actions">
-        <button
-          type="button"
-          className="csg-action"
-          data-sign="✎"
-          tabIndex={stop}
-          aria-label={words.say("rename", name)}
-          onClick={() => onEdit(file.key)}
-        >
-          {words.say("renameShort")}
-        </button>
-        <button
-          type="button"
-          className="csg-action"
-          data-sign="↓"
-          tabIndex={stop}
-          aria-label={words.say("download", name)}
-          onClick={() => actions.download(file)}
-        >
-          {words.say("downloadShort")}
-        </button>
-        <button
-          type="button"
-          className="csg-action"
-          data-sign="✕"
-          tabIndex={stop}
-          aria-label={words.say("delete", name)}
-          onClick={() => actions.remove(file)}
-        >
-          {words.say("deleteShort")}
-        </button>
+        {ACTIONS.map(([action, sign]) => (
+          <button
+            key={action}
+            type="button"
+            className="csg-action"
+            data-sign={sign}
+            tabIndex={stop}
+            aria-label={words.say(action, name)}
+            onClick={() => does[action](file)}
+          >
+            {words.say(`${action}Short`)}
+          </button>
+        ))}
       </div>
     </div>
   );
