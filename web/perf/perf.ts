@@ -177,7 +177,9 @@ try {
     const of = (name: "lcp" | "cls" | "tbt") => median(runs.map((one) => one[name]));
     const middle = { page, lcp: Math.round(of("lcp")), cls: Number(of("cls").toFixed(3)), tbt: Math.round(of("tbt")) };
     results.push(middle);
-    console.log(`${page.padEnd(8)} LCP ${String(middle.lcp).padStart(5)} ms   CLS ${middle.cls.toFixed(3)}   blocked ${middle.tbt} ms`);
+    console.log(
+      `${page.padEnd(8)} LCP ${String(middle.lcp).padStart(5)} ms   CLS ${middle.cls.toFixed(3)}   blocked ${Number.isNaN(middle.tbt) ? "?" : middle.tbt} ms`,
+    );
     if (middle.lcp > BUDGET.lcp) over.push(`${page}: LCP ${middle.lcp} ms`);
     if (middle.cls > BUDGET.cls) over.push(`${page}: CLS ${middle.cls}`);
   }

@@ -22,6 +22,13 @@ export function Members() {
   const { org: id } = useParams({ from: "/orgs/$org/members" });
   const org = useOrg(id);
   const { say } = useWords();
+  const [members, cache] = useMembers(id);
+  const found = useQuery({ ...members, enabled: org !== undefined }, cache);
+  const changes = org !== undefined && may(org.role, "members.change");
+  const [invitations] = useInvitations(id);
+  // A section comes once the one above it has its height. Both lists are read at once.
+  const invited = useQuery({ ...invitations, enabled: changes }, cache);
+  const listed = !found.isPending && !(changes && invited.isPending);
   return (
     <OfOrg id={id} right="members.see" title={say("nav.members")}>
       <Head
@@ -37,10 +44,28 @@ export function Members() {
         }
       />
       {org && <MemberList org={org} key={`members ${id}`} />}
-      {org && may(org.role, "members.change") && <Invitations org={org} key={`invitations ${id}`} />}
-      {org && may(org.role, "org.rename") && <Settings org={org} key={`settings ${id}`} />}
+      {org && changes && listed && <Invitations org={org} key={`invitations ${id}`} />}
+      {org && may(org.role, "org.rename") && listed && <Settings org={org} key={`settings ${id}`} />}
     </OfOrg>
   );
+}
+
+function useMembers(org: string) {
+  const { client, queries, keys } = useConsigne();
+  const query = {
+    queryKey: [...keys.all, "members", org],
+    queryFn: ({ signal }: { signal: AbortSignal }) => client.members.list(org, {}, { signal }).all(),
+  };
+  return [query, queries] as const;
+}
+
+function useInvitations(org: string) {
+  const { client, queries, keys } = useConsigne();
+  const query = {
+    queryKey: [...keys.all, "invitations", org],
+    queryFn: ({ signal }: { signal: AbortSignal }) => client.invitations.list(org, {}, { signal }).all(),
+  };
+  return [query, queries] as const;
 }
 
 /** Roles that one member may give to another: an admin neither makes nor changes owners and admins. */
@@ -56,7 +81,7 @@ function MemberList({ org }: { org: OrgView }) {
   const { say } = useWords();
   const navigate = useNavigate();
   const key = [...keys.all, "members", org.id];
-  const list = useQuery({ queryKey: key, queryFn: ({ signal }) => client.members.list(org.id, {}, { signal }).all() }, queries);
+  const list = useQuery(...useMembers(org.id));
   const [leaving, setLeaving] = useState<MemberView>();
   const [stepping, setStepping] = useState<{ member: MemberView; role: OrgRole }>();
   const [failure, setFailure] = useState<unknown>();
@@ -178,7 +203,7 @@ function Invitations({ org }: { org: OrgView }) {
   const { client, queries, keys } = useConsigne();
   const { say } = useWords();
   const key = [...keys.all, "invitations", org.id];
-  const list = useQuery({ queryKey: key, queryFn: ({ signal }) => client.invitations.list(org.id, {}, { signal }).all() }, queries);
+  const list = useQuery(...useInvitations(org.id));
   const again = () => queries.invalidateQueries({ queryKey: key });
   const [email, setEmail] = useState("");
   const [role, setRole] = useState<OrgRole>("developer");

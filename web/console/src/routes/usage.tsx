@@ -223,14 +223,17 @@ function Page({ id }: { id: string }) {
           )}
         </>
       )}
-      <Calls
-        org={id}
-        day={search.day}
-        keyId={search.key}
-        nameOf={keyName}
-        onOpen={(receipt) => go({ why: receipt })}
-        onClear={() => go({ day: undefined, key: undefined })}
-      />
+      {/* Once what stands above has its height. */}
+      {(points || error) && (
+        <Calls
+          org={id}
+          day={search.day}
+          keyId={search.key}
+          nameOf={keyName}
+          onOpen={(receipt) => go({ why: receipt })}
+          onClear={() => go({ day: undefined, key: undefined })}
+        />
+      )}
       {search.why !== undefined && (
         <Suspense>
           <Why org={id} text={search.why} onSearch={(why) => go({ why })} onClose={() => go({ why: undefined }, true)} />

@@ -99,8 +99,7 @@ function Credits({ id }: { id: string }) {
       {wallet.error && <Failure what={say("wallet.failed")} error={wallet.error} retry={() => void wallet.refetch()} />}
       <Stale at={wallet.dataUpdatedAt} again={() => void wallet.refetch()} />
       {pending && <Loading rows={8} />}
-      {!pending && wallet.data && <Sum id={id} role={role} wallet={wallet.data} />}
-      {!pending && wallet.data && <Lots lots={wallet.data.buckets} />}
+      {!pending && wallet.data && [<Sum key="sum" id={id} role={role} wallet={wallet.data} />, <Lots key="lots" lots={wallet.data.buckets} />]}
       {!pending && may(role, "wallet.buy") && <Packs id={id} bought={bought} />}
       {!pending && may(role, "payments.see") && (
         <section className="grid gap-3">
