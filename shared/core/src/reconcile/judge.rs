@@ -130,10 +130,11 @@ fn judge_derived(look: &Judged<'_>, file: &File, found: &mut Vec<Finding>) {
 
 /// Returns the finding of a record that cannot be read. Its objects are none, because nobody can say which it names.
 fn unreadable(look: &Judged<'_>) -> Vec<Finding> {
-    if look.area != Area::Originals || !look.complete {
+    let Group { owner, file, start } = look.group;
+    // Objects with the same id have groups of their own.
+    if look.area != Area::Originals || !look.complete || *start != format!("{owner}/{file}") {
         return Vec::new();
     }
-    let Group { owner, file, .. } = look.group;
     let reason = format!("read the item USER#{owner}, FILE#{file} and mend it");
     let key = format!("{owner}/{file}");
     vec![Finding { kind: FindingKind::UnreadableRecord, key, version: None, size: None, at: None, reason }]

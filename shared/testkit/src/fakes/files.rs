@@ -1,9 +1,12 @@
 //! Reads of several files, and changes of what their owners say about them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use consigne_core::files::File;
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange};
+use consigne_core::ports::{
+    ChangeFile, FileChange, FileChangeOutcome, GetFiles, ListVersions, ReadRange, RemoveVersion,
+};
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, UserId};
 
@@ -41,6 +44,22 @@ impl ReadRange for World {
             let (from, length) = (usize::try_from(from).ok()?, usize::try_from(length).unwrap_or(usize::MAX));
             let rest = found.bytes.get(from..).filter(|rest| !rest.is_empty())?;
             Some(rest[..length.min(rest.len())].to_vec())
+        })
+    }
+}
+
+impl RemoveVersion for World {
+    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
+        if self.removals_refused.load(Ordering::Relaxed) {
+            return Err(Fault::unavailable("planned: removals are refused"));
+        }
+        self.effect(|state| {
+            if let Some(versions) = state.objects.get_mut(key) {
+                versions.retain(|known| known.id != version);
+                if versions.is_empty() {
+                    state.objects.remove(key);
+                }
+            }
         })
     }
 }

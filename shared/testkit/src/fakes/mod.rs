@@ -53,7 +53,7 @@ use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::periods::Day;
 use consigne_core::ports::{
     ApplyTransition, BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe,
-    ReadHead, RemoveVersion,
+    ReadHead,
 };
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::rates::Windows;
@@ -72,6 +72,7 @@ pub struct World {
     interleaved: Arc<Mutex<Option<interleaved::Interleaved>>>,
     removals_refused: Arc<AtomicBool>,
     uploads_opened: Arc<AtomicU32>,
+    effects: Arc<AtomicU32>,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -155,6 +156,11 @@ impl World {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(PlannedFault { skip, moment });
     }
 
+    /// Returns how many effects there were. All calls of ports count.
+    pub fn effects(&self) -> u32 {
+        self.effects.load(Ordering::Relaxed)
+    }
+
     /// Returns whether the planned fault has not happened yet, and removes it.
     pub fn fault_is_left(&self) -> bool {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
@@ -191,6 +197,7 @@ impl World {
     /// Runs one effect, with the planned fault if it is due.
     fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
         self.let_others_in();
+        self.effects.fetch_add(1, Ordering::Relaxed);
         let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match planned.as_mut() {
             Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),
@@ -378,22 +385,6 @@ impl ApplyTransition for World {
                 state.take_step(follows);
             }
             CommitOutcome::Committed
-        })
-    }
-}
-
-impl RemoveVersion for World {
-    async fn remove_version(&self, key: &str, version: &str) -> Result<(), Fault> {
-        if self.removals_refused.load(Ordering::Relaxed) {
-            return Err(Fault::unavailable("planned: removals are refused"));
-        }
-        self.effect(|state| {
-            if let Some(versions) = state.objects.get_mut(key) {
-                versions.retain(|known| known.id != version);
-                if versions.is_empty() {
-                    state.objects.remove(key);
-                }
-            }
         })
     }
 }

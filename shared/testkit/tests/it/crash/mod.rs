@@ -13,6 +13,7 @@ mod migrations;
 mod night;
 mod parts;
 mod payments;
+mod reconcile;
 mod scans;
 mod texts;
 

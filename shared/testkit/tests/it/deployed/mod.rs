@@ -39,6 +39,7 @@ mod parts;
 mod payments;
 mod people;
 mod peppers;
+mod reconcile;
 mod redrive;
 mod requests;
 mod roles;

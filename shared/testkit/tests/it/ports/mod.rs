@@ -35,6 +35,7 @@ mod org_lifetimes;
 mod people;
 mod purchases;
 mod rates;
+mod reconcile;
 mod scans;
 mod stats;
 mod storage_days;
