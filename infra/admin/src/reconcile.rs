@@ -163,7 +163,7 @@ fn next_step(run: &Run) -> String {
         (_, 0) => {}
         (false, _) => steps.push(format!("`consigne reconcile --repair` removes {can_be} of them.")),
         (true, _) => {
-            steps.push(format!("{can_be} were needed again when they were to be removed: run the command again."))
+            steps.push(format!("{can_be} were needed again when they were to be removed: run the command again."));
         }
     }
     if others > 0 {

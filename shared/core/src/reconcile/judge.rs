@@ -69,13 +69,12 @@ fn judge_original(look: &Judged<'_>, file: &File, found: &mut Vec<Finding>) {
                 let reason = format!("the record says {} bytes", file.size);
                 found.push(of_version(FindingKind::OtherSize, stored, reason));
             }
-            Some(_) => {}
             None if look.complete => {
                 let other = look.versions.iter().find(|one| !one.is_marker);
                 let kind = if other.is_some() { FindingKind::OtherVersion } else { FindingKind::RecordWithoutObject };
                 found.push(of_record(kind, file, Some(kept), format!("the record names version {kept}")));
             }
-            None => {}
+            Some(_) | None => {}
         }
         // Without its own version, another one may be the only copy that is left. An incomplete look does not know.
         if stored.is_none() && look.complete {

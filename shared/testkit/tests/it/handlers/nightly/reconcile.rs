@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use consigne_core::UserId;
 use consigne_core::audit::{Actor, AuditAction, Origin};
 use consigne_core::files::Kind;
 use consigne_core::reconcile::{FindingKind, GRACE, Run};
-use consigne_core::UserId;
 use consigne_testkit::planted::Planted;
 use consigne_usecases::reconcile::{Asked, Begin, Begun, Pages, Reconciler};
 use proptest::prelude::*;
