@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 const DUE_AT: Duration = Duration::from_hours(4);
 const DAY: Duration = Duration::from_hours(24);
 /// Time kept for one more page and its findings. What is not compared by then waits for the next call.
-const RESERVE: Duration = Duration::from_secs(60);
+const RESERVE: Duration = Duration::from_mins(1);
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.

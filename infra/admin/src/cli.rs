@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org, pepper,
+    audit, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org, pepper, reconcile,
     redrive, restore, service_token, stats, token, user, wallet, webhook_secret,
 };
 
@@ -21,7 +21,7 @@ Examples:
   consigne org list --state suspended
   consigne --stack consigne --region eu-west-3 wallet org_01JD0000000000000000000000 --json
 
-Exit codes: 0 if it was done; 1 if it failed, or if `doctor` found a problem; 2 if the arguments are wrong.
+Exit codes: 0 if it was done; 1 if it failed, or if `doctor` or `reconcile` found a problem; 2 if the arguments are wrong.
 Answers go to standard output, everything else to standard error."
 )]
 pub(crate) struct Arguments {
@@ -68,6 +68,8 @@ enum Command {
     /// Manage the peppers: the secrets under which API keys are stored.
     #[command(subcommand)]
     Pepper(pepper::Command),
+    /// Compare the table with the bucket, and say what is left over or missing.
+    Reconcile(reconcile::Options),
     /// Send the messages of a dead-letter queue back to their queue. Without a name, list the dead-letter queues.
     Redrive(redrive::Options),
     /// Let a new stack adopt a restored table, a bucket and the secrets of a lost stack.
@@ -114,6 +116,7 @@ impl Arguments {
             Command::Migration(command) => migration::run(which, command),
             Command::Org(command) => org::run(which, command),
             Command::Pepper(command) => pepper::run(which, command),
+            Command::Reconcile(options) => reconcile::run(which, options),
             Command::Redrive(options) => redrive::run(which, options),
             Command::Restore(command) => restore::run(which, command),
             Command::ServiceToken(command) => service_token::run(which, command),

@@ -20,6 +20,7 @@ mod operator;
 mod org;
 mod outputs;
 mod pepper;
+mod reconcile;
 mod redrive;
 mod report;
 mod restore;

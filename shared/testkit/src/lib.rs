@@ -17,6 +17,7 @@ pub mod openapi;
 pub mod org_fixture;
 pub mod payload;
 pub mod pictures;
+pub mod planted;
 pub mod reference;
 pub mod schemas;
 pub mod stack;

@@ -26,6 +26,7 @@ pub struct StorageReconciled {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StorageFinding {
     /// The kind of finding.
+    #[schemars(with = "String", extend("enum" = FindingKind::ALL))]
     pub kind: FindingKind,
     /// Number of findings.
     #[schemars(range(min = 1))]

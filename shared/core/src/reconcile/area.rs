@@ -120,11 +120,13 @@ impl Area {
         }
     }
 
-    /// Returns the user whose keys follow a position, or the first that can: the least id that may have keys behind it.
+    /// Returns the least id of a user who may have keys behind a position. It need not be a whole id.
     pub fn user_at(self, key: &str) -> &str {
         let start = if self == Self::Derived { "derived/" } else { "" };
         let rest = key.strip_prefix(start).unwrap_or_default();
-        rest.split('/').next().unwrap_or_default()
+        // An unknown key may have other characters behind the id, some of which sort before the slash.
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
     }
 
     /// Returns the ids between which the records of the keys from `from` to `to` are, of keys of one user. `None` if the
@@ -169,6 +171,7 @@ mod tests {
         assert!(after_prefix(&Area::Originals.of_user(&ann1)) < other);
         assert_eq!(Area::Originals.user_at(&other), "user_ann12");
         assert_eq!(Area::Derived.user_at(&format!("derived/{other}")), "user_ann12");
+        assert_eq!(Area::Originals.user_at("user_ann1-x"), "user_ann1");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What a reconciliation finds.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -9,7 +8,7 @@ use crate::Timestamp;
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident = $name:literal, $metric:literal, $repaired:literal;)+) => {
         /// A kind of difference between the table and the bucket.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum FindingKind {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $kind,)+
         }

@@ -69,13 +69,12 @@ fn judge_original(look: &Judged<'_>, file: &File, found: &mut Vec<Finding>) {
                 let reason = format!("the record says {} bytes", file.size);
                 found.push(of_version(FindingKind::OtherSize, stored, reason));
             }
-            Some(_) => {}
             None if look.complete => {
                 let other = look.versions.iter().find(|one| !one.is_marker);
                 let kind = if other.is_some() { FindingKind::OtherVersion } else { FindingKind::RecordWithoutObject };
                 found.push(of_record(kind, file, Some(kept), format!("the record names version {kept}")));
             }
-            None => {}
+            Some(_) | None => {}
         }
         // Without its own version, another one may be the only copy that is left. An incomplete look does not know.
         if stored.is_none() && look.complete {
@@ -130,10 +129,11 @@ fn judge_derived(look: &Judged<'_>, file: &File, found: &mut Vec<Finding>) {
 
 /// Returns the finding of a record that cannot be read. Its objects are none, because nobody can say which it names.
 fn unreadable(look: &Judged<'_>) -> Vec<Finding> {
-    if look.area != Area::Originals || !look.complete {
+    let Group { owner, file, start } = look.group;
+    // Objects with the same id have groups of their own.
+    if look.area != Area::Originals || !look.complete || *start != format!("{owner}/{file}") {
         return Vec::new();
     }
-    let Group { owner, file, .. } = look.group;
     let reason = format!("read the item USER#{owner}, FILE#{file} and mend it");
     let key = format!("{owner}/{file}");
     vec![Finding { kind: FindingKind::UnreadableRecord, key, version: None, size: None, at: None, reason }]

@@ -73,6 +73,7 @@ pub struct World {
     uploads_opened: Arc<AtomicU32>,
     /// Whether this clone's bucket is the replica.
     is_replica: bool,
+    effects: Arc<AtomicU32>,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -164,6 +165,11 @@ impl World {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(PlannedFault { skip, moment });
     }
 
+    /// Returns how many effects there were. All calls of ports count.
+    pub fn effects(&self) -> u32 {
+        self.effects.load(Ordering::Relaxed)
+    }
+
     /// Returns whether the planned fault has not happened yet, and removes it.
     pub fn fault_is_left(&self) -> bool {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
@@ -206,6 +212,7 @@ impl World {
     /// Runs one effect, with the planned fault if it is due.
     fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
         self.let_others_in();
+        self.effects.fetch_add(1, Ordering::Relaxed);
         let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match planned.as_mut() {
             Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),

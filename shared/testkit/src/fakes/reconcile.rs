@@ -39,9 +39,11 @@ impl State {
         self.reconcile.ages.get(&place).copied().unwrap_or(Timestamp::from_secs(0))
     }
 
-    fn listed(&self) -> impl Iterator<Item = ListedVersion> + '_ {
+    /// Lists the versions of the keys from `start` on.
+    fn listed(&self, start: &str) -> impl Iterator<Item = ListedVersion> + '_ {
         // The newest version of a key comes first.
-        let versions = self.objects.iter().flat_map(|(key, versions)| versions.iter().rev().map(move |one| (key, one)));
+        let keys = self.objects.range(start.to_owned()..);
+        let versions = keys.flat_map(|(key, versions)| versions.iter().rev().map(move |one| (key, one)));
         versions.map(|(key, one)| ListedVersion {
             key: key.clone(),
             version: one.id.clone(),
@@ -61,8 +63,13 @@ impl State {
 }
 
 /// Returns the entries behind a position, which names a key or one of the entries of a key.
-fn behind<T>(all: impl Iterator<Item = T>, after: Option<&Marker>, of: impl Fn(&T) -> (String, String)) -> Vec<T> {
-    let Some(after) = after else { return all.collect() };
+fn behind<T>(
+    all: impl Iterator<Item = T>,
+    after: Option<&Marker>,
+    most: usize,
+    of: impl Fn(&T) -> (String, String),
+) -> Vec<T> {
+    let Some(after) = after else { return all.take(most).collect() };
     let mut within = after.within.is_some();
     let rest = all.filter(|one| {
         let (key, id) = of(one);
@@ -73,7 +80,7 @@ fn behind<T>(all: impl Iterator<Item = T>, after: Option<&Marker>, of: impl Fn(&
         within &= after.within.as_ref() != Some(&id);
         !skipped
     });
-    rest.collect()
+    rest.take(most).collect()
 }
 
 impl ListVersionPage for World {
@@ -84,9 +91,10 @@ impl ListVersionPage for World {
         limit: u32,
     ) -> Result<(Vec<ListedVersion>, Option<Marker>), Fault> {
         self.effect(|state| {
-            let all = state.listed().filter(|one| one.key.starts_with(prefix));
-            let mut rest = behind(all, after, |one| (one.key.clone(), one.version.clone()));
+            let start = after.map_or(prefix, |after| after.key.as_str().max(prefix));
+            let all = state.listed(start).take_while(|one| one.key.starts_with(prefix));
             let limit = (limit as usize).min(PAGE_MAX);
+            let mut rest = behind(all, after, limit + 1, |one| (one.key.clone(), one.version.clone()));
             let more = rest.len() > limit;
             rest.truncate(limit);
             let last = rest.last().filter(|_| more);
@@ -108,7 +116,7 @@ impl ListUploadPage for World {
                 })
                 .collect();
             all.sort_by(|one, other| (&one.key, &one.id).cmp(&(&other.key, &other.id)));
-            let mut rest = behind(all.into_iter(), after, |one| (one.key.clone(), one.id.clone()));
+            let mut rest = behind(all.into_iter(), after, PAGE_MAX + 1, |one| (one.key.clone(), one.id.clone()));
             let more = rest.len() > PAGE_MAX;
             rest.truncate(PAGE_MAX);
             let last = rest.last().filter(|_| more);
@@ -121,7 +129,7 @@ impl ListUploadPage for World {
 impl ListOwners for World {
     async fn list_owners(&self, from: &str, limit: u32) -> Result<Vec<UserId>, Fault> {
         self.effect(|state| {
-            let owners = state.plans.keys().filter(|owner| owner.as_str() >= from);
+            let owners = state.plans.keys().skip_while(|owner| owner.as_str() < from);
             owners.take(limit as usize).cloned().collect()
         })
     }
@@ -135,10 +143,13 @@ impl WalkRecords for World {
         after: Option<FileId>,
     ) -> Result<(Vec<Recorded>, Option<FileId>), Fault> {
         self.effect(|state| {
+            let span = (owner.clone(), FileId::first_at(Timestamp::from_secs(0)))..;
             let ids: BTreeSet<FileId> = state
                 .files
-                .keys()
-                .chain(&state.reconcile.unreadable)
+                .range(span.clone())
+                .map(|(place, _)| place)
+                .take_while(|(whose, _)| whose == owner)
+                .chain(state.reconcile.unreadable.range(span).take_while(|(whose, _)| whose == owner))
                 .filter(|(whose, id)| {
                     whose == owner
                         && first.is_none_or(|first| *id >= first)

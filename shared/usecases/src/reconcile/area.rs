@@ -8,10 +8,7 @@ use consigne_core::reconcile::{
 use consigne_core::{Fault, FileId, Timestamp, UserId};
 
 use super::look::Suspect;
-use super::{PAGE, REPAIR_PAGE, ReconcileBucket, ReconcileTable, Reconciler, Scope, at_once};
-
-/// Users that are read from the list of ledgers for one page of the bucket.
-const OWNERS: u32 = 1_000;
+use super::{ReconcileBucket, ReconcileTable, Reconciler, Scope, at_once};
 
 /// A page of an area: the keys behind `from`, up to `to`.
 struct Slice {
@@ -101,7 +98,7 @@ struct OwnerLook {
 impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
     /// Compares the next page of an area. Returns what is wrong.
     pub(super) async fn step(&self, scope: &Scope<'_, B>, run: &mut Run) -> Result<Vec<Finding>, Fault> {
-        let limit = if run.repair { REPAIR_PAGE } else { PAGE };
+        let limit = if run.repair { self.pages.versions_to_repair } else { self.pages.versions };
         let after = run.place.after.clone();
         let page = scope.bucket.list_version_page(scope.area.prefix(), after.as_ref(), limit).await?;
         let mut slice = Slice::new(scope.area, after, page.0, page.1);
@@ -118,7 +115,8 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
         let (mut suspects, mut whole) = (Vec::new(), BTreeMap::new());
         let mut carried = run.place.sums.take();
         for (owner, look) in owners.iter().zip(looks) {
-            run.checked.records += look.records;
+            // Once, although what is derived is compared with the records too.
+            run.checked.records += if scope.area == Area::Originals { look.records } else { 0 };
             suspects.extend(look.suspects);
             let (_, is_last) = slice.has_ends_of(owner);
             let before = carried.take_if(|(of, _)| of == owner).map(|(_, sums)| sums).unwrap_or_default();
@@ -152,10 +150,17 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
             return Ok(slice.groups.keys().cloned().collect());
         }
         let from = slice.from.as_ref().map_or("", |from| scope.area.user_at(&from.key)).to_owned();
-        let listed = self.table.list_owners(&from, OWNERS).await?;
-        if let Some(last) = listed.last().filter(|_| listed.len() == OWNERS as usize) {
-            slice.end_behind(last);
-        }
+        let (mut from, limit) = (from, self.pages.owners);
+        let listed = loop {
+            let listed = self.table.list_owners(&from, limit).await?;
+            let Some(last) = listed.last().filter(|_| listed.len() == limit as usize) else { break listed };
+            if slice.begins_before(&after_prefix(&scope.area.of_user(last))) {
+                slice.end_behind(last);
+                break listed;
+            }
+            // All of them are before the page. No id is between this one and the next that is read.
+            from = format!("{last}0");
+        };
         let begun = run.place.sums.as_ref().map(|(owner, _)| owner.clone());
         let all: BTreeSet<UserId> =
             slice.groups.keys().cloned().chain(listed).chain(begun).filter(|owner| slice.has(owner)).collect();

@@ -30,8 +30,6 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 /// Versions in one page of the bucket.
 const PAGE: u32 = 1_000;
-/// Versions in one page while findings are repaired. What a page finds is written with the run, so it must be little.
-const REPAIR_PAGE: u32 = 250;
 /// Calls that are made at once.
 const PARALLEL: usize = 16;
 /// How long a run goes on before it is written, if nothing is found. A killed run repeats this much.
@@ -92,6 +90,24 @@ pub struct Reconciler<'a, T, B> {
     origin: &'a Origin,
     clock: &'a (dyn Fn() -> Timestamp + Sync),
     holder: String,
+    pages: Pages,
+}
+
+/// How much is read at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Pages {
+    /// Versions in one page of the bucket, at most 1,000.
+    pub versions: u32,
+    /// Versions in one page while findings are repaired. What a page finds is written with the run, so it must be little.
+    pub versions_to_repair: u32,
+    /// Users that are read from the list of ledgers for one page of the bucket.
+    pub owners: u32,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self { versions: PAGE, versions_to_repair: 250, owners: 1_000 }
+    }
 }
 
 /// A bucket to compare, with a part of its keys.
@@ -109,7 +125,21 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
         origin: &'a Origin,
         clock: &'a (dyn Fn() -> Timestamp + Sync),
     ) -> Self {
-        Self { table, bucket, replica, origin, clock, holder: EventId::mint(clock()).to_string() }
+        Self {
+            table,
+            bucket,
+            replica,
+            origin,
+            clock,
+            holder: EventId::mint(clock()).to_string(),
+            pages: Pages::default(),
+        }
+    }
+
+    /// Reads other amounts at once than usual.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        Self { pages, ..self }
     }
 
     /// Begins a run, or continues the one that was interrupted.

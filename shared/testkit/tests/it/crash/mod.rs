@@ -15,6 +15,7 @@ mod orders;
 mod parts;
 mod payments;
 mod publishing;
+mod reconcile;
 mod replica;
 mod scans;
 mod texts;

@@ -41,6 +41,7 @@ mod parts;
 mod payments;
 mod people;
 mod peppers;
+mod reconcile;
 mod redrive;
 mod replica;
 mod requests;

@@ -37,6 +37,7 @@ mod people;
 mod published;
 mod purchases;
 mod rates;
+mod reconcile;
 mod scans;
 mod stats;
 mod storage_days;
