@@ -23,6 +23,7 @@ import console  # noqa: E402  (the line above must come first)
 import front  # noqa: E402
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
+import outage_stand_in  # noqa: E402
 import receiver  # noqa: E402
 import scan_stand_in  # noqa: E402
 import strict  # noqa: E402
@@ -125,6 +126,7 @@ s3._get_object = _get_with_overrides
 
 if __name__ == "__main__":
     strict.apply()
+    outage_stand_in.apply(_stacks.parent / "outages")
     os.environ.pop("STACKS")
     api_port = int(os.environ.pop("API_PORT"))
     api = front.address_of(api_port, front.FIRST_STACK)

@@ -22,6 +22,7 @@ mod members;
 mod migrations;
 mod operators;
 mod orgs;
+mod outages;
 mod people;
 mod purchases;
 mod queues;
@@ -72,6 +73,9 @@ pub struct World {
     uploads_opened: Arc<AtomicU32>,
     /// Whether this clone's bucket is the replica.
     is_replica: bool,
+    /// The service of which this clone is a client.
+    service: &'static str,
+    outages: outages::Outages,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -197,6 +201,7 @@ impl World {
     /// Runs one effect, with the planned fault if it is due.
     fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
         self.let_others_in();
+        self.reach()?;
         let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match planned.as_mut() {
             Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),
