@@ -26,6 +26,7 @@ import edge_stand_in  # noqa: E402
 import front  # noqa: E402
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
+import outage_stand_in  # noqa: E402
 import permission_record  # noqa: E402
 import receiver  # noqa: E402
 import scan_stand_in  # noqa: E402
@@ -146,6 +147,7 @@ provisioners._sm_secret_string = _generate_without_punctuation
 if __name__ == "__main__":
     strict.apply()
     permission_record.install(Path(os.environ.pop("PERMISSIONS")))
+    outage_stand_in.apply(_stacks.parent / "outages")
     os.environ.pop("STACKS")
     api_port = int(os.environ.pop("API_PORT"))
     api = front.address_of(api_port, front.FIRST_STACK)

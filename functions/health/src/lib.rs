@@ -4,7 +4,7 @@
 //! function's own time; limits for each address belong to the edge, before the API.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use consigne_auth::{Refreshed, ServiceTokens};
 use consigne_core::ports::Probe;
@@ -29,6 +29,8 @@ pub struct Health {
     pub degraded: Option<Vec<&'static str>>,
 }
 
+/// Longest time for a part to answer. What is slower does not answer, as far as requests are concerned.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// `Retry-After` of a failed check.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -77,9 +79,13 @@ impl<A: Adapters<Table: Probe, Bucket: Probe>> Function<A> {
     /// # Errors
     /// `UNAVAILABLE` with the parts that do not answer.
     async fn check(&self, request: &Request) -> Result<BTreeMap<&'static str, &'static str>, Fault> {
-        let (table, bucket) = tokio::join!(self.table.probe(), self.bucket.probe());
+        let (table, bucket) = tokio::join!(probed(&self.table), probed(&self.bucket));
         let (mut checks, mut degraded) = (BTreeMap::new(), Vec::new());
-        for (part, field, outcome) in [("table", "health.table", table), ("bucket", "health.bucket", bucket)] {
+        for (part, field, took, (outcome, millis)) in [
+            ("table", "health.table", "health.table_ms", table),
+            ("bucket", "health.bucket", "health.bucket_ms", bucket),
+        ] {
+            request.log.field(took, millis);
             if let Err(fault) = &outcome {
                 request.log.field(field, fault.chain());
                 degraded.push(part);
@@ -92,4 +98,12 @@ impl<A: Adapters<Table: Probe, Bucket: Probe>> Function<A> {
         let fault = Fault::new(Code::Unavailable, "A part of the stack does not answer");
         Err(fault.detail("checks", checks).detail("degraded", degraded).retry_after(RETRY_AFTER))
     }
+}
+
+/// Asks a part whether it answers. Returns the outcome, and how long it took in milliseconds.
+async fn probed(part: &impl Probe) -> (Result<(), Fault>, u64) {
+    let begun = Instant::now();
+    let outcome = tokio::time::timeout(PROBE_TIMEOUT, part.probe()).await;
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    (outcome.unwrap_or_else(|late| Err(Fault::unavailable(late))), millis)
 }

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use tokio::sync::Mutex;
 const FRESH: Duration = Duration::from_mins(5);
 /// Shortest time between two reads.
 const COOL_DOWN: Duration = Duration::from_mins(1);
+/// The same while the value was never read.
+const FIRST_COOL_DOWN: Duration = Duration::from_secs(1);
 /// Longest time a read may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,8 @@ pub struct Refreshed<T> {
     tried_at: Mutex<Option<Timestamp>>,
     /// When it was last read, or a read was last tried, in milliseconds.
     read_at: AtomicI64,
+    /// Whether the value was read at all.
+    known: AtomicBool,
 }
 
 impl<T> fmt::Debug for Refreshed<T> {
@@ -44,8 +48,18 @@ impl<T> fmt::Debug for Refreshed<T> {
 impl<T> Refreshed<T> {
     /// Wraps a value that was read at `read_at`.
     pub fn new(value: T, read_at: Timestamp, fetch: Fetch<T>) -> Self {
-        let read_at = AtomicI64::new(read_at.as_millis());
-        Self { value: RwLock::new(Arc::new(value)), fetch, tried_at: Mutex::default(), read_at }
+        let (read_at, known) = (AtomicI64::new(read_at.as_millis()), AtomicBool::new(true));
+        Self { value: RwLock::new(Arc::new(value)), fetch, tried_at: Mutex::default(), read_at, known }
+    }
+
+    /// Wraps a value that is read at its first use. Until then it is `value`.
+    pub fn on_demand(value: T, fetch: Fetch<T>) -> Self {
+        Self { known: AtomicBool::new(false), ..Self::new(value, Timestamp::from_secs(0), fetch) }
+    }
+
+    /// Returns whether the value was ever read. If not, nothing follows from what it lacks.
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
     }
 
     /// Wraps a value that never changes.
@@ -72,19 +86,21 @@ impl<T> Refreshed<T> {
     /// Returns the value, and reads it again first if it is old. If that fails, the old value is returned.
     pub async fn get(&self, now: Timestamp) -> Arc<T> {
         let read_at = Timestamp::from_millis(self.read_at.load(Ordering::Relaxed));
-        if now.since(read_at) < FRESH { self.last() } else { self.refresh(now).await }
+        if self.is_known() && now.since(read_at) < FRESH { self.last() } else { self.refresh(now).await }
     }
 
     /// Reads the value again, unless that was tried less than a minute ago, and returns it. If the read fails, the old
-    /// value is returned.
+    /// value is returned. A value that was never read is tried again after a second.
     pub async fn refresh(&self, now: Timestamp) -> Arc<T> {
         let mut tried_at = self.tried_at.lock().await;
-        if tried_at.is_none_or(|tried| now.since(tried) >= COOL_DOWN) {
+        let cool_down = if self.is_known() { COOL_DOWN } else { FIRST_COOL_DOWN };
+        if tried_at.is_none_or(|tried| now.since(tried) >= cool_down) {
             *tried_at = Some(now);
             self.read_at.store(now.as_millis(), Ordering::Relaxed);
             // A secret that cannot be read quickly must not delay callers that need only the old value.
             if let Ok(Ok(value)) = tokio::time::timeout(FETCH_TIMEOUT, (self.fetch)()).await {
                 *self.value.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
+                self.known.store(true, Ordering::Relaxed);
             }
         }
         self.last()

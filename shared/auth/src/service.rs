@@ -144,7 +144,7 @@ impl Refreshed<ServiceTokens> {
     /// <base64 of token:>`.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if there is no token or no service has it.
+    /// `UNAUTHENTICATED` if there is no token or no service has it. `UNAVAILABLE` if the tokens could never be read.
     pub async fn service(&self, credentials: Credentials<'_>, now: Timestamp) -> Result<String, Fault> {
         self.find(credentials, &[], now).await.map(|service| service.name)
     }
@@ -152,8 +152,7 @@ impl Refreshed<ServiceTokens> {
     /// Returns the service that is calling, like [`Self::service`], and requires that it has all of some rights.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if there is no token or no service has it. `INSUFFICIENT_SCOPE` with the right that the service
-    /// lacks.
+    /// Those of [`Self::service`]. `INSUFFICIENT_SCOPE` with the right that the service lacks.
     pub async fn service_with(
         &self,
         credentials: Credentials<'_>,
@@ -184,12 +183,21 @@ impl Refreshed<ServiceTokens> {
         if let Some(service) = known.service_of(&token).filter(|service| rights.iter().all(|it| service.may(*it))) {
             return Ok(service.clone());
         }
-        self.refresh(now).await.service_of(&token).cloned().ok_or_else(refused)
+        let found = self.refresh(now).await.service_of(&token).cloned();
+        if found.is_none() && !self.is_known() {
+            // The token may be valid. A 401 would make its service give up.
+            return Err(Fault::unavailable("the tokens of services could not be read"));
+        }
+        found.ok_or_else(refused)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use http::{HeaderMap, HeaderValue};
@@ -233,6 +241,31 @@ mod tests {
             }),
         );
         assert_eq!(ask(&tokens, &format!("Bearer {C}")).await.as_deref(), Some("ai"));
+    }
+
+    #[tokio::test]
+    async fn no_token_is_refused_before_the_tokens_were_read() {
+        let down = Arc::new(AtomicBool::new(true));
+        let is_down = down.clone();
+        let fetch = Box::new(move || -> Pin<Box<dyn Future<Output = _> + Send>> {
+            let down = is_down.load(Ordering::Relaxed);
+            Box::pin(async move {
+                if down { Err("down".into()) } else { Ok(ServiceTokens::parse(&format!(r#"{{"ai": "{C}"}}"#))?) }
+            })
+        });
+        let tokens = Refreshed::on_demand(ServiceTokens::none(), fetch);
+        let code = async |token: &str, at: i64| {
+            let value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+            let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, value)]);
+            let credentials = Credentials { headers: &headers, writes: true };
+            tokens.service(credentials, Timestamp::from_secs(at)).await.map_err(|fault| fault.code)
+        };
+        assert_eq!(code(C, 1000).await, Err(Code::Unavailable));
+        down.store(false, Ordering::Relaxed);
+        assert_eq!(code(C, 1000).await, Err(Code::Unavailable), "it was read again at once");
+        assert_eq!(code(C, 1001).await, Ok("ai".to_owned()));
+        down.store(true, Ordering::Relaxed);
+        assert_eq!((code(C, 9000).await, code(A, 9000).await), (Ok("ai".to_owned()), Err(Code::Unauthenticated)));
     }
 
     #[tokio::test]

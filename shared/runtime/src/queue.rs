@@ -47,7 +47,7 @@ impl Record for Message {
     const ORDERED: bool = false;
 
     fn serve(name: &'static str, wire: WireHandler<Batch<RawMessage>, Outcome>) -> ExitCode {
-        crate::run::run(name, wire)
+        crate::run::run(name, wire, None)
     }
 
     fn read(raw: RawMessage, now: Timestamp) -> Self {

@@ -13,7 +13,7 @@ use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
-use crate::ending::Ending;
+use crate::ending::{Ending, end_environment};
 use crate::log::{self, Level};
 use crate::settings::EnvVars;
 use crate::start::Start;
@@ -48,10 +48,16 @@ where
     Box::new(move |event, deadline| Box::pin(process(function.clone(), event, deadline)))
 }
 
+/// Answers events in place of a function that could not start. Given the name of the function.
+pub(crate) type Substitute<E, R> = fn(&'static str) -> Handler<E, R>;
+
 /// Runs a function: wires it, then processes events until Lambda ends it.
 ///
+/// If it cannot be wired, because a secret cannot be read or a setting is wrong, its substitute answers one event, and the
+/// process ends, so that the next event finds a new start. Without a substitute the process ends at once.
+///
 /// With the argument `--settings` it prints the settings the function reads instead.
-pub(crate) fn run<E, R>(name: &'static str, wire: WireHandler<E, R>) -> ExitCode
+pub(crate) fn run<E, R>(name: &'static str, wire: WireHandler<E, R>, substitute: Option<Substitute<E, R>>) -> ExitCode
 where
     E: for<'de> Deserialize<'de> + Send + 'static,
     R: Serialize + Send + 'static,
@@ -67,7 +73,14 @@ where
         let start = Start::new(environment);
         let handler = match InvocationBudget::new(INIT).run(async { wire(&start)?.await }).await {
             Ok(handler) => handler,
-            Err(error) => return failed(name, &error),
+            Err(error) => match substitute.filter(|_| !describing) {
+                None => return failed(name, &error),
+                Some(substitute) => {
+                    failed(name, &error);
+                    end_environment();
+                    substitute(name)
+                }
+            },
         };
         if describing {
             let settings = start.environment().asked_for();

@@ -64,7 +64,7 @@ pub fn run<F: ScheduleFunction + Wire<AwsAdapters>>() -> ExitCode {
 
 /// Receives ticks. Not generic, so that it is compiled once.
 fn serve(name: &'static str, wire: WireHandler<Scheduled, Value>) -> ExitCode {
-    crate::run::run(name, wire)
+    crate::run::run(name, wire, None)
 }
 
 /// Processes one tick. Returns the invocation's answer.

@@ -303,7 +303,7 @@ impl<A: Adapters> Start<A> {
     /// answer without them.
     pub fn service_tokens_on_demand(&self) -> Result<Refreshed<ServiceTokens>, StartError> {
         let fetch = self.fetch(&settings::SERVICE_TOKENS_ARN, |text| Ok(ServiceTokens::parse(text)?))?;
-        Ok(Refreshed::new(ServiceTokens::none(), Timestamp::from_secs(0), fetch))
+        Ok(Refreshed::on_demand(ServiceTokens::none(), fetch))
     }
 
     /// Reads the secrets with which a sender signs its webhooks.

@@ -28,7 +28,7 @@ impl Record for Change {
     const ORDERED: bool = true;
 
     fn serve(name: &'static str, wire: WireHandler<Batch<Value>, Outcome>) -> ExitCode {
-        crate::run::run(name, wire)
+        crate::run::run(name, wire, None)
     }
 
     fn read(raw: Value, now: Timestamp) -> Self {

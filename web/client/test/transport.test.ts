@@ -55,6 +55,25 @@ describe("a retry", () => {
     expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
   });
 
+  test("of a busy server comes after Retry-After, and not at once with all others", async () => {
+    vi.useFakeTimers();
+    const waits = new Set<number>();
+    for (let client = 0; client < 8; client += 1) {
+      context.world.next("GET /api/me", () => failure(503, "UNAVAILABLE", {}, { "retry-after": "3" }));
+      context.world.next("GET /api/me", () => envelope({ id: "user_1" }));
+      const before = context.world.count("GET /api/me");
+      const asked = clientOf().me();
+      const begun = Date.now();
+      await vi.advanceTimersByTimeAsync(2_990);
+      expect(context.world.count("GET /api/me")).toBe(before + 1);
+      while (context.world.count("GET /api/me") === before + 1) await vi.advanceTimersByTimeAsync(5);
+      waits.add(Date.now() - begun);
+      await asked;
+    }
+    expect(Math.max(...waits)).toBeLessThanOrEqual(3_600);
+    expect(waits.size).toBeGreaterThan(2);
+  });
+
   test("of a call that is still running under its key waits, too", async () => {
     context.world.next("POST /api/orgs", () => failure(409, "IDEMPOTENCY_IN_FLIGHT"));
     context.world.next("POST /api/orgs", () => envelope({ id: "org_1" }));

@@ -149,11 +149,35 @@ pub fn fault_answer(fault: &Fault, request_id: &str, now: Timestamp) -> Answer {
         error["details"] = Value::Object(fault.details.clone());
     }
     let body = json!({ "success": false, "error": error, "timestamp": now, "requestId": request_id });
-    Answer { status: fault.code.status(), headers: fault.headers.clone(), body: Body::Json(body) }
+    let mut headers = fault.headers.clone();
+    if fault.code == Code::Unavailable {
+        spread(&mut headers, request_id);
+    }
+    Answer { status: fault.code.status(), headers, body: Body::Json(body) }
+}
+
+/// Seconds by which `Retry-After` of different requests differs at most, while a part does not answer.
+const SPREAD: u64 = 4;
+
+/// Adds up to three seconds to `Retry-After`, so that callers who were refused together do not come back together.
+///
+/// They follow from the request's id, which is random, so no other source of randomness is needed.
+fn spread(headers: &mut [(&'static str, String)], request_id: &str) {
+    // FNV-1a.
+    let hash = request_id
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    for (_, wait) in headers.iter_mut().filter(|(name, _)| *name == "retry-after") {
+        if let Ok(seconds) = wait.parse::<u64>() {
+            *wait = (seconds + (hash >> 32) % SPREAD).to_string();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -199,6 +223,23 @@ mod tests {
         assert!(!relayed.headers.contains_key("bad name"));
         let json = Answer::plain(200, &1).into_response("r", false);
         assert!(!json.is_base64_encoded);
+    }
+
+    #[test]
+    fn callers_refused_together_are_told_to_come_back_apart() {
+        let waits = |fault: &Fault| -> BTreeMap<String, u32> {
+            let mut waits = BTreeMap::new();
+            for request in 0..1000 {
+                let answer = fault_answer(fault, &format!("JKJaXmPLvHcESHA{request}="), Timestamp::from_secs(1));
+                *waits.entry(answer.headers[0].1.clone()).or_default() += 1;
+            }
+            waits
+        };
+        let spread = waits(&Fault::unavailable("busy"));
+        assert!(spread.keys().eq(["1", "2", "3", "4"]) && spread.values().all(|count| *count > 150), "{spread:?}");
+        // A limit says when it resets, and a file when to look again.
+        let limited = waits(&Fault::new(Code::RateLimited, "").retry_after(std::time::Duration::from_secs(7)));
+        assert!(limited.keys().eq(["7"]), "{limited:?}");
     }
 
     #[test]

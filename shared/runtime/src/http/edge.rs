@@ -15,7 +15,7 @@ use crate::adapters::AwsAdapters;
 use crate::clock;
 use crate::invocation::Invocation;
 use crate::log::{self, Level};
-use crate::run::{WireHandler, handler};
+use crate::run::{Handler, WireHandler, handler};
 use crate::start::Start;
 use crate::wire::{Named, Wire};
 
@@ -43,7 +43,33 @@ pub fn run<F: HttpFunction + Wire<AwsAdapters>>() -> ExitCode {
 
 /// Receives requests. Not generic, so that it is compiled once.
 fn serve(name: &'static str, wire: WireHandler<ApiGatewayV2httpRequest, ApiGatewayV2httpResponse>) -> ExitCode {
-    crate::run::run(name, wire)
+    crate::run::run(name, wire, Some(substitute))
+}
+
+/// Answers events in place of a function that could not start.
+fn substitute(name: &'static str) -> Handler<ApiGatewayV2httpRequest, ApiGatewayV2httpResponse> {
+    Box::new(move |event, deadline| {
+        Box::pin(async move { Ok(written(answered_as(name, &Cdn::default(), &Unstarted, event, deadline).await)) })
+    })
+}
+
+/// Answers every request with a 503, in place of a function that could not start. Without it callers would get API
+/// Gateway's own 500, which says neither that they may try again nor when.
+#[derive(Debug)]
+pub struct Unstarted;
+
+impl Named for Unstarted {
+    const NAME: &'static str = "unstarted";
+}
+
+impl HttpFunction for Unstarted {
+    fn operations() -> Vec<Operation> {
+        Vec::new()
+    }
+
+    async fn handle(&self, _: &Request) -> Result<Answer, Fault> {
+        Err(Fault::unavailable("the function could not start"))
+    }
 }
 
 /// An answer, and the lines that the request writes to the log.
@@ -71,11 +97,15 @@ pub async fn respond_behind<F: HttpFunction>(
     event: ApiGatewayV2httpRequest,
     deadline: SystemTime,
 ) -> ApiGatewayV2httpResponse {
-    let Answered { response, lines } = answered_behind(cdn, function, event, deadline).await;
-    for line in &lines {
+    written(answered_behind(cdn, function, event, deadline).await)
+}
+
+/// Writes the log lines of an answer and returns it.
+fn written(answered: Answered) -> ApiGatewayV2httpResponse {
+    for line in &answered.lines {
         log::write(line);
     }
-    response
+    answered.response
 }
 
 /// Answers one event of a request that may have come through a CDN. Leaves it to the caller to write the log lines.
@@ -85,9 +115,20 @@ pub async fn answered_behind<F: HttpFunction>(
     event: ApiGatewayV2httpRequest,
     deadline: SystemTime,
 ) -> Answered {
+    answered_as(F::NAME, cdn, function, event, deadline).await
+}
+
+/// Answers one event under the name that the log lines have.
+async fn answered_as<F: HttpFunction>(
+    name: &str,
+    cdn: &Cdn,
+    function: &F,
+    event: ApiGatewayV2httpRequest,
+    deadline: SystemTime,
+) -> Answered {
     let now = clock::now();
     let request = Request::from_event_behind(cdn, event, now);
-    let invocation = Invocation::begin(F::NAME, deadline, now);
+    let invocation = Invocation::begin(name, deadline, now);
     let preflight = is_preflight(&request);
     let (answer, fault) = if preflight {
         (Answer::no_content(), None)
@@ -106,7 +147,7 @@ pub async fn answered_behind<F: HttpFunction>(
     } else {
         of_each.extend(accesses.into_iter().map(|access| {
             let fields = fields.clone().into_iter().chain([("audit".to_owned(), access)]).collect();
-            log::line(Level::Info, F::NAME, &format!("{}: one of several files", request.route()), now, fields)
+            log::line(Level::Info, name, &format!("{}: one of several files", request.route()), now, fields)
         }));
     }
     fields.insert("http.route".to_owned(), request.route().into());

@@ -23,6 +23,7 @@ mod migrations;
 mod operators;
 mod orders;
 mod orgs;
+mod outages;
 mod people;
 mod purchases;
 mod queues;
@@ -74,6 +75,9 @@ pub struct World {
     /// Whether this clone's bucket is the replica.
     is_replica: bool,
     effects: Arc<AtomicU32>,
+    /// The service of which this clone is a client.
+    service: &'static str,
+    outages: outages::Outages,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -213,6 +217,7 @@ impl World {
     fn effect<T>(&self, effect: impl FnOnce(&mut State) -> T) -> Result<T, Fault> {
         self.let_others_in();
         self.effects.fetch_add(1, Ordering::Relaxed);
+        self.reach()?;
         let mut planned = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         let due = match planned.as_mut() {
             Some(fault) if fault.skip == 0 => planned.take().map(|fault| fault.moment),

@@ -103,6 +103,17 @@ impl ReadSecret for FakeSecrets {
     }
 }
 
+/// Reads the fixed secrets of functions while Secrets Manager answers.
+#[derive(Clone, Debug)]
+pub struct SecretsOf(World);
+
+impl ReadSecret for SecretsOf {
+    async fn read_secret(&self, id: String) -> Result<String, Box<dyn Error + Send + Sync>> {
+        self.0.reach()?;
+        Ok(text_of(&id))
+    }
+}
+
 /// Uses one [`World`] as every adapter, and records of which AWS services a function asks for a client.
 #[derive(Debug)]
 pub struct Fakes {
@@ -143,7 +154,7 @@ impl Fakes {
     /// Returns the world as the client of an AWS service, and records the request.
     fn client_of(&self, service: &'static str) -> World {
         self.clients.borrow_mut().insert(service);
-        self.world.clone()
+        self.world.as_client_of(service)
     }
 }
 
@@ -158,7 +169,7 @@ impl Adapters for Fakes {
     type Payments = World;
     type Model = World;
     type Clock = SimClock;
-    type Secrets = FakeSecrets;
+    type Secrets = SecretsOf;
 
     fn table(start: &Start<Self>) -> Result<World, StartError> {
         Ok(start.adapters().client_of("dynamodb"))
@@ -197,12 +208,12 @@ impl Adapters for Fakes {
     }
 
     fn outgoing(start: &Start<Self>, _: bool) -> World {
-        start.adapters().world.clone()
+        start.adapters().world.as_client_of("upstream")
     }
 
     // The API keys of Stripe and of the language model are secrets, so these need a client of Secrets Manager.
     fn payments(start: &Start<Self>) -> Result<Pending<World>, StartError> {
-        Ok(Pending::ready(start.adapters().client_of("secretsmanager")))
+        Ok(Pending::ready(start.adapters().client_of("secretsmanager").as_client_of("stripe")))
     }
 
     fn model(start: &Start<Self>) -> Result<Pending<World>, StartError> {
@@ -213,8 +224,7 @@ impl Adapters for Fakes {
         start.adapters().clock.clone()
     }
 
-    fn secrets(start: &Start<Self>) -> FakeSecrets {
-        start.adapters().client_of("secretsmanager");
-        FakeSecrets
+    fn secrets(start: &Start<Self>) -> SecretsOf {
+        SecretsOf(start.adapters().client_of("secretsmanager"))
     }
 }

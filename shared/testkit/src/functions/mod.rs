@@ -7,7 +7,7 @@ mod registry;
 mod texts;
 
 pub use crate::webhooks::signed as signed_by_generator;
-pub use adapters::{CDN, FakeSecrets, Fakes, MAIL_FROM};
+pub use adapters::{CDN, FakeSecrets, Fakes, MAIL_FROM, SecretsOf};
 pub use nightly::deliver_night;
 pub use registry::{Entry, function, functions};
 pub use texts::{Delivered, text_message};

@@ -113,7 +113,7 @@ async fn without_a_key_set_tokens_get_503() {
     let bearer = format!("Bearer {}", endpoint.issuer.token(&fresh_user(), "free"));
     let refused = stack.call("GET", "/api/files/usage", &[("authorization", &bearer)], b"").await;
     assert_refused(&refused, 503, "UNAVAILABLE");
-    assert_eq!(refused.header("retry-after"), "1");
+    assert!(["1", "2", "3", "4"].contains(&refused.header("retry-after")));
 }
 
 #[tokio::test]

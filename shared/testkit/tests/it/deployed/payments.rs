@@ -106,7 +106,7 @@ async fn a_failing_provider_is_retried_once_without_losing_or_repeating_a_sessio
         let idempotent = format!("buy {faults}");
         let refused = ask(&fixture, "starter", Some(&idempotent)).await;
         assert_refused(&refused, 503, "UNAVAILABLE");
-        assert_eq!(refused.header("retry-after"), "1");
+        assert!(["1", "2", "3", "4"].contains(&refused.header("retry-after")));
         let before = payments.asked(&fixture.org).await.1;
         let again = ask(&fixture, "starter", Some(&idempotent)).await;
         assert_eq!(again.status, 201, "{}", again.json());

@@ -123,7 +123,7 @@ async fn deep_health_names_the_dependency_that_fails() {
     {
       "status": 503,
       "headers": {
-        "retry-after": "5"
+        "retry-after": "6"
       },
       "body": {
         "success": false,
@@ -190,7 +190,7 @@ async fn a_failed_dependency_is_503_without_details() {
     {
       "status": 503,
       "headers": {
-        "retry-after": "1"
+        "retry-after": "2"
       },
       "body": {
         "success": false,

@@ -50,7 +50,7 @@ fn writers() -> BTreeSet<&'static str> {
 }
 
 /// Creates a world in which every request of [`requests`] succeeds.
-fn world() -> World {
+pub fn world() -> World {
     let world = acme_with_key_and_invitation();
     add_job(&world, &job(Kind::Book));
     let uploads = open(false, &[]).state();
@@ -73,7 +73,7 @@ fn world() -> World {
 }
 
 /// Returns a request of each write route: who sends it, the function, and the event. The tokens name no address.
-fn requests(world: &World) -> Vec<(&'static str, &'static str, Value)> {
+pub fn requests(world: &World) -> Vec<(&'static str, &'static str, Value)> {
     let writers = writers();
     let in_org = IN_ORG.iter().filter(|(function, _)| writers.contains(function));
     let sent = in_org.chain(&BESIDES).map(|(function, case)| {

@@ -1,10 +1,10 @@
 //! Organisations, members and payments.
 
-mod account_callers;
+pub mod account_callers;
 mod account_paging;
 pub mod accounts;
 mod checkout;
-mod closed_accounts;
+pub mod closed_accounts;
 pub mod closing;
 mod counted;
 mod invitation_accept;
@@ -17,7 +17,7 @@ pub mod org_delete;
 mod orgs;
 mod payment_list;
 mod user_erase;
-mod webhook_clerk;
+pub mod webhook_clerk;
 mod webhook_clerk_fields;
 pub mod webhook_stripe;
 mod webhook_stripe_disputes;
