@@ -5,6 +5,8 @@ import json
 import re
 from collections.abc import Iterator
 
+import edge
+
 from project import Project
 from templates import Json, listed, of_type
 
@@ -17,6 +19,41 @@ CALLS: dict[str, tuple[str, str]] = {
     "AWS::ApiGatewayV2::Stage": (
         "apigateway:POST GET PATCH PUT DELETE logs:CreateLogDelivery GetLogDelivery UpdateLogDelivery DeleteLogDelivery"
         " ListLogDeliveries PutResourcePolicy DescribeResourcePolicies DescribeLogGroups",
+        ANY,
+    ),
+    "AWS::ApiGatewayV2::ApiMapping": ("apigateway:POST GET PATCH DELETE", "arn:aws:apigateway:eu-west-3::/apis/a1b2c3"),
+    "AWS::ApiGatewayV2::DomainName": (
+        "apigateway:POST GET PATCH DELETE",
+        "arn:aws:apigateway:eu-west-3::/domainnames/api.acme.dev",
+    ),
+    "AWS::CloudFront::CachePolicy": (
+        "cloudfront:CreateCachePolicy GetCachePolicy UpdateCachePolicy DeleteCachePolicy",
+        ANY,
+    ),
+    "AWS::CloudFront::Distribution": (
+        "cloudfront:CreateDistribution GetDistribution GetDistributionConfig UpdateDistribution DeleteDistribution"
+        " CreateInvalidation TagResource UntagResource ListTagsForResource",
+        ANY,
+    ),
+    "AWS::CloudFront::Function": (
+        "cloudfront:CreateFunction DescribeFunction GetFunction UpdateFunction PublishFunction DeleteFunction",
+        ANY,
+    ),
+    "AWS::CloudFront::KeyGroup": ("cloudfront:CreateKeyGroup GetKeyGroup UpdateKeyGroup DeleteKeyGroup", ANY),
+    "AWS::CloudFront::OriginAccessControl": (
+        "cloudfront:CreateOriginAccessControl GetOriginAccessControl UpdateOriginAccessControl"
+        " DeleteOriginAccessControl",
+        ANY,
+    ),
+    "AWS::CloudFront::OriginRequestPolicy": (
+        "cloudfront:CreateOriginRequestPolicy GetOriginRequestPolicy UpdateOriginRequestPolicy"
+        " DeleteOriginRequestPolicy",
+        ANY,
+    ),
+    "AWS::CloudFront::PublicKey": ("cloudfront:CreatePublicKey GetPublicKey UpdatePublicKey DeletePublicKey", ANY),
+    "AWS::CloudFront::ResponseHeadersPolicy": (
+        "cloudfront:CreateResponseHeadersPolicy GetResponseHeadersPolicy UpdateResponseHeadersPolicy"
+        " DeleteResponseHeadersPolicy",
         ANY,
     ),
     "AWS::CloudWatch::Alarm": (
@@ -147,7 +184,8 @@ def the_deployer_may_make_everything(project: Project) -> Iterator[str]:
     statements = json.loads(text)["Statement"]
     if not may(statements, *PASSES):
         yield f"The deployer's policy does not allow {PASSES[0]} on {PASSES[1]}."
-    for kind in sorted({body["Type"] for one in (project.core, project.observe) for body in one["Resources"].values()}):
+    stacks = (project.core, project.observe, edge.load())
+    for kind in sorted({body["Type"] for one in stacks for body in one["Resources"].values()}):
         if kind not in CALLS:
             yield f"{kind}: add its actions to CALLS in infra/check/deployer.py."
             continue

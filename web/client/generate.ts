@@ -51,8 +51,9 @@ function operations(document: Document): string {
   for (const [path, item] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = item[method];
-      // Answers to HEAD have no body. Services behind the gateway answer what they like.
-      if (!operation || method === "head" || path.startsWith("/api/v1/")) continue;
+      // Answers to HEAD have no body. Services behind the gateway answer what they like. An address of a published file
+      // answers with the file, after a redirect.
+      if (!operation || method === "head" || path.startsWith("/api/v1/") || path.startsWith("/public/")) continue;
       const name = operation.operationId.replace(/^./, (letter) => letter.toUpperCase());
       imported.push(`${name}Data`, `${name}Response`);
       lines.push(`  "${method.toUpperCase()} ${path}": { data: ${name}Data; answer: ${name}Response };`);

@@ -26,6 +26,7 @@ WORDS = {
     "dynamodb:BatchGetItem": "read many items of {}",
     "dynamodb:ConditionCheckItem": "make a transaction depend on an item of {}",
     "dynamodb:DeleteItem": "delete items of {}",
+    "cloudfront:CreateInvalidation": "make {} forget files",
     "dynamodb:GetItem": "read items of {}",
     "dynamodb:PutItem": "write items to {}",
     "dynamodb:Query": "query {}",
@@ -198,6 +199,8 @@ def resource(value: Json, statement: Json) -> str:
     [(function, argument)] = value.items()
     if function == "Fn::GetAtt":
         name, rest = argument[0], ""
+    elif function == "Ref":
+        name, rest = argument, ""
     else:
         found = re.match(r"\$\{(\w+)\.Arn\}/?(.*)", argument)
         name, rest = found.groups() if found else (argument, "")

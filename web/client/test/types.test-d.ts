@@ -24,6 +24,7 @@ export function inWords(error: ConsigneError): string {
       return `at most ${error.details?.limit} bytes`;
     case "ROLE_REQUIRED":
       return `only ${[error.details?.required].flat().join(", ")}`;
+    case "CDN_REQUIRED":
     case "FILE_REJECTED":
       return error.details?.reason ?? "rejected";
     case "JOB_FAILED":

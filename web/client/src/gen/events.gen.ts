@@ -89,6 +89,10 @@ export type FileDeleted = {
      */
     job_id?: string;
     /**
+     * Id of its public address, if it was published.
+     */
+    public_id?: string;
+    /**
      * `deleted`, or `expired` for a grant that was never used.
      */
     cause: 'deleted' | 'expired';
@@ -139,6 +143,10 @@ export type FileInfected = {
      */
     job_id?: string;
     /**
+     * Id of its public address, if it was published.
+     */
+    public_id?: string;
+    /**
      * Name of the malware, as the scanner says it.
      */
     threat?: string;
@@ -188,6 +196,10 @@ export type FileReady = {
      * Id of the job it was delivered for, if there is one.
      */
     job_id?: string;
+    /**
+     * Id of its public address, if it was published.
+     */
+    public_id?: string;
 };
 
 /**
@@ -235,9 +247,63 @@ export type FileRejected = {
      */
     job_id?: string;
     /**
+     * Id of its public address, if it was published.
+     */
+    public_id?: string;
+    /**
      * Why it was rejected, as a sentence.
      */
     reason: string;
+};
+
+/**
+ * The public address of a file was withdrawn by its owner.
+ */
+export type FileUnpublished = {
+    /**
+     * Id of the person whose file it is.
+     */
+    user_id: string;
+    /**
+     * Id of the file, opaque.
+     */
+    file_id: string;
+    /**
+     * Object key of the file, by which the API's routes name it.
+     */
+    s3_key: string;
+    /**
+     * The file's name, as its owner wrote it.
+     */
+    filename: string;
+    /**
+     * The kind of file.
+     */
+    kind: 'image' | 'video' | 'book' | 'blog' | 'document' | 'audio';
+    /**
+     * The file's media type.
+     */
+    content_type: string;
+    /**
+     * Size in bytes: the measured size of a file that was kept, else the granted size.
+     */
+    size: number;
+    /**
+     * Measured width in pixels, as a browser shows it.
+     */
+    width?: number;
+    /**
+     * Measured height in pixels, as a browser shows it.
+     */
+    height?: number;
+    /**
+     * Id of the job it was delivered for, if there is one.
+     */
+    job_id?: string;
+    /**
+     * Id of its public address, if it was published.
+     */
+    public_id?: string;
 };
 
 /**
@@ -837,6 +903,7 @@ export interface EventData {
   "file.infected": FileInfected;
   "file.ready": FileReady;
   "file.rejected": FileRejected;
+  "file.unpublished": FileUnpublished;
   "invitation.created": InvitationCreated;
   "job.completed": JobCompleted;
   "job.failed": JobFailed;

@@ -23,6 +23,10 @@ import type {
   PatchFilesMetadataResponse,
   PostFilesPresignedUrlData,
   PostFilesPresignedUrlResponse,
+  PostFilesPublishData,
+  PostFilesPublishResponse,
+  DeleteFilesPublishData,
+  DeleteFilesPublishResponse,
   PostFilesUploadsData,
   PostFilesUploadsResponse,
   DeleteFilesUploadsFileIdData,
@@ -166,6 +170,8 @@ export interface Operations {
   "GET /api/files/metadata": { data: GetFilesMetadataData; answer: GetFilesMetadataResponse };
   "PATCH /api/files/metadata": { data: PatchFilesMetadataData; answer: PatchFilesMetadataResponse };
   "POST /api/files/presigned-url": { data: PostFilesPresignedUrlData; answer: PostFilesPresignedUrlResponse };
+  "POST /api/files/publish": { data: PostFilesPublishData; answer: PostFilesPublishResponse };
+  "DELETE /api/files/publish": { data: DeleteFilesPublishData; answer: DeleteFilesPublishResponse };
   "POST /api/files/uploads": { data: PostFilesUploadsData; answer: PostFilesUploadsResponse };
   "DELETE /api/files/uploads/{fileId}": { data: DeleteFilesUploadsFileIdData; answer: DeleteFilesUploadsFileIdResponse };
   "POST /api/files/uploads/{fileId}/complete": { data: PostFilesUploadsFileIdCompleteData; answer: PostFilesUploadsFileIdCompleteResponse };
