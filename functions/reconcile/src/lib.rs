@@ -36,6 +36,8 @@ needs! {
 function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
+    /// The bucket to which S3 replicates, if there is one.
+    replica: Option<A::Bucket> = replica(),
     /// Whether what nothing refers to is removed.
     repair: bool = reconcile_repairs(),
 }
@@ -47,7 +49,7 @@ impl<A: Needs> ScheduleFunction for Function<A> {
         let origin = Origin { actor: Actor::Service("reconcile".to_owned()), ip: None, user_agent: None, plan: None };
         let begun = Instant::now();
         let clock = || now.plus(begun.elapsed());
-        let reconciler = Reconciler::new(&self.table, (&self.objects, None), &origin, &clock);
+        let reconciler = Reconciler::new(&self.table, (&self.objects, self.replica.as_ref()), &origin, &clock);
         let asked = Asked { begin: Begin::IfBefore(due_before(now)), repair: self.repair, grace: GRACE };
         let mut run = match reconciler.begin(&asked).await? {
             Begun::Ours(run) => run,

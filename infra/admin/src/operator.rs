@@ -93,6 +93,11 @@ impl Operator {
         self.start.bucket().map_err(|error| error.to_string())
     }
 
+    /// Creates the adapter of the bucket to which S3 replicates, if the stack has one.
+    pub(crate) fn replica(&self) -> Result<Option<Bucket>, String> {
+        self.start.replica().map_err(|error| error.to_string())
+    }
+
     /// Creates the signer of URLs for the bucket.
     pub(crate) fn presigner(&self) -> Result<Presigner, String> {
         self.start.presigner().map_err(|error| error.to_string())

@@ -6,7 +6,7 @@ use consigne_aws::{AwsConfig, query};
 use crate::operator::work_now;
 
 /// The settings that commands need, each with the name of its output.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 14] = [
     ("BUCKET_NAME", "BucketName"),
     ("BUS_NAME", "BusName"),
     ("CLERK_SECRETS_ARN", "ClerkSecretsArn"),
@@ -16,6 +16,8 @@ const SETTINGS: [(&str, &str); 12] = [
     ("KEY_PREFIX", "KeyPrefix"),
     ("LEGACY_KEYS_UNTIL", "LegacyKeysUntil"),
     ("PEPPER_SECRET_ARN", "PeppersArn"),
+    ("REPLICA_BUCKET", "ReplicaBucket"),
+    ("REPLICA_REGION", "ReplicaRegion"),
     ("SERVICE_TOKENS_ARN", "ServiceTokensArn"),
     ("STRIPE_SECRETS_ARN", "StripeSecretsArn"),
     ("TABLE_NAME", "TableName"),

@@ -46,7 +46,7 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
     } else {
         Operator::of_stack(which, &names)?
     };
-    let (table, bucket) = (operator.table()?, operator.bucket()?);
+    let (table, bucket, replica) = (operator.table()?, operator.bucket()?, operator.replica()?);
     // A run that only reports writes nothing into the audit log.
     let nobody = Origin { actor: Actor::Operator(String::new()), ip: None, user_agent: None, plan: None };
     let origin = if options.repair { operator.origin()?.clone() } else { nobody };
@@ -55,12 +55,17 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
         repair: options.repair,
         grace: Duration::from_secs(u64::from(options.grace) * 60),
     };
-    let run = work(compare(&table, &bucket, &origin, &asked))?;
+    let run = work(compare(&table, (&bucket, replica.as_ref()), &origin, &asked))?;
     Ok(report(&run))
 }
 
-async fn compare(table: &Table, bucket: &Bucket, origin: &Origin, asked: &Asked) -> Result<Run, String> {
-    let reconciler = Reconciler::new(table, (bucket, None), origin, &clock::now);
+async fn compare(
+    table: &Table,
+    buckets: (&Bucket, Option<&Bucket>),
+    origin: &Origin,
+    asked: &Asked,
+) -> Result<Run, String> {
+    let reconciler = Reconciler::new(table, buckets, origin, &clock::now);
     let mut run = match reconciler.begin(asked).await.map_err(|fault| stopped(&fault))? {
         Begun::Ours(run) => run,
         Begun::Held(run) => return Err(held(&run)),

@@ -149,7 +149,7 @@ impl StackEnv {
         let needed = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].iter().chain(names);
         let pairs = needed.map(|name| Ok(((*name).to_owned(), self.get(name)?)));
         let mut pairs = pairs.collect::<Result<Vec<_>, String>>()?;
-        for optional in ["AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"] {
+        for optional in ["AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "REPLICA_BUCKET", "REPLICA_REGION"] {
             pairs.extend(self.names.get(optional).map(|value| (optional.to_owned(), value.clone())));
         }
         Ok(EnvVars::fixed(pairs))

@@ -74,6 +74,7 @@ impl Planted {
             scan: Scan::default(),
             job: None,
             parts: None,
+            published: None,
             revision: 1,
             key,
         }

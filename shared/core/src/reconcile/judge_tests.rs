@@ -32,6 +32,7 @@ fn pending() -> File {
         scan: Scan::default(),
         job: None,
         parts: None,
+        published: None,
         revision: 1,
     }
 }
