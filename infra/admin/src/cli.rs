@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, completions, credits, doctor, key, keys, mail, migrate, migrate_files, migration, org, pepper, redrive,
-    service_token, stats, token, wallet, webhook_secret,
+    audit, cdn_key, completions, credits, doctor, key, keys, mail, migrate, migrate_files, migration, org, pepper,
+    redrive, service_token, stats, token, wallet, webhook_secret,
 };
 
 /// Manages a Consigne stack: the laptop's, or with --stack one on AWS.
@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
 enum Command {
     /// Show the audit log of an organisation, of a person, or of the installation.
     Audit(audit::Options),
+    /// Manage the keys that sign URLs of the CDN.
+    #[command(subcommand)]
+    CdnKey(cdn_key::Command),
     /// Print a script with which a shell completes commands and options.
     Completions(completions::Options),
     /// Grant credits to an organisation.
@@ -95,6 +98,7 @@ impl Arguments {
         let which = &self.which;
         match &self.command {
             Command::Audit(options) => audit::run(which, options),
+            Command::CdnKey(command) => cdn_key::run(which, command),
             Command::Completions(options) => completions::run(options),
             Command::Credits(command) => credits::run(which, command),
             Command::Doctor => doctor::run(which),

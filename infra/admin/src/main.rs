@@ -2,6 +2,7 @@
 
 mod actor;
 mod audit;
+mod cdn_key;
 mod cli;
 mod completions;
 mod credits;

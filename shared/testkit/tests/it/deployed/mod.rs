@@ -6,6 +6,7 @@ mod anomalies;
 mod bus_listener;
 mod charges;
 mod derivatives;
+mod edge;
 mod endpoints;
 mod events;
 mod fairness;
