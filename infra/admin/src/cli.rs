@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org, pepper,
+    audit, cdn_key, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org, pepper,
     reconcile, redrive, restore, service_token, stats, token, user, wallet, webhook_secret,
 };
 
@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
 enum Command {
     /// Show the audit log of an organisation, of a person, or of the installation.
     Audit(audit::Options),
+    /// Manage the keys that sign URLs of the CDN.
+    #[command(subcommand)]
+    CdnKey(cdn_key::Command),
     /// Print a script with which a shell completes commands and options.
     Completions(completions::Options),
     /// Grant credits to an organisation.
@@ -104,6 +107,7 @@ impl Arguments {
         let which = &self.which;
         match &self.command {
             Command::Audit(options) => audit::run(which, options),
+            Command::CdnKey(command) => cdn_key::run(which, command),
             Command::Completions(options) => completions::run(options),
             Command::Credits(command) => credits::run(which, command),
             Command::Doctor(options) => doctor::run(which, options, self.json),

@@ -3,6 +3,7 @@
 mod actor;
 mod audit;
 mod aws;
+mod cdn_key;
 mod cli;
 mod completions;
 mod credits;

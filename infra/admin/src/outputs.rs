@@ -6,9 +6,10 @@ use consigne_aws::{AwsConfig, query};
 use crate::operator::work_now;
 
 /// The settings that commands need, each with the name of its output.
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("BUCKET_NAME", "BucketName"),
     ("BUS_NAME", "BusName"),
+    ("CDN_KEYS_ARN", "CdnKeysArn"),
     ("CLERK_SECRETS_ARN", "ClerkSecretsArn"),
     ("CONSIGNE_URL", "ApiUrl"),
     ("GENERATOR_SECRETS_ARN", "GeneratorSecretsArn"),

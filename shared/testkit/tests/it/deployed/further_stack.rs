@@ -18,7 +18,17 @@ pub struct FurtherStack {
 impl FurtherStack {
     /// Deploys it, with parameters `Name=value`.
     pub fn deploy(&self, parameters: &[String]) -> Stack {
+        self.deploy_with("0", parameters)
+    }
+
+    /// Deploys it behind the stand-in for a CDN.
+    pub fn deploy_behind_a_cdn(&self) -> Stack {
+        self.deploy_with("1", &[])
+    }
+
+    fn deploy_with(&self, edge: &str, parameters: &[String]) -> Stack {
         let mut deploy = Command::new(root().join(".venv/bin/python"));
+        deploy.env("EDGE", edge);
         deploy.arg(root().join("infra/local/stack.py")).args(["deploy", "--stack", self.name, "--env-file"]);
         deploy.arg(root().join(self.env_file));
         for parameter in parameters {

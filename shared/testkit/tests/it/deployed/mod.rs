@@ -7,6 +7,7 @@ mod bus_listener;
 mod charges;
 mod derivatives;
 mod doctor;
+mod edge;
 mod endpoints;
 mod events;
 mod fairness;
