@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, cdn_key, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org, pepper,
-    reconcile, redrive, restore, service_token, stats, token, user, wallet, webhook_secret,
+    audit, cdn_key, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org,
+    pepper, reconcile, redrive, restore, service_token, stats, token, user, wallet, webhook_secret,
 };
 
 /// Manages a Consigne stack: the laptop's, or with --stack one on AWS.
