@@ -303,9 +303,9 @@ async fn an_order_without_its_photos_ends_and_leaves_no_object() {
     let object = ObjectKey::parse(&key).unwrap();
     let file = table.get_file(object.owner(), object.file()).await.unwrap().unwrap();
     assert_eq!(file.status, Status::Deleting);
-    let mut older = file.discard(ago);
-    older.file.changed_at = ago;
-    assert!(table.apply_transition(&older).await.unwrap().is_committed());
+    let mut aged = file.discard(ago);
+    aged.file.changed_at = ago;
+    assert!(table.apply_transition(&aged).await.unwrap().is_committed());
     sweep(&stack).await;
     let gone = until(async || stack.bucket().list_versions(&key).await.unwrap().is_empty().then_some(())).await;
     assert!(gone.is_some(), "the photo is left");

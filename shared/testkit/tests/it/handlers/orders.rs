@@ -183,7 +183,7 @@ async fn unknown_payments_have_one_answer_and_bad_input_names_its_field() {
         ("two faces", |body| body["files"][1]["type"] = json!("face_photo"), 400, "files"),
         ("another photo", |body| body["files"][0]["type"] = json!("foot_photo"), 400, "files[0].type"),
         ("too large", |body| body["files"][0]["size"] = json!(10_485_761), 413, "files[0].size"),
-        ("a PDF", |body| body["files"][1]["content_type"] = json!("application/pdf"), 415, "files[1].content_type"),
+        ("a PDF", |body| body["files"][1]["content_type"] = json!("application/pdf"), 415, "files[1].filename"),
         ("an address", |body| body["email"] = json!("ann"), 400, "email"),
         ("answers", |body| body["answers"] = json!({ "a": "x".repeat(20_000) }), 400, "answers"),
         ("a list", |body| body["answers"] = json!([]), 400, "answers"),

@@ -32,6 +32,7 @@ async fn an_unused_grant_releases_its_bytes_once() {
       "removed": 0,
       "published": 0,
       "overdue": 0,
+      "orders": 0,
       "released": 0,
       "woken": 0,
       "failed": 0
