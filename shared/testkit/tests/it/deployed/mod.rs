@@ -35,6 +35,7 @@ mod object_events;
 mod operator;
 mod operator_views;
 mod org_deletion;
+mod outages;
 mod parts;
 mod payments;
 mod people;

@@ -4,6 +4,7 @@ pub mod files;
 pub mod jobs;
 pub mod keys;
 pub mod nightly;
+mod outages;
 pub mod people;
 mod preflights;
 pub mod webhooks;
