@@ -38,6 +38,7 @@ mod operator;
 mod operator_views;
 mod orders;
 mod org_deletion;
+mod outages;
 mod parts;
 mod payments;
 mod people;

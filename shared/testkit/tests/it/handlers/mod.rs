@@ -6,6 +6,7 @@ pub mod keys;
 pub mod nightly;
 mod order_mails;
 pub mod orders;
+mod outages;
 pub mod people;
 mod preflights;
 pub mod webhooks;
