@@ -5,6 +5,20 @@ export type ClientOptions = {
 };
 
 /**
+ * An account was closed. Its files, jobs and memberships end within minutes, and everything else of it within a day.
+ */
+export type AccountClosed = {
+    /**
+     * Id of the person.
+     */
+    user_id: string;
+    /**
+     * Why: `asked` if the person asked for it, `deleted` if Clerk deleted the account, `operator` if an operator closed it.
+     */
+    cause: 'asked' | 'deleted' | 'operator';
+};
+
+/**
  * A customer's endpoint was disabled and gets no more webhooks.
  */
 export type EndpointDisabled = {
@@ -261,7 +275,7 @@ export type FileRejected = {
  */
 export type FileUnpublished = {
     /**
-     * Id of the person whose file it is.
+     * Id of the person whose file it is, or of the order.
      */
     user_id: string;
     /**
@@ -852,6 +866,46 @@ export type StatsReady = {
 };
 
 /**
+ * The comparison of the table with the bucket found something.
+ */
+export type StorageReconciled = {
+    /**
+     * When the run began, in UTC.
+     */
+    started_at: string;
+    /**
+     * Whether the run removed what can be repaired.
+     */
+    repair: boolean;
+    /**
+     * Versions of objects that were compared.
+     */
+    objects: number;
+    /**
+     * Records that were compared.
+     */
+    records: number;
+    /**
+     * What was found, by kind.
+     */
+    findings: Array<{
+        /**
+         * The kind of finding.
+         */
+        kind: 'object_without_record' | 'version_without_record' | 'delete_marker' | 'derived_without_original' | 'upload_without_session' | 'replica_without_original' | 'record_without_object' | 'other_version' | 'other_size' | 'derived_missing' | 'overdue_record' | 'unreadable_record' | 'ledger_differs' | 'unknown_object';
+        /**
+         * Number of findings.
+         */
+        found: number;
+        /**
+         * How many of them were repaired.
+         */
+        repaired: number;
+        [key: string]: unknown;
+    }>;
+};
+
+/**
  * An organisation's balance has fallen to an alert threshold, a percentage of its last top-up.
  */
 export type WalletLow = {
@@ -897,6 +951,7 @@ export type WalletToppedUp = {
 
 /** The fields `data` of each type of event. */
 export interface EventData {
+  "account.closed": AccountClosed;
   "endpoint.disabled": EndpointDisabled;
   "endpoint.test": EndpointTest;
   "file.deleted": FileDeleted;
@@ -922,6 +977,7 @@ export interface EventData {
   "payment.refunded": PaymentRefunded;
   "quota.exceeded": QuotaExceeded;
   "stats.ready": StatsReady;
+  "storage.reconciled": StorageReconciled;
   "wallet.low": WalletLow;
   "wallet.topped-up": WalletToppedUp;
 }

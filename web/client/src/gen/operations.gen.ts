@@ -53,6 +53,8 @@ import type {
   PostMailUnsubscribeResponse,
   GetMeData,
   GetMeResponse,
+  PostMeEraseData,
+  PostMeEraseResponse,
   GetOrdersData,
   GetOrdersResponse,
   PostOrdersByPaymentIntentIdClientSubmitData,
@@ -185,6 +187,7 @@ export interface Operations {
   "GET /api/mail/unsubscribe": { data: GetMailUnsubscribeData; answer: GetMailUnsubscribeResponse };
   "POST /api/mail/unsubscribe": { data: PostMailUnsubscribeData; answer: PostMailUnsubscribeResponse };
   "GET /api/me": { data: GetMeData; answer: GetMeResponse };
+  "POST /api/me/erase": { data: PostMeEraseData; answer: PostMeEraseResponse };
   "GET /api/orders": { data: GetOrdersData; answer: GetOrdersResponse };
   "POST /api/orders/by-payment-intent/{id}/client-submit": { data: PostOrdersByPaymentIntentIdClientSubmitData; answer: PostOrdersByPaymentIntentIdClientSubmitResponse };
   "GET /api/orders/{id}": { data: GetOrdersIdData; answer: GetOrdersIdResponse };

@@ -183,6 +183,11 @@ export type NotReady = {
     };
 };
 
+export type CdnRequired = {
+    code: 'CDN_REQUIRED';
+    message: string;
+};
+
 export type FileRejected = {
     code: 'FILE_REJECTED';
     message: string;
@@ -360,7 +365,7 @@ export type UpstreamTimeout = {
  */
 export type Error = {
     success: false;
-    error: InvalidRequest | InvalidFilename | InvalidCursor | Unauthenticated | TokenExpired | InvalidSignature | ApiKeyNotAccepted | InsufficientCredits | SubscriptionRequired | RoleRequired | FeatureRequired | InsufficientScope | KeyRefused | StorageQuotaExceeded | FileInfected | EmailMismatch | SecondFactorRequired | OriginNotAllowed | NotFound | ServiceUnknown | MethodNotAllowed | NotReady | FileRejected | Conflict | IdempotencyInFlight | AlreadyAnswered | HoldResolved | HoldExpired | PreconditionFailed | FileTooLarge | BodyTooLarge | UnsupportedMediaType | UnsupportedFileType | IdempotencyMismatch | WebhookContentMismatch | HoldExceeded | RateLimited | GenerationQuotaExceeded | Internal | UpstreamFailed | Unavailable | ServiceUnavailable | UpstreamTimeout;
+    error: InvalidRequest | InvalidFilename | InvalidCursor | Unauthenticated | TokenExpired | InvalidSignature | ApiKeyNotAccepted | InsufficientCredits | SubscriptionRequired | RoleRequired | FeatureRequired | InsufficientScope | KeyRefused | StorageQuotaExceeded | FileInfected | EmailMismatch | SecondFactorRequired | OriginNotAllowed | NotFound | ServiceUnknown | MethodNotAllowed | NotReady | CdnRequired | FileRejected | Conflict | IdempotencyInFlight | AlreadyAnswered | HoldResolved | HoldExpired | PreconditionFailed | FileTooLarge | BodyTooLarge | UnsupportedMediaType | UnsupportedFileType | IdempotencyMismatch | WebhookContentMismatch | HoldExceeded | RateLimited | GenerationQuotaExceeded | Internal | UpstreamFailed | Unavailable | ServiceUnavailable | UpstreamTimeout;
     timestamp: string;
     requestId: string;
 };
@@ -631,7 +636,7 @@ export type DeliveryView = {
     /**
      * Kind of the event.
      */
-    type: 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'order.submitted' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up';
+    type: 'account.closed' | 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'file.unpublished' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'order.submitted' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'storage.reconciled' | 'wallet.low' | 'wallet.topped-up';
     /**
      * Status: `pending`, `delivered`, `failed` or `cancelled`.
      */
@@ -1614,6 +1619,10 @@ export type FileView = {
     thumbnails: {
         [key: string]: string;
     };
+    /**
+     * Permanent address of a published file; absent for others.
+     */
+    publicUrl?: string;
 };
 
 export type SecureFileView = {
@@ -1828,6 +1837,10 @@ export type FileMetadata = {
     thumbnails: {
         [key: string]: string;
     };
+    /**
+     * Permanent address of a published file; absent for others.
+     */
+    publicUrl?: string;
     /**
      * Entity tag of the object in S3; absent until the file has arrived.
      */
@@ -2130,7 +2143,7 @@ export type Ticket = {
      */
     url: string;
     /**
-     * Actual validity in seconds. Shorter than requested when the credentials that signed the URL expire earlier.
+     * Actual validity in seconds. It can be shorter than requested.
      */
     expiresIn: number;
     /**
@@ -2209,6 +2222,35 @@ export type SecureTicket = {
      * When the URL expires.
      */
     expires_at: string;
+};
+
+export type PublicFile = {
+    /**
+     * Signed URL, also in the header `Location`.
+     */
+    url: string;
+};
+
+export type Published = {
+    /**
+     * Permanent address of the file. Anybody can read it until it is withdrawn.
+     */
+    url: string;
+};
+
+export type Unpublished = {
+    /**
+     * Always true.
+     */
+    success: true;
+    /**
+     * Confirmation for people to read.
+     */
+    message: string;
+    /**
+     * Seconds for which somebody who has just followed the address can still read the file; 0 if it had no address.
+     */
+    readableFor: number;
 };
 
 export type OutcomeKept = {
@@ -2561,6 +2603,17 @@ export type UsageEntry = {
     timestamp: string;
 };
 
+export type Erasure = {
+    /**
+     * Id of the person.
+     */
+    user_id: string;
+    /**
+     * Always `erasing`: files and memberships end within minutes, everything else within a day.
+     */
+    status: 'erasing';
+};
+
 export type WalletView = {
     /**
      * Credits to spend. Below zero when a refund took back more credits than were left.
@@ -2695,7 +2748,7 @@ export type EndpointRequest = {
     /**
      * Types of the events to send; at least one.
      */
-    events: Array<'endpoint.disabled' | 'file.deleted' | 'file.infected' | 'file.ready' | 'file.rejected' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'>;
+    events: Array<'endpoint.disabled' | 'file.deleted' | 'file.infected' | 'file.ready' | 'file.rejected' | 'file.unpublished' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'>;
     /**
      * Most calls per second, 1 to 100; 10 when absent.
      */
@@ -2717,7 +2770,7 @@ export type EndpointUpdateRequest = {
     /**
      * Types of the events to send from now on, all of them.
      */
-    events?: Array<'endpoint.disabled' | 'file.deleted' | 'file.infected' | 'file.ready' | 'file.rejected' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'> | null;
+    events?: Array<'endpoint.disabled' | 'file.deleted' | 'file.infected' | 'file.ready' | 'file.rejected' | 'file.unpublished' | 'job.completed' | 'job.failed' | 'key.anomaly' | 'key.deleted' | 'key.issued' | 'key.revoked' | 'key.rotated' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'quota.exceeded' | 'stats.ready' | 'wallet.low' | 'wallet.topped-up'> | null;
     /**
      * Most calls per second, 1 to 100.
      */
@@ -3110,6 +3163,13 @@ export type TicketRequest = {
  */
 export type Disposition = 'inline' | 'attachment';
 
+export type PublishRequest = {
+    /**
+     * Key of the file.
+     */
+    s3Key: string;
+};
+
 export type OutcomeRequest = {
     /**
      * HTTP status that the service answered, 100 to 599.
@@ -3198,6 +3258,13 @@ export type PartsRequest = {
     sha256?: {
         [key: string]: string;
     };
+};
+
+export type ErasureRequest = {
+    /**
+     * The caller's own id, so that nobody erases an account by mistake.
+     */
+    confirm: string;
 };
 
 export type ClerkEvent = {
@@ -4498,6 +4565,219 @@ export type PostFilesPresignedUrlResponses = {
 
 export type PostFilesPresignedUrlResponse = PostFilesPresignedUrlResponses[keyof PostFilesPresignedUrlResponses];
 
+export type DeleteFilesPublishData = {
+    body: PublishRequest;
+    path?: never;
+    query?: never;
+    url: '/api/files/publish';
+};
+
+export type DeleteFilesPublishErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: InsufficientScope | OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Payload Too Large
+     */
+    413: {
+        success: false;
+        error: BodyTooLarge;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Unsupported Media Type
+     */
+    415: {
+        success: false;
+        error: UnsupportedMediaType;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type DeleteFilesPublishError = DeleteFilesPublishErrors[keyof DeleteFilesPublishErrors];
+
+export type DeleteFilesPublishResponses = {
+    /**
+     * Success
+     */
+    200: Unpublished;
+};
+
+export type DeleteFilesPublishResponse = DeleteFilesPublishResponses[keyof DeleteFilesPublishResponses];
+
+export type PostFilesPublishData = {
+    body: PublishRequest;
+    path?: never;
+    query?: never;
+    url: '/api/files/publish';
+};
+
+export type PostFilesPublishErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: InsufficientScope | FileInfected | OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Conflict
+     */
+    409: {
+        success: false;
+        error: NotReady | CdnRequired | FileRejected;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Payload Too Large
+     */
+    413: {
+        success: false;
+        error: BodyTooLarge;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Unsupported Media Type
+     */
+    415: {
+        success: false;
+        error: UnsupportedMediaType | UnsupportedFileType;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type PostFilesPublishError = PostFilesPublishErrors[keyof PostFilesPublishErrors];
+
+export type PostFilesPublishResponses = {
+    /**
+     * Success
+     */
+    200: Published;
+};
+
+export type PostFilesPublishResponse = PostFilesPublishResponses[keyof PostFilesPublishResponses];
+
 export type PostFilesUploadsData = {
     body: UploadRequest;
     headers?: {
@@ -5722,6 +6002,101 @@ export type GetMeResponses = {
 };
 
 export type GetMeResponse = GetMeResponses[keyof GetMeResponses];
+
+export type PostMeEraseData = {
+    body: ErasureRequest;
+    path?: never;
+    query?: never;
+    url: '/api/me/erase';
+};
+
+export type PostMeEraseErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Payload Too Large
+     */
+    413: {
+        success: false;
+        error: BodyTooLarge;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Unsupported Media Type
+     */
+    415: {
+        success: false;
+        error: UnsupportedMediaType;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type PostMeEraseError = PostMeEraseErrors[keyof PostMeEraseErrors];
+
+export type PostMeEraseResponses = {
+    /**
+     * Success
+     */
+    202: Envelope & {
+        data: Erasure;
+    };
+};
+
+export type PostMeEraseResponse = PostMeEraseResponses[keyof PostMeEraseResponses];
 
 export type GetOrdersData = {
     body?: never;
@@ -12013,4 +12388,96 @@ export type HeadHealthAtRootResponses = {
      * Success
      */
     200: unknown;
+};
+
+export type GetPublicIdAtRootData = {
+    body?: never;
+    path: {
+        /**
+         * Id in the address of the file
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/public/{id}';
+};
+
+export type GetPublicIdAtRootErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Not Found
+     */
+    404: {
+        success: false;
+        error: NotFound;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type GetPublicIdAtRootError = GetPublicIdAtRootErrors[keyof GetPublicIdAtRootErrors];
+
+export type HeadPublicIdAtRootData = {
+    body?: never;
+    path: {
+        /**
+         * Id in the address of the file
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/public/{id}';
+};
+
+export type HeadPublicIdAtRootErrors = {
+    /**
+     * Bad Request
+     */
+    400: unknown;
+    /**
+     * Not Found
+     */
+    404: unknown;
+    /**
+     * Too Many Requests
+     */
+    429: unknown;
+    /**
+     * Internal Server Error
+     */
+    500: unknown;
+    /**
+     * Service Unavailable
+     */
+    503: unknown;
 };
