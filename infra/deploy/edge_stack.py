@@ -183,7 +183,7 @@ def console_config(config: Config, domain: str) -> dict[str, Any]:
     host = urlsplit(config.parameters["ClerkIssuer"]).hostname or ""
     kind = "test" if host.endswith(".accounts.dev") else "live"
     key = base64.b64encode(f"{host}$".encode()).decode().rstrip("=")
-    return {"apiUrl": f"https://{domain}", "clerkPublishableKey": f"pk_{kind}_{key}"}
+    return {"apiUrl": f"https://{domain}", "clerkPublishableKey": f"pk_{kind}_{key}", "edge": True}
 
 
 def upload(s3: Any, bucket: str, built: Path, config: dict[str, Any]) -> int:

@@ -126,3 +126,53 @@ test("the desk fits a phone, in French and in the dark", async () => {
   assert.deepEqual(errors, []);
   await page.context().close();
 });
+
+/** Pays an order as a customer and submits it with a HEIC and a PNG. Returns its id. */
+async function submitOrder(email: string): Promise<string> {
+  const stack = readStack();
+  const bearer = { authorization: `Bearer ${stack.STRIPE_API_KEY}` };
+  const made = await fetch(`${stack.STRIPE_URL}/v1/payment_intents`, {
+    method: "POST",
+    headers: bearer,
+    body: new URLSearchParams({ amount: "4900", currency: "eur", "metadata[consigne]": "order" }),
+  });
+  const { id: intent } = (await made.json()) as { id: string };
+  const pay = { payment_intent: intent, url: `${API}/api/webhooks/stripe`, secret: stack.STRIPE_WEBHOOK_SECRET };
+  assert.equal(
+    (await fetch(`${stack.STRIPE_URL}/_stand-in/pay`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(pay) }))
+      .status,
+    200,
+  );
+  const files = [
+    { type: "face_photo", filename: "face.heic", content_type: "image/heic", size: HEIC.length },
+    { type: "palm_photo", filename: "palm.png", content_type: "image/png", size: PNG.length },
+  ];
+  const asked = await fetch(`${API}/api/orders/by-payment-intent/${intent}/client-submit`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ files, email, answers: { question: "Will it rain?" }, locale: "fr" }),
+  });
+  assert.equal(asked.status, 201, await asked.clone().text());
+  const { data } = (await asked.json()) as { data: { order_id: string; uploads: { type: string; url: string; fields: Record<string, string> }[] } };
+  for (const upload of data.uploads) {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(upload.fields)) form.append(name, value);
+    const face = upload.type === "face_photo";
+    form.append("file", new Blob([face ? HEIC : PNG], { type: face ? "image/heic" : "image/png" }));
+    assert.equal((await fetch(upload.url, { method: "POST", body: form })).status, 201);
+  }
+  return data.order_id;
+}
+
+test("an order that was paid and submitted is seen by an expert, with clean copies of its photos", async () => {
+  const expert = { ...somebody("expert"), role: "expert" };
+  const email = `customer${Date.now()}@people.example`;
+  const id = await submitOrder(email);
+  const { page, errors } = await visit(browser, `/orders?order=${id}`, expert);
+  await page.getByRole("heading", { name: email }).waitFor();
+  assert.deepEqual(await drawn(page, "Face"), [240, 320]);
+  assert.deepEqual(await drawn(page, "Palm"), [1, 1]);
+  await page.getByText("Will it rain?").waitFor();
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});

@@ -63,7 +63,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
         let text = match command {
             Command::Status => return Ok(Report::new(keys.status(), keys.document())),
             Command::New => {
-                keys.add(new_key()?)?;
+                keys.add(&new_key()?)?;
                 "There is another key. Hand it to the CDN with `make deploy EDGE=1`, then `consigne cdn-key promote`."
             }
             Command::Promote => {
@@ -125,7 +125,7 @@ impl Kept {
         self.0.get(slot)?.get("id")?.as_str().filter(|id| !id.is_empty())
     }
 
-    fn add(&mut self, private: String) -> Result<(), String> {
+    fn add(&mut self, private: &str) -> Result<(), String> {
         let slot = self.other();
         if self.0.contains_key(slot) {
             return Err(
@@ -201,8 +201,8 @@ mod tests {
         let mut keys = one();
         assert!(keys.promote(NOW).unwrap_err().contains("only one key"));
         assert!(keys.retire(false, NOW).unwrap_err().contains("only one key"));
-        keys.add(new_key().unwrap()).unwrap();
-        assert!(keys.add(new_key().unwrap()).unwrap_err().contains("two keys already"));
+        keys.add(&new_key().unwrap()).unwrap();
+        assert!(keys.add(&new_key().unwrap()).unwrap_err().contains("two keys already"));
         assert!(keys.promote(NOW).unwrap_err().contains("does not have the newer key"));
         keys.0["b"]["id"] = "K2".into();
         keys.promote(NOW).unwrap();
@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn a_key_that_leaked_and_one_that_never_signed_leave_at_once() {
         let mut keys = one();
-        keys.add(new_key().unwrap()).unwrap();
+        keys.add(&new_key().unwrap()).unwrap();
         keys.retire(false, NOW).unwrap();
-        keys.add(new_key().unwrap()).unwrap();
+        keys.add(&new_key().unwrap()).unwrap();
         keys.0["b"]["id"] = "K2".into();
         keys.promote(NOW).unwrap();
         keys.retire(true, NOW).unwrap();

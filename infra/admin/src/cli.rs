@@ -174,8 +174,13 @@ mod tests {
         };
         leaves(&Arguments::command(), "", &mut collect);
         for example in examples {
-            // No example has a quoted argument with a space in it, other than a reason.
-            let words = example.replace("\"paid late\"", "late").replace("\"goodwill\"", "goodwill");
+            // Quoted arguments are reasons, which may have spaces.
+            let mut quoted = false;
+            let words = example.split('"').map(|part| {
+                quoted = !quoted;
+                if quoted { part.to_owned() } else { "reason".to_owned() }
+            });
+            let words: String = words.collect();
             let parsed = Arguments::try_parse_from(words.split_whitespace());
             assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
         }

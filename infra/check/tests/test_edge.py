@@ -53,6 +53,16 @@ class Edge(unittest.TestCase):
         )
         self.assertIn("allow none in the page", "\n".join(edge.problems(template)))
 
+    def test_a_policy_without_what_the_console_needs_is_found(self) -> None:
+        for cut, words in (
+            (" 'wasm-unsafe-eval'", "script-src lacks 'wasm-unsafe-eval'"),
+            ("frame-src 'self'", "frame-src lacks"),
+        ):
+            template = copy.deepcopy(edge.load())
+            parts = headers(template, "ConsoleHeaders")["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
+            parts[0] = parts[0].replace(cut, "")
+            self.assertIn(words, "\n".join(edge.problems(template)))
+
 
 def key(template: edge.Json) -> edge.Json:
     return policy(template, "FileCache")["ParametersInCacheKeyAndForwardedToOrigin"]["QueryStringsConfig"]

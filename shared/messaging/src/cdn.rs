@@ -20,7 +20,8 @@ impl Cdn {
 
 /// Returns the body of a request. Source: Amazon `CloudFront` API reference, `CreateInvalidation`.
 fn batch(name: &str, paths: &[String]) -> String {
-    let items: String = paths.iter().map(|path| format!("<Path>{}</Path>", escaped(path))).collect();
+    let items: String =
+        paths.iter().flat_map(|path| ["<Path>".to_owned(), escaped(path), "</Path>".to_owned()]).collect();
     format!(
         "<InvalidationBatch xmlns=\"http://cloudfront.amazonaws.com/doc/2020-05-31/\"><CallerReference>{}</CallerReference>\
          <Paths><Items>{items}</Items><Quantity>{}</Quantity></Paths></InvalidationBatch>",

@@ -206,10 +206,9 @@ impl Planted {
                 });
                 return self.want(finding, &format!("{owner}/{}", key.file()), None);
             }
-            F::RecordWithoutObject | F::OtherVersion => "v1",
+            F::RecordWithoutObject | F::OtherVersion | F::OtherSize => "v1",
             F::VersionWithoutRecord => "old",
             F::DeleteMarker => "marker",
-            F::OtherSize => "v1",
             F::DerivedMissing => "d1",
             F::UploadWithoutSession => "upload",
         };
@@ -249,9 +248,8 @@ fn media(kind: Kind) -> &'static MediaType {
     let name = match kind {
         Kind::Image => "image/png",
         Kind::Video => "video/mp4",
-        Kind::Book => "application/pdf",
+        Kind::Book | Kind::Document => "application/pdf",
         Kind::Blog => "text/markdown",
-        Kind::Document => "application/pdf",
         Kind::Audio => "audio/mpeg",
     };
     MediaType::from_name(name).unwrap_or_else(|| unreachable!("{name} is a type"))

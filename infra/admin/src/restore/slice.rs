@@ -62,12 +62,17 @@ fn head(line: &str) -> Option<&str> {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(name)
 }
 
-/// Returns a block of a section, without its condition: what exists is adopted whatever the parameters say.
+/// Returns a block of a section, without its condition: what exists is adopted whatever the parameters say. The
+/// replication of a bucket is left out, because it needs a role; the deployment that follows sets it.
 fn block(template: &str, section_name: &str, name: &str) -> Option<String> {
     let mut lines = section(template, section_name).skip_while(|line| head(line) != Some(name));
     let mut text = format!("{}\n", lines.next()?);
+    let mut replicates = false;
     for line in lines.take_while(|line| line.is_empty() || line.starts_with("   ")) {
-        if !line.starts_with("    Condition:") {
+        if line.starts_with("      ") && !line.starts_with("       ") {
+            replicates = line.starts_with("      ReplicationConfiguration:");
+        }
+        if !replicates && !line.starts_with("    Condition:") {
             text.push_str(line);
             text.push('\n');
         }

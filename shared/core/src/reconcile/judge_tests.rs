@@ -74,7 +74,7 @@ fn versions_without_a_use_are_left_over_unless_they_are_young() {
     let young = ListedVersion { at: CUTOFF, ..old.clone() };
     assert!(originals(Some(ready()), &[kept, young.clone()]).is_empty());
     assert!(originals(None, &[young]).is_empty());
-    assert_eq!(originals(None, &[old.clone()]), ["object_without_record"]);
+    assert_eq!(originals(None, std::slice::from_ref(&old)), ["object_without_record"]);
     let deleted = ready().remove(Removal::Deleted, THEN).file;
     assert_eq!(originals(Some(deleted), &[old]), ["version_without_record"]);
 }

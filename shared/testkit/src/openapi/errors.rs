@@ -209,7 +209,9 @@ fn details(code: Code, generator: &mut SchemaGenerator) -> Option<Value> {
         Code::HoldExpired => vec![("expires_at", date_time())],
         Code::InvalidFilename | Code::HoldExceeded | Code::FileTooLarge => vec![("field", text()), ("limit", number())],
         Code::BodyTooLarge => vec![("limit", number()), ("size", number())],
-        Code::UnsupportedFileType => vec![("field", text()), ("supported", texts()), ("extensions", texts())],
+        Code::UnsupportedFileType => {
+            vec![("field", text()), ("contentType", text()), ("supported", texts()), ("extensions", texts())]
+        }
         Code::RateLimited | Code::GenerationQuotaExceeded => vec![("limit", number()), ("resets_at", date_time())],
         Code::UpstreamFailed => {
             always = &["reason"];

@@ -16,17 +16,21 @@ use super::jobs::{pictures_of, wait_for};
 use super::text;
 
 /// Kinds whose cause needs a test of its own. Those tests check the events.
-const CAUSED_ELSEWHERE: [&str; 9] = [
+const CAUSED_ELSEWHERE: [&str; 13] = [
+    "account.closed",
     // Only files of people whose ids begin with `user_scan` are scanned.
     "file.infected",
     "key.anomaly",
     "key.migration-reminder",
+    "file.unpublished",
     "key.migration-started",
+    "order.submitted",
     "payment.dispute-won",
     "payment.disputed",
     "payment.refunded",
     "quota.exceeded",
     "stats.ready",
+    "storage.reconciled",
 ];
 
 /// Causes an event of every other kind. Returns the ids of the person and the organisation.

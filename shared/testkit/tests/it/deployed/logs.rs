@@ -152,7 +152,9 @@ async fn the_command_line_finds_lines_by_request_person_and_function() {
         lines.map(|line| text(&line, "request.id")).collect::<Vec<String>>()
     };
     assert_eq!(found(&["--request", &wanted[0]]), [wanted[0].clone()]);
-    assert_eq!(found(&["--user", &ann.id]), wanted);
+    // CloudWatch Logs shows lines a moment after they were written.
+    let both = until(async || (found(&["--user", &ann.id]) == wanted).then_some(())).await;
+    assert!(both.is_some(), "{:?}", found(&["--user", &ann.id]));
     assert_eq!(found(&["--user", &ann.id, "--function", "list"]), [wanted[1].clone()]);
     assert!(found(&["--user", &ann.id, "--errors"]).is_empty());
     let (_, out, _) = operator::consigne(&["logs", "--once", "--request", &wanted[0]], &[]);

@@ -160,7 +160,7 @@ async fn somebody_who_erases_their_account_loses_everything_and_can_be_let_in_ag
     let ann = stack.person(&fresh_user(), "pro");
     let key = ann.upload("1.png", "image/png", pictures::png(3, 4, 100)).await;
     let erase = async |confirm: &str| ann.call_with("POST", "/api/me/erase", &json!({ "confirm": confirm })).await;
-    assert_refused(&erase("user_other").await, 400, "VALIDATION_FAILED");
+    assert_refused(&erase("user_other").await, 400, "INVALID_REQUEST");
     let answer = erase(&ann.id).await;
     assert_eq!((answer.status, &answer.json()["data"]["status"]), (202, &json!("erasing")));
     assert_refused(&erase(&ann.id).await, 401, "UNAUTHENTICATED");

@@ -83,9 +83,9 @@ async fn content(ann: &Person<'_>, key: &str, stack: &Stack) -> Vec<u8> {
 async fn a_second_stack_adopts_what_was_restored_of_a_lost_one() {
     let lost = LOST.deploy(&[]);
     let ann = lost.newcomer("pro");
-    let picture = pictures::png(300, 200, 4_000);
+    let picture = pictures::photo_with_place();
     let (photo, gone) = (
-        ann.upload("photo.png", "image/png", picture.clone()).await,
+        ann.upload("photo.jpg", "image/jpeg", picture.clone()).await,
         ann.upload("gone.png", "image/png", pictures::png(1, 1, 100)).await,
     );
     ann.wait_until_derived(&photo).await;

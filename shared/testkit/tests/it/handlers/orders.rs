@@ -101,7 +101,7 @@ pub async fn derive(world: &World, key: &str) {
     assert_eq!(functions::deliver(world, "derive-image", batch).await, json!({ "batchItemFailures": [] }));
 }
 
-fn as_role(role: &str) -> String {
+pub fn as_role(role: &str) -> String {
     functions::issuer().token_with("user_exp1", &json!({ "public_metadata": { "subscription": "free", "role": role } }))
 }
 
@@ -167,6 +167,9 @@ async fn the_answer_has_a_form_for_each_photo() {
     assert_eq!(world.state().files.len(), 2);
 }
 
+/// A change of a valid body.
+type Change = fn(&mut Value);
+
 #[tokio::test]
 async fn unknown_payments_have_one_answer_and_bad_input_names_its_field() {
     let world = paid();
@@ -178,7 +181,7 @@ async fn unknown_payments_have_one_answer_and_bad_input_names_its_field() {
     }
     assert_eq!((&answers[0]["status"], &answers[0]["body"]["error"]["code"]), (&json!(404), &json!("NOT_FOUND")));
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:#?}");
-    let cases: [(&str, fn(&mut Value), u16, &str); 8] = [
+    let cases: [(&str, Change, u16, &str); 8] = [
         ("no palm", |body| drop(body["files"].as_array_mut().unwrap().pop()), 400, "files"),
         ("two faces", |body| body["files"][1]["type"] = json!("face_photo"), 400, "files"),
         ("another photo", |body| body["files"][0]["type"] = json!("foot_photo"), 400, "files[0].type"),

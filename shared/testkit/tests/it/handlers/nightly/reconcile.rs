@@ -217,7 +217,11 @@ async fn a_hundred_thousand_objects_with_planted_differences_of_each_kind() {
     let (calls, begun) = (planted.world.effects(), Instant::now());
     let run = reconcile(&planted, false, Pages::default(), u32::MAX).await;
     let calls = planted.world.effects() - calls;
-    eprintln!("{objects} objects: {calls} calls in {:?}, {:?}", begun.elapsed(), run.checked);
+    // Read with `cargo test ... a_hundred_thousand -- --nocapture`.
+    #[allow(clippy::print_stderr)]
+    {
+        eprintln!("{objects} objects: {calls} calls in {:?}, {:?}", begun.elapsed(), run.checked);
+    }
     all_found(&run, &planted);
     // A thousand objects of a few users cost a dozen calls; each user one more, and each finding two.
     assert!(calls < 6_000, "{calls} calls");
