@@ -39,10 +39,10 @@ impl State {
         self.reconcile.ages.get(&place).copied().unwrap_or(Timestamp::from_secs(0))
     }
 
-    /// Lists the versions of the keys from `start` on.
-    fn listed(&self, start: &str) -> impl Iterator<Item = ListedVersion> + '_ {
+    /// Lists the versions of the keys from `start` on, in the bucket or its replica.
+    fn listed(&self, is_replica: bool, start: &str) -> impl Iterator<Item = ListedVersion> + '_ {
         // The newest version of a key comes first.
-        let keys = self.objects.range(start.to_owned()..);
+        let keys = if is_replica { &self.replica } else { &self.objects }.range(start.to_owned()..);
         let versions = keys.flat_map(|(key, versions)| versions.iter().rev().map(move |one| (key, one)));
         versions.map(|(key, one)| ListedVersion {
             key: key.clone(),
@@ -92,7 +92,7 @@ impl ListVersionPage for World {
     ) -> Result<(Vec<ListedVersion>, Option<Marker>), Fault> {
         self.effect(|state| {
             let start = after.map_or(prefix, |after| after.key.as_str().max(prefix));
-            let all = state.listed(start).take_while(|one| one.key.starts_with(prefix));
+            let all = state.listed(self.is_replica, start).take_while(|one| one.key.starts_with(prefix));
             let limit = (limit as usize).min(PAGE_MAX);
             let mut rest = behind(all, after, limit + 1, |one| (one.key.clone(), one.version.clone()));
             let more = rest.len() > limit;

@@ -275,6 +275,7 @@ export type UnsupportedFileType = {
     message: string;
     details?: {
         field?: string;
+        contentType?: string;
         supported?: Array<string>;
         extensions?: Array<string>;
     };
