@@ -184,7 +184,8 @@ fn has(value: &Value, text: &str) -> bool {
 
 /// Returns the lines that were not seen before, oldest first.
 fn fresh(mut lines: Vec<(String, Value)>, seen: &mut HashSet<String>) -> Vec<Value> {
-    lines.retain(|(id, _)| seen.insert(id.clone()));
+    // The laptop's server numbers the lines of each stream, so an id alone names several.
+    lines.retain(|(id, line)| seen.insert(format!("{id} {line}")));
     lines.sort_by(|(_, a), (_, b)| a["timestamp"].as_str().cmp(&b["timestamp"].as_str()));
     lines.into_iter().map(|(_, line)| line).collect()
 }
