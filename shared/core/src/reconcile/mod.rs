@@ -1,6 +1,6 @@
 //! Reconciliation: whether the table and the bucket say the same.
 //!
-//! [`Area`] says which keys are compared with which records, [`judge`] what is wrong with one file, and [`Run`] how far a
+//! [`Area`] says which keys are compared with which records, [`judge()`] what is wrong with one file, and [`Run`] how far a
 //! run has come. A run is one item of the table, so it goes on after an invocation that ended or was killed.
 
 mod area;
