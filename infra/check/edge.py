@@ -8,6 +8,9 @@ from pathlib import Path
 import template as templates
 from templates import Json, listed, of_type, target
 
+# Headers that say who asks, and errors that CloudFront keeps by default.
+CALLER = {"authorization", "x-api-key", "x-clerk-auth-token", "x-consigne-user"}
+ERRORS = {404, 405, 414, 500, 501, 502, 503, 504}
 # Allows WebAssembly, and no `eval`. Source: W3C, Content Security Policy Level 3.
 WASM = "'wasm-unsafe-eval'"
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +28,7 @@ def problems(edge: Json) -> Iterator[str]:
     yield from caching_policies_can_be_created(edge)
     yield from files_are_kept_by_what_they_answer(edge)
     yield from only_public_addresses_are_unsigned(edge)
+    yield from nobody_gets_the_answer_to_somebody_else(edge)
     yield from scripts_are_never_inline(edge)
     yield from the_console_may_do_what_it_needs(edge)
     yield from functions_are_short(edge)
@@ -74,6 +78,21 @@ def only_public_addresses_are_unsigned(edge: Json) -> Iterator[str]:
         sends = [one["HeaderName"] for one in origin.get("OriginCustomHeaders", [])]
         if origin["Id"] == "api" and "x-consigne-edge" not in sends:
             yield "api: without the secret the API takes neither address nor country from the CDN."
+
+
+def nobody_gets_the_answer_to_somebody_else(edge: Json) -> Iterator[str]:
+    """Who asks is in the key of the API's answers, and errors are not kept. CloudFront keeps these errors ten seconds
+    unless told otherwise. Source: Amazon CloudFront developer guide, "How CloudFront processes HTTP 4xx and 5xx status
+    codes from your origin"."""
+    policy = edge["Resources"]["ApiCache"]["Properties"]["CachePolicyConfig"]
+    headers = policy["ParametersInCacheKeyAndForwardedToOrigin"]["HeadersConfig"].get("Headers", [])
+    for name in sorted(CALLER - set(headers)):
+        yield f"ApiCache: {name} says who asks, and must be in the key."
+    [distribution] = of_type(edge, "AWS::CloudFront::Distribution").values()
+    kept = distribution["Properties"]["DistributionConfig"].get("CustomErrorResponses", [])
+    unkept = {one["ErrorCode"] for one in kept if one["ErrorCachingMinTTL"] == 0}
+    for code in sorted(ERRORS - unkept):
+        yield f"Distribution: answers {code} would be kept for ten seconds."
 
 
 def scripts_are_never_inline(edge: Json) -> Iterator[str]:

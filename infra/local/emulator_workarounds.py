@@ -111,7 +111,8 @@ def import_routes(api: Any, api_id: str, document: dict[str, Any], resolver: Res
                 PayloadFormatVersion=target["payloadFormatVersion"],
             )
             verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
-            key = "$default" if path == "/$default" else f"{verb} {path}"
+            # SAM writes the path with a slash or without, by its other settings.
+            key = "$default" if path.removeprefix("/") == "$default" else f"{verb} {path}"
             api.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{integration['IntegrationId']}")
     if "x-amazon-apigateway-cors" in document:
         cors = resolver.resolve(document["x-amazon-apigateway-cors"])

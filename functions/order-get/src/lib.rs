@@ -49,13 +49,16 @@ impl<A: Adapters<Table: GetOrder + GetFiles>> HttpFunction for Function<A> {
 type Links = BTreeMap<FileId, (String, String)>;
 
 impl<A: Adapters> Function<A> {
-    /// Signs a link to the clean copy of each photo that has one.
+    /// Signs a link to the clean copy of each photo, or to its largest other copy if there is none: those are clean, too.
     fn links(&self, order: &Order, files: &BTreeMap<FileId, File>, request: &Request) -> Result<Links, Fault> {
         let valid = self.tickets.validity(LINK_VALID, request.now)?;
         let mut links = Links::new();
         for file in order.photos().filter_map(|photo| files.get(&photo.file())) {
-            let is_clean = |copy: &&DerivedCopy| copy.rendition == Rendition::Clean;
-            let Some(copy) = file.readable_copies().iter().find(is_clean) else { continue };
+            let best = [Rendition::Clean, Rendition::Display, Rendition::Large, Rendition::Small];
+            let copies = file.readable_copies();
+            let Some(copy) = best.iter().find_map(|one| copies.iter().find(|copy| copy.rendition == *one)) else {
+                continue;
+            };
             let readable = file.readable_by(&ReadKey::Derived(file.derived_key(copy)))?;
             let url = self.tickets.read(&readable, valid, request.now)?;
             links.insert(file.id(), (url, request.now.plus(valid).to_string()));

@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 
 /// Time of the day, from midnight UTC, at which the next run is due. The counts of the night are over by then.
 const DUE_AT: Duration = Duration::from_hours(4);
+/// Most removals of a day's run. More leftovers than that are a sign of a wrong or restored table, which a person must judge.
+const REMOVALS: u64 = 100;
 const DAY: Duration = Duration::from_hours(24);
 /// Time kept for one more page and its findings. What is not compared by then waits for the next call.
 const RESERVE: Duration = Duration::from_mins(1);
@@ -49,7 +51,8 @@ impl<A: Needs> ScheduleFunction for Function<A> {
         let origin = Origin { actor: Actor::Service("reconcile".to_owned()), ip: None, user_agent: None, plan: None };
         let begun = Instant::now();
         let clock = || now.plus(begun.elapsed());
-        let reconciler = Reconciler::new(&self.table, (&self.objects, self.replica.as_ref()), &origin, &clock);
+        let reconciler = Reconciler::new(&self.table, (&self.objects, self.replica.as_ref()), &origin, &clock)
+            .with_at_most(REMOVALS);
         let asked = Asked { begin: Begin::IfBefore(due_before(now)), repair: self.repair, grace: GRACE };
         let mut run = match reconciler.begin(&asked).await? {
             Begun::Ours(run) => run,

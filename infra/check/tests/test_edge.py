@@ -11,6 +11,12 @@ sys.path[:0] = [str(ROOT / folder) for folder in ("infra/check", "infra/local")]
 
 import edge
 
+KEYED = "ParametersInCacheKeyAndForwardedToOrigin"
+
+
+def config(template: edge.Json) -> edge.Json:
+    return template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+
 
 def behaviours(template: edge.Json) -> list[edge.Json]:
     return template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["CacheBehaviors"]
@@ -34,6 +40,11 @@ class Edge(unittest.TestCase):
             (lambda it: policy(it, "AddressCache").update(MinTTL=90), "must not fall"),
             (lambda it: policy(it, "FileCache").update(MinTTL=0), "keeps no file"),
             (lambda it: key(it)["QueryStrings"].remove("versionId"), "the key must have"),
+            (
+                lambda it: policy(it, "ApiCache")[KEYED]["HeadersConfig"]["Headers"].remove("x-api-key"),
+                "x-api-key says",
+            ),
+            (lambda it: config(it)["CustomErrorResponses"].pop(0), "answers 404 would be kept"),
             (lambda it: behaviours(it)[2].pop("TrustedKeyGroups"), "/user_*: reads people's files"),
             (lambda it: behaviours(it)[0].pop("ResponseHeadersPolicyId"), "/api/*: has no security headers"),
             (lambda it: origins(it)[1].pop("OriginAccessControlId"), "files: the bucket is private"),

@@ -80,11 +80,16 @@ impl ListVersionPage for Bucket {
     }
 }
 
+/// Open uploads of one page.
+const UPLOADS_AT_ONCE: i32 = 250;
+
 impl ListUploadPage for Bucket {
     async fn list_upload_page(&self, after: Option<&Marker>) -> Result<(Vec<ListedUpload>, Option<Marker>), Fault> {
         let list = ListMultipartUploadsInput::builder()
             .bucket(&self.name)
             .encoding_type(EncodingType::Url)
+            // Each may become a finding in the item of the run, which has 400 kB at most.
+            .max_uploads(UPLOADS_AT_ONCE)
             .set_key_marker(after.map(|after| after.key.clone()))
             .set_upload_id_marker(after.and_then(|after| after.within.clone()));
         let page = self.client.send(list).await.map_err(fault)?;

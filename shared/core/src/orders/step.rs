@@ -18,7 +18,7 @@ pub const SUBMISSIONS_MAX: usize = 10;
 /// How often an order is submitted in a minute. A page that waits for its photos asks every second or two.
 pub const SUBMITS_PER_MINUTE: u64 = 60;
 /// A form is given again while it is valid for at least this long. Else the photo gets a new one.
-const FORM_LEFT_MIN: Duration = Duration::from_mins(5);
+const FORM_LEFT_MIN: Duration = Duration::from_mins(1);
 
 /// One step of an order, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,7 +151,15 @@ impl Order {
                 photo.status = PhotoStatus::Gone;
             }
         }
-        order.becomes(OrderStatus::Expired, now);
+        // What was complete before counts again. Its event was sent when it became complete.
+        let complete = order.earlier.iter().rposition(|submission| submission.submitted_at.is_some());
+        if let Some(complete) = complete {
+            let back = order.earlier.remove(complete);
+            order.earlier.extend(order.current.replace(back));
+            order.becomes(OrderStatus::Submitted, now);
+        } else {
+            order.becomes(OrderStatus::Expired, now);
+        }
         let kept = files.iter().filter(|file| matches!(file.status, Status::Processing | Status::Ready));
         let discarded = kept.map(|file| file.discard(now)).collect();
         Some(self.step(OrderStep { discarded, ..OrderStep::of(order) }))

@@ -59,12 +59,12 @@ fn an_order_is_submitted_once_its_last_photo_is_ready() {
 #[test]
 fn the_same_submission_again_gives_the_same_forms_until_they_are_nearly_over() {
     let first = submit(&order(), "good", NOW);
-    let soon = submit(&first.order, "good", NOW.plus(Duration::from_mins(10)));
+    let soon = submit(&first.order, "good", NOW.plus(Duration::from_mins(14)));
     assert_eq!((soon.granted.len(), &soon.order.current), (0, &first.order.current));
     let brief = first.order.submit(&ask("ann@example.com", "good"), Duration::from_mins(4), NOW).unwrap();
     assert_eq!(brief.granted.len(), 2, "the signer's credentials expire before the forms would");
     assert_eq!(brief.granted[0].grant_expires_at, NOW.plus(Duration::from_mins(4)));
-    let late = submit(&first.order, "good", NOW.plus(Duration::from_secs(601)));
+    let late = submit(&first.order, "good", NOW.plus(Duration::from_secs(841)));
     assert_eq!(late.granted.len(), 2);
     assert_eq!(late.order.current.as_ref().map(|current| current.number), Some(1), "it is the same submission");
     let old = &first.granted[0];
@@ -128,6 +128,21 @@ fn submissions_are_limited_by_the_minute_and_in_all() {
     let fault = order.submit(&ask("ann@example.com", "more"), UPLOAD_GRANT_VALID, now).unwrap_err();
     assert_eq!((fault.code, order.earlier.len()), (Code::Conflict, SUBMISSIONS_MAX - 1));
     assert!(order.submit(&ask("ann@example.com", "9"), UPLOAD_GRANT_VALID, now).is_ok(), "the last one again");
+}
+
+#[test]
+fn a_submission_without_its_photos_gives_way_to_the_complete_one_before() {
+    let first = submit(&order(), "good", NOW);
+    let both = first
+        .granted
+        .iter()
+        .fold(first.order.clone(), |order, file| order.follow(&accept(file, NOW), NOW).unwrap().order);
+    let second = submit(&both, "better", NOW.plus(Duration::from_mins(1)));
+    let due = second.order.due_at().unwrap();
+    let ended = second.order.expire(&second.granted, due).unwrap();
+    assert_eq!((ended.order.status, ended.order.due_at(), ended.event), (OrderStatus::Submitted, None, None));
+    assert_eq!(ended.order.current, both.current);
+    assert_eq!(statuses(&ended.order), ["ready", "ready", "gone", "gone"]);
 }
 
 #[test]

@@ -88,7 +88,9 @@ impl Area {
         match self {
             Self::Originals => {
                 let key = ObjectKey::parse(key)?;
-                Some(Group { start: key.to_string(), owner: key.owner().clone(), file: key.file() })
+                // Photos of orders are not here, but below `uploads/`.
+                let is_here = key.owner().as_order().is_none();
+                is_here.then(|| Group { start: key.to_string(), owner: key.owner().clone(), file: key.file() })
             }
             Self::Derived => {
                 let key = DerivedKey::parse(key)?;

@@ -119,7 +119,14 @@ fn judge_derived(look: &Judged<'_>, file: &File, found: &mut Vec<Finding>) {
             let waits = file.derivatives.as_ref().is_none_or(|known| known.state == DerivativeState::Pending);
             if !waits {
                 let reason = || "the record names no such copy".to_owned();
-                let left = look.old_versions().filter(|one| !named(one));
+                // While the version that the record names is missing, another one may be all that is left of the copy.
+                let is_whole = |one: &ListedVersion| {
+                    let of_key = copies.iter().filter(|copy| file.derived_key(copy).as_str() == one.key);
+                    of_key.into_iter().all(|copy| {
+                        look.versions.iter().any(|there| there.key == one.key && there.version == copy.version)
+                    })
+                };
+                let left = look.old_versions().filter(|one| !named(one) && is_whole(one));
                 found.extend(left.map(|one| left_over(FindingKind::VersionWithoutRecord, one, reason())));
             }
         }

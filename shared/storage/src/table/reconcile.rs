@@ -18,6 +18,11 @@ use crate::table::{Table, audit, due, outbox};
 /// Sort key of the item with the last run.
 const SK: &str = "RECONCILE";
 
+/// Reads whose a record is: a person's, or an order's.
+fn owner_of(item: &Item) -> Result<UserId, Fault> {
+    Reader(item).parsed("pk", |pk| UserId::parse_owner(pk.strip_prefix("USER#")?))
+}
+
 /// Reads a record. One that is malformed must not stop the walk, nor look as if it were not there.
 fn recorded(item: &Item) -> Result<Recorded, Fault> {
     if let Ok(file) = file_item::read(item) {
@@ -25,7 +30,7 @@ fn recorded(item: &Item) -> Result<Recorded, Fault> {
     }
     let reader = Reader(item);
     Ok(Recorded::Unreadable {
-        owner: ledger_item::owner(item)?,
+        owner: owner_of(item)?,
         file: reader.parsed("sk", |sk| FileId::parse(sk.strip_prefix("FILE#")?))?,
     })
 }
@@ -83,7 +88,7 @@ impl GetRecords for Table {
         let keys: Vec<Item> =
             files.iter().map(|(owner, file)| item::key(user_pk(owner), file_item::file_sk(*file))).collect();
         let found = self.batch_get(&keys, true).await?;
-        let entry = |item| Ok(((ledger_item::owner(item)?, recorded(item)?.id()), recorded(item)?));
+        let entry = |item| Ok(((owner_of(item)?, recorded(item)?.id()), recorded(item)?));
         found.iter().map(entry).collect()
     }
 }
@@ -139,5 +144,24 @@ impl KeepRun for Table {
             writes.push(self.put(outbox::write(event))?);
         }
         self.commit(writes).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consigne_core::OrderId;
+    use consigne_core::credits::PaymentId;
+
+    use super::*;
+
+    #[test]
+    fn records_of_people_and_of_orders_name_their_owners() {
+        let payment = PaymentId::parse("pi_3QxOrder").unwrap();
+        for owner in [UserId::parse("user_ann1").unwrap(), UserId::of_order(OrderId::of(&payment))] {
+            let mut item =
+                item::key(user_pk(&owner), file_item::file_sk(FileId::parse("01M7YREWKH7VM7Z3Z2KWSH2FTR").unwrap()));
+            item.insert("s3_key".to_owned(), text("damaged".to_owned()));
+            assert!(matches!(recorded(&item).unwrap(), Recorded::Unreadable { owner: of, .. } if of == owner));
+        }
     }
 }

@@ -91,6 +91,8 @@ pub struct Reconciler<'a, T, B> {
     clock: &'a (dyn Fn() -> Timestamp + Sync),
     holder: String,
     pages: Pages,
+    /// Most removals of a run; none is no limit.
+    most: Option<u64>,
 }
 
 /// How much is read at once.
@@ -133,6 +135,7 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
             clock,
             holder: EventId::mint(clock()).to_string(),
             pages: Pages::default(),
+            most: None,
         }
     }
 
@@ -140,6 +143,12 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
     #[must_use]
     pub fn with_pages(self, pages: Pages) -> Self {
         Self { pages, ..self }
+    }
+
+    /// Removes no more than this in a run. What else is found is only reported.
+    #[must_use]
+    pub fn with_at_most(self, removals: u64) -> Self {
+        Self { most: Some(removals), ..self }
     }
 
     /// Begins a run, or continues the one that was interrupted.
@@ -154,7 +163,8 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
         }
         let alike = |run: &&Run| run.repair == asked.repair && run.grace_seconds == asked.grace.as_secs();
         let continued = match asked.begin {
-            Begin::IfBefore(_) => open,
+            // A schedule that only reports must not remove what somebody began to remove by hand.
+            Begin::IfBefore(_) => open.filter(|run| asked.repair || !run.repair),
             Begin::Now => open.filter(alike),
             Begin::Anew => None,
         };
@@ -189,7 +199,9 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
             let is_replica = matches!(phase, Phase::ReplicaOriginals | Phase::ReplicaDerived);
             for finding in &found {
                 run.note(finding);
-                if run.repair && finding.kind.is_repaired() {
+                let done: u64 = run.repaired.values().sum();
+                let may = self.most.is_none_or(|most| done + (run.pending.len() as u64) < most);
+                if run.repair && finding.kind.is_repaired() && may {
                     run.pending.push((is_replica, finding.clone()));
                 }
             }

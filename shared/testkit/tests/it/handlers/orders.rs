@@ -330,7 +330,7 @@ async fn an_upload_whose_form_was_replaced_is_removed() {
     let old = keys(&world)[1].clone();
     world.change(|state| {
         for photo in &mut state.orders.get_mut(&order_id()).unwrap().current.as_mut().unwrap().photos {
-            photo.expires_at = clock::now().plus(Duration::from_mins(1));
+            photo.expires_at = clock::now().plus(Duration::from_secs(30));
         }
     });
     submit(&world).await;

@@ -226,3 +226,41 @@ async fn a_hundred_thousand_objects_with_planted_differences_of_each_kind() {
     // A thousand objects of a few users cost a dozen calls; each user one more, and each finding two.
     assert!(calls < 6_000, "{calls} calls");
 }
+
+#[tokio::test]
+async fn a_run_with_a_limit_removes_no_more_and_reports_the_rest() {
+    let mut planted = Planted::default();
+    for _ in 0..5 {
+        planted.plant(FindingKind::ObjectWithoutRecord, &user("user_ann1"), Kind::Book);
+    }
+    let (origin, at) = (origin(), planted.at());
+    let clock = move || at;
+    let reconciler = Reconciler::new(&planted.world, (&planted.world, None), &origin, &clock).with_at_most(2);
+    let asked = Asked { begin: Begin::Now, repair: true, grace: GRACE };
+    let Begun::Ours(mut run) = reconciler.begin(&asked).await.unwrap() else { panic!("it is free") };
+    reconciler.advance(&mut run, |_| true).await.unwrap();
+    assert_eq!(run.repaired.values().sum::<u64>(), 2);
+    assert_eq!((run.findings(), planted.world.state().objects.len()), (5, 3), "all are reported");
+}
+
+#[tokio::test]
+async fn a_schedule_that_only_reports_does_not_go_on_with_a_repair_by_hand() {
+    let planted = one_of_each();
+    let (origin, at) = (origin(), planted.at());
+    let clock = move || at;
+    let by_hand = Reconciler::new(&planted.world, (&planted.world, None), &origin, &clock);
+    let asked = Asked { begin: Begin::Now, repair: true, grace: GRACE };
+    assert!(matches!(by_hand.begin(&asked).await.unwrap(), Begun::Ours(run) if run.repair));
+    // It is killed. The schedule comes after its lease has ended.
+    let later = move || at.plus(Duration::from_mins(6));
+    let schedule = Reconciler::new(&planted.world, (&planted.world, None), &origin, &later);
+    for (repair, due, expected) in [(false, at, None), (false, later(), Some(false))] {
+        let asked = Asked { begin: Begin::IfBefore(due), repair, grace: GRACE };
+        let begun = match schedule.begin(&asked).await.unwrap() {
+            Begun::Ours(run) => Some(run.repair),
+            Begun::NotDue => None,
+            Begun::Held(_) => panic!("the lease has ended"),
+        };
+        assert_eq!(begun, expected);
+    }
+}
