@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/local"))
 
 import template as templates
+from template import listed, switched_on
+
+__all__ = ["listed", "switched_on"]
 
 REGION = "eu-west-3"
 Json = dict[str, Any]
@@ -78,16 +81,6 @@ def named(value: Any, stack: str = "S", **more: str) -> str:
             return re.sub(r"\$\{([^}]+)\}", lambda match: known.get(match.group(1), match.group(0)), argument)
         return str(value)
     return str(value)
-
-
-def listed(value: Any) -> list[Any]:
-    """Returns a list, or any other value as a list of one. An `Fn::If` counts as what its condition switches on."""
-    return [switched_on(one) for one in (value if isinstance(value, list) else [value])]
-
-
-def switched_on(value: Any) -> Any:
-    """Returns what an `Fn::If` sets if its condition holds, and any other value as it is."""
-    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
 
 
 def target(value: Any) -> str:

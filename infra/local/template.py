@@ -37,6 +37,16 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: body for name, body in resources if body["Type"] == "AWS::Serverless::Function"}
 
 
+def listed(value: Any) -> list[Any]:
+    """Returns a list, or any other value as a list of one. An `Fn::If` counts as what its condition switches on."""
+    return [switched_on(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def switched_on(value: Any) -> Any:
+    """Returns what an `Fn::If` sets if its condition holds, and any other value as it is."""
+    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
+
+
 def log_group(template: dict[str, Any], stack: str, function: str) -> str:
     """Returns the name of a function's log group, which related functions share."""
     bodies = functions(template).values()

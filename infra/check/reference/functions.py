@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import template as templates
+from template import listed
 
 from .sources import Json, Sources
 
@@ -186,12 +186,6 @@ def permissions(properties: Json) -> Iterator[str]:
                     raise ValueError(f"template.yaml: add {action} to WORDS in infra/check/reference/functions.py.")
                 resources = " and ".join(resource(one, statement) for one in listed(statement["Resource"]))
                 yield f"{WORDS[action].format(resources)} (`{action}`)"
-
-
-def listed(value: Any) -> list[Any]:
-    """Returns a list, or any other value as a list of one. An `Fn::If` counts as what its condition switches on."""
-    values = value if isinstance(value, list) else [value]
-    return [one["Fn::If"][1] if isinstance(one, dict) and "Fn::If" in one else one for one in values]
 
 
 def resource(value: Json, statement: Json) -> str:
