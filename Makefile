@@ -39,7 +39,7 @@ demo dev: SAY_NEXT =
 export CLERK_ISSUER CLERK_JWKS_URL
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: demo-parts up ## Start the stack and show what Consigne does, step by step (ONLY=files shows one part)
 	@$(PYTHON) infra/local/demo --only "$(ONLY)"
@@ -58,7 +58,7 @@ permissions: $(VENV)/check ## Compare the functions' roles with what they used i
 web: $(VENV)/web ## Build the TypeScript packages in web/, and hold their budgets
 	@$(WEB_RUN) build
 
-web-test: $(VENV)/web ## Test what is in web/ and needs neither a browser nor a stack
+web-test: $(VENV)/web ## Test the packages in web/, without a browser and without a stack
 	@infra/local/web_test.sh
 
 web-types: $(VENV)/web ## Write the types of the TypeScript client from openapi.json and events/schemas
@@ -102,7 +102,7 @@ bugs: $(VENV)/local ## Try public bug reports of other products on the laptop's 
 schemathesis: $(VENV)/local $(VENV)/schemathesis ## Try openapi.json on the laptop's stack for three minutes (SEED=7 ONLY=/api/files URL=http://localhost:4580)
 	@$(ON_STACK) $(PYTHON) infra/schemathesis $(if $(URL),--url "$(URL)") --only "$(ONLY)" --schemathesis $(VENV)/schemathesis-tools/bin/schemathesis
 
-check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, docs, dependencies and template
+check: $(VENV)/check $(VENV)/deploy $(TOOLS)/bin/cargo-machete $(TOOLS)/bin/cargo-deny ## Check format, lints, documents, dependencies, templates and scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- --deny warnings
 	cargo clippy --package consigne-aws --features sdk-client --all-targets --quiet --target-dir target/sdk -- --deny warnings
@@ -134,7 +134,7 @@ up: $(VENV)/bin/python ## Build the functions and start the stack in the backgro
 	@$(MAKE) --silent background & background=$$!; infra/local/build.sh && wait $$background
 	@$(STACK) up $(PORT_CHOSEN) $(SAY_NEXT)
 
-console: $(CONSOLE) ## Build the console, unless it is built as it stands; make up does so too, and serves it
+console: $(CONSOLE) ## Build the console if it changed; make up does so too, and serves it
 	@echo "The console is built: $(<D). make up serves it and prints its address."
 
 $(CONSOLE): $(VENV)/web $(CONSOLE_SOURCES)
@@ -204,7 +204,7 @@ openapi: ## Write openapi.json, events/schemas and parts of docs/reference from 
 	@cargo run --quiet --package consigne-testkit --bin openapi
 	@echo "Wrote openapi.json, events/schemas, and docs/reference: command-line, errors, plans-and-limits, roles."
 
-reference: openapi $(VENV)/local ## Write all that is generated: the above, and the pages of routes, functions, events and parameters
+reference: openapi $(VENV)/local ## Write all that make openapi writes, and the pages of routes, functions, events and parameters
 	@$(PYTHON) infra/check/write_reference.py
 	@echo "Wrote docs/reference: api, events, functions, parameters."
 
