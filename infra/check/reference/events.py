@@ -14,8 +14,8 @@ HEARERS = {
     "MailRule": "`send-mail`",
     "GenerationRule": "generators",
     "TextRule": "the language model",
-    "CdnRule": "`cdn-invalidate`, with a CDN",
-    "ImageRule": "`derive-image`, of pictures",
+    "CdnRule": "`cdn-invalidate` (with a CDN)",
+    "ImageRule": "`derive-image` (pictures only)",
 }
 
 
@@ -55,11 +55,17 @@ def anchor(kind: str) -> str:
 
 def section(kind: str, schema: Json, example: Json, hearers: list[str], shared: list[Row]) -> str:
     """Returns the section of an event. `shared` are the fields that all events have."""
-    told = f"Sent to {' and '.join(hearers)}." if hearers else "On the bus only."
+    told = f"Sent to {in_words(hearers)}." if hearers else "On the bus only."
     lines = [f"## {kind}", "", f"{schema['description']} {told} [Schema](../../events/schemas/{kind}.json)", ""]
     lines += field_table([row for row in fields(schema) if row not in shared])
     lines += ["", "```json", json.dumps(example, indent=2, ensure_ascii=False), "```", ""]
     return "\n".join(lines)
+
+
+def in_words(names: list[str]) -> str:
+    """Returns names as a sentence lists them: `a`, `a and b`, or `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def field_table(rows: list[Row]) -> list[str]:
