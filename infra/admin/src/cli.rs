@@ -21,7 +21,8 @@ Examples:
   consigne org list --state suspended
   consigne --stack consigne --region eu-west-3 wallet org_01JD0000000000000000000000 --json
 
-Exit codes: 0 if it was done; 1 if it failed, or if `doctor` or `reconcile` found a problem; 2 if the arguments are wrong.
+Exit codes: 0 if it was done; 1 if it failed, if `doctor` or `reconcile` found a problem, or if `restore check` found a step that is
+not done; 2 if the arguments are wrong; 3 if `migrate-keys` or `migrate-files` left rows or files out.
 Answers go to standard output, everything else to standard error."
 )]
 pub(crate) struct Arguments {

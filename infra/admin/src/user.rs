@@ -20,8 +20,8 @@ Examples:
   consigne user erase user_ann --reason \"asked by letter\"
   consigne --stack consigne --region eu-west-3 user erase user_ann --reason \"asked by letter\" --yes
 
-The account's files, jobs and memberships end within minutes, everything else within a day. Delete the person at Clerk too, or their
-next sign-in is refused here only.")]
+The account's files, jobs and memberships end within minutes, everything else within a day. Delete the person at Clerk
+too: until then they can sign in there, and every write is refused here.")]
     Erase(Target),
     /// Let a person in again whose account was closed. They have nothing of what they had.
     #[command(after_help = "\

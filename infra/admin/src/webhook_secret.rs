@@ -26,7 +26,7 @@ const LEARNT: &str = "Running environments read it at the first webhook it signs
 /// A sender of webhooks.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Sender {
-    /// The generator of images and videos. Its secret is created here.
+    /// Generators of pictures, videos and texts. Their secret is created here.
     Generator,
     /// Clerk, about people. Clerk creates the secret itself and shows it at the endpoint, under "Signing Secret".
     Clerk,
