@@ -315,6 +315,42 @@ test("whoever gives up their own role is asked first", async () => {
   await screen.findByText(/an organisation needs an owner/);
 });
 
+test("before somebody or something is taken away, the button names it and is red, and the focus is on the way back", async () => {
+  asAnn();
+  const withdrawn: string[] = [];
+  on("GET /api/orgs/org_1/members", () =>
+    list([
+      { user_id: "user_ann", role: "owner", name: "Ann", joined_at: "2026-11-01T10:00:00Z" },
+      { user_id: "user_bob", role: "admin", name: "Bob", joined_at: "2026-11-01T10:00:00Z" },
+    ]),
+  );
+  on("GET /api/orgs/org_1/invitations", () =>
+    list(withdrawn.length > 0 ? [] : [{ id: "inv_1", email: "eve@people.example", role: "billing", expires_at: "2026-12-01T10:00:00Z" }]),
+  );
+  on("DELETE /api/orgs/org_1/invitations/inv_1", () => {
+    withdrawn.push("inv_1");
+    return data({ id: "inv_1" });
+  });
+  await open("/orgs/org_1/members");
+  const asks = async (button: string | RegExp, title: string, verb: string) => {
+    await userEvent.click(await screen.findByRole("button", { name: button }));
+    const dialog = await screen.findByRole("dialog", { name: title });
+    const cancel = within(dialog).getByRole("button", { name: "Cancel" });
+    expect(document.activeElement).toBe(cancel);
+    const last = within(dialog).getByRole("button", { name: verb });
+    expect(last.className).toContain("bg-bad");
+    return { cancel, last };
+  };
+  await userEvent.click((await asks("Remove Bob", "Remove Bob?", "Remove member")).cancel);
+  await userEvent.click((await asks("Leave", "Leave Acme?", "Leave organisation")).cancel);
+  await userEvent.click((await asks("Delete organisation", "Delete Acme?", "Delete organisation")).cancel);
+  const { last } = await asks(/^Withdraw/, "Withdraw the invitation to eve@people.example?", "Withdraw invitation");
+  expect(withdrawn).toEqual([]);
+  await userEvent.click(last);
+  await screen.findByText("No invitation is open.");
+  expect(withdrawn).toEqual(["inv_1"]);
+}, 20_000);
+
 test("data that is older than a minute says when it was read, and is read again", async () => {
   asAnn("billing");
   let reads = 0;

@@ -12,15 +12,18 @@ import { type Place, usePlaces } from "./places.ts";
 import { Empty, Head } from "./states.tsx";
 import { usePalette } from "./usePalette.tsx";
 
+const SLOT = "min-h-13 min-w-11 flex-col justify-center gap-1 text-xs";
+
 function PlaceLink({ place, org, narrow = false }: { place: Place; org: string; narrow?: boolean }) {
   const { say } = useWords();
-  const look = narrow ? "min-h-13 flex-col justify-center gap-1 text-xs" : "min-h-9 gap-3 rounded-md px-3 py-2";
+  // In the bar of a phone each place is as wide as its word asks for, and no narrower than a finger.
+  const look = narrow ? `${SLOT} flex-auto` : "min-w-0 min-h-9 gap-3 rounded-md px-3 py-2";
   return (
     <Link
       to={place.to}
       params={{ org }}
       activeOptions={{ exact: place.to === "/", includeSearch: false }}
-      className={`flex min-w-0 items-center hover:bg-hover ${look}`}
+      className={`flex items-center hover:bg-hover ${look}`}
       inactiveProps={{ className: "text-muted" }}
       activeProps={{ className: narrow ? "text-accent" : "bg-hover font-medium" }}
     >
@@ -87,16 +90,11 @@ export function Frame() {
             <Preferences />
           </div>
         )}
-        <div className="grid auto-cols-fr grid-flow-col">
+        <div className="flex">
           {places.slice(0, 5).map((place) => (
             <PlaceLink key={place.to} place={place} org={id} narrow />
           ))}
-          <button
-            type="button"
-            aria-expanded={more}
-            className="flex min-h-13 flex-col items-center justify-center gap-1 text-xs text-muted"
-            onClick={() => setMore(!more)}
-          >
+          <button type="button" aria-expanded={more} className={`flex flex-auto items-center text-muted ${SLOT}`} onClick={() => setMore(!more)}>
             <svg viewBox="0 0 24 24" className="size-4 shrink-0 fill-current" aria-hidden="true">
               <path d="M3 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0M10 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0M17 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0" />
             </svg>
