@@ -41,7 +41,7 @@ export function Overview({ org, wallet, keys, endpoints, pace, files }: Props) {
           )}
         </Part>
       )}
-      <div className="grid items-start gap-x-8 gap-y-6 lg:grid-cols-2">
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-x-8 gap-y-6 lg:grid-cols-2">
         {org && wallet && <Money org={org.id} wallet={wallet} pace={pace} />}
         {files && <Files files={files} />}
       </div>
@@ -51,7 +51,7 @@ export function Overview({ org, wallet, keys, endpoints, pace, files }: Props) {
 
 function Part({ title, more, children }: { title: string; more?: ReactNode; children: ReactNode }) {
   return (
-    <section aria-label={title} className="grid gap-3">
+    <section aria-label={title} className="grid grid-cols-[minmax(0,1fr)] content-start gap-3">
       <div className="flex flex-wrap items-baseline justify-between gap-x-4">
         <h2 className="text-base font-semibold">{title}</h2>
         {more}

@@ -313,7 +313,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
   return (
     <article className="grid min-w-0 gap-4" aria-labelledby="order">
       <div className="flex flex-wrap items-center gap-2">
-        <Link from="/orders" search={(now: OrdersSearch) => ({ ...now, order: undefined })} className="me-auto lg:hidden">
+        <Link from="/orders" search={(now: OrdersSearch) => ({ ...now, order: undefined })} className="basis-full py-1 lg:hidden">
           ← {say("nav.orders")}
         </Link>
         {position && (

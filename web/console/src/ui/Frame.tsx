@@ -75,7 +75,7 @@ export function Frame() {
         <Button onClick={openPalette}>{say("palette.title")}</Button>
       </header>
       <main id="main" ref={main} tabIndex={-1} className="min-w-0 px-4 py-6 pb-24 outline-none md:px-6 md:pb-6">
-        <div className="mx-auto grid max-w-[1200px] gap-6">
+        <div className="mx-auto grid max-w-[1200px] grid-cols-[minmax(0,1fr)] gap-6">
           <Offline />
           <Outlet />
           {palette}
