@@ -4,7 +4,8 @@ import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 
 import { Overview } from "../home/Overview.tsx";
-import { paceOf, paceRange } from "../home/overview.ts";
+import { paceOf } from "../home/overview.ts";
+import { homeQueries } from "../home/queries.ts";
 import { Migration } from "../keys/Migration.tsx";
 import { may } from "../roles.ts";
 import { lastOrg, useSession } from "../session.tsx";
@@ -15,51 +16,25 @@ import { type MessageId, useWords } from "../words.ts";
 
 /** Milliseconds between two looks at what was done elsewhere. */
 const LOOK = 5_000;
-/** Files that are shown as the last uploads. */
-const LAST = 5;
+
+export { warm } from "../home/queries.ts";
 
 /** The first page: three steps that tick themselves, and once they are done what there is to know today. */
 export function Home() {
   const { me, orgs } = useSession();
   const { say } = useWords();
-  const { client, queries, keys: at } = useConsigne();
+  const consigne = useConsigne();
+  const { queries, keys: at } = consigne;
   const org = lastOrg(orgs);
   const builds = org !== undefined && may(org.role, "keys.see");
   const id = org?.id ?? "";
-  // Below the use of storage, which is read again after each upload.
-  const files = useQuery(
-    {
-      queryKey: [...at.usage, "last"],
-      queryFn: ({ signal }) => client.call("GET /api/files/list", { query: { limit: LAST } }, { signal }),
-    },
-    queries,
-  );
   const keys = useKeys(builds ? org.id : null);
-  const wallet = useQuery(
-    {
-      queryKey: [...at.all, "wallet", id],
-      queryFn: ({ signal }) => client.credits.wallet(id, { signal }),
-      enabled: org !== undefined,
-    },
-    queries,
-  );
-  const [range] = useState(() => paceRange());
-  const days = useQuery(
-    {
-      queryKey: [...at.stats(id), range.from, range.to],
-      queryFn: async ({ signal }) => (await client.credits.stats(id, range, { signal })).items,
-      enabled: org !== undefined,
-    },
-    queries,
-  );
-  const endpoints = useQuery(
-    {
-      queryKey: [...at.all, "endpoints", id],
-      queryFn: ({ signal }) => client.endpoints.list(id, {}, { signal }).all(),
-      enabled: org !== undefined && may(org.role, "webhooks.see"),
-    },
-    queries,
-  );
+  const read = homeQueries(consigne, id);
+  const enabled = org !== undefined;
+  const files = useQuery(read.files, queries);
+  const wallet = useQuery({ ...read.wallet, enabled }, queries);
+  const days = useQuery({ ...read.days, enabled }, queries);
+  const endpoints = useQuery({ ...read.endpoints, enabled: org !== undefined && may(org.role, "webhooks.see") }, queries);
   const [creating, setCreating] = useState(false);
   const uploaded = (files.data?.total ?? 0) > 0;
   // Whoever sees no keys sees what they spend.
@@ -133,7 +108,7 @@ export function Home() {
           wallet={wallet.data}
           keys={keys.keys}
           endpoints={endpoints.data ?? []}
-          pace={days.data && wallet.data && paceOf(days.data, wallet.data.balance, range.to)}
+          pace={days.data && wallet.data && paceOf(days.data, wallet.data.balance, read.today)}
           files={files.data}
         />
       )}

@@ -1,9 +1,9 @@
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 
 import { may, type Right } from "../roles.ts";
 import { rememberOrg, useOrg, useSession } from "../session.tsx";
-import { THEMES, type Theme, useTheme } from "../theme.ts";
+import { chooseTheme, chosenTheme, onTheme, THEMES, type Theme } from "../theme.ts";
 import { type MessageId, useSpoken, useWords } from "../words.ts";
 import { Button } from "./Button.tsx";
 import { CreateOrg } from "./CreateOrg.tsx";
@@ -153,13 +153,13 @@ const THEME_WORDS: Record<Theme, MessageId> = { system: "theme.system", light: "
 function Preferences() {
   const { words, choose } = useSpoken();
   const { auth, me } = useSession();
-  const [theme, setTheme] = useTheme();
+  const theme = useSyncExternalStore(onTheme, chosenTheme);
   const { say, locale } = words;
   const look = "h-9 min-w-0 truncate rounded-md border border-control bg-bg px-2";
   return (
     <div className="mt-auto grid grid-cols-[minmax(0,1fr)] gap-2 pt-4">
       <div className="grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)] gap-2">
-        <select aria-label={say("theme")} className={look} value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
+        <select aria-label={say("theme")} className={look} value={theme} onChange={(event) => chooseTheme(event.target.value as Theme)}>
           {THEMES.map((one) => (
             <option key={one} value={one}>
               {say(THEME_WORDS[one])}
