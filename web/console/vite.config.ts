@@ -5,12 +5,13 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 import { catalogue } from "./catalogue.ts";
+import { preload } from "./preload.ts";
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   cacheDir: source("../node_modules/.vite/console"),
-  plugins: [react(), tailwindcss(), catalogue()],
+  plugins: [react(), tailwindcss(), catalogue(), preload("/src/start.tsx")],
   resolve: {
     // The packages as they stand in their sources.
     alias: [
@@ -32,14 +33,16 @@ export default defineConfig({
     manifest: true,
     rollupOptions: {
       output: {
-        // A browser shows the licence only if its name says that it is text.
-        // What every page needs comes in two files and not in twenty: without HTTP/2 six are fetched at a time.
+        // What every page needs comes in few files and not in twenty: without HTTP/2 six are fetched at a time.
+        // What the first script needs is beside it, or it would wait for React.
         codeSplitting: {
           groups: [
+            { name: "first", test: /src\/(main|locale|pages|theme|config)\.ts$|vite\/preload-helper/, priority: 3 },
             { name: "vendor", test: /node_modules\/(react|react-dom|scheduler|@tanstack|@lingui)\//, priority: 2, minShareCount: 4 },
-            { name: "shared", test: /\/(src\/(ui|session|router|theme|config|words|roles)|react\/src|client\/src)/, priority: 1, minShareCount: 4 },
+            { name: "shared", test: /\/(src\/(ui|session|router|words|roles)|react\/src|client\/src)/, priority: 1, minShareCount: 4 },
           ],
         },
+        // A browser shows the licence only if its name says that it is text.
         assetFileNames: ({ names }) => (names[0] === "LICENSE" ? "assets/libheif-licence-[hash].txt" : "assets/[name]-[hash][extname]"),
       },
     },

@@ -377,7 +377,11 @@ test("the bundles are within their budgets", () => {
   };
   const scripts = (names: Iterable<string>) => new Set([...names].map((name) => manifest[name]?.file ?? ""));
   // What the first page loads: the entry, the laptop's sign-in, a language and the page itself.
-  const entry = withImports("index.html");
+  const entry = withImports("src/start.tsx", withImports("index.html"));
+  // The first script waits for no other one, and what it imports later is named in the page.
+  assert.deepEqual(manifest["index.html"]?.imports ?? [], []);
+  const html = readFileSync(`${folder}/index.html`, "utf8");
+  for (const file of scripts(withImports("src/start.tsx"))) assert.ok(html.includes(`rel="modulepreload" crossorigin href="/${file}"`), file);
   const first = new Set(entry);
   const language = Object.keys(manifest).filter((name) => name.includes("virtual:catalogue/fr"));
   assert.equal(language.length, 1, "a language is a chunk of its own");

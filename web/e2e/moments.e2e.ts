@@ -246,7 +246,7 @@ suite("moments", { concurrency: 3 }, () => {
 
     await guest.page.reload();
     await guest.page.getByRole("button", { name: "Leave" }).click();
-    await guest.page.getByRole("dialog", { name: "Leave Acme & Söhne?" }).getByRole("button", { name: "Leave" }).click();
+    await guest.page.getByRole("dialog", { name: "Leave Acme & Söhne?" }).getByRole("button", { name: "Leave organisation" }).click();
     await guest.page.getByRole("heading", { name: /^Hello/ }).waitFor();
     assert.deepEqual(await call(bob, "/api/orgs"), []);
 

@@ -127,6 +127,75 @@ test("the desk fits a phone, in French and in the dark", async () => {
   await page.context().close();
 });
 
+test("both photos are enlarged and moved together: keys, wheel and fingers, and the page itself stays as it is", async () => {
+  const expert = { ...somebody("expert"), role: "expert" };
+  const { page, errors } = await visit(browser, "/", expert);
+  await page.getByRole("heading", { name: /^Hello/ }).waitFor();
+  await withOrders(page, 2);
+  await page.getByRole("link", { name: "Orders" }).click();
+  await page.getByRole("link", { name: /ord_1 / }).click();
+  await drawn(page, "Face");
+  await drawn(page, "Palm");
+  const frames = page.locator("[data-photo]");
+  const look = () =>
+    frames.evaluateAll((all) =>
+      all.map((frame) => ({ zoom: frame.scrollWidth / frame.clientWidth, left: Math.round(frame.scrollLeft), top: Math.round(frame.scrollTop) })),
+    );
+  const until = async (zoom: number) => {
+    await page.waitForFunction(
+      (wanted) => [...document.querySelectorAll("[data-photo]")].every((one) => Math.abs(one.scrollWidth / one.clientWidth - wanted) < 0.05),
+      zoom,
+    );
+    const [face, palm] = await look();
+    assert.ok(
+      Math.abs((face?.left ?? 0) - (palm?.left ?? 9)) <= 1 && Math.abs((face?.top ?? 0) - (palm?.top ?? 9)) <= 1,
+      JSON.stringify([face, palm]),
+    );
+  };
+  // From the heading, which has the focus after an order was opened.
+  await page.keyboard.press("+");
+  await page.keyboard.press("+");
+  await until(2);
+  await frames.first().focus();
+  const before = await look();
+  await page.keyboard.press("ArrowDown");
+  await page.waitForFunction((top) => [...document.querySelectorAll("[data-photo]")].every((one) => one.scrollTop > top), before[0]?.top ?? 0);
+  await page.waitForTimeout(300);
+  await until(2);
+  await page.keyboard.press("0");
+  await until(1);
+  const box = await frames.last().boundingBox();
+  assert.ok(box);
+  await page.mouse.move(box.x + 20, box.y + 20);
+  await page.keyboard.down("Control");
+  await page.mouse.wheel(0, -100);
+  await page.keyboard.up("Control");
+  await until(1.5);
+  const [corner] = await look();
+  assert.ok((corner?.left ?? 99) < 10, "the corner under the pointer stays there");
+  assert.equal(await page.evaluate(() => window.visualViewport?.scale), 1);
+  await frames.last().dblclick();
+  await until(1);
+  const devtools = await page.context().newCDPSession(page);
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  const fingers = (apart: number) => [-1, 1].map((side, id) => ({ x: x + (side * apart) / 2, y, id }));
+  await devtools.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: fingers(40) });
+  for (const apart of [60, 80, 100, 120]) await devtools.send("Input.dispatchTouchEvent", { type: "touchMove", touchPoints: fingers(apart) });
+  await devtools.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await until(3);
+  assert.equal(await page.evaluate(() => window.visualViewport?.scale), 1);
+  await assertAccessible(page, "enlarged photos");
+  await page.getByRole("checkbox", { name: /together/ }).uncheck();
+  await frames.first().focus();
+  await page.keyboard.press("0");
+  await page.waitForFunction(() => {
+    const [face, palm] = [...document.querySelectorAll("[data-photo]")].map((one) => one.scrollWidth / one.clientWidth);
+    return face === 1 && (palm ?? 0) > 2.9;
+  });
+  assert.deepEqual(errors, []);
+  await page.context().close();
+});
+
 /** Pays an order as a customer and submits it with a HEIC and a PNG. Returns its id. */
 async function submitOrder(email: string): Promise<string> {
   const stack = readStack();

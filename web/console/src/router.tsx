@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 
+import { PAGES } from "./pages.ts";
 import { Frame, NotFound } from "./ui/Frame.tsx";
 import { Loading } from "./ui/states.tsx";
 import { loadRest } from "./words.ts";
@@ -107,7 +108,7 @@ export interface OrdersSearch {
 
 const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
 
-const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(() => import("./routes/home.tsx"), "Home") });
+const home = createRoute({ getParentRoute: () => root, path: "/", component: lazyRouteComponent(PAGES.home, "Home") });
 const files = createRoute({
   getParentRoute: () => root,
   path: "/files",
@@ -119,7 +120,7 @@ const files = createRoute({
     up: given.up === true ? true : undefined,
     file: text(given.file),
   }),
-  component: page(() => import("./routes/files.tsx"), "Files"),
+  component: page(PAGES.files, "Files"),
 });
 const keys = createRoute({
   getParentRoute: () => root,
@@ -129,7 +130,7 @@ const keys = createRoute({
     key: text(given.key),
     create: given.create === true ? true : undefined,
   }),
-  component: page(() => import("./routes/keys.tsx"), "Keys"),
+  component: page(PAGES.keys, "Keys"),
 });
 const wallet = createRoute({
   getParentRoute: () => root,
@@ -138,7 +139,7 @@ const wallet = createRoute({
     checkout: oneOf(given.checkout, ["paid", "cancelled"] as const),
     payment: text(given.payment),
   }),
-  component: page(() => import("./routes/wallet.tsx"), "Wallet"),
+  component: page(PAGES.wallet, "Wallet"),
 });
 const usage = createRoute({
   getParentRoute: () => root,
@@ -152,7 +153,7 @@ const usage = createRoute({
     // The end of a key may be digits, which are a number in the address.
     why: given.why === undefined ? undefined : String(given.why),
   }),
-  component: page(() => import("./routes/usage.tsx"), "Usage"),
+  component: page(PAGES.usage, "Usage"),
 });
 const webhooks = createRoute({
   getParentRoute: () => root,
@@ -163,51 +164,51 @@ const webhooks = createRoute({
     delivery: text(given.delivery),
     create: given.create === true ? true : undefined,
   }),
-  component: page(() => import("./routes/webhooks.tsx"), "Webhooks"),
+  component: page(PAGES.webhooks, "Webhooks"),
 });
 const members = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/members",
-  component: page(() => import("./routes/members.tsx"), "Members"),
+  component: page(PAGES.members, "Members"),
 });
 const audit = createRoute({
   getParentRoute: () => root,
   path: "/orgs/$org/audit",
   validateSearch: (given: Record<string, unknown>): AuditSearch => ({ subject: text(given.subject), action: text(given.action) }),
-  component: page(() => import("./routes/audit.tsx"), "Audit"),
+  component: page(PAGES.audit, "Audit"),
 });
 const pricing = createRoute({
   getParentRoute: () => root,
   path: "/pricing",
-  component: page(() => import("./routes/pricing.tsx"), "Pricing"),
+  component: page(PAGES.pricing, "Pricing"),
 });
 const playground = createRoute({
   getParentRoute: () => root,
   path: "/playground",
-  component: page(() => import("./routes/playground.tsx"), "Playground"),
+  component: page(PAGES.playground, "Playground"),
 });
 const generate = createRoute({
   getParentRoute: () => root,
   path: "/generate",
   validateSearch: (given: Record<string, unknown>): GenerateSearch => ({ kind: oneOf(given.kind, JOB_KINDS), job: text(given.job) }),
-  component: page(() => import("./routes/generate.tsx"), "Generate"),
+  component: page(PAGES.generate, "Generate"),
 });
 const orders = createRoute({
   getParentRoute: () => root,
   path: "/orders",
   validateSearch: (given: Record<string, unknown>): OrdersSearch => ({ status: oneOf(given.status, ORDER_STATES), order: text(given.order) }),
-  component: page(() => import("./routes/orders.tsx"), "Orders"),
+  component: page(PAGES.orders, "Orders"),
 });
 const accept = createRoute({
   getParentRoute: () => root,
   path: "/invitations/accept",
   validateSearch: (given: Record<string, unknown>): { token?: string | undefined } => ({ token: text(given.token) }),
-  component: page(() => import("./routes/accept.tsx"), "Accept"),
+  component: page(PAGES.invitations, "Accept"),
 });
 const account = createRoute({
   getParentRoute: () => root,
   path: "/account",
-  component: page(() => import("./routes/account.tsx"), "Account"),
+  component: page(PAGES.account, "Account"),
 });
 
 /** Makes the router, whose addresses carry filters and what is open. */

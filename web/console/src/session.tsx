@@ -1,10 +1,11 @@
 import type { Me, OrgRole, OrgView } from "@consigne/client";
 import { useConsigne } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
-import { createContext, type ReactNode, useContext, useMemo } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
 
 import type { AuthAdapter } from "./auth/adapter.ts";
 import type { Config } from "./config.ts";
+import { PAGES, pageAt } from "./pages.ts";
 import { Failure, Loading } from "./ui/states.tsx";
 import { useWords } from "./words.ts";
 
@@ -19,14 +20,29 @@ const Context = createContext<Session | undefined>(undefined);
 
 /** Reads who is signed in and their organisations, which every page needs. */
 export function SessionProvider({ config, auth, children }: { config: Config; auth: AuthAdapter; children: ReactNode }) {
-  const { client, queries, keys } = useConsigne();
+  const consigne = useConsigne();
+  const { client, queries, keys } = consigne;
   const { say } = useWords();
+  useEffect(() => {
+    // Beside the session and not after it: the first page is what most people open.
+    if (pageAt(location.pathname) !== "home") return;
+    PAGES.home()
+      .then(({ warm }) => warm(consigne, localStorage.getItem(LAST), localStorage.getItem(ROLE) as OrgRole | null))
+      // The page itself says what failed.
+      .catch(() => {});
+  }, [consigne]);
   const me = useQuery({ queryKey: [...keys.all, "me"], queryFn: ({ signal }) => client.me({ signal }) }, queries);
   const orgs = useQuery({ queryKey: [...keys.all, "orgs"], queryFn: ({ signal }) => client.orgs.list({}, { signal }).all() }, queries);
   const value = useMemo(
     () => (me.data && orgs.data ? { config, auth, me: me.data, orgs: orgs.data } : undefined),
     [config, auth, me.data, orgs.data],
   );
+  useEffect(() => {
+    const org = lastOrg(orgs.data ?? []);
+    if (!org) return;
+    rememberOrg(org.id);
+    localStorage.setItem(ROLE, org.role);
+  }, [orgs.data]);
   if (value) return <Context.Provider value={value}>{children}</Context.Provider>;
   const failed = me.error ?? orgs.error;
   return (
@@ -59,6 +75,8 @@ export function useOrg(id: string): OrgView | undefined {
 }
 
 const LAST = "consigne.org";
+/** Where the browser keeps what the caller was in that organisation, which says what may be read before the API has said it. */
+const ROLE = "consigne.role";
 
 /** Returns the organisation that was looked at last, else the first one. */
 export function lastOrg(orgs: OrgView[]): OrgView | undefined {

@@ -1,5 +1,3 @@
-import { useSyncExternalStore } from "react";
-
 export type Theme = "system" | "light" | "dark";
 export const THEMES: Theme[] = ["system", "light", "dark"];
 
@@ -7,28 +5,26 @@ const KEPT = "consigne.theme";
 const listeners = new Set<() => void>();
 
 /** Returns the theme that was chosen in this browser. */
-function chosen(): Theme {
+export function chosenTheme(): Theme {
   const kept = localStorage.getItem(KEPT);
   return kept === "light" || kept === "dark" ? kept : "system";
 }
 
 /** Shows the page in the chosen theme. */
 export function applyTheme(): void {
-  const theme = chosen();
+  const theme = chosenTheme();
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
 }
 
-function choose(theme: Theme): void {
+export function chooseTheme(theme: Theme): void {
   localStorage.setItem(KEPT, theme);
   applyTheme();
   for (const listener of listeners) listener();
 }
 
-export function useTheme(): [Theme, (theme: Theme) => void] {
-  const subscribe = (listener: () => void) => {
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  };
-  return [useSyncExternalStore(subscribe, chosen), choose];
+/** Calls back whenever another theme is chosen. Returns a function that ends this. */
+export function onTheme(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
 }

@@ -1,11 +1,13 @@
 import { type Messages, setupI18n } from "@lingui/core";
 import { createContext, createElement, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
 
+import { firstMessages, KEPT, type Locale, otherMessages, preferred } from "./locale.ts";
 import type english from "./locales/en.json";
+
+export type { Locale };
 
 /** Names of the messages. Both languages have all of them; a test compares the catalogues. */
 export type MessageId = keyof typeof english;
-export type Locale = "en" | "fr";
 
 /** Says messages and writes figures in one language. */
 export interface Words {
@@ -37,14 +39,12 @@ let needsAll = false;
 /** The language that was asked for last. */
 let asked: Locale | undefined;
 
-const rest = (locale: Locale) => (locale === "fr" ? import("virtual:more/fr") : import("virtual:more/en"));
-
 /** Loads the messages of all other pages than the first one. */
 export async function loadRest(): Promise<void> {
   needsAll = true;
   if (!asked) return;
   const locale = asked;
-  const { messages } = await rest(locale);
+  const { messages } = await otherMessages(locale);
   // A language that is still on its way takes them along itself.
   if (spoken?.locale === locale) spoken.add(messages);
 }
@@ -52,9 +52,9 @@ export async function loadRest(): Promise<void> {
 /** Makes the words of a language: those of the first page, and of all pages once one of these was opened. */
 export async function load(locale: Locale): Promise<Words> {
   asked = locale;
-  const { messages } = await (locale === "fr" ? import("virtual:catalogue/fr") : import("virtual:catalogue/en"));
+  const { messages } = await firstMessages(locale);
   // Asked for after the first ones, because a page may have been opened meanwhile.
-  const more = needsAll ? await rest(locale) : undefined;
+  const more = needsAll ? await otherMessages(locale) : undefined;
   const i18n = setupI18n({ locale, messages: { [locale]: { ...messages, ...more?.messages } } });
   spoken = { locale, add: (messages) => i18n.load(locale, messages) };
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
@@ -87,14 +87,6 @@ interface Spoken {
 }
 
 const Context = createContext<Spoken | undefined>(undefined);
-const KEPT = "consigne.locale";
-
-/** Returns the language that was chosen here, else the browser's. */
-export function preferred(kept: string | null, languages: readonly string[]): Locale {
-  if (kept === "fr" || kept === "en") return kept;
-  const first = languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag === "fr" || tag === "en");
-  return first === "fr" ? "fr" : "en";
-}
 
 /** Gives the words to what is inside. They can be changed to another language. */
 export function WordsProvider({ first, children }: { first: Words; children: ReactNode }) {

@@ -33,6 +33,20 @@ test("a token is kept until shortly before its end, and a fresh one is asked for
   expect(asked).toEqual([ANN, ANN, ANN]);
 });
 
+test("what is asked for at the same time shares one token, and never that of somebody else", async () => {
+  localStorage.setItem("consigne.person", JSON.stringify(ANN));
+  const asked = issuer();
+  const auth = new LaptopAuth();
+  expect(await Promise.all([auth.getToken(), auth.getToken()])).toEqual(["token-1", "token-1"]);
+  expect(asked).toEqual([ANN]);
+  const late = auth.getToken({ fresh: true });
+  const eve = { ...ANN, user: "user_eve" };
+  await auth.signIn(eve);
+  await late;
+  expect(await auth.getToken()).toBe("token-3");
+  expect(asked).toEqual([ANN, ANN, eve]);
+});
+
 test("who is signed in is told, and survives a reload; a token does not", async () => {
   issuer();
   const auth = new LaptopAuth();

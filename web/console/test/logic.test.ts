@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 
-import type { DayView, WalletView } from "@consigne/client";
+import type { DayView, EndpointView, KeyView, WalletView } from "@consigne/client";
 import { expect, test } from "vitest";
 
 import { byGroup, ceiling, csv, everyDay, rangeOf, runs } from "../src/charts/days.ts";
 import { checked } from "../src/config.ts";
+import { mattersOf, paceOf, paceRange } from "../src/home/overview.ts";
 import { EMPTY_DRAFT, faultsOf, masked, requestOf } from "../src/keys/form.ts";
 import { clock } from "../src/keys/KeyPanel.tsx";
 import { MAY, may } from "../src/roles.ts";
@@ -135,4 +136,51 @@ test("what a role is shown is what the API lets it do, in every cell of the matr
     for (const name of functions) expect(MAY[right as keyof typeof MAY], `${right}: ${name}`).toEqual(allowed.get(name));
   }
   expect(Object.values(BEHIND).flat().sort()).toEqual([...allowed.keys()].filter((name) => name !== "member-remove").sort());
+});
+
+test("credits last as long as at the pace of the last week, counted from the first day on which any were spent", () => {
+  const { from, to } = paceRange(NOW);
+  expect({ from, to }).toEqual({ from: "2026-11-22", to: "2026-11-28" });
+  const week = [day("2026-11-24", { credits: 30, requests: 30 }), day("2026-11-28", { credits: 20, requests: 12, outcomes: 10, success_rate: 90 })];
+  expect(paceOf(week, 45, to)).toEqual({ calls: 42, success: 0.9, credits: 10, left: 4 });
+  expect(paceOf([day("2026-11-28", { credits: 20 })], 19, to)).toMatchObject({ credits: 20, left: 0 });
+  expect(paceOf([day("2026-11-28", { credits: 0 })], 19, to)).toMatchObject({ credits: 0, left: null, success: null });
+  expect(paceOf([], 19, to)).toEqual({ calls: 0, success: null, credits: 0, left: null });
+});
+
+test("what is refused now comes before what will be, and what is far away is not named", () => {
+  const key = (id: string, more: Partial<KeyView>) =>
+    ({ id, status: "active", daily_used: 0, daily_quota: null, monthly_used: 0, monthly_quota: null, expires_at: null, ...more }) as KeyView;
+  const endpoint = (id: string, more: Partial<EndpointView>) => ({ id, status: "active", failing_since: null, ...more }) as EndpointView;
+  const lot = (left: number, expires_at: string | null) => ({ id: "lot", kind: "promo", amount: 9, left, expires_at }) as WalletView["buckets"][0];
+  const wallet = { is_open: false, buckets: [lot(0, "2026-11-29"), lot(5, "2026-12-01"), lot(7, "2027-01-01"), lot(9, null)] } as WalletView;
+  const keys = [
+    key("later", { expires_at: "2026-12-09T00:00:00Z" }),
+    key("soon", { expires_at: "2026-11-30T00:00:00Z" }),
+    key("far", { expires_at: "2027-01-01T00:00:00Z" }),
+    key("over", { expires_at: "2026-11-01T00:00:00Z" }),
+    key("revoked", { expires_at: "2026-11-30T00:00:00Z", status: "revoked", daily_used: 9, daily_quota: 9 }),
+    key("full", { daily_used: 10, daily_quota: 10, monthly_used: 10, monthly_quota: 100 }),
+    key("nearly", { monthly_used: 90, monthly_quota: 100 }),
+    key("half", { daily_used: 5, daily_quota: 10 }),
+  ];
+  const endpoints = [
+    endpoint("fine", {}),
+    endpoint("bad", { failing_since: "2026-11-28T08:00:00Z" }),
+    endpoint("off", { status: "disabled", failing_since: "2026-11-20T08:00:00Z" }),
+  ];
+  const found = mattersOf({ wallet, keys, endpoints }, NOW).map((matter) =>
+    "key" in matter ? [matter.what, matter.key.id] : "endpoint" in matter ? [matter.what, matter.endpoint.id] : [matter.what],
+  );
+  expect(found).toEqual([
+    ["closed"],
+    ["failing", "bad"],
+    ["disabled", "off"],
+    ["day", "full"],
+    ["month", "nearly"],
+    ["expires", "soon"],
+    ["expires", "later"],
+    ["lots"],
+  ]);
+  expect(mattersOf({ wallet: undefined, keys: [], endpoints: [] })).toEqual([]);
 });

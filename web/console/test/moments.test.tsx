@@ -278,12 +278,31 @@ test("a day that is chosen in a chart lists the calls of that day, and its addre
   await screen.findByRole("heading", { name: "Calls" });
 });
 
+const FILE = { key: "user_ann/images/F1", filename: "photo été.png", size: 2_048, lastModified: new Date(Date.now() - 60_000).toISOString() };
+
+/** Answers what the first page asks for, and returns what it asked for. */
+function asHome(files: unknown[] = [FILE]): string[] {
+  const asked: string[] = [];
+  const answer = (route: string, response: () => Response) =>
+    on(`GET ${route}`, (request) => {
+      asked.push(new URL(request.url).pathname);
+      return response();
+    });
+  answer("/api/files/list", () => Response.json({ files, total: files.length, userId: "user_ann", nextCursor: null }));
+  answer("/api/orgs/org_1/keys", () => list([{ ...KEY, last_used_at: "2026-11-28T10:00:00Z" }]));
+  answer("/api/orgs/org_1/wallet", () => data({ ...WALLET, balance: 45 }));
+  const today = new Date().toISOString().slice(0, 10);
+  answer("/api/orgs/org_1/stats", () => list([{ date: today, requests: 1_200, credits: 10, outcomes: 1_000, success_rate: 98.5 }]));
+  answer("/api/orgs/org_1/endpoints", () =>
+    list([{ id: "ep_1", url: "https://hooks.example/in", status: "active", failing_since: new Date(Date.now() - 7_200_000).toISOString() }]),
+  );
+  return asked;
+}
+
 test("the checklist ticks a step that was taken elsewhere", async () => {
   asAnn();
   let called = false;
-  on("GET /api/files/usage", () =>
-    Response.json({ userId: "user_ann", plan: "pro", totalFiles: 1, totalSize: 0, reservedSize: 0, limit: 1, percent: 0, byKind: {} }),
-  );
+  asHome();
   on("GET /api/orgs/org_1/wallet", () => data({ ...WALLET, total_used: 0 }));
   on("GET /api/orgs/org_1/keys", () => list([{ ...KEY, last_used_at: called ? "2026-11-28T10:00:00Z" : null }]));
   await open("/");
@@ -293,6 +312,51 @@ test("the checklist ticks a step that was taken elsewhere", async () => {
   await screen.findByRole("heading", { name: /^Call a service\s*Done/ }, { timeout: 8_000 });
   screen.getByText(/All three are done/);
 }, 12_000);
+
+test("once the steps are done the first page says what needs somebody, how long credits last, and what was uploaded", async () => {
+  asAnn();
+  const asked = asHome();
+  await open("/");
+  const matters = await screen.findByRole("region", { name: "To look at" });
+  expect(
+    within(matters)
+      .getByRole("link", { name: /^Webhooks to hooks\.example fail/ })
+      .getAttribute("href"),
+  ).toContain("/webhooks?endpoint=ep_1");
+  expect(within(matters).getByRole("link", { name: "The key Website has used 100% of its calls of today." }).getAttribute("href")).toContain(
+    "key=key_1",
+  );
+  screen.getByText("At 10 a day, as in the last seven days, they last about 4 days.");
+  screen.getByText("1,200");
+  screen.getByText("98.5%");
+  expect(screen.getByRole("link", { name: "photo été.png" }).getAttribute("href")).toContain("/files?file=");
+  expect(screen.queryByRole("heading", { name: "First steps" })).toBeNull();
+  expect(asked.sort()).toEqual(["/api/files/list", ...["endpoints", "keys", "stats", "wallet"].map((part) => `/api/orgs/org_1/${part}`)]);
+});
+
+test("the first page in French, for billing: no keys, no webhooks, and nothing to look at", async () => {
+  asAnn("billing");
+  const asked = asHome([]);
+  on("GET /api/orgs/org_1/stats", () => list([]));
+  await open("/", "fr");
+  await screen.findByText("Rien ne vous attend pour l’instant.");
+  screen.getByText("Rien n’a été dépensé ces sept derniers jours.");
+  screen.getByText("Aucun fichier n’a encore été envoyé.");
+  // They have uploaded nothing yet, so the steps are still there.
+  screen.getByRole("heading", { name: "Premiers pas" });
+  expect(asked).not.toContain("/api/orgs/org_1/endpoints");
+  expect(asked).not.toContain("/api/orgs/org_1/keys");
+});
+
+test("what cannot be read of the first page does not take the rest away", async () => {
+  asAnn();
+  asHome();
+  on("GET /api/orgs/org_1/stats", () => refused(500, "INTERNAL", "something failed"));
+  await open("/");
+  await screen.findByText("Part of this page could not be read.");
+  screen.getByRole("region", { name: "To look at" });
+  expect(screen.queryByText(/Success rate/)).toBeNull();
+});
 
 test("the migration says how many of its keys are rotated, and forgets them with the last", () => {
   expect(progressOf("org_1", 3)).toEqual({ done: 0, total: 3 });
@@ -314,6 +378,42 @@ test("whoever gives up their own role is asked first", async () => {
   await userEvent.click(within(dialog).getByRole("button", { name: "Change my role" }));
   await screen.findByText(/an organisation needs an owner/);
 });
+
+test("before somebody or something is taken away, the button names it and is red, and the focus is on the way back", async () => {
+  asAnn();
+  const withdrawn: string[] = [];
+  on("GET /api/orgs/org_1/members", () =>
+    list([
+      { user_id: "user_ann", role: "owner", name: "Ann", joined_at: "2026-11-01T10:00:00Z" },
+      { user_id: "user_bob", role: "admin", name: "Bob", joined_at: "2026-11-01T10:00:00Z" },
+    ]),
+  );
+  on("GET /api/orgs/org_1/invitations", () =>
+    list(withdrawn.length > 0 ? [] : [{ id: "inv_1", email: "eve@people.example", role: "billing", expires_at: "2026-12-01T10:00:00Z" }]),
+  );
+  on("DELETE /api/orgs/org_1/invitations/inv_1", () => {
+    withdrawn.push("inv_1");
+    return data({ id: "inv_1" });
+  });
+  await open("/orgs/org_1/members");
+  const asks = async (button: string | RegExp, title: string, verb: string) => {
+    await userEvent.click(await screen.findByRole("button", { name: button }));
+    const dialog = await screen.findByRole("dialog", { name: title });
+    const cancel = within(dialog).getByRole("button", { name: "Cancel" });
+    expect(document.activeElement).toBe(cancel);
+    const last = within(dialog).getByRole("button", { name: verb });
+    expect(last.className).toContain("bg-bad");
+    return { cancel, last };
+  };
+  await userEvent.click((await asks(/^Remove\s*Bob$/, "Remove Bob?", "Remove member")).cancel);
+  await userEvent.click((await asks("Leave", "Leave Acme?", "Leave organisation")).cancel);
+  await userEvent.click((await asks("Delete organisation", "Delete Acme?", "Delete organisation")).cancel);
+  const { last } = await asks(/^Withdraw/, "Withdraw the invitation to eve@people.example?", "Withdraw invitation");
+  expect(withdrawn).toEqual([]);
+  await userEvent.click(last);
+  await screen.findByText("No invitation is open.");
+  expect(withdrawn).toEqual(["inv_1"]);
+}, 20_000);
 
 test("data that is older than a minute says when it was read, and is read again", async () => {
   asAnn("billing");

@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 
 import { isOnItsWay, linesOf, markSeen, type Order, type OrderPhoto, photosOf, seenOrders } from "../src/orders/orders.ts";
+import { keyed, MOST, scrolled, scrollOf, stepped, WHOLE, zoomed } from "../src/orders/view.ts";
 import { asAnn, data, on, open, refused } from "./world.tsx";
 
 const PHOTO = {
@@ -226,4 +227,66 @@ test("the ids of opened orders are kept, and not without end", () => {
   expect(seenOrders().has("ord_509")).toBe(true);
   localStorage.setItem("consigne.orders.seen", "{");
   expect(seenOrders().size).toBe(0);
+});
+
+test("what is at a point stays there when a photo is enlarged, and the middle stays inside", () => {
+  const close = zoomed(WHOLE, 2, { x: 0.25, y: 0.5 });
+  expect(close).toEqual({ zoom: 2, x: 0.375, y: 0.5 });
+  // The point a quarter into the frame showed a quarter of the photo before, and still does.
+  expect(close.x + (0.25 - 0.5) / close.zoom).toBe(0.25);
+  expect(zoomed(close, 0.1)).toEqual(WHOLE);
+  expect(zoomed(WHOLE, 99).zoom).toBe(MOST);
+  expect(zoomed(WHOLE, 2, { x: 0, y: 1 })).toEqual({ zoom: 2, x: 0.25, y: 0.75 });
+  expect(stepped({ ...WHOLE, zoom: 2.2 }, true).zoom).toBe(3);
+  expect(stepped({ ...WHOLE, zoom: 2.2 }, false).zoom).toBe(2);
+  expect([keyed(close, "0"), keyed(close, "+")?.zoom, keyed(close, "-")?.zoom, keyed(close, "a")]).toEqual([WHOLE, 3, 1.5, undefined]);
+});
+
+test("a frame that was scrolled shows another part, and less than a pixel is no move", () => {
+  const frame = { scrollLeft: 100, scrollTop: 0, clientWidth: 100, clientHeight: 200 };
+  expect(scrollOf({ zoom: 2, x: 0.75, y: 0.25 }, 100, 200)).toEqual({ left: 100, top: 0 });
+  const moved = scrolled({ zoom: 2, x: 0.5, y: 0.25 }, frame);
+  expect(moved).toEqual({ zoom: 2, x: 0.75, y: 0.25 });
+  expect(scrolled(moved, { ...frame, scrollLeft: 99.5 })).toBe(moved);
+  expect(scrolled(WHOLE, { scrollLeft: 0, scrollTop: 0, clientWidth: 0, clientHeight: 0 })).toEqual(WHOLE);
+});
+
+test("both photos are enlarged and moved together, until somebody parts them", async () => {
+  asExpert();
+  withOrders(2);
+  vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(480);
+  await open("/orders?order=ord_1");
+  const [face, palm] = [await OF("Face"), await OF("Palm")];
+  const [first, second] = [screen.getByRole("region", { name: /^Face/ }), screen.getByRole("region", { name: /^Palm/ })];
+  const zoom = () => [face.style.width, palm.style.width];
+  expect(face.getAttribute("loading")).toBe("lazy");
+  await userEvent.click(screen.getByRole("button", { name: "Enlarge Palm" }));
+  expect(zoom()).toEqual(["150%", "150%"]);
+  // Wherever the focus is; the arrows still lead to other orders.
+  await userEvent.keyboard("+");
+  expect(zoom()).toEqual(["200%", "200%"]);
+  first.scrollTop = 480;
+  fireEvent.scroll(first);
+  expect(second.scrollTop).toBe(480);
+  fireEvent.wheel(second, { ctrlKey: true, deltaY: -100 });
+  expect(zoom()).toEqual(["300%", "300%"]);
+  fireEvent.wheel(second, { deltaY: -100 });
+  expect(zoom()).toEqual(["300%", "300%"]);
+  const fingers = (apart: number) => ({ touches: [0, apart].map((x) => ({ clientX: x, clientY: 0 })) });
+  fireEvent.touchStart(first, fingers(100));
+  fireEvent.touchMove(first, fingers(50));
+  expect(zoom()).toEqual(["150%", "150%"]);
+  await userEvent.keyboard("0");
+  expect(zoom()).toEqual(["100%", "100%"]);
+  await userEvent.dblClick(first);
+  expect(zoom()).toEqual(["300%", "300%"]);
+  await userEvent.dblClick(second);
+  expect(zoom()).toEqual(["100%", "100%"]);
+
+  await userEvent.click(screen.getByRole("checkbox", { name: /both photos together/ }));
+  act(() => second.focus());
+  await userEvent.keyboard("+");
+  expect(zoom()).toEqual(["100%", "150%"]);
+  await userEvent.click(screen.getByRole("checkbox", { name: /both photos together/ }));
+  expect(zoom()).toEqual(["100%", "100%"]);
 });

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from "@testing-library/react";
+import { cleanup, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
@@ -103,6 +103,8 @@ test("a key is revoked with a reason, after the page has said what stops", async
   within(dialog).getByText(/12 calls today/);
   const revoke = within(dialog).getByRole<HTMLButtonElement>("button", { name: "Revoke key" });
   expect(revoke.disabled).toBe(true);
+  expect(revoke.className).toContain("bg-bad");
+  expect(document.activeElement).toBe(within(dialog).getByRole("button", { name: "Cancel" }));
   await userEvent.type(within(dialog).getByLabelText("Reason"), "leaked");
   await userEvent.click(revoke);
   await screen.findAllByText("Revoked");
@@ -348,4 +350,18 @@ test("a book is asked for, followed to its end, and can be downloaded", async ()
   const link = await screen.findByRole<HTMLAnchorElement>("link", { name: "Download" }, { timeout: 5_000 });
   expect(link.href).toBe("https://bucket.example/k");
   screen.getByText(/1,200 words/);
+});
+
+test("services are described in English, which a page in French says and marks", async () => {
+  asAnn();
+  const service = { name: "pdf", display_name: "PDF", description: "Makes and reads PDF documents.", base_cost_per_call: 1, is_active: true };
+  on("GET /api/catalogue", () => data({ plans: [], packs: [], services: [service], scopes: [] }));
+  await open("/pricing", "fr");
+  expect((await screen.findByText("Makes and reads PDF documents.")).lang).toBe("en");
+  expect(screen.getByText("PDF").lang).toBe("en");
+  screen.getByText("Les services sont décrits en anglais.");
+  cleanup();
+  await open("/pricing");
+  await screen.findByText("Makes and reads PDF documents.");
+  expect(screen.queryByText(/described in English/)).toBeNull();
 });

@@ -5,9 +5,10 @@ import { compileMessage } from "@lingui/message-utils/compileMessage";
 import { expect, test, vi } from "vitest";
 
 import { isFirst } from "../catalogue.ts";
+import { preferred } from "../src/locale.ts";
 import english from "../src/locales/en.json";
 import french from "../src/locales/fr.json";
-import { load, loadRest, preferred } from "../src/words.ts";
+import { load, loadRest } from "../src/words.ts";
 
 /** Names of the values that a message is given. */
 function placeholders(text: string): string[] {
@@ -50,7 +51,7 @@ test("the first page says nothing that comes later", () => {
     const source = readFileSync(file, "utf8");
     for (const [, path = ""] of source.matchAll(/ from "(\.[^"]+\.tsx?)"/g)) walk(join(dirname(file), path));
   };
-  for (const start of ["main.tsx", "auth/laptop.tsx", "auth/clerk.tsx", "routes/home.tsx", "ui/Palette.tsx"]) walk(`src/${start}`);
+  for (const start of ["main.ts", "start.tsx", "auth/laptop.tsx", "auth/clerk.tsx", "routes/home.tsx", "ui/Palette.tsx"]) walk(`src/${start}`);
   // Its rights look like messages.
   seen.delete("src/roles.ts");
   const said = [...seen].flatMap((file) => [...readFileSync(file, "utf8").matchAll(/"([a-z]+(?:\.[a-z]+)*)"/g)].map(([, id = ""]) => id));

@@ -21,6 +21,11 @@ export interface AuthProps {
   children(adapter: AuthAdapter): ReactNode;
 }
 
+/** What a way of signing in exports. */
+export interface AuthModule {
+  Auth(props: AuthProps): ReactNode;
+}
+
 /** Remembers who is signed in, and tells those who subscribed. */
 export class Listeners {
   readonly #all = new Set<(user: SignedIn) => void>();

@@ -7,6 +7,8 @@ import type { AuthProps, SignedIn } from "./adapter.ts";
 import { LaptopAuth, type Person, PLANS, ROLES, USER } from "./person.ts";
 
 const auth = new LaptopAuth();
+// Before anything is drawn: whatever is asked of the API waits for it. A failure is told to whoever asks next.
+auth.getToken().catch(() => {});
 let user: SignedIn;
 const subscribe = (changed: () => void) =>
   auth.subscribe((now) => {

@@ -19,12 +19,26 @@ const MARGIN = 5_000;
 export class LaptopAuth implements AuthAdapter {
   #person: Person | null = kept();
   #token: { text: string; until: number } | null = null;
+  /** The token that is being asked for, and for whom. */
+  #asked: { person: Person; token: Promise<string> } | null = null;
   readonly #listeners = new Listeners(this.#person?.user ?? null);
 
   async getToken({ fresh = false }: { fresh?: boolean } = {}): Promise<string | null> {
     const person = this.#person;
     if (!person) return null;
     if (!fresh && this.#token && Date.now() < this.#token.until) return this.#token.text;
+    if (!fresh && this.#asked?.person === person) return this.#asked.token;
+    const asked = { person, token: this.#ask(person) };
+    this.#asked = asked;
+    try {
+      return await asked.token;
+    } finally {
+      if (this.#asked === asked) this.#asked = null;
+    }
+  }
+
+  /** Asks the laptop for a token. */
+  async #ask(person: Person): Promise<string> {
     const answer = await fetch("/_laptop/token", {
       method: "POST",
       headers: { "content-type": "application/json" },

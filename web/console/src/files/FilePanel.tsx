@@ -1,13 +1,14 @@
 import { type FileMetadata, isConsigneError } from "@consigne/client";
 import { useConsigne, useS3Files } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
-import { type FormEvent, type ReactNode, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useState } from "react";
 
 import { useSession } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
 import { Confirm } from "../ui/Confirm.tsx";
 import { Copy } from "../ui/Copy.tsx";
-import { Dialog } from "../ui/Dialog.tsx";
+import { Actions, Dialog } from "../ui/Dialog.tsx";
+import { Fact } from "../ui/Fact.tsx";
 import { Field, TextInput } from "../ui/Field.tsx";
 import { KIND_WORDS } from "../ui/kinds.ts";
 import { Failure, Loading, State, Time } from "../ui/states.tsx";
@@ -83,16 +84,14 @@ export function FilePanel({ s3Key, onClose }: { s3Key: string; onClose(): void }
       {file && (
         <>
           {file.status === "ready" && <Preview file={file} />}
-          <div className="flex flex-wrap gap-2">
+          <Actions onClose={onClose}>
             <Button busy={download.busy} disabled={file.status !== "ready"} onClick={() => void download.run()}>
               {say("file.download")}
             </Button>
             <Button danger onClick={() => setDeleting(true)}>
               {say("file.delete")}
             </Button>
-            <span className="grow" />
-            <Button onClick={onClose}>{say("close")}</Button>
-          </div>
+          </Actions>
           {download.failure !== undefined && <Failure what={say("file.download.failed")} error={download.failure} />}
           <Rename filename={file.filename} rename={rename} again={() => read.refetch()} />
           {config.edge && file.status === "ready" && <Publish s3Key={s3Key} />}
@@ -137,22 +136,8 @@ export function FilePanel({ s3Key, onClose }: { s3Key: string; onClose(): void }
           </dl>
         </>
       )}
-      {!file && (
-        <div>
-          <Button onClick={onClose}>{say("close")}</Button>
-        </div>
-      )}
+      {!file && <Actions onClose={onClose} />}
     </Dialog>
-  );
-}
-
-function Fact({ label, children }: { label: MessageId; children: ReactNode }) {
-  const { say } = useWords();
-  return (
-    <div className="grid grid-cols-[9rem_minmax(0,1fr)] gap-3 border-b border-line py-2">
-      <dt className="text-muted">{say(label)}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

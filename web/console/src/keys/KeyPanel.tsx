@@ -1,13 +1,15 @@
 import type { IssuedKey, KeyUpdateRequest, KeyView } from "@consigne/client";
 import type { Keys } from "@consigne/react";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 
 import { Button } from "../ui/Button.tsx";
-import { Buttons, Dialog } from "../ui/Dialog.tsx";
-import { Choice, Field, TextInput } from "../ui/Field.tsx";
-import { Failure, State, Time } from "../ui/states.tsx";
-import { useWork } from "../ui/useWork.ts";
+import { Confirm } from "../ui/Confirm.tsx";
+import { Actions, Dialog } from "../ui/Dialog.tsx";
+import { Fact } from "../ui/Fact.tsx";
+import { Field, TextInput } from "../ui/Field.tsx";
+import { Rotate } from "../ui/Rotate.tsx";
+import { State, Time } from "../ui/states.tsx";
 import { Checks } from "../why/Checks.tsx";
 import { type MessageId, useWords } from "../words.ts";
 import { changeOf, draftOf, masked } from "./form.ts";
@@ -34,15 +36,38 @@ export function KeyPanel({ org, shown, keys, mayChange, mayDelete, mayAudit, onI
   const back = () => setStep("look");
   if (step === "edit") return <Edit shown={shown} onBack={back} update={(change) => keys.update(shown.id, change).then(back)} />;
   if (step === "rotate") {
-    return <Rotate shown={shown} onBack={back} rotate={async (grace) => onIssued(await keys.rotate(shown.id, grace))} />;
+    return (
+      <Rotate
+        title={say("keys.rotate.title", { name: shown.name })}
+        text={say("keys.rotate.text", { key: masked(shown) })}
+        grace={say("keys.grace")}
+        verb={say("keys.rotate")}
+        failed={say("keys.rotate.failed")}
+        rotate={async (grace) => onIssued(await keys.rotate(shown.id, grace))}
+        onBack={back}
+      />
+    );
   }
   if (step === "revoke") return <Revoke shown={shown} onBack={back} revoke={(reason) => keys.revoke(shown.id, reason).then(back)} />;
-  if (step === "delete") return <Delete shown={shown} onBack={back} remove={() => keys.remove(shown.id).then(onClose)} />;
+  if (step === "delete") {
+    return (
+      <Confirm
+        title={say("keys.delete.title", { name: shown.name })}
+        verb={say("keys.delete")}
+        failed={say("keys.delete.failed")}
+        typed={{ label: say("keys.delete.type", { name: shown.name }), text: shown.name }}
+        work={() => keys.remove(shown.id).then(onClose)}
+        onClose={back}
+      >
+        <p>{say("keys.delete.text")}</p>
+      </Confirm>
+    );
+  }
   const usable = shown.status === "active" || shown.status === "suspended";
   return (
     <Dialog title={shown.name} onClose={onClose} drawer>
       <Facts shown={shown} />
-      <div className="flex flex-wrap gap-2">
+      <Actions onClose={onClose}>
         {mayChange && usable && <Button onClick={() => setStep("edit")}>{say("keys.edit")}</Button>}
         {mayChange && usable && <Button onClick={() => setStep("rotate")}>{say("keys.rotate")}</Button>}
         {mayChange && usable && (
@@ -55,9 +80,7 @@ export function KeyPanel({ org, shown, keys, mayChange, mayDelete, mayAudit, onI
             {say("keys.delete")}
           </Button>
         )}
-        <span className="grow" />
-        <Button onClick={onClose}>{say("close")}</Button>
-      </div>
+      </Actions>
       <h3 className="text-base font-semibold">{say("why.now")}</h3>
       <Checks org={org} shown={shown} />
       <div className="flex flex-wrap gap-x-4">
@@ -71,16 +94,6 @@ export function KeyPanel({ org, shown, keys, mayChange, mayDelete, mayAudit, onI
         )}
       </div>
     </Dialog>
-  );
-}
-
-function Fact({ label, children }: { label: MessageId; children: ReactNode }) {
-  const { say } = useWords();
-  return (
-    <div className="grid grid-cols-[9rem_minmax(0,1fr)] gap-3 border-b border-line py-2">
-      <dt className="text-muted">{say(label)}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 
@@ -176,84 +189,22 @@ function Edit({ shown, update, onBack }: { shown: KeyView; update(change: KeyUpd
   );
 }
 
-const GRACES: [seconds: number, label: MessageId][] = [
-  [0, "keys.grace.none"],
-  [3_600, "keys.grace.hour"],
-  [86_400, "keys.grace.day"],
-  [604_800, "keys.grace.week"],
-];
-
-function Rotate({ shown, rotate, onBack }: { shown: KeyView; rotate(grace: number): Promise<unknown>; onBack(): void }) {
-  const { say } = useWords();
-  const [grace, setGrace] = useState("86400");
-  const { busy, failure, run } = useWork(() => rotate(Number(grace)));
-  return (
-    <Dialog title={say("keys.rotate.title", { name: shown.name })} onClose={busy ? undefined : onBack}>
-      <form className="grid gap-4" onSubmit={run}>
-        <p>{say("keys.rotate.text", { key: masked(shown) })}</p>
-        <Field label={say("keys.grace")}>
-          <Choice value={grace} options={GRACES.map(([seconds, label]) => [String(seconds), say(label)])} onChange={setGrace} />
-        </Field>
-        {failure !== undefined && <Failure what={say("keys.rotate.failed")} error={failure} />}
-        <Buttons>
-          <Button onClick={onBack} disabled={busy}>
-            {say("cancel")}
-          </Button>
-          <Button primary type="submit" busy={busy}>
-            {say("keys.rotate")}
-          </Button>
-        </Buttons>
-      </form>
-    </Dialog>
-  );
-}
-
 function Revoke({ shown, revoke, onBack }: { shown: KeyView; revoke(reason: string): Promise<unknown>; onBack(): void }) {
   const { say, number } = useWords();
   const [reason, setReason] = useState("");
-  const { busy, failure, run } = useWork(() => revoke(reason.trim()));
   return (
-    <Dialog title={say("keys.revoke.title", { name: shown.name })} onClose={busy ? undefined : onBack}>
-      <form className="grid gap-4" onSubmit={run}>
-        <p>{say("keys.revoke.text", { key: masked(shown), calls: shown.daily_used, count: number(shown.daily_used) })}</p>
-        <Field label={say("keys.reason")} hint={say("keys.reason.hint")}>
-          <TextInput required maxLength={200} value={reason} onChange={setReason} />
-        </Field>
-        {failure !== undefined && <Failure what={say("keys.revoke.failed")} error={failure} />}
-        <Buttons>
-          <Button onClick={onBack} disabled={busy}>
-            {say("cancel")}
-          </Button>
-          <Button primary type="submit" busy={busy} disabled={reason.trim() === ""}>
-            {say("keys.revoke")}
-          </Button>
-        </Buttons>
-      </form>
-    </Dialog>
-  );
-}
-
-function Delete({ shown, remove, onBack }: { shown: KeyView; remove(): Promise<unknown>; onBack(): void }) {
-  const { say } = useWords();
-  const [typed, setTyped] = useState("");
-  const { busy, failure, run } = useWork(remove);
-  return (
-    <Dialog title={say("keys.delete.title", { name: shown.name })} onClose={busy ? undefined : onBack}>
-      <form className="grid gap-4" onSubmit={run}>
-        <p>{say("keys.delete.text")}</p>
-        <Field label={say("keys.delete.type", { name: shown.name })}>
-          <TextInput required value={typed} onChange={setTyped} />
-        </Field>
-        {failure !== undefined && <Failure what={say("keys.delete.failed")} error={failure} />}
-        <Buttons>
-          <Button onClick={onBack} disabled={busy}>
-            {say("cancel")}
-          </Button>
-          <Button primary type="submit" busy={busy} disabled={typed !== shown.name}>
-            {say("keys.delete")}
-          </Button>
-        </Buttons>
-      </form>
-    </Dialog>
+    <Confirm
+      title={say("keys.revoke.title", { name: shown.name })}
+      verb={say("keys.revoke")}
+      failed={say("keys.revoke.failed")}
+      incomplete={reason.trim() === ""}
+      work={() => revoke(reason.trim())}
+      onClose={onBack}
+    >
+      <p>{say("keys.revoke.text", { key: masked(shown), calls: shown.daily_used, count: number(shown.daily_used) })}</p>
+      <Field label={say("keys.reason")} hint={say("keys.reason.hint")}>
+        <TextInput required maxLength={200} value={reason} onChange={setReason} />
+      </Field>
+    </Confirm>
   );
 }

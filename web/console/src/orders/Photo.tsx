@@ -1,12 +1,13 @@
-import { type PointerEvent, useEffect, useLayoutEffect, useRef, useState, type WheelEvent } from "react";
+import { type PointerEvent, useEffect, useRef, useState } from "react";
 
 import { Button } from "../ui/Button.tsx";
 import { Time } from "../ui/states.tsx";
 import { type MessageId, useWords } from "../words.ts";
 import { isOnItsWay, type OrderPhoto } from "./orders.ts";
+import { pointOf, useFrame } from "./useFrame.ts";
 import { type Linked, usePicture } from "./usePicture.ts";
+import { CLOSE, MOST, stepped, type View, WHOLE, zoomed } from "./view.ts";
 
-const STEPS = [1, 1.5, 2, 3, 4, 6, 8];
 const TYPES: Record<OrderPhoto["type"], MessageId> = { face_photo: "orders.face", palm_photo: "orders.palm" };
 const STATES: Record<OrderPhoto["status"], MessageId> = {
   pending: "orders.photo.pending",
@@ -17,11 +18,20 @@ const STATES: Record<OrderPhoto["status"], MessageId> = {
   gone: "orders.photo.gone",
 };
 
+interface Props {
+  file: OrderPhoto;
+  view: View;
+  /** Changes what is looked at. */
+  onView(change: (view: View) => View): void;
+  /** Asks for a new link. */
+  renew(): Promise<string | undefined>;
+}
+
 /** A photo of an order, or why there is none to see. */
-export function Photo({ file, renew }: { file: OrderPhoto; renew(): Promise<string | undefined> }) {
+export function Photo({ file, ...rest }: Props) {
   const { say } = useWords();
   const { url } = file;
-  if (url !== null) return <Shown file={{ ...file, url }} renew={renew} />;
+  if (url !== null) return <Shown file={{ ...file, url }} {...rest} />;
   return (
     <figure className="grid min-w-0 content-start gap-2">
       <figcaption className="flex min-h-9 items-center font-medium">{say(TYPES[file.type])}</figcaption>
@@ -37,46 +47,17 @@ export function Photo({ file, renew }: { file: OrderPhoto; renew(): Promise<stri
 }
 
 /** A photo in a frame in which it can be enlarged, moved and turned. */
-function Shown({ file, renew }: { file: Linked; renew(): Promise<string | undefined> }) {
+function Shown({ file, view, onView, renew }: Props & { file: Linked }) {
   const { say, bytes, number } = useWords();
   const { url, failed, decoded, onError } = usePicture(file, renew);
-  const [zoom, setZoom] = useState(1);
+  const { zoom } = view;
   const [turn, setTurn] = useState(0);
   const frame = useRef<HTMLDivElement>(null);
-  const centre = useRef({ x: 0.5, y: 0.5 });
   const title = say(TYPES[file.type]);
-  // Another photo begins whole and upright.
-  useEffect(() => {
-    setZoom(1);
-    setTurn(0);
-  }, [file.key]);
-  useLayoutEffect(() => {
-    const box = frame.current;
-    if (!box) return;
-    // The point that was looked at stays where it was.
-    box.scrollLeft = centre.current.x * box.clientWidth * zoom - box.clientWidth / 2;
-    box.scrollTop = centre.current.y * box.clientHeight * zoom - box.clientHeight / 2;
-  }, [zoom]);
-  const look = () => {
-    const box = frame.current;
-    if (!box) return;
-    centre.current = {
-      x: (box.scrollLeft + box.clientWidth / 2) / box.scrollWidth,
-      y: (box.scrollTop + box.clientHeight / 2) / box.scrollHeight,
-    };
-  };
-  const step = (by: number) => {
-    look();
-    setZoom((now) => STEPS[Math.max(0, Math.min(STEPS.length - 1, STEPS.indexOf(now) + by))] ?? 1);
-  };
-  const wheel = (event: WheelEvent) => {
-    if (event.ctrlKey) step(event.deltaY < 0 ? 1 : -1);
-  };
+  const onScroll = useFrame(frame, view, onView);
   const toggle = (event: { clientX: number; clientY: number }) => {
-    const box = frame.current?.getBoundingClientRect();
-    if (!box) return;
-    centre.current = { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height };
-    setZoom(zoom === 1 ? 3 : 1);
+    const at = pointOf(frame.current, event);
+    onView((now) => (now.zoom === 1 ? zoomed(now, CLOSE, at) : WHOLE));
   };
   const drag = (event: PointerEvent<HTMLDivElement>) => {
     // A finger scrolls by itself.
@@ -89,11 +70,21 @@ function Shown({ file, renew }: { file: Linked; renew(): Promise<string | undefi
       <figcaption className="flex flex-wrap items-center justify-between gap-x-3 gap-y-1">
         <span className="font-medium">{title}</span>
         <span className="flex items-center">
-          <Button quiet aria-label={say("orders.zoom.out", { photo: title })} disabled={zoom === 1} onClick={() => step(-1)}>
+          <Button
+            quiet
+            aria-label={say("orders.zoom.out", { photo: title })}
+            disabled={zoom === 1}
+            onClick={() => onView((now) => stepped(now, false))}
+          >
             −
           </Button>
           <output className="min-w-12 text-center text-muted">{number(zoom, { style: "percent" })}</output>
-          <Button quiet aria-label={say("orders.zoom.in", { photo: title })} disabled={zoom === STEPS.at(-1)} onClick={() => step(1)}>
+          <Button
+            quiet
+            aria-label={say("orders.zoom.in", { photo: title })}
+            disabled={zoom === MOST}
+            onClick={() => onView((now) => stepped(now, true))}
+          >
             +
           </Button>
           <Button quiet aria-label={say("orders.turn", { photo: title })} onClick={() => setTurn((now) => (now + 90) % 360)}>
@@ -107,13 +98,16 @@ function Shown({ file, renew }: { file: Linked; renew(): Promise<string | undefi
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move the photo, as in everything that scrolls.
         tabIndex={0}
         aria-label={say("orders.frame", { photo: title })}
-        className={`relative h-[min(60dvh,560px)] overflow-auto rounded-md border border-line bg-hover ${zoom > 1 ? "cursor-grab active:cursor-grabbing" : "cursor-zoom-in"}`}
-        onWheel={wheel}
+        aria-keyshortcuts="Plus - 0"
+        className={`relative h-[min(60dvh,560px)] touch-pan-x touch-pan-y overflow-auto rounded-md border border-line bg-hover ${zoom > 1 ? "cursor-grab active:cursor-grabbing" : "cursor-zoom-in"}`}
         onDoubleClick={toggle}
         onPointerMove={drag}
+        onScroll={onScroll}
       >
         {url && failed === undefined && (
           <img
+            // Before the address, or it comes too late.
+            loading="lazy"
             src={url}
             alt={title}
             draggable={false}

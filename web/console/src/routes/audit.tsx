@@ -86,7 +86,7 @@ function Log({ org }: { org: string }) {
       {shown?.length === 0 && <Empty text={say("audit.empty")} />}
       {shown && shown.length > 0 && (
         <div className="overflow-x-auto">
-          <table className="grid-table">
+          <table className="grid-table stacked">
             <thead>
               <tr>
                 <th scope="col">{say("audit.action")}</th>

@@ -1,8 +1,11 @@
-import { useConsigne, useKeys, useUsage } from "@consigne/react";
+import { useConsigne, useKeys } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 
+import { Overview } from "../home/Overview.tsx";
+import { paceOf } from "../home/overview.ts";
+import { homeQueries } from "../home/queries.ts";
 import { Migration } from "../keys/Migration.tsx";
 import { may } from "../roles.ts";
 import { lastOrg, useSession } from "../session.tsx";
@@ -14,75 +17,101 @@ import { type MessageId, useWords } from "../words.ts";
 /** Milliseconds between two looks at what was done elsewhere. */
 const LOOK = 5_000;
 
-/** The first page: three steps that tick themselves. */
+export { warm } from "../home/queries.ts";
+
+/** The first page: three steps that tick themselves, and once they are done what there is to know today. */
 export function Home() {
   const { me, orgs } = useSession();
   const { say } = useWords();
-  const { client, queries, keys: at } = useConsigne();
+  const consigne = useConsigne();
+  const { queries, keys: at } = consigne;
   const org = lastOrg(orgs);
   const builds = org !== undefined && may(org.role, "keys.see");
-  const { storage, error, loading, refresh } = useUsage();
+  const id = org?.id ?? "";
   const keys = useKeys(builds ? org.id : null);
-  const wallet = useQuery(
-    {
-      queryKey: [...at.all, "wallet", org?.id],
-      queryFn: ({ signal }) => client.credits.wallet(org?.id ?? "", { signal }),
-      enabled: org !== undefined,
-    },
-    queries,
-  );
+  const read = homeQueries(consigne, id);
+  const enabled = org !== undefined;
+  const files = useQuery(read.files, queries);
+  const wallet = useQuery({ ...read.wallet, enabled }, queries);
+  const days = useQuery({ ...read.days, enabled }, queries);
+  const endpoints = useQuery({ ...read.endpoints, enabled: org !== undefined && may(org.role, "webhooks.see") }, queries);
   const [creating, setCreating] = useState(false);
-  const uploaded = (storage?.totalFiles ?? 0) > 0;
+  const uploaded = (files.data?.total ?? 0) > 0;
   // Whoever sees no keys sees what they spend.
   const called = (wallet.data?.total_used ?? 0) > 0 || keys.keys.some((key) => key.last_used_at !== null);
   const made = keys.keys.length > 0 || (!builds && called);
   const all = uploaded && made && called;
+  const loading = files.isPending || keys.loading || (org !== undefined && wallet.isPending);
+  const rest = days.isLoading || endpoints.isLoading;
+  // Whoever takes the last step here sees it ticked.
+  const open = useRef(false);
+  if (!loading && !all) open.current = true;
+  const steps = !all || open.current;
   useEffect(() => {
     if (all) return;
     // A step that was taken elsewhere, such as a call in a terminal, ticks itself here.
     const timer = setInterval(() => {
       if (document.visibilityState !== "visible") return;
-      for (const key of [at.usage, at.keys(org?.id ?? ""), [...at.all, "wallet", org?.id]]) void queries.invalidateQueries({ queryKey: key });
+      for (const key of [at.usage, at.keys(id), [...at.all, "wallet", id]]) void queries.invalidateQueries({ queryKey: key });
     }, LOOK);
     return () => clearInterval(timer);
-  }, [all, queries, at, org?.id]);
-  const failed = error ?? keys.error ?? wallet.error;
+  }, [all, queries, at, id]);
+  const reads = [files, keys, wallet, days, endpoints];
+  const failed = reads.find(({ error }) => error)?.error;
+  const again = () => {
+    void files.refetch();
+    for (const read of org ? [wallet, days] : []) void read.refetch();
+    for (const read of builds ? [keys.refresh, endpoints.refetch] : []) void read();
+  };
   const link = "text-accent underline underline-offset-2";
   return (
     <>
-      <Head title={say("home.title", { name: me.first_name ?? me.full_name ?? "" })} text={say("home.text")} />
-      {failed && <Failure what={say("home.failed")} error={failed} retry={() => void Promise.all([refresh(), keys.refresh(), wallet.refetch()])} />}
+      <Head title={say("home.title", { name: me.first_name ?? me.full_name ?? "" })} />
+      {failed && <Failure what={say("home.failed")} error={failed} retry={again} />}
       {org && builds && may(org.role, "keys.change") && <Migration org={org.id} keys={keys.keys} />}
-      {loading ? (
-        <Loading rows={3} />
-      ) : (
-        <ol className="max-w-2xl border-t border-line">
-          <Step done={uploaded} title="home.upload" text="home.upload.text">
-            <Link to="/files" className={link}>
-              {say("home.upload.go")}
-            </Link>
-          </Step>
-          <Step done={made} title="home.key" text="home.key.text">
-            {org ? (
-              builds && (
-                <Link to="/orgs/$org/keys" params={{ org: org.id }} search={{ create: true }} className={link}>
-                  {say("home.key.go")}
-                </Link>
-              )
-            ) : (
-              <Button onClick={() => setCreating(true)}>{say("org.create")}</Button>
-            )}
-          </Step>
-          <Step done={called} title="home.call" text="home.call.text">
-            {org && (
-              <Link to="/playground" className={link}>
-                {say("home.call.go")}
+      {(loading || (!steps && rest)) && <Loading rows={8} />}
+      {!loading && steps && (
+        <section className="grid gap-3">
+          <h2 className="text-base font-semibold">{say("home.steps")}</h2>
+          <p className="text-muted">{say("home.text")}</p>
+          <ol className="max-w-2xl border-t border-line">
+            <Step done={uploaded} title="home.upload" text="home.upload.text">
+              <Link to="/files" className={link}>
+                {say("home.upload.go")}
               </Link>
-            )}
-          </Step>
-        </ol>
+            </Step>
+            <Step done={made} title="home.key" text="home.key.text">
+              {org ? (
+                builds && (
+                  <Link to="/orgs/$org/keys" params={{ org: org.id }} search={{ create: true }} className={link}>
+                    {say("home.key.go")}
+                  </Link>
+                )
+              ) : (
+                <Button onClick={() => setCreating(true)}>{say("org.create")}</Button>
+              )}
+            </Step>
+            <Step done={called} title="home.call" text="home.call.text">
+              {org && (
+                <Link to="/playground" className={link}>
+                  {say("home.call.go")}
+                </Link>
+              )}
+            </Step>
+          </ol>
+          {all && <p role="status">{say("home.all")}</p>}
+        </section>
       )}
-      {all && <p role="status">{say("home.all")}</p>}
+      {!loading && !rest && (uploaded || made || called) && (
+        <Overview
+          org={org}
+          wallet={wallet.data}
+          keys={keys.keys}
+          endpoints={endpoints.data ?? []}
+          pace={days.data && wallet.data && paceOf(days.data, wallet.data.balance, read.today)}
+          files={files.data}
+        />
+      )}
       {creating && <CreateOrg onClose={() => setCreating(false)} />}
     </>
   );
@@ -99,10 +128,10 @@ function Step({ done, title, text, children }: { done: boolean; title: MessageId
         {done ? "✓" : ""}
       </span>
       <div className="grid gap-1">
-        <h2 className="font-medium">
+        <h3 className="font-medium">
           {say(title)}
           <span className="sr-only"> {say(done ? "home.done" : "home.todo")}</span>
-        </h2>
+        </h3>
         {!done && <p className="text-muted">{say(text)}</p>}
         {!done && <div>{children}</div>}
       </div>

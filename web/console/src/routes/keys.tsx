@@ -156,7 +156,7 @@ function Table({ keys, onOpen }: { keys: ReturnType<typeof useKeys>["keys"]; onO
                 {key.environment === "test" && <span className="ms-2 text-xs text-muted">{say("keys.test")}</span>}
                 <div className="whitespace-nowrap font-mono text-xs text-muted sm:hidden">{masked(key)}</div>
               </td>
-              <td className="hidden font-mono text-xs sm:table-cell">{masked(key)}</td>
+              <td className="hidden whitespace-nowrap font-mono text-xs sm:table-cell">{masked(key)}</td>
               <td className="hidden font-mono text-xs lg:table-cell">{key.scopes.join(" ")}</td>
               <td className="num hidden md:table-cell">
                 {number(key.monthly_used)}

@@ -1,4 +1,4 @@
-import type { MemberView, OrgRole, OrgView } from "@consigne/client";
+import type { InvitationView, MemberView, OrgRole, OrgView } from "@consigne/client";
 import { useConsigne } from "@consigne/react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
@@ -110,7 +110,7 @@ function MemberList({ org }: { org: OrgView }) {
       {list.isPending && <Loading rows={3} />}
       {failure !== undefined && <Failure what={say("members.work.failed")} error={failure} />}
       {list.data && (
-        <table className="grid-table">
+        <table className="grid-table stacked">
           <thead>
             <tr>
               <th scope="col">{say("members.name")}</th>
@@ -137,7 +137,7 @@ function MemberList({ org }: { org: OrgView }) {
                     {roles.length > 0 ? (
                       <select
                         aria-label={say("members.role.of", { name: nameOf(member) })}
-                        className="h-9 w-26 truncate rounded-md sm:w-40 border border-control bg-bg px-2"
+                        className="h-9 w-40 truncate rounded-md border border-control bg-bg px-2"
                         value={member.role}
                         onChange={(event) => {
                           const role = event.target.value as OrgRole;
@@ -187,7 +187,7 @@ function MemberList({ org }: { org: OrgView }) {
       {leaving && (
         <Confirm
           title={self ? say("members.leave.title", { org: org.name }) : say("members.remove.title", { name: nameOf(leaving) })}
-          verb={say(self ? "members.leave" : "members.remove")}
+          verb={say(self ? "members.leave.do" : "members.remove.do")}
           failed={say("members.work.failed")}
           work={() => remove(leaving)}
           onClose={() => setLeaving(undefined)}
@@ -208,6 +208,7 @@ function Invitations({ org }: { org: OrgView }) {
   const [email, setEmail] = useState("");
   const [role, setRole] = useState<OrgRole>("developer");
   const [sent, setSent] = useState("");
+  const [withdrawn, setWithdrawn] = useState<InvitationView>();
   const invite = useWork(async () => {
     await client.invitations.create(org.id, { email, role });
     setSent(email);
@@ -238,7 +239,7 @@ function Invitations({ org }: { org: OrgView }) {
       {list.isPending && <Loading rows={2} />}
       {list.data?.length === 0 && <p className="text-muted">{say("invite.none")}</p>}
       {list.data && list.data.length > 0 && (
-        <table className="grid-table">
+        <table className="grid-table stacked">
           <thead>
             <tr>
               <th scope="col">{say("invite.email")}</th>
@@ -260,33 +261,28 @@ function Invitations({ org }: { org: OrgView }) {
                   <Time at={invitation.expires_at} />
                 </td>
                 <td className="num">
-                  <Withdraw email={invitation.email} withdraw={() => client.invitations.revoke(org.id, invitation.id).then(again)} />
+                  <Button quiet danger onClick={() => setWithdrawn(invitation)}>
+                    {say("invite.revoke")}
+                    <span className="sr-only"> {invitation.email}</span>
+                  </Button>
                 </td>
               </tr>
             ))}
           </tbody>
         </table>
       )}
-    </section>
-  );
-}
-
-/** Takes an invitation back: its link works no more. */
-function Withdraw({ email, withdraw }: { email: string; withdraw(): Promise<unknown> }) {
-  const { say } = useWords();
-  const { busy, failure, run } = useWork(withdraw);
-  return (
-    <>
-      <Button quiet busy={busy} onClick={() => void run()}>
-        {say("invite.revoke")}
-        <span className="sr-only"> {email}</span>
-      </Button>
-      {failure !== undefined && (
-        <div className="text-start">
-          <Failure what={say("members.work.failed")} error={failure} />
-        </div>
+      {withdrawn && (
+        <Confirm
+          title={say("invite.revoke.title", { email: withdrawn.email })}
+          verb={say("invite.revoke.do")}
+          failed={say("members.work.failed")}
+          work={() => client.invitations.revoke(org.id, withdrawn.id).then(again)}
+          onClose={() => setWithdrawn(undefined)}
+        >
+          <p>{say("invite.revoke.text")}</p>
+        </Confirm>
       )}
-    </>
+    </section>
   );
 }
 

@@ -2,7 +2,7 @@ import { useConsigne } from "@consigne/react";
 import { useWindowed } from "@consigne/react/components";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { type ComponentProps, type KeyboardEvent, lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import {
   type Earlier,
@@ -13,13 +13,10 @@ import {
   markSeen,
   type Order,
   type OrderEntry,
-  type OrderPhoto,
-  photosOf,
   readOrder,
   seenOrders,
   timeOf,
 } from "../orders/orders.ts";
-import { Photo } from "../orders/Photo.tsx";
 import { seesOrders } from "../roles.ts";
 import { ORDER_STATES, type OrdersSearch } from "../router.tsx";
 import { useSession } from "../session.tsx";
@@ -27,6 +24,18 @@ import { Button } from "../ui/Button.tsx";
 import { Copy } from "../ui/Copy.tsx";
 import { Empty, Failure, Head, Loading, Time } from "../ui/states.tsx";
 import { type MessageId, useWords } from "../words.ts";
+
+/** What shows photos is loaded beside the first order that is opened. */
+const viewer = () => import("../orders/Photos.tsx");
+const Viewer = lazy(() => viewer().then((module) => ({ default: module.Photos })));
+
+function Photos(props: ComponentProps<typeof Viewer>) {
+  return (
+    <Suspense fallback={<div className="h-[min(60dvh,560px)]" />}>
+      <Viewer {...props} />
+    </Suspense>
+  );
+}
 
 /** The orders that experts look through: a list, and the open order beside it. */
 export function Orders() {
@@ -90,7 +99,10 @@ function Desk() {
     if (open && at >= orders.length - 3) loadMore();
   }, [open, at, orders.length, loadMore]);
   useEffect(() => {
-    if (open) setSeen(markSeen(open));
+    if (!open) return;
+    setSeen(markSeen(open));
+    // Meanwhile, not after it.
+    void viewer();
   }, [open]);
   useEffect(() => {
     // Whoever goes from one order to the next finds it there. Not before: each reading is in the audit.
@@ -301,7 +313,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
   return (
     <article className="grid min-w-0 gap-4" aria-labelledby="order">
       <div className="flex flex-wrap items-center gap-2">
-        <Link from="/orders" search={(now: OrdersSearch) => ({ ...now, order: undefined })} className="me-auto lg:hidden">
+        <Link from="/orders" search={(now: OrdersSearch) => ({ ...now, order: undefined })} className="basis-full py-1 lg:hidden">
           ← {say("nav.orders")}
         </Link>
         {position && (
@@ -331,7 +343,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
       {order && (
         <>
           {order.files.length === 0 && <p className="text-muted">{say("orders.nofiles")}</p>}
-          <Photos files={order.files} renew={renew} />
+          <Photos key={id} files={order.files} renew={renew} keys />
           {order.email && (
             <p className="flex flex-wrap items-center gap-3">
               <span className="text-muted">{say("orders.email")}</span>
@@ -371,23 +383,8 @@ function Answers({ answers }: { answers: unknown }) {
   );
 }
 
-interface Renews {
-  /** Asks for a new link to the photo with a key. */
-  renew(key: string): Promise<string | undefined>;
-}
-
-function Photos({ files, renew }: Renews & { files: OrderPhoto[] }) {
-  return (
-    <div className="grid gap-4 sm:grid-cols-2">
-      {photosOf(files).map((file) => (
-        <Photo key={file.key} file={file} renew={() => renew(file.key)} />
-      ))}
-    </div>
-  );
-}
-
 /** What the customer has sent before. Its photos are loaded once somebody looks at them. */
-function History({ earlier, renew }: Renews & { earlier: Earlier[] }) {
+function History({ earlier, renew }: Pick<ComponentProps<typeof Viewer>, "renew"> & { earlier: Earlier[] }) {
   const { say } = useWords();
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set());
   if (earlier.length === 0) return null;

@@ -7,6 +7,9 @@ import { KIND_WORDS } from "../ui/kinds.ts";
 import { Failure, Head, Loading, State } from "../ui/states.tsx";
 import { useWords } from "../words.ts";
 
+/** The language in which the catalogue describes services: it has no other one. */
+const CATALOGUE = "en";
+
 /** What everything costs, from the catalogue. */
 export function Pricing() {
   const { client, queries, keys } = useConsigne();
@@ -85,18 +88,22 @@ function Plans({ plans }: Pick<Catalogue, "plans">) {
 }
 
 function Services({ services }: Pick<Catalogue, "services">) {
-  const { say, number } = useWords();
+  const { say, number, locale } = useWords();
   return (
     <section className="grid content-start gap-3">
       <h2 className="text-base font-semibold">{say("pricing.services")}</h2>
+      {locale !== CATALOGUE && <p className="text-muted">{say("pricing.english")}</p>}
       <ul className="border-t border-line">
         {services.map((service) => (
           <li key={service.name} className="flex gap-3 border-b border-line py-2">
             <div className="grow">
               <p className="font-medium">
-                {service.display_name} {!service.is_active && <span className="font-normal text-muted">({say("pricing.closed")})</span>}
+                <span lang={CATALOGUE}>{service.display_name}</span>{" "}
+                {!service.is_active && <span className="font-normal text-muted">({say("pricing.closed")})</span>}
               </p>
-              <p className="text-muted">{service.description}</p>
+              <p lang={CATALOGUE} className="text-muted">
+                {service.description}
+              </p>
             </div>
             <span className="whitespace-nowrap">
               {say("pricing.credits", { count: service.base_cost_per_call, shown: number(service.base_cost_per_call) })}

@@ -9,7 +9,7 @@ import type { WalletSearch } from "../router.tsx";
 import { useOrg } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
 import { Code } from "../ui/Copy.tsx";
-import { Dialog } from "../ui/Dialog.tsx";
+import { Actions, Dialog } from "../ui/Dialog.tsx";
 import { OfOrg } from "../ui/Frame.tsx";
 import { Id } from "../ui/Id.tsx";
 import { More } from "../ui/More.tsx";
@@ -411,10 +411,9 @@ function Receipt({ payment, onClose }: { payment: PaymentView; onClose(): void }
         ))}
       </dl>
       <Code label={say("payments.id")} text={payment.payment} />
-      <div className="flex gap-2">
+      <Actions onClose={onClose}>
         <Button onClick={() => print()}>{say("payments.print")}</Button>
-        <Button onClick={onClose}>{say("close")}</Button>
-      </div>
+      </Actions>
     </Dialog>
   );
 }

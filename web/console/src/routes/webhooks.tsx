@@ -71,7 +71,7 @@ function Endpoints({ org }: { org: string }) {
         </Empty>
       )}
       {list.data && list.data.length > 0 && (
-        <table className="grid-table">
+        <table className="grid-table stacked">
           <thead>
             <tr>
               <th scope="col">{say("hooks.url")}</th>

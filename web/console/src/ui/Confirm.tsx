@@ -11,18 +11,20 @@ interface Props {
   title: string;
   /** What will stop. */
   children: ReactNode;
-  /** The verb on the button. */
+  /** The verb on the button, with what it is done to. */
   verb: string;
   /** What is said if it fails. */
   failed: string;
   /** What has to be typed first, and the label that says so. Only for what cannot be undone. */
   typed?: { label: string; text: string };
+  /** Whether something in `children` still has to be filled in. */
+  incomplete?: boolean;
   work(): Promise<unknown>;
   onClose(): void;
 }
 
-/** Asks before something stops. Closes once it is done. */
-export function Confirm({ title, children, verb, failed, typed, work, onClose }: Props) {
+/** Asks before something stops. It opens with the focus on the way back, and closes once the work is done. */
+export function Confirm({ title, children, verb, failed, typed, incomplete = false, work, onClose }: Props) {
   const { say } = useWords();
   const [text, setText] = useState("");
   const { busy, failure, run } = useWork(() => work().then(onClose));
@@ -37,10 +39,10 @@ export function Confirm({ title, children, verb, failed, typed, work, onClose }:
         )}
         {failure !== undefined && <Failure what={failed} error={failure} />}
         <Buttons>
-          <Button onClick={onClose} disabled={busy}>
+          <Button first onClick={onClose} disabled={busy}>
             {say("cancel")}
           </Button>
-          <Button primary type="submit" busy={busy} disabled={typed !== undefined && text !== typed.text}>
+          <Button primary danger type="submit" busy={busy} disabled={incomplete || (typed !== undefined && text !== typed.text)}>
             {verb}
           </Button>
         </Buttons>

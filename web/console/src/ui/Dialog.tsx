@@ -1,5 +1,8 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 
+import { useWords } from "../words.ts";
+import { Button } from "./Button.tsx";
+
 interface Props {
   title: string;
   children: ReactNode;
@@ -25,8 +28,9 @@ export function Dialog({ title, children, onClose, drawer = false }: Props) {
     const shown = dialog.current;
     const before = document.activeElement;
     shown?.showModal();
-    // In a drawer there is something to read first; in a form, something to fill.
+    // In a drawer there is something to read first; in a form, something to fill; before a loss, the way back.
     if (drawer) heading.current?.focus();
+    else shown?.querySelector<HTMLElement>("[data-first]")?.focus();
     // Chromium closes a dialog at a second Escape whatever the page says. This one is shown again.
     const again = () => {
       // The event comes late. A dialog that became another one meanwhile is open.
@@ -62,4 +66,17 @@ export function Dialog({ title, children, onClose, drawer = false }: Props) {
 /** The buttons at the end of a dialog. */
 export function Buttons({ children }: { children: ReactNode }) {
   return <div className="flex flex-wrap justify-end gap-2">{children}</div>;
+}
+
+/** What can be done with the thing that a drawer shows, and at the end of the row the way out. */
+export function Actions({ children, onClose }: { children?: ReactNode; onClose(): void }) {
+  const { say } = useWords();
+  return (
+    <div className="flex flex-wrap gap-2">
+      {children}
+      <span className="ms-auto">
+        <Button onClick={onClose}>{say("close")}</Button>
+      </span>
+    </div>
+  );
 }

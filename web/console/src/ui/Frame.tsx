@@ -1,9 +1,9 @@
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from "react";
 
 import { may, type Right } from "../roles.ts";
 import { rememberOrg, useOrg, useSession } from "../session.tsx";
-import { THEMES, type Theme, useTheme } from "../theme.ts";
+import { chooseTheme, chosenTheme, onTheme, THEMES, type Theme } from "../theme.ts";
 import { type MessageId, useSpoken, useWords } from "../words.ts";
 import { Button } from "./Button.tsx";
 import { CreateOrg } from "./CreateOrg.tsx";
@@ -12,15 +12,18 @@ import { type Place, usePlaces } from "./places.ts";
 import { Empty, Head } from "./states.tsx";
 import { usePalette } from "./usePalette.tsx";
 
+const SLOT = "min-h-13 min-w-11 flex-col justify-center gap-1 text-xs";
+
 function PlaceLink({ place, org, narrow = false }: { place: Place; org: string; narrow?: boolean }) {
   const { say } = useWords();
-  const look = narrow ? "min-h-13 flex-col justify-center gap-1 text-xs" : "min-h-9 gap-3 rounded-md px-3 py-2";
+  // In the bar of a phone each place is as wide as its word asks for, and no narrower than a finger.
+  const look = narrow ? `${SLOT} flex-auto` : "min-w-0 min-h-9 gap-3 rounded-md px-3 py-2";
   return (
     <Link
       to={place.to}
       params={{ org }}
       activeOptions={{ exact: place.to === "/", includeSearch: false }}
-      className={`flex min-w-0 items-center hover:bg-hover ${look}`}
+      className={`flex items-center hover:bg-hover ${look}`}
       inactiveProps={{ className: "text-muted" }}
       activeProps={{ className: narrow ? "text-accent" : "bg-hover font-medium" }}
     >
@@ -72,7 +75,7 @@ export function Frame() {
         <Button onClick={openPalette}>{say("palette.title")}</Button>
       </header>
       <main id="main" ref={main} tabIndex={-1} className="min-w-0 px-4 py-6 pb-24 outline-none md:px-6 md:pb-6">
-        <div className="mx-auto grid max-w-[1200px] gap-6">
+        <div className="mx-auto grid max-w-[1200px] grid-cols-[minmax(0,1fr)] gap-6">
           <Offline />
           <Outlet />
           {palette}
@@ -87,16 +90,11 @@ export function Frame() {
             <Preferences />
           </div>
         )}
-        <div className="grid auto-cols-fr grid-flow-col">
+        <div className="flex">
           {places.slice(0, 5).map((place) => (
             <PlaceLink key={place.to} place={place} org={id} narrow />
           ))}
-          <button
-            type="button"
-            aria-expanded={more}
-            className="flex min-h-13 flex-col items-center justify-center gap-1 text-xs text-muted"
-            onClick={() => setMore(!more)}
-          >
+          <button type="button" aria-expanded={more} className={`flex flex-auto items-center text-muted ${SLOT}`} onClick={() => setMore(!more)}>
             <svg viewBox="0 0 24 24" className="size-4 shrink-0 fill-current" aria-hidden="true">
               <path d="M3 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0M10 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0M17 12a2 2 0 1 0 4 0 2 2 0 1 0-4 0" />
             </svg>
@@ -155,13 +153,13 @@ const THEME_WORDS: Record<Theme, MessageId> = { system: "theme.system", light: "
 function Preferences() {
   const { words, choose } = useSpoken();
   const { auth, me } = useSession();
-  const [theme, setTheme] = useTheme();
+  const theme = useSyncExternalStore(onTheme, chosenTheme);
   const { say, locale } = words;
   const look = "h-9 min-w-0 truncate rounded-md border border-control bg-bg px-2";
   return (
     <div className="mt-auto grid grid-cols-[minmax(0,1fr)] gap-2 pt-4">
       <div className="grid grid-cols-[minmax(0,1fr)_minmax(0,1fr)] gap-2">
-        <select aria-label={say("theme")} className={look} value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
+        <select aria-label={say("theme")} className={look} value={theme} onChange={(event) => chooseTheme(event.target.value as Theme)}>
           {THEMES.map((one) => (
             <option key={one} value={one}>
               {say(THEME_WORDS[one])}

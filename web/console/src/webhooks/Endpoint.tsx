@@ -6,14 +6,14 @@ import { Countdown } from "../keys/KeyPanel.tsx";
 import { DELIVERY_STATES, type WebhooksSearch } from "../router.tsx";
 import { Button } from "../ui/Button.tsx";
 import { Confirm } from "../ui/Confirm.tsx";
-import { Buttons, Dialog } from "../ui/Dialog.tsx";
-import { Choice, Field } from "../ui/Field.tsx";
+import { Actions, Dialog } from "../ui/Dialog.tsx";
 import { More } from "../ui/More.tsx";
+import { Rotate } from "../ui/Rotate.tsx";
 import { Failure, Loading, State } from "../ui/states.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
 import { useMore } from "../ui/useMore.ts";
 import { useWork } from "../ui/useWork.ts";
-import { type MessageId, useWords } from "../words.ts";
+import { useWords } from "../words.ts";
 import { DELIVERY_WORDS, Delivery } from "./Delivery.tsx";
 import { changeOf, EndpointForm } from "./EndpointForm.tsx";
 
@@ -79,7 +79,17 @@ export function Endpoint({ org, endpoint, search, onSearch, onIssued, onChange, 
     );
   }
   if (step === "rotate") {
-    return <Rotate rotate={(grace) => client.endpoints.rotate(org, endpoint.id, { grace_seconds: grace }).then(onIssued)} onBack={back} />;
+    return (
+      <Rotate
+        title={say("hooks.rotate.title")}
+        text={say("hooks.rotate.text")}
+        grace={say("hooks.grace")}
+        verb={say("hooks.rotate")}
+        failed={say("hooks.work.failed")}
+        rotate={(grace) => client.endpoints.rotate(org, endpoint.id, { grace_seconds: grace }).then(onIssued)}
+        onBack={back}
+      />
+    );
   }
   if (step === "delete") {
     return (
@@ -107,7 +117,7 @@ export function Endpoint({ org, endpoint, search, onSearch, onIssued, onChange, 
         </p>
       )}
       <p className="font-mono text-xs">{endpoint.events.join(" ")}</p>
-      <div className="flex flex-wrap gap-2">
+      <Actions onClose={onClose}>
         <Button onClick={() => void test.run()} busy={test.busy}>
           {say("hooks.test")}
         </Button>
@@ -121,8 +131,7 @@ export function Endpoint({ org, endpoint, search, onSearch, onIssued, onChange, 
         <Button danger onClick={() => setStep("delete")}>
           {say("hooks.delete")}
         </Button>
-        <Button onClick={onClose}>{say("close")}</Button>
-      </div>
+      </Actions>
       {failure !== undefined && <Failure what={say("hooks.work.failed")} error={failure} />}
       <h3 className="text-base font-semibold">{say("deliveries.title")}</h3>
       <Tabs
@@ -149,38 +158,6 @@ export function Endpoint({ org, endpoint, search, onSearch, onIssued, onChange, 
         ))}
       </ul>
       <More list={list} />
-    </Dialog>
-  );
-}
-
-const GRACES: [seconds: number, label: MessageId][] = [
-  [0, "keys.grace.none"],
-  [3_600, "keys.grace.hour"],
-  [86_400, "keys.grace.day"],
-  [604_800, "keys.grace.week"],
-];
-
-function Rotate({ rotate, onBack }: { rotate(grace: number): Promise<unknown>; onBack(): void }) {
-  const { say } = useWords();
-  const [grace, setGrace] = useState("86400");
-  const { busy, failure, run } = useWork(() => rotate(Number(grace)));
-  return (
-    <Dialog title={say("hooks.rotate.title")} onClose={busy ? undefined : onBack}>
-      <form className="grid gap-4" onSubmit={run}>
-        <p>{say("hooks.rotate.text")}</p>
-        <Field label={say("hooks.grace")}>
-          <Choice value={grace} options={GRACES.map(([seconds, label]) => [String(seconds), say(label)])} onChange={setGrace} />
-        </Field>
-        {failure !== undefined && <Failure what={say("hooks.work.failed")} error={failure} />}
-        <Buttons>
-          <Button onClick={onBack} disabled={busy}>
-            {say("cancel")}
-          </Button>
-          <Button primary type="submit" busy={busy}>
-            {say("hooks.rotate")}
-          </Button>
-        </Buttons>
-      </form>
     </Dialog>
   );
 }

@@ -8,7 +8,7 @@ import { masked } from "../keys/form.ts";
 import { may } from "../roles.ts";
 import { useOrg } from "../session.tsx";
 import { Button } from "../ui/Button.tsx";
-import { Dialog } from "../ui/Dialog.tsx";
+import { Actions, Dialog } from "../ui/Dialog.tsx";
 import { Field, TextInput } from "../ui/Field.tsx";
 import { Failure, Loading, State, Time } from "../ui/states.tsx";
 import { useWords } from "../words.ts";
@@ -64,9 +64,7 @@ export function Why({ org, text, onSearch, onClose }: Props) {
       {!sought && <p className="text-muted">{say("why.hint")}</p>}
       {sought &&
         ("receipt" in sought ? <OfReceipt key={sought.receipt} org={org} id={sought.receipt} /> : <OfKey key={text} org={org} sought={sought} />)}
-      <div>
-        <Button onClick={onClose}>{say("close")}</Button>
-      </div>
+      <Actions onClose={onClose} />
     </Dialog>
   );
 }
