@@ -199,7 +199,8 @@ def wide_objects(roles: dict[str, Role]) -> Iterator[str]:
         if slash and keys == "*":
             wanted = ", ".join(f"{kind}*" for kind in sorted(grant.kinds))
             yield f"{grant}: is wider than what was used, {wanted}. Name these prefixes."
-        elif grant.action == LISTS and "s3:prefix" not in str(grant.conditions):
+        # A list without a prefix is of everything, and no condition can be narrower.
+        elif grant.action == LISTS and "" not in grant.kinds and "s3:prefix" not in str(grant.conditions):
             wanted = ", ".join(f"{kind}*" for kind in sorted(grant.kinds))
             yield f"{grant}: lists every object, and only {wanted} was used. Add a condition on s3:prefix."
 

@@ -98,6 +98,9 @@ class Permissions(unittest.TestCase):
         lists = [*LINES[:1], used(1, "s3:ListBucketVersions", "user_"), LINES[2]]
         bucket = {"Action": "s3:ListBucketVersions", "Resource": {"Fn::GetAtt": ["Bucket", "Arn"]}}
         self.finds("lists every object, and only user_* was used", lists, s1=bucket)
+        template, everything = core(), used(1, "s3:ListBucketVersions", "")
+        statement(template, 1).update(bucket)
+        self.assertEqual(self.found(template, [*lists, everything], REASONS), [])
 
     def test_items_that_were_never_used_are_found(self) -> None:
         both = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "ORG#*"]}}
