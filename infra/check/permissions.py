@@ -214,10 +214,10 @@ def wide_items(roles: dict[str, Role]) -> Iterator[str]:
             if not used or place[0].resource != "Table.Arn":
                 continue
             allowed = conditioned(place[0].conditions)
-            if allowed is None and len(used) == 1:
-                yield f"{place[0]}: only {used.pop()} was used. {cure(place)}"
+            if allowed is None and len(kinds := {of_owner(kind) for kind in used}) == 1:
+                yield f"{place[0]}: only {kinds.pop()} was used. {cure(place)}"
             for pattern in sorted(allowed or ()):
-                if not any(pattern in (kind, f"{kind}*") for kind in used):
+                if not any(kind.startswith(pattern.removesuffix("*")) for kind in used):
                     yield f"{place[0]}: {pattern} in its condition on {KEYS} was never used. Remove it."
 
 
@@ -226,9 +226,14 @@ def conditioned(conditions: Json) -> set[str] | None:
     return next((set(listed(block[KEYS])) for block in conditions.values() if KEYS in block), None)
 
 
+def of_owner(kind: str) -> str:
+    """Returns a kind without what the id begins with: `USER#` for `USER#order_`."""
+    return "".join(kind.partition("#")[:2])
+
+
 def cure(place: list[Grant]) -> str:
     """Returns the condition to add."""
-    kinds = {kind for grant in place for kind in grant.kinds}
+    kinds = {of_owner(kind) for grant in place for kind in grant.kinds}
     patterns = ", ".join(f'"{kind}*"' if kind.endswith("#") else f'"{kind}"' for kind in sorted(kinds))
     return f'Add Condition: {{ "ForAllValues:StringLike": {{ "{KEYS}": [{patterns}] }} }}'
 

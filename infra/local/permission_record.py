@@ -20,8 +20,10 @@ Json = dict[str, Any]
 
 # `pk = :pk` of a key condition, also with placeholders for the name.
 EQUALS = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
-# The beginning of a partition key or an object key that says what an item or an object is.
+# The beginning of an object key or a folder that says what an object is.
 KIND = re.compile(r"[^#/_]*[#/_]?")
+# The same of a partition key, with the word that the id behind it begins with, if it has one.
+KIND_OF_ITEM = re.compile(r"[^#]*#?(?:[a-z]+_)?")
 
 # Whether the request that is served came by a signed URL that somebody has altered.
 altered: contextvars.ContextVar[bool] = contextvars.ContextVar("altered", default=False)
@@ -177,11 +179,12 @@ def shortened(resource: str) -> str:
 
 
 def kinds(resource: str, context: Json) -> tuple[str, ...]:
-    """Returns the kinds of what a request is about: `USER#` for an item, `user_` or `derived/user_` for an object."""
+    """Returns the kinds of what a request is about: `USER#user_` or `OUTBOX#` for an item, `user_` or `derived/user_`
+    for an object."""
     if ":s3:::" in resource:
         _, slash, key = resource.partition("/")
         return (kind_of_object(key if slash else str(context.get("s3:prefix", ""))),)
-    return tuple(sorted({KIND.match(key).group() for key in context.get("dynamodb:LeadingKeys", [])}))
+    return tuple(sorted({KIND_OF_ITEM.match(key).group() for key in context.get("dynamodb:LeadingKeys", [])}))
 
 
 def kind_of_object(key: str) -> str:

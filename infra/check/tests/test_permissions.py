@@ -105,6 +105,13 @@ class Permissions(unittest.TestCase):
     def test_items_that_were_never_used_are_found(self) -> None:
         both = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "ORG#*"]}}
         self.finds("send-mail: dynamodb:GetItem on Table.Arn: ORG#* in its condition", s0={"Condition": both})
+        orders = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#order_*"]}}
+        self.finds("USER#order_* in its condition", s0={"Condition": orders})
+        of_user, of_order = (used(0, "dynamodb:GetItem", f"USER#{kind}_") for kind in ("user", "order"))
+        template = core()
+        statement(template, 0).update(Condition=orders)
+        self.assertEqual(self.found(template, [of_order, *LINES[1:]], REASONS), [])
+        self.finds("only USER# was used. Add Condition", [of_user, of_order, *LINES[1:]], s0={"Condition": {}})
         self.finds('only USER# was used. Add Condition: { "ForAllValues:StringLike"', s0={"Condition": {}})
 
     def test_reasons_for_nothing_are_found(self) -> None:

@@ -102,6 +102,8 @@ class PermissionRecord(unittest.TestCase):
         found = self.lines()
         self.assertIn(("dynamodb:PutItem", 0, 0, "USER#"), found)
         self.assertIn(("dynamodb:Query", 0, 0, "USER#"), found)
+        things.get_item(TableName="things", Key={"pk": {"S": "USER#order_7"}, "sk": {"S": "x"}})
+        self.assertIn(("dynamodb:GetItem", 0, 0, "USER#order_"), self.lines())
         self.assertIn(("dynamodb:GetItem", None, None, "ORG#"), found)
 
     def test_each_kind_of_request_is_written_once_and_an_emptied_record_begins_anew(self) -> None:
