@@ -55,7 +55,7 @@ class Role:
 
 
 def main() -> None:
-    """Prints each problem and what is granted. Exits with 1 if there is a problem."""
+    """Prints each problem and what is granted, with `--table` each grant. Exits with 1 if there is a problem."""
     core = templates.core()
     finished = RECORD / "finished"
     if not finished.is_file():
@@ -65,6 +65,8 @@ def main() -> None:
     found = [*problems(core, roles, lines, yaml.safe_load(REASONS.read_text()))]
     for problem in found:
         print(problem)
+    if "--table" in sys.argv:
+        print("\n".join(table(roles)))
     print(summary(roles))
     if found and finished.read_text().strip() != "passed":
         print("Some tests failed in that run, so what they use may be missing from the record.")
@@ -248,6 +250,15 @@ def others(core: Json, roles: dict[str, Role], reasons: Json) -> Iterator[str]:
         yield f"{name}: is not a function's own policy. Give the reason in {REASONS.relative_to(ROOT)}."
     for name in sorted(explained - found):
         yield f"{name}: has a reason, and the template does not have it. Remove the reason."
+
+
+def table(roles: dict[str, Role]) -> Iterator[str]:
+    """Yields a row of Markdown for each grant: function, action, resource, and the kinds that the tests saw."""
+    yield "| function | action | on | used for |"
+    yield "|---|---|---|---|"
+    for grant in sorted(grants(roles), key=lambda one: (one.function, one.action, one.resource)):
+        kinds = ", ".join(f"`{kind}`" for kind in sorted(grant.kinds) if kind) or ("yes" if grant.used else "")
+        yield f"| `{grant.function}` | `{grant.action}` | `{grant.resource}` | {kinds} |"
 
 
 def summary(roles: dict[str, Role]) -> str:

@@ -114,6 +114,15 @@ class Permissions(unittest.TestCase):
         self.finds("only USER# was used. Add Condition", [of_user, of_order, *LINES[1:]], s0={"Condition": {}})
         self.finds('only USER# was used. Add Condition: { "ForAllValues:StringLike"', s0={"Condition": {}})
 
+    def test_the_table_shows_for_what_each_grant_was_used(self) -> None:
+        roles = permissions.read(core())
+        list(permissions.mark(roles, LINES))
+        rows = list(permissions.table(roles))[2:]
+        self.assertEqual(len(rows), 4)
+        self.assertIn("| `send-mail` | `dynamodb:GetItem` | `Table.Arn` | `USER#` |", rows)
+        self.assertIn("| `send-mail` | `sqs:SendMessage` | `MailQueue.Arn` | yes |", rows)
+        self.assertIn("| `send-mail` | `sqs:ReceiveMessage` | `MailQueue.Arn` |  |", rows)
+
     def test_reasons_for_nothing_are_found(self) -> None:
         wrong = copy.deepcopy(REASONS)
         wrong["actions"].append({"action": "sqs:DeleteMessage", "resource": ".*", "reason": ""})

@@ -62,7 +62,12 @@ async fn calls(stack: &Stack, fixture: &OrgFixture<'_>) {
     let id = charge.receipt.id;
     let pk = format!("RECEIPT#{}#{}", id.org(), id.tail());
     let receipt = item(stack, &pk, "RECEIPT").await;
-    copy(stack, &receipt, (0..PAGE).map(|n| json!({ "pk": { "S": format!("{pk}{n:04}") } })).collect()).await;
+    let sorted = receipt["gsi1sk"]["S"].as_str().unwrap();
+    let others = (0..PAGE).map(|n| {
+        let (pk, sorted) = (format!("{pk}{n:04}"), format!("{sorted}{n:04}"));
+        json!({ "pk": { "S": pk }, "gsi1sk": { "S": sorted } })
+    });
+    copy(stack, &receipt, others.collect()).await;
     put_on_queue(stack, "stats", StatsMessage::new(fixture.id(), day).message().unwrap()).await;
     let counted = until(async || table.list_stats(fixture.id(), DaySpan::of(day)).await.unwrap().pop());
     let figures = counted.await.expect("the day must be counted").figures;
