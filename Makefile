@@ -52,8 +52,8 @@ demo-parts: $(VENV)/bin/python
 test: $(VENV)/local $(VENV)/web $(VENV)/clients ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
-permissions: $(VENV)/check ## Compare the functions' roles with what they used in the last make test
-	@$(PYTHON) infra/check/permissions.py
+permissions: $(VENV)/check ## Compare the functions' roles with what they used in the last make test (TABLE=1 shows each grant)
+	@$(PYTHON) infra/check/permissions.py $(if $(TABLE),--table)
 
 web: $(VENV)/web ## Build the TypeScript packages in web/, and hold their budgets
 	@$(WEB_RUN) build

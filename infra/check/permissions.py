@@ -55,7 +55,7 @@ class Role:
 
 
 def main() -> None:
-    """Prints each problem and what is granted. Exits with 1 if there is a problem."""
+    """Prints each problem and what is granted, with `--table` each grant. Exits with 1 if there is a problem."""
     core = templates.core()
     finished = RECORD / "finished"
     if not finished.is_file():
@@ -65,6 +65,8 @@ def main() -> None:
     found = [*problems(core, roles, lines, yaml.safe_load(REASONS.read_text()))]
     for problem in found:
         print(problem)
+    if "--table" in sys.argv:
+        print("\n".join(table(roles)))
     print(summary(roles))
     if found and finished.read_text().strip() != "passed":
         print("Some tests failed in that run, so what they use may be missing from the record.")
@@ -199,7 +201,8 @@ def wide_objects(roles: dict[str, Role]) -> Iterator[str]:
         if slash and keys == "*":
             wanted = ", ".join(f"{kind}*" for kind in sorted(grant.kinds))
             yield f"{grant}: is wider than what was used, {wanted}. Name these prefixes."
-        elif grant.action == LISTS and "s3:prefix" not in str(grant.conditions):
+        # A list without a prefix is of everything, and no condition can be narrower.
+        elif grant.action == LISTS and "" not in grant.kinds and "s3:prefix" not in str(grant.conditions):
             wanted = ", ".join(f"{kind}*" for kind in sorted(grant.kinds))
             yield f"{grant}: lists every object, and only {wanted} was used. Add a condition on s3:prefix."
 
@@ -213,10 +216,10 @@ def wide_items(roles: dict[str, Role]) -> Iterator[str]:
             if not used or place[0].resource != "Table.Arn":
                 continue
             allowed = conditioned(place[0].conditions)
-            if allowed is None and len(used) == 1:
-                yield f"{place[0]}: only {used.pop()} was used. {cure(place)}"
+            if allowed is None and len(kinds := {of_owner(kind) for kind in used}) == 1:
+                yield f"{place[0]}: only {kinds.pop()} was used. {cure(place)}"
             for pattern in sorted(allowed or ()):
-                if not any(pattern in (kind, f"{kind}*") for kind in used):
+                if not any(kind.startswith(pattern.removesuffix("*")) for kind in used):
                     yield f"{place[0]}: {pattern} in its condition on {KEYS} was never used. Remove it."
 
 
@@ -225,9 +228,14 @@ def conditioned(conditions: Json) -> set[str] | None:
     return next((set(listed(block[KEYS])) for block in conditions.values() if KEYS in block), None)
 
 
+def of_owner(kind: str) -> str:
+    """Returns a kind without what the id begins with: `USER#` for `USER#order_`."""
+    return "".join(kind.partition("#")[:2])
+
+
 def cure(place: list[Grant]) -> str:
     """Returns the condition to add."""
-    kinds = {kind for grant in place for kind in grant.kinds}
+    kinds = {of_owner(kind) for grant in place for kind in grant.kinds}
     patterns = ", ".join(f'"{kind}*"' if kind.endswith("#") else f'"{kind}"' for kind in sorted(kinds))
     return f'Add Condition: {{ "ForAllValues:StringLike": {{ "{KEYS}": [{patterns}] }} }}'
 
@@ -242,6 +250,15 @@ def others(core: Json, roles: dict[str, Role], reasons: Json) -> Iterator[str]:
         yield f"{name}: is not a function's own policy. Give the reason in {REASONS.relative_to(ROOT)}."
     for name in sorted(explained - found):
         yield f"{name}: has a reason, and the template does not have it. Remove the reason."
+
+
+def table(roles: dict[str, Role]) -> Iterator[str]:
+    """Yields a row of Markdown for each grant: function, action, resource, and the kinds that the tests saw."""
+    yield "| function | action | on | used for |"
+    yield "|---|---|---|---|"
+    for grant in sorted(grants(roles), key=lambda one: (one.function, one.action, one.resource)):
+        kinds = ", ".join(f"`{kind}`" for kind in sorted(grant.kinds) if kind) or ("yes" if grant.used else "")
+        yield f"| `{grant.function}` | `{grant.action}` | `{grant.resource}` | {kinds} |"
 
 
 def summary(roles: dict[str, Role]) -> str:

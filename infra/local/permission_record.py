@@ -5,6 +5,7 @@ written down once, with the statement of the role that allows it, or that none d
 condition key `dynamodb:LeadingKeys`, which MiniStack leaves out, so that conditions on it refuse what AWS refuses.
 """
 
+import contextvars
 import functools
 import json
 import re
@@ -13,14 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb, iam, sts
+from ministack.services import dynamodb, iam, s3, sts
 
 Json = dict[str, Any]
 
 # `pk = :pk` of a key condition, also with placeholders for the name.
 EQUALS = re.compile(r"(#?\w+)\s*=\s*(:\w+)")
-# The beginning of a partition key or an object key that says what an item or an object is.
+# The beginning of an object key or a folder that says what an object is.
 KIND = re.compile(r"[^#/_]*[#/_]?")
+# The same of a partition key, with the word that the id behind it begins with, if it has one.
+KIND_OF_ITEM = re.compile(r"[^#]*#?(?:[a-z]+_)?")
+
+# Whether the request that is served came by a signed URL that somebody has altered.
+altered: contextvars.ContextVar[bool] = contextvars.ContextVar("altered", default=False)
 
 
 def install(folder: Path) -> None:
@@ -29,6 +35,7 @@ def install(folder: Path) -> None:
     An emptied folder starts a new record, even while the server runs.
     """
     give_leading_keys()
+    notice_altered_urls()
     record = Record(folder / "used.jsonl")
     enforce = iam_evaluator.enforce
 
@@ -38,11 +45,30 @@ def install(folder: Path) -> None:
     ) -> Any:
         denied = enforce(access_key, action, service, region, resource_arn, service_context)
         refused = isinstance(denied, iam_evaluator.EvalResult)
-        if access_key in sts._sessions and (denied is None or refused):
+        if access_key in sts._sessions and (denied is None or refused) and not altered.get():
             record.add(role_of(access_key), action, resource_arn, service_context or {}, refused)
         return denied
 
     iam_evaluator.enforce = wrapper
+
+
+# ------------------------------------------------------------------------------------------------- altered URLs
+
+
+def notice_altered_urls() -> None:
+    """Marks requests by signed URLs whose signature does not match, such as a PUT with the URL of a GET.
+
+    AWS checks the signature first, so the signer's role is never asked. MiniStack asks it first.
+    """
+    action_of = iam_actions.extract_iam_action
+
+    @functools.wraps(action_of)
+    def wrapper(service: str, method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:
+        is_altered = service == "s3" and s3._verify_presigned_sigv4(method, path, headers, query) is not None
+        altered.set(is_altered)
+        return action_of(service, method, path, headers, body, query)
+
+    iam_actions.extract_iam_action = wrapper
 
 
 # -------------------------------------------------------------------------------------------------- leading keys
@@ -153,11 +179,12 @@ def shortened(resource: str) -> str:
 
 
 def kinds(resource: str, context: Json) -> tuple[str, ...]:
-    """Returns the kinds of what a request is about: `USER#` for an item, `user_` or `derived/user_` for an object."""
+    """Returns the kinds of what a request is about: `USER#user_` or `OUTBOX#` for an item, `user_` or `derived/user_`
+    for an object."""
     if ":s3:::" in resource:
         _, slash, key = resource.partition("/")
         return (kind_of_object(key if slash else str(context.get("s3:prefix", ""))),)
-    return tuple(sorted({KIND.match(key).group() for key in context.get("dynamodb:LeadingKeys", [])}))
+    return tuple(sorted({KIND_OF_ITEM.match(key).group() for key in context.get("dynamodb:LeadingKeys", [])}))
 
 
 def kind_of_object(key: str) -> str:

@@ -98,11 +98,30 @@ class Permissions(unittest.TestCase):
         lists = [*LINES[:1], used(1, "s3:ListBucketVersions", "user_"), LINES[2]]
         bucket = {"Action": "s3:ListBucketVersions", "Resource": {"Fn::GetAtt": ["Bucket", "Arn"]}}
         self.finds("lists every object, and only user_* was used", lists, s1=bucket)
+        template, everything = core(), used(1, "s3:ListBucketVersions", "")
+        statement(template, 1).update(bucket)
+        self.assertEqual(self.found(template, [*lists, everything], REASONS), [])
 
     def test_items_that_were_never_used_are_found(self) -> None:
         both = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*", "ORG#*"]}}
         self.finds("send-mail: dynamodb:GetItem on Table.Arn: ORG#* in its condition", s0={"Condition": both})
+        orders = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#order_*"]}}
+        self.finds("USER#order_* in its condition", s0={"Condition": orders})
+        of_user, of_order = (used(0, "dynamodb:GetItem", f"USER#{kind}_") for kind in ("user", "order"))
+        template = core()
+        statement(template, 0).update(Condition=orders)
+        self.assertEqual(self.found(template, [of_order, *LINES[1:]], REASONS), [])
+        self.finds("only USER# was used. Add Condition", [of_user, of_order, *LINES[1:]], s0={"Condition": {}})
         self.finds('only USER# was used. Add Condition: { "ForAllValues:StringLike"', s0={"Condition": {}})
+
+    def test_the_table_shows_for_what_each_grant_was_used(self) -> None:
+        roles = permissions.read(core())
+        list(permissions.mark(roles, LINES))
+        rows = list(permissions.table(roles))[2:]
+        self.assertEqual(len(rows), 4)
+        self.assertIn("| `send-mail` | `dynamodb:GetItem` | `Table.Arn` | `USER#` |", rows)
+        self.assertIn("| `send-mail` | `sqs:SendMessage` | `MailQueue.Arn` | yes |", rows)
+        self.assertIn("| `send-mail` | `sqs:ReceiveMessage` | `MailQueue.Arn` |  |", rows)
 
     def test_reasons_for_nothing_are_found(self) -> None:
         wrong = copy.deepcopy(REASONS)

@@ -4,6 +4,8 @@ import json
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,8 @@ class PermissionRecord(unittest.TestCase):
         found = self.lines()
         self.assertIn(("dynamodb:PutItem", 0, 0, "USER#"), found)
         self.assertIn(("dynamodb:Query", 0, 0, "USER#"), found)
+        things.get_item(TableName="things", Key={"pk": {"S": "USER#order_7"}, "sk": {"S": "x"}})
+        self.assertIn(("dynamodb:GetItem", 0, 0, "USER#order_"), self.lines())
         self.assertIn(("dynamodb:GetItem", None, None, "ORG#"), found)
 
     def test_each_kind_of_request_is_written_once_and_an_emptied_record_begins_anew(self) -> None:
@@ -110,6 +114,19 @@ class PermissionRecord(unittest.TestCase):
                 files.put_object(Bucket="files", Key=name, Body=b"")
             self.assertEqual([line for line in self.lines() if line[0] == "s3:PutObject"], wanted)
             (self.server.permissions / "used.jsonl").unlink()
+
+    def test_a_signed_url_with_another_method_is_no_request_of_its_signer(self) -> None:
+        files = self.client("s3", self.role)
+        url = files.generate_presigned_url("put_object", Params={"Bucket": "files", "Key": "a/4"})
+        with urllib.request.urlopen(urllib.request.Request(url, method="PUT", data=b"")) as answer:
+            self.assertEqual(answer.status, 200)
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(url, method="DELETE"))
+        self.assertEqual(refused.exception.code, 403)
+        refused.exception.close()
+        found = {line[0] for line in self.lines()}
+        self.assertIn("s3:PutObject", found)
+        self.assertNotIn("s3:DeleteObject", found)
 
 
 if __name__ == "__main__":

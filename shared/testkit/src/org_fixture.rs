@@ -59,11 +59,16 @@ impl<'a> OrgFixture<'a> {
     /// Adds a new person as a member.
     pub async fn add_member(&self, role: OrgRole) -> Person<'a> {
         let person = self.stack.newcomer("pro");
+        self.join(&person, role).await;
+        person
+    }
+
+    /// Makes a person a member.
+    pub async fn join(&self, person: &Person<'_>, role: OrgRole) {
         let user = UserId::parse(&person.id).expect("it is a user id");
         let member = Member { org: self.id(), user: user.clone(), role, joined_at: clock::now() };
         let entry = accounts::entry(self.id(), AuditAction::RoleChanged, &user, clock::now());
         self.stack.table().put_member(&member, &entry).await.expect("the table answers");
-        person
     }
 
     /// Returns its id.

@@ -63,6 +63,18 @@ async fn a_service_acts_for_a_user_once_it_may() {
     assert_eq!(ticket.status, 200, "{}", ticket.json());
     let listed = patient("GET", "/api/files/list", &Value::Null).await.json();
     assert_eq!(listed["files"][0]["key"], json!(key));
+    assert_eq!(patient("GET", &format!("/api/files/metadata?s3Key={key}"), &Value::Null).await.status, 200);
+    // Each of these has a right to read the tokens of services; what it says is tested elsewhere.
+    let none = "/api/files/uploads/01M7YREWKH7VM7Z3Z2KWSH2FTR";
+    let named = json!({ "parts": [{ "partNumber": 1, "etag": "x" }] });
+    for (method, path, body, wanted) in [
+        ("POST", "/api/files/publish", json!({ "s3Key": key }), "CDN_REQUIRED"),
+        ("POST", &format!("{none}/parts"), json!({ "partNumbers": [1] }), "NOT_FOUND"),
+        ("POST", &format!("{none}/complete"), named, "NOT_FOUND"),
+        ("DELETE", none, Value::Null, "NOT_FOUND"),
+    ] {
+        assert_eq!(patient(method, path, &body).await.code(), wanted, "{method} {path}");
+    }
     let told = until(async || {
         let lines = stack.log_lines("presign", ticket.header("x-request-id")).await;
         lines.first().and_then(|line| serde_json::from_str::<Value>(line).ok())

@@ -1,8 +1,8 @@
 //! Thumbnails on the deployed stack: made after an upload, read by their owner, gone with their original.
 
 use consigne_core::UserId;
-use consigne_core::files::{DerivedKey, ObjectKey};
-use consigne_core::ports::ListDerived;
+use consigne_core::files::{DerivedKey, MediaType, ObjectKey, Rendition};
+use consigne_core::ports::{ListDerived, ListVersions, PutDerived};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack, until};
 use serde_json::{Value, json};
@@ -61,6 +61,24 @@ async fn a_photo_has_thumbnails_until_it_is_deleted() {
     let refused = ann.call_with("POST", "/api/files/presigned-url", &json!({ "s3Key": small })).await;
     assert_eq!(refused.status, 404);
     ann.wait_for_usage(0, 0, 0).await;
+}
+
+#[tokio::test]
+async fn a_copy_that_an_earlier_try_has_written_is_kept() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let bytes = pictures::photo_with_place();
+    let grant = ann.grant("photo.jpg", "image/jpeg", bytes.len()).await.json();
+    let key = ObjectKey::parse(&text(&grant, "s3Key")).unwrap();
+    let jpeg = MediaType::from_name("image/jpeg").unwrap();
+    let small = DerivedKey::mint(key.owner(), key.file(), Rendition::Small, jpeg);
+    let version = stack.bucket().put_derived(&small, jpeg, b"earlier".to_vec()).await.unwrap().unwrap();
+    assert_eq!(ann.put(&grant, bytes).await.status, 200);
+    ann.wait_for(key.as_str(), "ready").await;
+    let facts = ann.wait_until_derived(key.as_str()).await;
+    assert_eq!((&facts["derivative"], &facts["thumbnails"]["256"]), (&json!("ready"), &json!(small.as_str())));
+    let kept = stack.bucket().list_versions(small.as_str()).await.unwrap();
+    assert_eq!(kept, [version]);
 }
 
 #[tokio::test]

@@ -1,10 +1,16 @@
 //! A stack behind the stand-in for a CDN: signed URLs that it takes, and published files.
 
+use consigne_core::Plan;
+use consigne_core::files::ObjectKey;
+use consigne_core::ports::{FileChangeOutcome, GetFile, PublishFile};
+use consigne_runtime::clock;
+use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack, until};
 use serde_json::json;
 
 use super::further_stack::FurtherStack;
+use super::jobs::{pictures_of, wait_for};
 use super::{assert_refused, text};
 
 const STACK: FurtherStack = FurtherStack { name: "edge", env_file: "target/local/edge.env" };
@@ -27,6 +33,16 @@ async fn the_cdn_reads_what_is_signed_and_a_published_file_until_it_is_withdrawn
     let key = ann.upload("photo.png", "image/png", picture.clone()).await;
 
     signed_urls(&stack, &ann, &key, &picture).await;
+
+    // So does the owner of a job's result.
+    let generator = Generator::of(&stack);
+    let message = pictures_of(&ann, &generator, 1).await;
+    let file = generator.upload(&message, "a.png", "image/png", picture.clone()).await;
+    assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
+    let done = wait_for(&ann, &text(&message, "job_id"), "completed").await;
+    let url = text(&done["result"]["images"][0], "download_url");
+    assert!(url.starts_with(&cdn), "{url}");
+    assert_eq!(status_of(&stack, &url).await, 200);
 
     // Nobody reads a file without a signature, nor what is not a file.
     for path in [&key, "derived/user_ann1/x/256.webp", "private/watermark.png"] {
@@ -126,4 +142,14 @@ async fn without_a_cdn_publishing_is_refused_and_tickets_are_those_of_the_bucket
     let refused = ann.call_with("POST", "/api/files/publish", &json!({ "s3Key": key })).await;
     assert_refused(&refused, 409, "CDN_REQUIRED");
     assert!(url_of(&ann, &key).await.contains("X-Amz-Signature="));
+
+    // The address of a file that was published while there was a CDN leads to the bucket.
+    let parsed = ObjectKey::parse(&key).unwrap();
+    let file = stack.table().get_file(parsed.owner(), parsed.file()).await.unwrap().unwrap();
+    let change = file.publish(clock::now()).unwrap().unwrap();
+    let outcome = stack.table().publish_file(&change, Plan::Pro, clock::now()).await.unwrap();
+    assert_eq!(outcome, FileChangeOutcome::Applied);
+    let redirect = stack.call("GET", &format!("/public/{}", change.id), &[], b"").await;
+    assert_eq!(redirect.status, 302);
+    assert_eq!(status_of(&stack, redirect.header("location")).await, 200);
 }

@@ -2,13 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use consigne_core::orgs::OrgRole;
 use consigne_testkit::http::Response;
 use consigne_testkit::org_fixture::{HeldKey, OrgFixture};
 use consigne_testkit::stack::{Stack, fresh_user, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::assert_refused;
+use super::{assert_refused, text};
 
 /// Calls a service with a key.
 async fn call(stack: &Stack, key: &HeldKey, method: &str, path: &str, more: &[(&str, &str)], body: &[u8]) -> Response {
@@ -305,6 +306,29 @@ async fn a_test_key_pays_with_test_credits() {
     assert_eq!((answer.status, answer.header("x-credits-remaining")), (200, "99"));
     let wallet = fixture.wallet().await;
     assert_eq!((&wallet["balance"], &wallet["test"]["balance"]), (&json!(10), &json!(99)));
+}
+
+#[tokio::test]
+async fn test_keys_of_a_member_who_has_left_pay_with_the_credits_of_an_owner() {
+    let stack = Stack::find();
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let admin = fixture.add_member(OrgRole::Admin).await;
+    let body = json!({ "name": "Key", "environment": "test", "scopes": ["pdf:read", "pdf:write"] });
+    let mut keys = Vec::new();
+    for _ in 0..2 {
+        let issued = admin.call_with("POST", &fixture.path("/keys"), &body).await;
+        assert_eq!(issued.status, 201, "{}", issued.json());
+        let data = issued.json()["data"].clone();
+        keys.push(HeldKey { id: text(&data, "id"), text: text(&data, "key") });
+    }
+    let removed = fixture.owner.call("DELETE", &fixture.path(&format!("/members/{}", admin.id))).await;
+    assert_eq!(removed.status, 200, "{}", removed.json());
+    assert_eq!(get(&stack, &keys[0], "/x").await.status, 200);
+    let ask = json!({ "key": keys[1].text, "amount": 30, "service": "pdf", "ttl_seconds": 600 });
+    let opened = stack.serve("/api/credits/holds", &ask, None).await;
+    assert_eq!(opened.status, 201, "{}", opened.json());
+    let wallet = fixture.wallet().await;
+    assert_eq!((&wallet["balance"], &wallet["test"]["balance"]), (&json!(10), &json!(69)));
 }
 
 #[tokio::test]

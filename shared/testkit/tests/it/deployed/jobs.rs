@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consigne_core::jobs::JobId;
-use consigne_core::ports::GetJob;
+use consigne_core::ports::{GetJob, ListVersions};
 use consigne_runtime::clock;
 use consigne_testkit::generator::{Generator, fresh_id};
 use consigne_testkit::http::Response;
@@ -14,6 +14,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::bus_listener::BusListener;
+use super::object_events::announce;
+use super::unfinished::AbsentRecord;
 use super::{assert_field_refused, assert_refused, text};
 
 /// Requests a job. Returns its id.
@@ -157,6 +159,72 @@ async fn a_video_is_delivered_with_its_reported_details() {
     // The stand-in's video has no index, so it cannot be measured.
     let [width, height, source] = ["width", "height", "dimensions"].map(|name| &result["videos"][0][name]);
     assert_eq!((width, height, source), (&json!(1920), &json!(1080), &json!("reported")));
+}
+
+/// Delivers the file of two jobs. The completion of the first comes before S3's event about the file, that of the second
+/// after it.
+pub async fn delivered_before_and_after_the_event(
+    stack: &Stack,
+    person: &Person<'_>,
+    (sort, request): (&str, &Value),
+    (name, media, bytes): (&str, &str, Vec<u8>),
+) {
+    let generator = Generator::of(stack);
+    for before in [true, false] {
+        let job = asked(person, sort, request).await;
+        let message = generator.take(&job).await;
+        let grant = generator.ask(&message, name, media, bytes.len()).await.json();
+        let key = text(&grant, "s3_key");
+        let upload = async { assert_eq!(generator.put(&grant, bytes.clone()).await.status, 200) };
+        let file = json!({ "s3_key": key, "filename": name, "file_size": bytes.len(), "content_type": media });
+        let complete =
+            async || assert_eq!(generator.complete(&message, &fresh_id(), &[file.clone()]).await.status, 200);
+        if before {
+            let record = AbsentRecord::during(stack, &key, upload).await;
+            complete().await;
+            record.restore().await;
+            assert_eq!(status(person, &job).await["status"], "processing");
+            let version = stack.bucket().list_versions(&key).await.unwrap().remove(0);
+            let object = json!({ "key": key, "version-id": version, "sequencer": "0055AED6DCD90281E5" });
+            announce(stack, "Object Created", object).await;
+        } else {
+            upload.await;
+            person.wait_for(&key, "ready").await;
+            complete().await;
+        }
+        wait_for(person, &job, "completed").await;
+    }
+}
+
+#[tokio::test]
+async fn completions_may_come_before_or_after_s3s_event() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let (picture, film) = (json!({ "prompt": "un phare" }), json!({ "prompt": "un phare", "duration_seconds": 8 }));
+    tokio::join!(
+        delivered_before_and_after_the_event(
+            &stack,
+            &ann,
+            ("images", &picture),
+            ("a.png", "image/png", pictures::png(64, 48, 1000))
+        ),
+        delivered_before_and_after_the_event(&stack, &ann, ("videos", &film), ("a.mp4", "video/mp4", pictures::film())),
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_a_job_that_its_owner_deletes_can_be_delivered_again() {
+    let stack = Stack::find();
+    let (ann, generator) = (stack.newcomer("pro"), Generator::of(&stack));
+    let message = pictures_of(&ann, &generator, 1).await;
+    let grant = generator.ask(&message, "a.png", "image/png", 1000).await.json();
+    let key = text(&grant, "s3_key");
+    assert_eq!(ann.delete(&key).await.status, 200);
+    assert_refused(&ann.metadata(&key).await, 404, "NOT_FOUND");
+    ann.wait_for_usage(0, 0, 0).await;
+    let file = generator.upload(&message, "b.png", "image/png", pictures::png(64, 48, 1000)).await;
+    assert_eq!(generator.complete(&message, &fresh_id(), &[file]).await.status, 200);
+    wait_for(&ann, &text(&message, "job_id"), "completed").await;
 }
 
 #[tokio::test]

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use consigne_core::KeyId;
-use consigne_core::credits::ChargeOutcome;
+use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind};
 use consigne_core::periods::{Day, Month};
-use consigne_core::ports::{ChargeKey, GetKey};
+use consigne_core::ports::{ChargeKey, GetKey, GrantCredits};
 use consigne_runtime::clock;
 use consigne_testkit::accounts;
 use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, until};
 use serde_json::json;
+
+use super::bus_listener::BusListener;
 
 /// Reads an item from the table.
 async fn item(stack: &Stack, pk: &str, sk: &str) -> HashMap<String, AttributeValue> {
@@ -46,6 +48,13 @@ async fn maintenance_deletes_old_counters_and_expires_lots() {
     };
     assert_eq!(used().await.len(), 6 - usize::from(Month::of(ago(45)) == Month::of(now)));
 
+    // And somebody whose only credits were promotional, until an hour ago.
+    let poor = OrgFixture::open(&stack, 0).await;
+    let (given, ended) = (ago(2), now.minus(Duration::from_hours(1)));
+    let promo = accounts::credits(poor.id(), LotKind::Promo, 50, Some(ended), given);
+    assert_eq!(table.grant_credits(&promo).await.unwrap(), CreditGrantOutcome::Granted);
+    let listener = BusListener::on(&stack, "org_id", &poor.org).await;
+
     let done = stack.invoke("quota-reset", &json!({ "time": now.to_string() })).await;
     assert_eq!(done.status, 200, "{}", done.json());
     let mut expected = vec![Month::of(ago(45)).to_string(), Month::of(now).to_string(), Day::of(now).to_string()];
@@ -58,6 +67,9 @@ async fn maintenance_deletes_old_counters_and_expires_lots() {
         (number("next_expiry") > now.as_millis()).then(|| [number("balance"), number("used"), number("expired")])
     });
     assert_eq!(settled.await.expect("the test wallet's period must be renewed"), [100, 70, 30]);
+
+    let alerted = listener.wait_for("wallet.low").await["detail"].clone();
+    assert_eq!((&alerted["percent"], &alerted["balance"]), (&json!(0), &json!(0)), "its last credits have expired");
 
     assert_eq!(fixture.charge(&live, None).await["valid"], true);
     assert_eq!(fixture.charge(&live, None).await["code"], "DAILY_QUOTA_EXCEEDED", "today's counters must be kept");

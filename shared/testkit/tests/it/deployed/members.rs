@@ -141,6 +141,23 @@ async fn a_removed_member_is_refused_on_every_route_at_once() {
     assert_eq!(fixture.charge(&key, None).await["valid"], true, "nothing was changed");
 }
 
+#[tokio::test]
+async fn the_keys_of_a_removed_member_are_revoked_on_request() {
+    let stack = Stack::find();
+    let fixture = OrgFixture::open(&stack, 10).await;
+    let developer = fixture.add_member(OrgRole::Developer).await;
+    let body = json!({ "name": "Key", "environment": "production", "scopes": ["pdf:read"] });
+    let issued = developer.call_with("POST", &fixture.path("/keys"), &body).await;
+    assert_eq!(issued.status, 201, "{}", issued.json());
+    let theirs = text(&issued.json()["data"], "key");
+    let owners = fixture.issue("production", &json!({})).await;
+    let path = fixture.path(&format!("/members/{}?keys=revoke", developer.id));
+    let removed = fixture.owner.call("DELETE", &path).await.json();
+    assert_eq!(removed["data"]["keys_revoked"], 1, "{removed}");
+    assert_eq!(fixture.verify(&theirs, &json!({}), None).await.json()["data"]["code"], "REVOKED");
+    assert_eq!(fixture.charge(&owners, None).await["valid"], true);
+}
+
 /// Asserts that one of two concurrent changes was made, and that one owner is left.
 async fn one_owner_is_left(fixture: &OrgFixture<'_>, second: &Person<'_>, outcomes: [(&Person<'_>, Response); 2]) {
     let (done, refused): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(_, answer)| answer.status == 200);

@@ -50,8 +50,10 @@ mod requests;
 mod restore;
 mod roles;
 mod scans;
+mod short_nights;
 mod stats;
 mod texts;
+mod unfinished;
 mod uploads;
 
 use consigne_testkit::http::Response;

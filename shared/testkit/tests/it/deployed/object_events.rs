@@ -6,17 +6,22 @@ use consigne_core::ports::{GetFile, ReadHead};
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{assert_refused, text};
 
 /// Invokes the function with an event about an object, as its queue does.
 async fn invoke(stack: &Stack, what: &str, key: &str, version: &str, sequencer: &str) {
+    announce(stack, what, json!({ "key": key, "version-id": version, "sequencer": sequencer })).await;
+}
+
+/// Invokes the function with an event about an object as S3 describes it.
+pub(super) async fn announce(stack: &Stack, what: &str, object: Value) {
     let body = json!({
         "version": "0", "source": "aws.s3", "detail-type": what,
         "detail": {
             "bucket": { "name": stack.name("BUCKET_NAME") },
-            "object": { "key": key, "version-id": version, "sequencer": sequencer },
+            "object": object,
         },
     });
     let record = json!({ "messageId": "made-up", "eventSource": "aws:sqs", "body": body.to_string() });
@@ -47,6 +52,8 @@ async fn a_created_event_delivered_five_times_makes_one_file() {
     for _ in 0..5 {
         invoke(&stack, "Object Created", &key, &version, "0055AED6DCD90281E5").await;
     }
+    // One that does not name its version is about the object as it is now.
+    announce(&stack, "Object Created", json!({ "key": key, "sequencer": "0055AED6DCD90281E5" })).await;
     assert_eq!(record(&stack, &ann, &key).await, idempotent);
     assert_eq!(stack.bucket().read_head(&key, None, 1).await.unwrap().unwrap().version, version);
     ann.wait_for_usage(1, 1000, 0).await;

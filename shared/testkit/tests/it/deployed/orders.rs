@@ -15,6 +15,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::mail::{mail_about, mails_to};
+use super::object_events::announce;
+use super::scans::judge;
+use super::unfinished::{self, AbsentRecord};
 use super::{assert_field_refused, assert_refused, text};
 
 const BOUNDARY: &str = "boundary-of-the-form";
@@ -150,6 +153,37 @@ async fn an_expert_sees_clean_copies_of_the_photos_and_both_get_a_mail() {
     }
     let lines = stack.log_lines("order-get", &id).await;
     assert!(lines.iter().any(|line| line.contains("\"audit\":{")), "{lines:?}");
+
+    // An event that does not name the photo's version changes nothing, and a verdict of malware ends the photo.
+    let palm = text(&seen["files"][1], "key");
+    announce(&stack, "Object Created", json!({ "key": palm, "sequencer": "0055AED6DCD90281E5" })).await;
+    let versions = stack.bucket().list_versions(&palm).await.unwrap();
+    judge(&stack, "THREATS_FOUND", &palm, &versions[0]).await;
+    assert_eq!(shown(&stack, &id).await["files"][1]["status"], "infected");
+    assert_eq!(stack.bucket().list_versions(&palm).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn sweep_finds_a_photo_whose_event_was_lost_and_ends_a_form_that_was_not_used() {
+    let stack = Stack::find();
+    let payment = order(&stack).await;
+    let data = forms(&stack, &payment, &body("ann@people.example")).await;
+    let [face, palm] = [0, 1].map(|at| text(&data["uploads"][at], "s3_key"));
+    let post = async { assert_eq!(post(&stack, &data["uploads"][0], &pictures::heic()).await.0, 201) };
+    AbsentRecord::during(&stack, &face, post).await.restore_overdue().await;
+    AbsentRecord::during(&stack, &palm, async {}).await.restore_overdue().await;
+    unfinished::sweep(&stack).await;
+    let status = async |key: &str| {
+        let key = ObjectKey::parse(key).unwrap();
+        stack.table().get_file(key.owner(), key.file()).await.unwrap().unwrap().status
+    };
+    // Other tests sweep, too.
+    let ended = until(async || {
+        let both = (status(&face).await, status(&palm).await);
+        (both == (Status::Ready, Status::Deleted)).then_some(())
+    });
+    assert_eq!(ended.await, Some(()), "{:?} {:?}", status(&face).await, status(&palm).await);
+    assert_eq!(shown(&stack, &text(&data, "order_id")).await["files"][0]["status"], "ready");
 }
 
 #[tokio::test]

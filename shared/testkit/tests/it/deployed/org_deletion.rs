@@ -29,6 +29,18 @@ async fn a_deleted_organisation_spends_nothing_and_is_found_by_nobody() {
     let spend = json!({ "scope": "pdf:read", "cost": 1 });
     assert_eq!(fixture.verify(&key.text, &spend, None).await.json()["data"]["code"], "VALID");
 
+    let body = json!({ "key": key.text, "amount": 5, "service": "pdf", "ttl_seconds": 600 });
+    let hold = text(&stack.serve("/api/credits/holds", &body, None).await.json()["data"], "hold_id");
+    let refused = until(async || {
+        let refused = delete(&fixture).await;
+        assert_refused(&refused, 409, "CONFLICT");
+        // The index of open holds may lag for a moment.
+        (refused.json()["error"]["details"]["holds"] == json!([hold])).then_some(())
+    });
+    assert_eq!(refused.await, Some(()), "the hold is not named");
+    let void = json!({ "reason": "provider_error" });
+    assert_eq!(stack.serve(&format!("/api/credits/holds/{hold}/void"), &void, None).await.status, 200);
+
     let deleted = delete(&fixture).await;
     assert_eq!(deleted.status, 200, "{}", deleted.json());
     assert_eq!(deleted.json()["data"], json!({ "id": fixture.org, "credits_lost": 49 }));

@@ -10,6 +10,7 @@ use consigne_testkit::pictures;
 use serde_json::json;
 
 use super::further_stack::FurtherStack;
+use super::short_nights::continue_by_message;
 use super::text;
 
 const DEGRADED: FurtherStack = FurtherStack { name: "degraded", env_file: "target/local/degraded.env" };
@@ -93,4 +94,6 @@ async fn a_part_that_is_down_is_answered_503_in_time_and_nothing_is_half_done() 
     assert_eq!(ann.metadata(&gone).await.status, 404);
     drop(outage);
     assert_eq!(health().await.status, 200);
+
+    continue_by_message(&stack).await;
 }

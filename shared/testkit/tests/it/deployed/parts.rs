@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consigne_core::files::ObjectKey;
-use consigne_core::ports::{ChangeFile, FileChange, FileChangeOutcome, GetFile, ListUploads};
+use consigne_core::ports::{AbortUpload, ChangeFile, FileChange, FileChangeOutcome, GetFile, ListUploads};
 use consigne_core::{Plan, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::http::Response;
@@ -221,6 +221,23 @@ async fn an_aborted_or_deleted_upload_is_closed_at_s3_and_gives_its_bytes_back_o
     let grant = ann.grant("a.png", "image/png", 1000).await.json();
     let path = format!("/api/files/uploads/{}", text(&grant, "fileId"));
     assert_eq!(ann.call("DELETE", &path).await.status, 200);
+    ann.wait_for_usage(0, 0, 0).await;
+}
+
+#[tokio::test]
+async fn an_upload_that_s3_has_ended_by_itself_cannot_be_completed() {
+    let stack = Stack::find();
+    let ann = stack.newcomer("pro");
+    let upload = Upload::of(&stack, &ann, SMALL).await;
+    upload.signed(&json!({ "partNumbers": [1] })).await;
+    // As the bucket's lifecycle does.
+    let bucket = stack.bucket();
+    for open in bucket.list_uploads(&upload.key()).await.unwrap() {
+        bucket.abort_upload(&upload.key(), &open).await.unwrap();
+    }
+    let parts: Vec<Value> = (1..=7).map(|number| json!({ "partNumber": number, "etag": "\"0\"" })).collect();
+    assert_refused(&upload.complete(&parts).await, 409, "CONFLICT");
+    assert_eq!(upload.abort().await.status, 200);
     ann.wait_for_usage(0, 0, 0).await;
 }
 

@@ -117,9 +117,11 @@ async fn a_failing_provider_is_retried_once_without_losing_or_repeating_a_sessio
     // An error that a retry cannot fix is not retried, and the answer does not reveal it.
     let (requests, _) = payments.asked(&fixture.org).await;
     payments.plan_faults(&fixture.org, &json!([402])).await;
-    let broken = ask(&fixture, "starter", None).await;
+    let broken = ask(&fixture, "starter", Some("buy broken")).await;
     assert_refused(&broken, 500, "INTERNAL");
     assert_eq!(payments.asked(&fixture.org).await.0, requests + 1);
+    // It has given its place back, so the same request takes a new one.
+    assert_eq!(ask(&fixture, "starter", Some("buy broken")).await.status, 201);
 }
 
 #[tokio::test]

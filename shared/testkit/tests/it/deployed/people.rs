@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use consigne_core::ports::{EndClosing, FindClosings, GetProfile, ReadHead};
+use consigne_core::orgs::OrgRole;
+use consigne_core::ports::{EndClosing, FindClosings, GetProfile, ListUploads, ReadHead};
 use consigne_core::profiles::{Language, Profile};
 use consigne_core::{Timestamp, UserId};
 use consigne_runtime::clock;
@@ -16,6 +17,8 @@ use super::assert_refused;
 use super::operator::consigne;
 
 const PATH: &str = "/api/webhooks/clerk";
+/// Bytes of the smallest file that is uploaded in parts.
+const FILM: usize = 104_857_601;
 
 /// Returns Clerk's record of a person.
 fn record(user: &str, address: &str, updated_at: i64) -> Value {
@@ -114,7 +117,15 @@ async fn everything_a_deleted_person_owned_is_ended() {
     }
     let open = ann.grant("open.png", "image/png", 100).await;
     assert_eq!(open.status, 201);
-    ann.wait_for_usage(3, 300, 100).await;
+    let film = ann.grant("film.mp4", "video/mp4", FILM).await.json();
+    let parts = format!("/api/files/uploads/{}/parts", film["fileId"].as_str().unwrap());
+    assert_eq!(ann.call_with("POST", &parts, &json!({ "partNumbers": [1] })).await.status, 200);
+    let film = film["s3Key"].as_str().unwrap();
+    assert_eq!(stack.bucket().list_uploads(film).await.unwrap().len(), 1);
+    ann.wait_for_usage(3, 300, 100 + FILM as u64).await;
+    // Of another organisation they are an owner beside somebody who stays.
+    let other = OrgFixture::open(&stack, 0).await;
+    other.join(ann, OrgRole::Owner).await;
 
     taken(&stack, &format!("msg_{}_2", ann.id), &event("user.deleted", &json!({ "id": ann.id, "deleted": true })))
         .await;
@@ -138,6 +149,9 @@ async fn everything_a_deleted_person_owned_is_ended() {
     });
     assert_eq!(put_off.await, Some(()), "only the last step of the closing is left");
     ann.wait_for_usage(0, 0, 0).await;
+    assert_eq!(stack.bucket().list_uploads(film).await.unwrap(), Vec::<String>::new());
+    let members = other.owner.call("GET", &other.path("/members")).await.json();
+    assert_eq!((&members["metadata"]["total"], &members["data"][0]["user_id"]), (&json!(1), &json!(other.owner.id)));
     for key in &keys {
         assert_eq!(stack.bucket().read_head(key, None, 1).await.unwrap(), None);
         assert_refused(&ann.metadata(key).await, 404, "NOT_FOUND");

@@ -22,7 +22,7 @@ fn scanned(stack: &Stack) -> Person<'_> {
 }
 
 /// Delivers a verdict to the deployed function, as its queue does.
-async fn judge(stack: &Stack, result: &str, key: &str, version: &str) {
+pub(super) async fn judge(stack: &Stack, result: &str, key: &str, version: &str) {
     let body = json!({
         "version": "0", "source": "aws.guardduty", "detail-type": "GuardDuty Malware Protection Object Scan Result",
         "detail": {

@@ -34,7 +34,8 @@ async fn count(stack: &Stack, org: OrgId, day: Day) {
     put_on_queue(stack, "stats", StatsMessage::new(org, day).message().unwrap()).await;
 }
 
-async fn put_on_queue(stack: &Stack, name: &str, message: String) {
+/// Puts a message on a queue of the stack.
+pub(super) async fn put_on_queue(stack: &Stack, name: &str, message: String) {
     let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let queue = sqs.get_queue_url().queue_name(format!("{}-{name}", stack.name("STACK_NAME"))).send().await.unwrap();
     sqs.send_message().set_queue_url(queue.queue_url).message_body(message).send().await.unwrap();

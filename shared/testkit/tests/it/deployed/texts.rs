@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use super::bus_listener::BusListener;
 use super::further_stack::FurtherStack;
-use super::jobs::{asked, status, wait_for};
+use super::jobs::{asked, delivered_before_and_after_the_event, status, wait_for};
 use super::{assert_refused, text};
 
 /// A stack without a language model.
@@ -339,4 +339,10 @@ async fn a_generator_writes_a_book(stack: &Stack) {
     }
     assert!(text(result, "generated_at").ends_with('Z') && result.get("tokens").is_none());
     assert_eq!(download(stack, &done).await.into_bytes(), pictures::markdown(4000));
+    let book = ("ia.md", "text/markdown", pictures::markdown(4000));
+    delivered_before_and_after_the_event(stack, &ann, ("books", &json!({ "topic": "La mer" })), book).await;
+    let message = generator.take(&asked(&ann, "books", &json!({ "topic": "La pluie" })).await).await;
+    assert_eq!(generator.fail(&message, &fresh_id()).await.status, 200);
+    let failed = wait_for(&ann, &text(&message, "job_id"), "failed").await;
+    assert_eq!(failed["allowance_returned"], true, "{failed}");
 }
