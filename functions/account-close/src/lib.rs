@@ -1,5 +1,6 @@
 //! Ends what the owners of closed accounts leave behind: their memberships, jobs and files. Also ends what deleted
-//! organisations leave behind: memberships, keys, endpoints and invitations.
+//! organisations leave behind: memberships, keys, endpoints and invitations. Photos of erased orders are deleted in the
+//! same way, and where the installation keeps orders for a time only, those that are older are erased.
 //!
 //! It runs every five minutes and works through the closings and deletions that are due. Each thing ends as if its owner
 //! had ended it. A run that is cut short loses nothing, because the next one continues. A closing ends only after a last
@@ -9,6 +10,7 @@
 mod dissolution;
 mod jobs;
 mod memberships;
+mod orders;
 
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ use serde_json::{Value, json};
 pub use crate::dissolution::Dissolve;
 pub use crate::jobs::EndJobs;
 pub use crate::memberships::LeaveOrgs;
+pub use crate::orders::EraseOrders;
 
 /// Time kept for the answer; the next run does what is left.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -44,7 +47,7 @@ needs! {
     pub trait Needs: Adapters<
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
             + PostponeDeletion + EndDeletion + Dissolve + ListFiles + BeginDelete + ApplyTransition + GetJob
-            + GetOrder,
+            + GetOrder + EraseOrders,
         Bucket: RemoveVersion + ListUploads + AbortUpload,
     >
 }
@@ -52,11 +55,14 @@ needs! {
 function! {
     table: A::Table = table(),
     objects: A::Bucket = bucket(),
+    /// After how long orders are erased; `None` if they are kept.
+    order_retention: Option<Duration> = order_retention(),
 }
 
 impl<A: Needs> ScheduleFunction for Function<A> {
     /// Works through the deletions and closings that are due, the longest overdue first, until time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
+        let erased = orders::erase_old(&self.table, self.order_retention, tick.now).await;
         let due = self.table.find_closings(tick.now).await?;
         let (mut closed, mut dissolved, mut failed) = (0_u32, 0_u32, 0_u32);
         let mut fail = |fault: &Fault| {
@@ -64,6 +70,13 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             tick.log.count("ClosingsFailed");
             tick.log.field("closing.last_failure", fault.chain());
         };
+        let erased = erased.unwrap_or_else(|fault| {
+            fail(&fault);
+            0
+        });
+        if erased > 0 {
+            tick.log.add("OrdersErased", erased.into());
+        }
         for key in &due.unreadable {
             fail(&Fault::internal(format!("the item {key} cannot be read")));
         }
@@ -88,7 +101,8 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             }
         }
         let orgs = json!({ "due": due.deletions.len(), "dissolved": dissolved });
-        let done = json!({ "due": due.closings.len(), "closed": closed, "failed": failed, "organisations": orgs });
+        let done = json!({ "due": due.closings.len(), "closed": closed, "failed": failed, "organisations": orgs,
+            "orders_erased": erased });
         tick.log.field("closing.done", &done);
         Ok(done)
     }

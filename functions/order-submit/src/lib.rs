@@ -3,19 +3,21 @@
 //! Nobody signs in. Whoever knows the payment's id may submit the order that it is for. A payment that is unknown and one of
 //! something else get the same answer, so that nobody learns which ids exist.
 //!
-//! The same submission again gives the same forms, or new ones for photos that expired or were rejected. Another submission
-//! replaces photos and answers, and the replaced ones are kept.
+//! The same submission again gives the same forms, or new ones for photos that expired or were rejected. A form that has
+//! nearly expired is signed anew for the same key, so a photo on its way still counts. Another submission replaces photos
+//! and answers, and the replaced ones are kept.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use consigne_core::credits::PaymentId;
 use consigne_core::email::ADDRESS_MAX;
-use consigne_core::files::{FILE_NAME_MAX, UPLOAD_GRANT_VALID};
+use consigne_core::files::{FILE_NAME_MAX, File, UPLOAD_GRANT_VALID};
 use consigne_core::orders::{
     Order, OrderPhoto, OrderRequest, OrderStatus, PHOTO_MAX, Photo, PhotoKind, PhotoStatus, order_not_found,
 };
-use consigne_core::ports::{ApplyOrderStep, GetOrder};
-use consigne_core::{Code, Fault, OrderId};
+use consigne_core::ports::{ApplyOrderStep, GetFile, GetOrder};
+use consigne_core::{Code, Fault, OrderId, Timestamp};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function, needs};
 use consigne_storage::Presigner;
 use consigne_usecases::ConflictRetry;
@@ -109,7 +111,7 @@ pub struct OrderForms {
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
-    pub trait Needs: Adapters<Table: GetOrder + ApplyOrderStep>
+    pub trait Needs: Adapters<Table: GetOrder + GetFile + ApplyOrderStep>
 }
 
 function! {
@@ -159,7 +161,8 @@ impl<A: Needs> Function<A> {
         let valid = self.tickets.validity(UPLOAD_GRANT_VALID, request.now)?;
         let (mut retry, mut order) = (ConflictRetry::of("the order"), known);
         loop {
-            let step = order.submit(ask, valid, request.now)?;
+            let files = self.lapsing(&order, ask, valid, request.now).await?;
+            let step = order.submit(ask, &files, valid, request.now)?;
             if self.orders.apply_order_step(&step).await?.is_committed() {
                 request.log.field("order.photos_granted", step.granted.len());
                 return Ok(step.order);
@@ -167,6 +170,21 @@ impl<A: Needs> Function<A> {
             retry.wait().await?;
             order = self.orders.get_order(order.id).await?.ok_or_else(order_not_found)?;
         }
+    }
+
+    /// Reads the records of the photos whose forms are nearly over.
+    async fn lapsing(
+        &self,
+        order: &Order,
+        ask: &OrderRequest,
+        valid: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<File>, Fault> {
+        let (owner, mut files) = (order.owner(), Vec::new());
+        for file in order.lapsing(ask, valid, now) {
+            files.extend(self.orders.get_file(&owner, file).await?);
+        }
+        Ok(files)
     }
 
     fn form(&self, photo: &Photo) -> Result<OrderUpload, Fault> {

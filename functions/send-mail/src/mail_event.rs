@@ -116,6 +116,8 @@ impl MailEvent {
             EventData::InvitationCreated(event) => {
                 Ok(invitation(table, tokens, &event, now).await?.into_iter().collect())
             }
+            // Both have had their mail about this submission. A photo was lost, and has come again.
+            EventData::OrderSubmitted(event) if event.again => Ok(Vec::new()),
             EventData::OrderSubmitted(event) => order(table, &event, desk).await,
             EventData::KeyIssued(event) => {
                 let mail = |org, org_name, key_name, by| KeyCreated { org, org_name, key_name, by };

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use crate::{
-    audit, cdn_key, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, org,
+    audit, cdn_key, completions, credits, doctor, key, keys, logs, mail, migrate, migrate_files, migration, order, org,
     pepper, reconcile, redrive, restore, service_token, stats, token, user, wallet, webhook_secret,
 };
 
@@ -66,6 +66,9 @@ enum Command {
     /// Show how far the owners of migrated keys have come.
     #[command(subcommand)]
     Migration(migration::Command),
+    /// Erase an order.
+    #[command(subcommand)]
+    Order(order::Command),
     /// List, show, suspend and resume organisations, or choose whether anomalies suspend their keys.
     #[command(subcommand)]
     Org(org::Command),
@@ -119,6 +122,7 @@ impl Arguments {
             Command::MigrateKeys(options) => migrate::run(which, options),
             Command::MigrateFiles(options) => migrate_files::run(which, options),
             Command::Migration(command) => migration::run(which, command),
+            Command::Order(command) => order::run(which, command),
             Command::Org(command) => org::run(which, command),
             Command::Pepper(command) => pepper::run(which, command),
             Command::Reconcile(options) => reconcile::run(which, options),

@@ -18,6 +18,7 @@ mod migrate;
 mod migrate_files;
 mod migration;
 mod operator;
+mod order;
 mod org;
 mod outputs;
 mod pepper;

@@ -47,13 +47,14 @@ pub enum AuditAction {
     PepperClosed,
     PepperReopened,
     PepperRetired,
+    OrderErased,
     StorageRepaired,
     WebhookRefused,
 }
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -91,6 +92,7 @@ impl AuditAction {
         Self::PepperClosed,
         Self::PepperReopened,
         Self::PepperRetired,
+        Self::OrderErased,
         Self::StorageRepaired,
         Self::WebhookRefused,
     ];
@@ -135,6 +137,7 @@ impl AuditAction {
             Self::PepperClosed => "pepper.closed",
             Self::PepperReopened => "pepper.reopened",
             Self::PepperRetired => "pepper.retired",
+            Self::OrderErased => "order.erased",
             Self::StorageRepaired => "storage.repaired",
             Self::WebhookRefused => "webhook.refused",
         }

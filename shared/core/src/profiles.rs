@@ -150,12 +150,12 @@ pub enum ClosedBecause {
     Operator,
 }
 
-/// A closed account whose data is still to be deleted.
+/// A closed account, or an erased order, whose data is still to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
-    /// Id of the person.
+    /// Id of the person, or of the order.
     pub user: UserId,
-    /// When the account was closed.
+    /// When the account was closed, or the order erased.
     pub closed_at: Timestamp,
     /// When `account-close` should continue with it.
     pub due_at: Timestamp,

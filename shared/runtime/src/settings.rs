@@ -50,6 +50,7 @@ settings! {
     APPLICATION_URL: "URL of the application in which people use the product. Mails link to it, and buyers return to it.",
     MAIL_FROM: "Sender of mails, such as `Consigne <no-reply@example.com>`; empty if none are sent.",
     ORDERS_EMAIL: "Address that gets a mail about each new order; empty if nobody does.",
+    ORDER_RETENTION_DAYS: "Days after which orders are erased that were submitted or have expired; 0 to 3650, and 0 keeps them.",
     MAIL_CONFIGURATION_SET: "Name of the SES configuration set that publishes bounces and complaints.",
     UNSUBSCRIBE_SECRET_ARN: "ARN of the secret that seals links to unsubscribe; at least 32 bytes.",
     GATEWAY_SECRET_ARN: "ARN of the secret with which the gateway signs who calls a service; at least 32 bytes.",

@@ -24,6 +24,9 @@ use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::tickets::{Cdn, Tickets};
 use crate::wire::Pending;
 
+/// Longest time for which orders are kept, if there is an end to it, in days.
+const ORDER_RETENTION_DAYS_MAX: u64 = 3_650;
+
 /// Creates the dependencies of functions, with one method for each. A method fails if a setting that it reads is missing
 /// or unusable. What must be read from the network is returned as [`Pending`].
 #[derive(Debug)]
@@ -109,6 +112,15 @@ impl<A: Adapters> Start<A> {
         let seconds = if self.environment.is_describing() { Ok(1) } else { text.parse() };
         let lifetime = seconds.map(Duration::from_secs).ok().filter(|it| (TICKET_MIN..=TICKET_MAX).contains(it));
         Ok(lifetime.ok_or_else(|| SettingError::new(&settings::TICKET_SECONDS, "must be 1 to 3600"))?)
+    }
+
+    /// Returns after how long orders are erased, from their status on; `None` if they are kept.
+    pub fn order_retention(&self) -> Result<Option<Duration>, StartError> {
+        let text = self.environment.get(&settings::ORDER_RETENTION_DAYS)?;
+        let days = if self.environment.is_describing() { Ok(0) } else { text.parse() };
+        let days = days.ok().filter(|days| *days <= ORDER_RETENTION_DAYS_MAX);
+        let days = days.ok_or_else(|| SettingError::new(&settings::ORDER_RETENTION_DAYS, "must be 0 to 3650"))?;
+        Ok((days > 0).then(|| Duration::from_hours(24 * days)))
     }
 
     /// Returns which files wait for a malware scan, and what happens to those that could not be scanned.

@@ -206,6 +206,8 @@ impl Planted {
                 });
                 return self.want(finding, &format!("{owner}/{}", key.file()), None);
             }
+            // It is about the replica as a whole, so nothing is planted.
+            F::ReplicaUnavailable => return,
             F::RecordWithoutObject | F::OtherVersion | F::OtherSize => "v1",
             F::VersionWithoutRecord => "old",
             F::DeleteMarker => "marker",

@@ -13,4 +13,7 @@ pub struct OrderSubmitted {
     /// Number of the submission, from 1. It grows when the customer replaces photos or answers.
     #[schemars(range(min = 1))]
     pub submission: u32,
+    /// Whether the same submission was complete before: a photo was lost, and the customer has sent it again. It leads to no mails.
+    #[serde(default)]
+    pub again: bool,
 }

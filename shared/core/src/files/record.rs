@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Derivatives, Dimensions, FileName, Kind, MediaType, Metadata, ObjectKey, PartSession, Scan};
+use crate::orders::PHOTO_MAX;
 use crate::{Code, Fault, FileId, JobId, PublicId, Timestamp, UserId};
 
 /// How long `sweep` waits after a grant's expiry or a deletion before it finishes what is left.
@@ -15,6 +16,8 @@ pub const SWEEP_MARGIN: Duration = Duration::from_mins(5);
 /// A grant must be valid only when its upload begins. An upload of 5 GiB that begins in the last second may take six
 /// hours.
 const SLOWEST_UPLOAD: u64 = 250_000;
+/// The slowest upload of an order's photo for which `sweep` waits, in bytes a second: a phone on a slow network.
+const SLOWEST_PHOTO: u64 = 16_000;
 /// How long the record of a deleted file is kept.
 const TOMBSTONE_KEPT: Duration = Duration::from_hours(720);
 
@@ -274,11 +277,20 @@ impl File {
     /// finish.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
-            Status::Pending => Some(self.grant_expires_at.plus(upload_margin(self.bytes_of_a_request()))),
+            Status::Pending => Some(self.grant_expires_at.plus(self.upload_margin())),
             Status::Deleting => Some(self.changed_at.plus(SWEEP_MARGIN)),
             Status::Infected if self.has_infected_versions() => Some(self.changed_at.plus(SWEEP_MARGIN)),
             Status::Processing => self.scan_due_at(),
             _ => None,
+        }
+    }
+
+    /// Returns how long after the grant's expiry its upload may still be under way.
+    fn upload_margin(&self) -> Duration {
+        match self.owner().as_order() {
+            // The form allows more than the declared size.
+            Some(_) => Duration::from_secs(PHOTO_MAX.div_ceil(SLOWEST_PHOTO)),
+            None => upload_margin(self.bytes_of_a_request()),
         }
     }
 

@@ -6,11 +6,13 @@
 //! The photos are files whose owner is the order. Steps of a photo and of its order are one transaction, so an order is
 //! submitted as soon as its last photo is ready.
 
+mod erasure;
 mod record;
 mod request;
 mod step;
 mod view;
 
+pub use erasure::OrderErasure;
 pub use record::{Order, OrderStatus, Photo, PhotoKind, PhotoStatus, Submission};
 pub use request::{ANSWERS_DEPTH_MAX, ANSWERS_MAX, OrderPhoto, OrderRequest, PHOTO_MAX, PHOTO_TYPES};
 pub use step::{OrderStep, SUBMISSIONS_MAX, SUBMIT_WITHIN, SUBMITS_PER_MINUTE};

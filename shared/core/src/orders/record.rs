@@ -161,6 +161,8 @@ pub struct Submission {
     pub asked_at: Timestamp,
     /// When its last photo was ready.
     pub submitted_at: Option<Timestamp>,
+    /// Whether it was complete before. It stays so when a photo is lost and sent again.
+    pub announced: bool,
 }
 
 /// The record of an order. The first submission decides whose order it is: its e-mail address.

@@ -9,7 +9,7 @@ use super::{Order, OrderRequest, OrderStatus, Photo, PhotoKind, PhotoStatus, Sub
 use crate::events::{Event, EventData, OrderSubmitted};
 use crate::files::{File, GrantRequest, Status, Transition, UPLOAD_GRANT_VALID};
 use crate::rates::{Span, Window};
-use crate::{Code, Fault, Plan, Timestamp, UserId};
+use crate::{Code, Fault, FileId, Plan, Timestamp, UserId};
 
 /// How long an order waits for its photos after the customer last asked for forms.
 pub const SUBMIT_WITHIN: Duration = Duration::from_hours(24);
@@ -17,7 +17,7 @@ pub const SUBMIT_WITHIN: Duration = Duration::from_hours(24);
 pub const SUBMISSIONS_MAX: usize = 10;
 /// How often an order is submitted in a minute. A page that waits for its photos asks every second or two.
 pub const SUBMITS_PER_MINUTE: u64 = 60;
-/// A form is given again while it is valid for at least this long. Else the photo gets a new one.
+/// A form is given again while it is valid for at least this long. Else the photo gets a new one for the same key.
 const FORM_LEFT_MIN: Duration = Duration::from_mins(1);
 
 /// One step of an order, ready to be applied.
@@ -29,20 +29,35 @@ pub struct OrderStep {
     pub order: Order,
     /// Photos that the step grants: records of files that do not exist yet.
     pub granted: Vec<File>,
-    /// Photos that the step discards.
-    pub discarded: Vec<Transition>,
+    /// Photos that the step changes: it discards them, or renews their grants.
+    pub changed: Vec<Transition>,
     /// The event that announces the step, if the order is complete by it.
     pub event: Option<Event>,
 }
 
 impl Order {
+    /// Returns the files of the photos whose forms [`Order::submit`] will sign anew: they have not arrived, and the forms are
+    /// nearly over.
+    pub fn lapsing(&self, ask: &OrderRequest, valid: Duration, now: Timestamp) -> Vec<FileId> {
+        let current = self.current.as_ref().filter(|current| current.repeats(ask));
+        let photos = current.into_iter().flat_map(|current| &current.photos);
+        photos.filter(|photo| photo.lapses(valid, now)).map(Photo::file).collect()
+    }
+
     /// Takes in a submission. The same submission again gives forms for the photos that are missing. Another one replaces
-    /// the photos and answers, and the replaced ones are kept. A form is valid for `valid`.
+    /// the photos and answers, and the replaced ones are kept. A form is valid for `valid`. `files` are the records of
+    /// [`Order::lapsing`]: a form that is signed anew is for the same key, so an upload that is under way is not lost.
     ///
     /// # Errors
     /// `CONFLICT` if the payment was used for an order of another address, or the order was submitted
     /// [`SUBMISSIONS_MAX`] times; `RATE_LIMITED` after [`SUBMITS_PER_MINUTE`] tries in a minute.
-    pub fn submit(&self, ask: &OrderRequest, valid: Duration, now: Timestamp) -> Result<OrderStep, Fault> {
+    pub fn submit(
+        &self,
+        ask: &OrderRequest,
+        files: &[File],
+        valid: Duration,
+        now: Timestamp,
+    ) -> Result<OrderStep, Fault> {
         if self.email.as_ref().is_some_and(|email| *email != ask.email) {
             return Err(Fault::new(Code::Conflict, "payment was used for an order of another e-mail address"));
         }
@@ -51,7 +66,7 @@ impl Order {
             let message = format!("an order is submitted at most {SUBMITS_PER_MINUTE} times a minute");
             Fault::new(Code::RateLimited, message).limited(SUBMITS_PER_MINUTE, resets_at, now)
         })?;
-        let (mut order, mut granted) = (self.clone(), Vec::new());
+        let (mut order, mut granted, mut changed) = (self.clone(), Vec::new(), Vec::new());
         let repeated = order.current.as_ref().is_some_and(|current| current.repeats(ask));
         if !repeated {
             if order.current.is_some() && order.earlier.len() + 1 >= SUBMISSIONS_MAX {
@@ -64,9 +79,16 @@ impl Order {
         let mut photos = Vec::new();
         for (kind, asked) in &ask.photos {
             let known = before.as_ref().and_then(|before| before.photos.iter().find(|photo| photo.kind == *kind));
-            photos.push(match known {
-                Some(known) if known.is_kept(valid, now) => known.clone(),
-                known => {
+            let waits = |file: &&File| file.status == Status::Pending;
+            let file = known.and_then(|known| files.iter().find(|file| file.key == known.key).filter(waits));
+            photos.push(match (known, file) {
+                (Some(known), Some(file)) if known.lapses(valid, now) => {
+                    let until = now.plus(valid.min(UPLOAD_GRANT_VALID));
+                    changed.push(file.renew_grant(until, now));
+                    Photo { granted_at: now, expires_at: until, ..known.clone() }
+                }
+                (Some(known), _) if known.is_kept() && !known.lapses(valid, now) => known.clone(),
+                (known, _) => {
                     let (photo, file) = grant(&owner, *kind, asked, valid, now)?;
                     granted.push(file);
                     Photo { reason: known.and_then(|known| known.reason.clone()), ..photo }
@@ -81,6 +103,7 @@ impl Order {
             photos: Vec::new(),
             asked_at: now,
             submitted_at: None,
+            announced: false,
         });
         let submitted_at = submission.submitted_at.filter(|_| complete);
         order.current = Some(Submission { photos, submitted_at, language: ask.language, ..submission });
@@ -89,11 +112,10 @@ impl Order {
         if !complete {
             order.becomes(OrderStatus::AwaitingFiles, now);
         }
-        Ok(self.step(OrderStep { granted, ..OrderStep::of(order) }))
+        Ok(self.step(OrderStep { granted, changed, ..OrderStep::of(order) }))
     }
 
-    /// Returns whether the order has a photo. It does not once a newer form has replaced that of a photo which had not
-    /// arrived.
+    /// Returns whether the order has a photo.
     pub fn names(&self, file: &File) -> bool {
         self.photos().any(|photo| photo.key == file.key)
     }
@@ -129,7 +151,8 @@ impl Order {
             && current.photos.iter().all(|photo| photo.status == PhotoStatus::Ready)
         {
             current.submitted_at = Some(now);
-            let facts = OrderSubmitted { order_id: order.id, submission: current.number };
+            let again = std::mem::replace(&mut current.announced, true);
+            let facts = OrderSubmitted { order_id: order.id, submission: current.number, again };
             event = Some(Event::new(now, EventData::OrderSubmitted(facts)));
             order.becomes(OrderStatus::Submitted, now);
         }
@@ -161,8 +184,8 @@ impl Order {
             order.becomes(OrderStatus::Expired, now);
         }
         let kept = files.iter().filter(|file| matches!(file.status, Status::Processing | Status::Ready));
-        let discarded = kept.map(|file| file.discard(now)).collect();
-        Some(self.step(OrderStep { discarded, ..OrderStep::of(order) }))
+        let changed = kept.map(|file| file.discard(now)).collect();
+        Some(self.step(OrderStep { changed, ..OrderStep::of(order) }))
     }
 
     fn becomes(&mut self, status: OrderStatus, now: Timestamp) {
@@ -181,7 +204,7 @@ impl Order {
 impl OrderStep {
     /// Returns a step that only changes the record.
     fn of(order: Order) -> Self {
-        Self { seen: order.revision, order, granted: Vec::new(), discarded: Vec::new(), event: None }
+        Self { seen: order.revision, order, granted: Vec::new(), changed: Vec::new(), event: None }
     }
 }
 
@@ -199,14 +222,16 @@ impl Submission {
 }
 
 impl Photo {
-    /// Returns whether the photo is there, or its form can still be used. `valid` is how long a form that is signed now may
-    /// be valid, because the signer's credentials may expire before the form would.
-    fn is_kept(&self, valid: Duration, now: Timestamp) -> bool {
-        match self.status {
-            PhotoStatus::Processing | PhotoStatus::Ready => true,
-            PhotoStatus::Pending => (now.plus(FORM_LEFT_MIN)..=now.plus(valid)).contains(&self.expires_at),
-            PhotoStatus::Rejected | PhotoStatus::Infected | PhotoStatus::Gone => false,
-        }
+    /// Returns whether the photo is there or may still come.
+    fn is_kept(&self) -> bool {
+        matches!(self.status, PhotoStatus::Pending | PhotoStatus::Processing | PhotoStatus::Ready)
+    }
+
+    /// Returns whether the photo has not arrived and its form can hardly be used any more. `valid` is how long a form that is
+    /// signed now may be valid, because the signer's credentials may expire before the form would.
+    fn lapses(&self, valid: Duration, now: Timestamp) -> bool {
+        let usable = now.plus(FORM_LEFT_MIN)..=now.plus(valid);
+        self.status == PhotoStatus::Pending && !usable.contains(&self.expires_at)
     }
 }
 

@@ -17,7 +17,7 @@ fn ask(email: &str, mood: &str) -> OrderRequest {
 }
 
 fn submit(order: &Order, mood: &str, at: Timestamp) -> OrderStep {
-    order.submit(&ask("ann@example.com", mood), UPLOAD_GRANT_VALID, at).unwrap()
+    order.submit(&ask("ann@example.com", mood), &[], UPLOAD_GRANT_VALID, at).unwrap()
 }
 
 fn accept(file: &File, at: Timestamp) -> File {
@@ -47,7 +47,7 @@ fn an_order_is_submitted_once_its_last_photo_is_ready() {
         (OrderStatus::Submitted, later, None)
     );
     let event = both.event.clone().unwrap().data;
-    assert_eq!(event, EventData::OrderSubmitted(OrderSubmitted { order_id: order().id, submission: 1 }));
+    assert_eq!(event, EventData::OrderSubmitted(OrderSubmitted { order_id: order().id, submission: 1, again: false }));
     let current = both.order.current.as_ref().unwrap();
     assert_eq!((current.submitted_at, current.photos[0].size), (Some(later), Some(8)));
 
@@ -56,20 +56,69 @@ fn an_order_is_submitted_once_its_last_photo_is_ready() {
     assert_eq!(again.order.current, both.order.current);
 }
 
+/// Submits the same again, with the records of the photos whose forms are nearly over.
+fn again(step: &OrderStep, valid: Duration, at: Timestamp) -> OrderStep {
+    let ask = ask("ann@example.com", "good");
+    let lapsing = step.order.lapsing(&ask, valid, at);
+    let files: Vec<File> = step.granted.iter().filter(|file| lapsing.contains(&file.id())).cloned().collect();
+    step.order.submit(&ask, &files, valid, at).unwrap()
+}
+
 #[test]
-fn the_same_submission_again_gives_the_same_forms_until_they_are_nearly_over() {
+fn a_form_that_is_nearly_over_is_signed_anew_for_the_same_key() {
     let first = submit(&order(), "good", NOW);
-    let soon = submit(&first.order, "good", NOW.plus(Duration::from_mins(14)));
-    assert_eq!((soon.granted.len(), &soon.order.current), (0, &first.order.current));
-    let brief = first.order.submit(&ask("ann@example.com", "good"), Duration::from_mins(4), NOW).unwrap();
-    assert_eq!(brief.granted.len(), 2, "the signer's credentials expire before the forms would");
-    assert_eq!(brief.granted[0].grant_expires_at, NOW.plus(Duration::from_mins(4)));
-    let late = submit(&first.order, "good", NOW.plus(Duration::from_secs(841)));
-    assert_eq!(late.granted.len(), 2);
-    assert_eq!(late.order.current.as_ref().map(|current| current.number), Some(1), "it is the same submission");
-    let old = &first.granted[0];
-    assert!(!late.order.names(old) && late.order.names(&late.granted[0]));
-    assert_eq!(late.order.follow(&accept(old, NOW), NOW), None);
+    let soon = again(&first, UPLOAD_GRANT_VALID, NOW.plus(Duration::from_mins(14)));
+    assert_eq!((soon.changed.len(), &soon.order.current), (0, &first.order.current));
+    for after in [Duration::from_secs(841), Duration::from_mins(20)] {
+        let at = NOW.plus(after);
+        let late = again(&first, UPLOAD_GRANT_VALID, at);
+        assert_eq!((late.granted.len(), late.changed.len()), (0, 2));
+        assert_eq!(late.order.current.as_ref().map(|current| current.number), Some(1), "it is the same submission");
+        let (photo, file) = (&late.order.current.as_ref().unwrap().photos[0], &late.changed[0].file);
+        assert_eq!((&photo.key, photo.granted_at, photo.expires_at), (&file.key, at, at.plus(UPLOAD_GRANT_VALID)));
+        assert_eq!((&file.key, file.grant_expires_at), (&first.granted[0].key, photo.expires_at));
+        assert_eq!((file.revision, file.status, &late.changed[0].event), (2, Status::Pending, &None));
+        // A photo that was on its way with the first form counts.
+        assert_eq!(statuses(&late.order.follow(&accept(file, at), at).unwrap().order), ["ready", "pending"]);
+    }
+}
+
+#[test]
+fn a_form_does_not_outlive_the_signers_credentials() {
+    let first = submit(&order(), "good", NOW);
+    let brief = again(&first, Duration::from_mins(4), NOW);
+    let photo = &brief.order.current.as_ref().unwrap().photos[0];
+    assert_eq!((brief.granted.len(), photo.expires_at), (0, NOW.plus(Duration::from_mins(4))));
+    assert_eq!(brief.changed[0].file.grant_expires_at, NOW.plus(UPLOAD_GRANT_VALID), "the first form is still valid");
+}
+
+#[test]
+fn a_photo_whose_record_has_ended_gets_another_key() {
+    let first = submit(&order(), "good", NOW);
+    let late = NOW.plus(Duration::from_hours(1));
+    let ended = first.granted[0].remove(Removal::Expired, late).file;
+    let (ask, files) = (ask("ann@example.com", "good"), [ended, first.granted[1].clone()]);
+    let step = first.order.submit(&ask, &files, UPLOAD_GRANT_VALID, late).unwrap();
+    assert_eq!((step.granted.len(), step.changed.len()), (1, 1));
+    assert!(step.order.names(&step.granted[0]) && !step.order.names(&first.granted[0]));
+}
+
+#[test]
+fn a_submission_that_is_completed_twice_says_so() {
+    let first = submit(&order(), "good", NOW);
+    let files: Vec<File> = first.granted.iter().map(|file| accept(file, NOW)).collect();
+    let order = files.iter().fold(first.order, |order, file| order.follow(file, NOW).unwrap().order);
+    let order = order.follow(&files[0].remove(Removal::Deleted, NOW).file, NOW).unwrap().order;
+    let step = submit(&order, "good", NOW);
+    assert_eq!((step.order.status, step.granted.len()), (OrderStatus::AwaitingFiles, 1));
+    let step = step.order.follow(&accept(&step.granted[0], NOW), NOW).unwrap();
+    let facts = OrderSubmitted { order_id: order.id, submission: 1, again: true };
+    assert_eq!(step.event.unwrap().data, EventData::OrderSubmitted(facts));
+    let other = submit(&step.order, "better", NOW);
+    let done =
+        other.granted.iter().fold(other.clone(), |step, file| step.order.follow(&accept(file, NOW), NOW).unwrap());
+    let facts = OrderSubmitted { order_id: order.id, submission: 2, again: false };
+    assert_eq!(done.event.unwrap().data, EventData::OrderSubmitted(facts), "another submission is announced anew");
 }
 
 #[test]
@@ -107,7 +156,7 @@ fn another_submission_replaces_the_photos_and_keeps_the_earlier_one() {
 #[test]
 fn a_payment_is_for_the_order_of_one_address() {
     let first = submit(&order(), "good", NOW);
-    let other = first.order.submit(&ask("eve@example.com", "good"), UPLOAD_GRANT_VALID, NOW);
+    let other = first.order.submit(&ask("eve@example.com", "good"), &[], UPLOAD_GRANT_VALID, NOW);
     assert_eq!(other.unwrap_err().code, Code::Conflict);
 }
 
@@ -117,7 +166,7 @@ fn submissions_are_limited_by_the_minute_and_in_all() {
     for n in 0..SUBMITS_PER_MINUTE {
         order = submit(&order, "good", NOW.plus(Duration::from_secs(n))).order;
     }
-    let fault = order.submit(&ask("ann@example.com", "good"), UPLOAD_GRANT_VALID, NOW).unwrap_err();
+    let fault = order.submit(&ask("ann@example.com", "good"), &[], UPLOAD_GRANT_VALID, NOW).unwrap_err();
     assert_eq!((fault.code, &fault.details["limit"]), (Code::RateLimited, &json!(SUBMITS_PER_MINUTE)));
     let mut now = NOW;
     for n in 1..SUBMISSIONS_MAX {
@@ -125,9 +174,9 @@ fn submissions_are_limited_by_the_minute_and_in_all() {
         order = submit(&order, &n.to_string(), now).order;
     }
     now = now.plus(Duration::from_mins(2));
-    let fault = order.submit(&ask("ann@example.com", "more"), UPLOAD_GRANT_VALID, now).unwrap_err();
+    let fault = order.submit(&ask("ann@example.com", "more"), &[], UPLOAD_GRANT_VALID, now).unwrap_err();
     assert_eq!((fault.code, order.earlier.len()), (Code::Conflict, SUBMISSIONS_MAX - 1));
-    assert!(order.submit(&ask("ann@example.com", "9"), UPLOAD_GRANT_VALID, now).is_ok(), "the last one again");
+    assert!(order.submit(&ask("ann@example.com", "9"), &[], UPLOAD_GRANT_VALID, now).is_ok(), "the last one again");
 }
 
 #[test]
@@ -157,7 +206,7 @@ fn an_order_without_its_photos_expires_and_can_be_submitted_again() {
     let ended = one.expire(&files, due).unwrap();
     assert_eq!((ended.order.status, ended.order.due_at()), (OrderStatus::Expired, None));
     assert_eq!(statuses(&ended.order), ["gone", "gone"]);
-    let [discarded] = &ended.discarded[..] else { panic!("the photo that had arrived") };
+    let [discarded] = &ended.changed[..] else { panic!("the photo that had arrived") };
     assert_eq!((discarded.file.status, &discarded.event), (Status::Deleting, &None));
     assert_eq!(ended.order.expire(&[], due), None);
     assert_eq!(ended.order.follow(&discarded.file.remove(Removal::Deleted, due).file, due), None);

@@ -67,6 +67,8 @@ kinds! {
     UnreadableRecord = "unreadable_record", "ReconcileUnreadableRecord", false;
     /// A ledger that differs from the sum of its owner's records.
     LedgerDiffers = "ledger_differs", "ReconcileLedgerDiffers", false;
+    /// The replica did not answer, or refused to be listed or changed. It was not compared as a whole.
+    ReplicaUnavailable = "replica_unavailable", "ReconcileReplicaUnavailable", false;
     /// An object, or an open upload, under a key that nothing here makes.
     UnknownObject = "unknown_object", "ReconcileUnknownObject", false;
 }
@@ -96,7 +98,7 @@ impl FindingKind {
 pub struct Finding {
     /// Its kind.
     pub kind: FindingKind,
-    /// The object's key, or for a ledger the id of its owner.
+    /// The object's key; for a ledger the id of its owner, and for the replica the prefix that was to be compared.
     pub key: String,
     /// The version of the object, or the id of the open upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]

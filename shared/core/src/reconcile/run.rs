@@ -51,9 +51,14 @@ impl Phase {
         }
     }
 
+    /// Returns whether the replica is compared.
+    pub const fn is_of_replica(self) -> bool {
+        matches!(self, Self::ReplicaOriginals | Self::ReplicaDerived)
+    }
+
     fn next(self, has_replica: bool) -> Option<Self> {
         let mut later = Self::ALL.into_iter().filter(|phase| *phase > self);
-        later.find(|phase| has_replica || !matches!(phase, Self::ReplicaOriginals | Self::ReplicaDerived))
+        later.find(|phase| has_replica || !phase.is_of_replica())
     }
 }
 
@@ -175,6 +180,13 @@ impl Run {
         if self.phase.is_none() {
             self.ended_at = Some(now);
             self.lease = None;
+        }
+    }
+
+    /// Leaves out what is left of the replica.
+    pub fn end_replica(&mut self, now: Timestamp) {
+        while self.phase.is_some_and(Phase::is_of_replica) {
+            self.end_phase(true, now);
         }
     }
 

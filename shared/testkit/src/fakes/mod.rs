@@ -41,7 +41,7 @@ pub use reconcile::ReconcileFakes;
 pub use texts::Texts;
 pub use uploads::PartedUpload;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,6 +113,8 @@ pub struct State {
     pub jobs: Jobs,
     /// Orders by id.
     pub orders: BTreeMap<OrderId, Order>,
+    /// Erased orders.
+    pub erased_orders: BTreeSet<OrderId>,
     /// Each owner's plan at their last grant.
     pub plans: BTreeMap<UserId, Plan>,
     /// The statistics of stored bytes, by day.

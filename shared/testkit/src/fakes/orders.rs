@@ -2,9 +2,11 @@
 
 use consigne_core::files::{File, Transition};
 use consigne_core::idempotency::CommitOutcome;
-use consigne_core::orders::{Order, OrderStatus, OrderStep};
-use consigne_core::ports::{ApplyOrderStep, GetOrder, ListOrders, Listed, OpenOrder, PageAsk};
-use consigne_core::{Fault, OrderId};
+use consigne_core::orders::{Order, OrderErasure, OrderStatus, OrderStep};
+use consigne_core::ports::{
+    ApplyOrderStep, EraseOrder, FindOldOrders, GetOrder, ListOrders, Listed, OpenOrder, PageAsk,
+};
+use consigne_core::{Fault, OrderId, Timestamp};
 
 use super::accounts::page;
 use super::{State, World};
@@ -27,7 +29,7 @@ impl State {
 impl OpenOrder for World {
     async fn open_order(&self, order: &Order) -> Result<CommitOutcome, Fault> {
         self.effect(|state| {
-            if state.orders.contains_key(&order.id) {
+            if state.orders.contains_key(&order.id) || state.erased_orders.contains(&order.id) {
                 return CommitOutcome::Conflict;
             }
             state.orders.insert(order.id, order.clone());
@@ -60,13 +62,41 @@ impl ApplyOrderStep for World {
             let is_current =
                 |step: &Transition| state.files.get(&place(&step.file)).is_some_and(|file| file.revision == step.seen);
             let are_new = step.granted.iter().all(|file| !state.files.contains_key(&place(file)));
-            if !state.is_current_order(step) || !are_new || !step.discarded.iter().all(is_current) {
+            if !state.is_current_order(step) || !are_new || !step.changed.iter().all(is_current) {
                 return CommitOutcome::Conflict;
             }
-            for file in step.granted.iter().chain(step.discarded.iter().map(|discarded| &discarded.file)) {
+            for file in step.granted.iter().chain(step.changed.iter().map(|changed| &changed.file)) {
                 state.files.insert(place(file), file.clone());
             }
             state.take_order_step(step);
+            CommitOutcome::Committed
+        })
+    }
+}
+
+impl FindOldOrders for World {
+    async fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> Result<Vec<Order>, Fault> {
+        self.effect(|state| {
+            let old = |order: &&Order| order.status == status && order.status_since < before;
+            let mut found: Vec<Order> = state.orders.values().filter(old).cloned().collect();
+            found.sort_by_key(|order| (order.status_since, order.id));
+            found.truncate(limit as usize);
+            found
+        })
+    }
+}
+
+impl EraseOrder for World {
+    async fn erase_order(&self, erasure: &OrderErasure) -> Result<CommitOutcome, Fault> {
+        self.effect(|state| {
+            if state.orders.get(&erasure.order).is_none_or(|order| order.revision != erasure.seen) {
+                return CommitOutcome::Conflict;
+            }
+            state.orders.remove(&erasure.order);
+            state.erased_orders.insert(erasure.order);
+            let closing = erasure.closing();
+            state.closings.insert(closing.user.clone(), closing);
+            state.accounts.audit.extend(erasure.audit.clone());
             CommitOutcome::Committed
         })
     }

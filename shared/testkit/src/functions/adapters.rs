@@ -23,7 +23,7 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
@@ -43,6 +43,7 @@ const SETTINGS: [(&str, &str); 20] = [
     ("TICKET_SECONDS", "3600"),
     ("SCANNED_PREFIXES", "user_scan"),
     ("UNSCANNED_FILES", "held"),
+    ("ORDER_RETENTION_DAYS", "0"),
     ("CDN_DISTRIBUTION", "E2QWRUHAPOMQZL"),
 ];
 

@@ -137,7 +137,12 @@ pub async fn deliver_until(world: &World, name: &str, batch: Value, until: Syste
 
 /// Runs a scheduled function on an event. Returns what it reports, or the chain of its error.
 pub async fn tick(world: &World, name: &str, event: Value) -> Result<Value, String> {
-    let ran = (function(name).run)(&Fakes::start(world), event, deadline()).await;
+    tick_started(&Fakes::start(world), name, event).await
+}
+
+/// Like [`tick`], with the settings of a start.
+pub async fn tick_started(start: &Start<Fakes>, name: &str, event: Value) -> Result<Value, String> {
+    let ran = (function(name).run)(start, event, deadline()).await;
     ran.map(|ran| ran.answer).map_err(|fault| fault.chain())
 }
 

@@ -10,6 +10,9 @@ use consigne_core::{Fault, FileId, Timestamp, UserId};
 use super::look::Suspect;
 use super::{ReconcileBucket, ReconcileTable, Reconciler, Scope, at_once};
 
+/// Versions as a list of the bucket has them, and where the next page starts.
+pub(super) type VersionPage = (Vec<ListedVersion>, Option<Marker>);
+
 /// A page of an area: the keys behind `from`, up to `to`.
 struct Slice {
     area: Area,
@@ -98,10 +101,24 @@ struct OwnerLook {
 impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
     /// Compares the next page of an area. Returns what is wrong.
     pub(super) async fn step(&self, scope: &Scope<'_, B>, run: &mut Run) -> Result<Vec<Finding>, Fault> {
+        let page = self.next_page(scope, run).await?;
+        self.compare(scope, page, run).await
+    }
+
+    /// Lists the next page of an area.
+    pub(super) async fn next_page(&self, scope: &Scope<'_, B>, run: &Run) -> Result<VersionPage, Fault> {
         let limit = if run.repair { self.pages.versions_to_repair } else { self.pages.versions };
-        let after = run.place.after.clone();
-        let page = scope.bucket.list_version_page(scope.area.prefix(), after.as_ref(), limit).await?;
-        let mut slice = Slice::new(scope.area, after, page.0, page.1);
+        scope.bucket.list_version_page(scope.area.prefix(), run.place.after.as_ref(), limit).await
+    }
+
+    /// Compares a page of an area with the records. Returns what is wrong.
+    pub(super) async fn compare(
+        &self,
+        scope: &Scope<'_, B>,
+        (versions, next): VersionPage,
+        run: &mut Run,
+    ) -> Result<Vec<Finding>, Fault> {
+        let mut slice = Slice::new(scope.area, run.place.after.clone(), versions, next);
         let owners = self.owners(scope, &mut slice, run).await?;
         let cutoff = run.cutoff();
         let looks = owners.iter().map(|owner| self.look_at(scope, &slice, owner, cutoff)).collect();
@@ -215,6 +232,18 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
             look.suspects.extend((!judge(&first).is_empty()).then(|| Suspect::of(group, versions, complete)));
         }
         Ok(look)
+    }
+}
+
+/// Returns the finding of a replica that does not answer or refuses.
+pub(super) fn unavailable(area: Area, fault: &Fault) -> Finding {
+    Finding {
+        kind: FindingKind::ReplicaUnavailable,
+        key: area.prefix().to_owned(),
+        version: None,
+        size: None,
+        at: None,
+        reason: fault.chain(),
     }
 }
 

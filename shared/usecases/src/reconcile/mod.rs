@@ -196,7 +196,7 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
                 Phase::ReplicaOriginals => self.step_of_replica(Area::Originals, run).await?,
                 Phase::ReplicaDerived => self.step_of_replica(Area::Derived, run).await?,
             };
-            let is_replica = matches!(phase, Phase::ReplicaOriginals | Phase::ReplicaDerived);
+            let is_replica = phase.is_of_replica();
             for finding in &found {
                 run.note(finding);
                 let done: u64 = run.repaired.values().sum();
@@ -254,7 +254,15 @@ impl<'a, T: ReconcileTable, B: ReconcileBucket> Reconciler<'a, T, B> {
             self.end_phase(run);
             return Ok(Vec::new());
         };
-        self.step(&Scope { bucket, area, is_replica: true }, run).await
+        let scope = Scope { bucket, area, is_replica: true };
+        match self.next_page(&scope, run).await {
+            Ok(page) => self.compare(&scope, page, run).await,
+            // A replica in another region may be down, or forbid it. What was compared before still counts.
+            Err(fault) => {
+                run.end_replica((self.clock)());
+                Ok(vec![area::unavailable(area, &fault)])
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use consigne_core::reconcile::{Area, Finding, FindingKind, ListedUpload, Run};
 use consigne_core::{AuditId, Fault, Timestamp};
 use serde_json::json;
 
+use super::area::unavailable;
 use super::{ReconcileBucket, ReconcileTable, Reconciler, Scope, at_once};
 
 /// What a look right before a repair shows.
@@ -23,6 +24,11 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
         if run.pending.is_empty() {
             return Ok(());
         }
+        // A replica that does not answer must not keep the run from its end.
+        if let Some(refusal) = self.refusal_of_replica(run).await {
+            run.pending.retain(|(is_replica, _)| !is_replica);
+            run.note(&refusal);
+        }
         let (started_at, cutoff) = (run.started_at, run.cutoff());
         let repair = |(is_replica, finding): &(bool, Finding)| {
             let finding = finding.clone();
@@ -32,6 +38,13 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
         done.into_iter().flatten().for_each(|kind| run.note_repair(kind));
         run.pending.clear();
         self.write(run).await
+    }
+
+    /// Returns the finding of a replica that cannot be listed, if something is to be removed from it.
+    async fn refusal_of_replica(&self, run: &Run) -> Option<Finding> {
+        let bucket = self.replica.filter(|_| run.pending.iter().any(|(is_replica, _)| *is_replica))?;
+        let listed = bucket.list_version_page(Area::Originals.prefix(), None, 1).await;
+        listed.err().map(|fault| unavailable(Area::Originals, &fault))
     }
 
     /// Repairs one finding. Returns its kind if it is gone.

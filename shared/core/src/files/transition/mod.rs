@@ -165,12 +165,19 @@ impl File {
         self.becomes(self.deleting(now), now, |_| None)
     }
 
+    /// Extends the grant of a pending file, because a form for it was signed anew. The key stays, so an upload with an earlier
+    /// form counts too.
+    pub fn renew_grant(&self, until: Timestamp, now: Timestamp) -> Transition {
+        let renewed = Self { grant_expires_at: self.grant_expires_at.max(until), ..self.clone() };
+        self.becomes(renewed, now, |_| None)
+    }
+
     /// Returns the step that rejects an upload which its order no longer waits for, instead of `step`. The caller must
     /// remove the version.
     pub fn reject_unasked(step: Transition, now: Timestamp) -> Transition {
         let mut before = Self { status: Status::Pending, revision: step.seen, pinned: None, ..step.file };
         (before.derivatives, before.scan.state) = (None, None);
-        before.reject("a newer form has replaced this one", now)
+        before.reject("the order does not wait for it", now)
     }
 
     fn step(

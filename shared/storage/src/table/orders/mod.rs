@@ -4,13 +4,17 @@ pub(crate) mod order_item;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use consigne_core::idempotency::CommitOutcome;
-use consigne_core::orders::{Order, OrderStatus, OrderStep};
-use consigne_core::ports::{ApplyOrderStep, GetOrder, ListOrders, Listed, OpenOrder, PageAsk};
-use consigne_core::{Fault, OrderId};
+use consigne_core::orders::{Order, OrderErasure, OrderStatus, OrderStep};
+use consigne_core::ports::{
+    ApplyOrderStep, EraseOrder, FindOldOrders, GetOrder, ListOrders, Listed, OpenOrder, PageAsk,
+};
+use consigne_core::{Fault, OrderId, Timestamp};
 
 use crate::table::Table;
 use crate::table::files::file_item;
-use crate::table::outbox;
+use crate::table::item::{sortable, text};
+use crate::table::people::closings;
+use crate::table::{audit, outbox};
 
 impl OpenOrder for Table {
     async fn open_order(&self, order: &Order) -> Result<CommitOutcome, Fault> {
@@ -21,7 +25,8 @@ impl OpenOrder for Table {
 
 impl GetOrder for Table {
     async fn get_order(&self, order: OrderId) -> Result<Option<Order>, Fault> {
-        self.get(order_item::key(order)).await?.as_ref().map(order_item::read).transpose()
+        let item = self.get(order_item::key(order)).await?;
+        item.as_ref().filter(|item| !order_item::is_erased(item)).map(order_item::read).transpose()
     }
 }
 
@@ -39,8 +44,31 @@ impl ApplyOrderStep for Table {
         for file in &step.granted {
             writes.push(self.put_new(file_item::write(file))?);
         }
-        for discarded in &step.discarded {
-            writes.push(self.put_seen(file_item::write(&discarded.file), discarded.seen)?);
+        for changed in &step.changed {
+            writes.push(self.put_seen(file_item::write(&changed.file), changed.seen)?);
+        }
+        self.commit(writes).await
+    }
+}
+
+impl FindOldOrders for Table {
+    async fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> Result<Vec<Order>, Fault> {
+        let query = self
+            .partition(Some("gsi1"), order_item::by_status(status))
+            .key_condition_expression("#pk = :pk AND gsi1sk < :before")
+            .expression_attribute_values(":before", text(sortable(before)));
+        Ok(self.entries(Some("gsi1"), &query, limit, None, order_item::read).await?.0)
+    }
+}
+
+impl EraseOrder for Table {
+    async fn erase_order(&self, erasure: &OrderErasure) -> Result<CommitOutcome, Fault> {
+        let mut writes = vec![
+            self.put_seen(order_item::erased(erasure), erasure.seen)?,
+            self.put(closings::write(&erasure.closing()))?,
+        ];
+        if let Some(entry) = &erasure.audit {
+            writes.push(self.put(audit::write(entry))?);
         }
         self.commit(writes).await
     }

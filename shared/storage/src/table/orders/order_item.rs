@@ -2,7 +2,7 @@
 
 use consigne_core::credits::PaymentId;
 use consigne_core::files::{FileName, MediaType, ObjectKey};
-use consigne_core::orders::{Order, OrderStatus, Photo, PhotoKind, PhotoStatus, Submission};
+use consigne_core::orders::{Order, OrderErasure, OrderStatus, Photo, PhotoKind, PhotoStatus, Submission};
 use consigne_core::profiles::Language;
 use consigne_core::rates::Window;
 use consigne_core::{EmailAddress, Fault, OrderId, Timestamp, UserId};
@@ -14,6 +14,8 @@ use crate::table::item::{self, Item, Reader, add, malformed, number, sortable, t
 
 /// Sort key of every order.
 pub(crate) const SK: &str = "ORDER";
+/// Attribute that only the mark of an erased order has.
+const ERASED_AT: &str = "erased_at";
 
 /// A photo, as the item stores it in JSON. Times are milliseconds since 1970.
 #[derive(Serialize, Deserialize)]
@@ -40,6 +42,8 @@ struct StoredSubmission {
     photos: Vec<StoredPhoto>,
     asked_at: i64,
     submitted_at: Option<i64>,
+    #[serde(default)]
+    announced: bool,
 }
 
 /// Returns the key of an order. Its photos have the same partition.
@@ -80,6 +84,19 @@ pub(crate) fn write(order: &Order) -> Item {
     add(&mut item, "email", order.email.as_ref().map(|email| text(email.as_str())));
     add(&mut item, "asked_at", order.asked_at.map(millis));
     item
+}
+
+/// Builds the mark that stays of an erased order.
+pub(crate) fn erased(erasure: &OrderErasure) -> Item {
+    let mut item = key(erasure.order);
+    item.insert("payment".to_owned(), text(erasure.payment.as_str()));
+    item.insert(ERASED_AT.to_owned(), number(erasure.at.as_millis()));
+    item
+}
+
+/// Returns whether an item is the mark of an erased order.
+pub(crate) fn is_erased(item: &Item) -> bool {
+    item.contains_key(ERASED_AT)
 }
 
 /// Reads an order from its item.
@@ -128,6 +145,7 @@ fn store(submission: &Submission) -> StoredSubmission {
         photos: submission.photos.iter().map(photo).collect(),
         asked_at: submission.asked_at.as_millis(),
         submitted_at: submission.submitted_at.map(Timestamp::as_millis),
+        announced: submission.announced,
     }
 }
 
@@ -154,6 +172,7 @@ fn restore(stored: StoredSubmission) -> Option<Submission> {
         photos: stored.photos.into_iter().map(photo).collect::<Option<_>>()?,
         asked_at: Timestamp::from_millis(stored.asked_at),
         submitted_at: stored.submitted_at.map(Timestamp::from_millis),
+        announced: stored.announced,
     })
 }
 
@@ -176,7 +195,7 @@ mod tests {
         let submit = |order: &Order, mood: f64| {
             let answers = Map::from_iter([("mood".to_owned(), json!({ "n": [mood, null, "é"] }))]);
             let ask = OrderRequest::parse(&PhotoKind::ALL.map(photo), "ann@example.com", answers, Some("fr")).unwrap();
-            order.submit(&ask, Duration::from_mins(15), NOW).unwrap()
+            order.submit(&ask, &[], Duration::from_mins(15), NOW).unwrap()
         };
         let first = submit(&paid, 1.5);
         let rejected = first.granted[0].reject("found text", NOW).file;

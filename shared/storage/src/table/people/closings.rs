@@ -1,4 +1,5 @@
-//! Closed accounts: a tombstone, which is kept for ever, and a closing, which is deleted once the account's data is.
+//! Closed accounts: a tombstone, which is kept for ever, and a closing, which is deleted once the account's data is. An
+//! erased order has a closing, too.
 
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use consigne_core::audit::AuditEntry;
@@ -21,7 +22,8 @@ use crate::table::{Table, audit, due, outbox};
 /// Sort key of every closing.
 const SK: &str = "CLOSING";
 
-fn write(closing: &Closing) -> Item {
+/// Builds the item of a closing.
+pub(crate) fn write(closing: &Closing) -> Item {
     let mut item = key(user_pk(&closing.user), SK);
     item.insert("closed_at".to_owned(), number(closing.closed_at.as_millis()));
     item.insert(due::SHARD.to_owned(), text(due::shard(closing.user.as_str())));
@@ -39,7 +41,7 @@ pub(crate) fn is_closing(item: &Item) -> bool {
 fn read(item: &Item) -> Result<Closing, Fault> {
     let reader = Reader(item);
     Ok(Closing {
-        user: reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?,
+        user: reader.parsed("pk", |pk| UserId::parse_owner(pk.strip_prefix("USER#")?))?,
         closed_at: reader.time("closed_at")?,
         due_at: reader.time(due::AT)?,
     })

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::crash::survives_to;
 use crate::handlers::nightly::sweep::sweep_at;
-use crate::handlers::orders::{announce, keys, order_id, order_in, paid, pay, submit};
+use crate::handlers::order_erasure::try_close_with_retention;
+use crate::handlers::orders::{announce, keys, let_forms_lapse, order_id, order_in, paid, pay, submit};
 
 /// Returns what must be the same in the end: everything except ids, times, and how often the customer has asked.
 async fn end(world: &World) -> Value {
@@ -49,6 +50,43 @@ async fn a_payment_survives_every_fault() {
 #[tokio::test]
 async fn a_submission_survives_every_fault() {
     survives_to(paid, async |world| drop(submit(world).await), end).await;
+}
+
+#[tokio::test]
+async fn forms_that_are_signed_anew_survive_every_fault() {
+    let lapsed = || {
+        let world = uploaded();
+        let_forms_lapse(&world, Duration::from_secs(30));
+        world
+    };
+    let submit_and_check = async |world: &World| {
+        submit(world).await;
+        for key in keys(world) {
+            announce(world, &key, "v1").await;
+        }
+    };
+    survives_to(lapsed, submit_and_check, end).await;
+}
+
+#[tokio::test]
+async fn the_erasure_of_an_old_order_survives_every_fault() {
+    let submitted = || {
+        let world = uploaded();
+        for key in keys(&world) {
+            announce(&world, &key, "v1").now_or_never().expect("fakes never wait");
+            announce(&world, &key, "v2").now_or_never().expect("fakes never wait");
+        }
+        world
+    };
+    let erase = async |world: &World| drop(try_close_with_retention(world, "30", 31).await);
+    let gone = async |world: &World| {
+        drop(try_close_with_retention(world, "30", 32).await);
+        let state = world.state();
+        assert_eq!((state.objects.len(), state.orders.len(), state.closings.len()), (0, 0, 0));
+        let names: Vec<&str> = state.files.values().map(|file| file.status.name()).collect();
+        json!([names, state.erased_orders.len(), state.outbox.len()])
+    };
+    survives_to(submitted, erase, gone).await;
 }
 
 #[tokio::test]

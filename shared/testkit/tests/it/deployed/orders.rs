@@ -331,8 +331,8 @@ async fn an_order_without_its_photos_ends_and_leaves_no_object() {
     let order = table.get_order(OrderId::parse(&id).unwrap()).await.unwrap().unwrap();
     let (seen, revision) = (order.revision, order.revision + 1);
     let order = Order { asked_at: Some(ago), revision, ..order };
-    let (granted, discarded) = (Vec::new(), Vec::new());
-    let back = OrderStep { seen, order, granted, discarded, event: None };
+    let (granted, changed) = (Vec::new(), Vec::new());
+    let back = OrderStep { seen, order, granted, changed, event: None };
     assert!(table.apply_order_step(&back).await.unwrap().is_committed());
     sweep(&stack).await;
     let seen = shown_when(&stack, &id, |order| order["status"] == "expired").await;

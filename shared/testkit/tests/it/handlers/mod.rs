@@ -4,6 +4,7 @@ pub mod files;
 pub mod jobs;
 pub mod keys;
 pub mod nightly;
+pub mod order_erasure;
 mod order_mails;
 pub mod orders;
 mod outages;

@@ -6,7 +6,7 @@ use consigne_testkit::functions::{self, Fakes, MAIL_FROM};
 use consigne_testkit::payload;
 use serde_json::{Value, json};
 
-use crate::handlers::orders::{order_id, paid, submit_with, upload_both};
+use crate::handlers::orders::{announcements, keys, lose, order_id, paid, submit_with, upload_both};
 
 /// Creates a world with a complete order of this address.
 async fn submitted(email: &str) -> World {
@@ -16,13 +16,13 @@ async fn submitted(email: &str) -> World {
     world
 }
 
-/// Delivers the event twice. Returns the mails that were sent.
+/// Delivers the last event about the order twice. Returns all mails that were sent.
 async fn mails(world: &World, desk: &'static str) -> Value {
     let settings = [MAIL_FROM, ("ORDERS_EMAIL", desk)];
     let start = Fakes::start_with(world, &SimClock::at(clock::now()), settings);
     let mut batch = payload::event("send-mail", "order-submitted", "");
     let mut body: Value = serde_json::from_str(batch["Records"][0]["body"].as_str().unwrap()).unwrap();
-    body["detail"]["order_id"] = json!(order_id());
+    body["detail"] = announcements(world).pop().unwrap();
     batch["Records"][0]["body"] = body.to_string().into();
     for _ in 0..2 {
         let answer = functions::deliver_started(&start, "send-mail", batch.clone()).await;
@@ -47,6 +47,23 @@ async fn customer_and_desk_get_one_mail_each_however_often_the_event_comes() {
 async fn whoever_tries_it_with_the_desks_own_address_gets_both_mails() {
     let world = submitted("orders@example.com").await;
     assert_eq!(mails(&world, "orders@example.com").await.as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn a_photo_that_is_sent_again_leads_to_no_mails_and_another_submission_to_both() {
+    let world = submitted("ann@example.com").await;
+    assert_eq!(mails(&world, "orders@example.com").await.as_array().map(Vec::len), Some(2));
+    lose(&world, &keys(&world)[0]).await;
+    submit_with(&world, |_| ()).await;
+    upload_both(&world).await;
+    assert_eq!(
+        (announcements(&world).len(), mails(&world, "orders@example.com").await.as_array().map(Vec::len)),
+        (2, Some(2))
+    );
+    submit_with(&world, |body| body["answers"] = json!({ "question": "And my love line?" })).await;
+    upload_both(&world).await;
+    let subjects = mails(&world, "orders@example.com").await;
+    assert_eq!(subjects[3], json!(["orders@example.com", "An order was submitted again"]), "{subjects}");
 }
 
 #[tokio::test]

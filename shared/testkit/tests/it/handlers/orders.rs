@@ -89,6 +89,25 @@ pub async fn upload_both(world: &World) {
     upload(world, &palm, "v1", pictures::photo_with_place()).await;
 }
 
+/// Removes a photo by hand, and delivers S3's event.
+pub async fn lose(world: &World, key: &str) {
+    world.change(|state| drop(state.objects.remove(key)));
+    let mut event = payload::event("on-object-event", "deleted", "");
+    let mut body: Value = serde_json::from_str(event["Records"][0]["body"].as_str().unwrap()).unwrap();
+    body["detail"]["object"]["key"] = key.into();
+    body["detail"]["object"]["version-id"] = "v1".into();
+    body["detail"]["object"]["sequencer"] = "ffffffffffffffffff".into();
+    event["Records"][0]["body"] = body.to_string().into();
+    functions::deliver(world, "on-object-event", event).await;
+}
+
+/// Returns what the events `order.submitted` say.
+pub fn announcements(world: &World) -> Vec<Value> {
+    let state = world.state();
+    let told = state.outbox.iter().filter(|(_, entry)| entry.kind == "order.submitted");
+    told.map(|(_, entry)| serde_json::from_str(&entry.detail).unwrap()).collect()
+}
+
 /// Delivers the event of a photo that has become ready to `derive-image`.
 pub async fn derive(world: &World, key: &str) {
     let facts = json!({ "event_id": "01M7YREWKH7VM7Z3Z2KWSH2FTR", "occurred_at": "2026-11-21T10:30:00Z" });
@@ -323,22 +342,79 @@ async fn a_text_named_jpg_is_rejected_and_its_form_is_given_anew() {
     assert_eq!(submit(&world).await["body"]["data"]["uploads"], json!([]), "nothing is missing");
 }
 
-#[tokio::test]
-async fn an_upload_whose_form_was_replaced_is_removed() {
-    let world = paid();
-    submit(&world).await;
-    let old = keys(&world)[1].clone();
+/// Makes the forms of the order expire this much later than now.
+pub fn let_forms_lapse(world: &World, left: Duration) {
+    let until = clock::now().plus(left);
     world.change(|state| {
         for photo in &mut state.orders.get_mut(&order_id()).unwrap().current.as_mut().unwrap().photos {
-            photo.expires_at = clock::now().plus(Duration::from_secs(30));
+            photo.expires_at = until;
         }
+        state.files.values_mut().for_each(|file| file.grant_expires_at = until);
     });
+}
+
+#[tokio::test]
+async fn a_photo_on_its_way_counts_although_its_form_was_signed_anew() {
+    for left in [Duration::ZERO, Duration::from_secs(30)] {
+        let world = paid();
+        submit(&world).await;
+        let [face, palm] = keys(&world);
+        let_forms_lapse(&world, left);
+        let answer = submit(&world).await;
+        let form = &answer["body"]["data"]["uploads"][1];
+        assert_eq!((&form["s3_key"], &form["fields"]["key"]), (&json!(palm), &json!(palm)));
+        let until = clock::now().plus(Duration::from_mins(14));
+        assert!(Timestamp::parse(form["expires_at"].as_str().unwrap()).unwrap() > until, "{form}");
+        assert!(file_of(&world, &palm).grant_expires_at > until);
+        assert_eq!(world.state().files.len(), 2, "no other photo is waited for");
+        // The photo that the first form sent, then the one of the second form.
+        upload(&world, &palm, "v1", pictures::photo_with_place()).await;
+        upload(&world, &palm, "v2", pictures::photo_with_place()).await;
+        upload(&world, &face, "v1", pictures::heic()).await;
+        assert_eq!(order_in(&world).status, OrderStatus::Submitted);
+        assert_eq!(world.state().objects[&palm].len(), 1, "the first counts");
+    }
+}
+
+#[tokio::test]
+async fn sweep_waits_for_a_photo_from_a_slow_phone() {
+    let world = paid();
     submit(&world).await;
-    assert_ne!(keys(&world)[1], old);
-    upload(&world, &old, "v1", pictures::photo_with_place()).await;
-    assert_eq!(file_of(&world, &old).status, Status::Rejected);
-    assert!(!world.state().objects.contains_key(&old));
-    assert_eq!(order_in(&world).current.unwrap().photos[1].status.name(), "pending");
+    let [_, palm] = keys(&world);
+    let expires_at = file_of(&world, &palm).grant_expires_at;
+    sweep_at(&world, expires_at.plus(Duration::from_mins(10))).await;
+    assert_eq!(file_of(&world, &palm).status, Status::Pending);
+    sweep_at(&world, expires_at.plus(Duration::from_mins(11))).await;
+    assert_eq!(file_of(&world, &palm).status, Status::Deleted);
+}
+
+#[tokio::test]
+async fn an_upload_that_its_order_does_not_name_is_removed() {
+    let world = paid();
+    submit(&world).await;
+    let [face, palm] = keys(&world);
+    world.change(|state| {
+        let order = state.orders.get_mut(&order_id()).unwrap();
+        order.current.as_mut().unwrap().photos.retain(|photo| photo.key.as_str() == face);
+    });
+    upload(&world, &palm, "v1", pictures::photo_with_place()).await;
+    assert_eq!(file_of(&world, &palm).status, Status::Rejected);
+    assert!(!world.state().objects.contains_key(&palm));
+}
+
+#[tokio::test]
+async fn a_photo_that_is_lost_and_sent_again_completes_the_same_submission_again() {
+    let world = paid();
+    submit(&world).await;
+    upload_both(&world).await;
+    lose(&world, &keys(&world)[0]).await;
+    assert_eq!(order_in(&world).current.unwrap().photos[0].status.name(), "gone");
+    let answer = submit(&world).await;
+    assert_eq!(answer["body"]["data"]["uploads"].as_array().unwrap().len(), 1, "{answer}");
+    upload(&world, &keys(&world)[0], "v1", pictures::heic()).await;
+    assert_eq!(order_in(&world).status, OrderStatus::Submitted);
+    let told: Vec<Value> = announcements(&world).iter().map(|detail| detail["again"].clone()).collect();
+    assert_eq!(told, [json!(false), json!(true)]);
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::PaymentId;
 use consigne_core::files::{Arrival, File, Measured, Pinned, Status, UPLOAD_GRANT_VALID};
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::orders::{Order, OrderPhoto, OrderRequest, OrderStatus, OrderStep, PhotoKind, SUBMIT_WITHIN};
 use consigne_core::ports::{
-    ApplyOrderStep, ApplyTransition, Due, FindDue, GetFiles, GetOrder, ListOrders, OpenOrder, PageAsk,
+    ApplyOrderStep, ApplyTransition, Due, EndClosing, EraseOrder, FindClosings, FindDue, FindOldOrders, GetFiles,
+    GetOrder, ListOrders, OpenOrder, PageAsk,
 };
 use consigne_core::{OrderId, Timestamp};
 use consigne_testkit::stack::fresh_user;
@@ -16,8 +18,34 @@ use serde_json::{Map, json};
 use super::{all_due, eventually, now, on_both};
 
 /// The ports under test.
-pub trait Orders: OpenOrder + GetOrder + ListOrders + ApplyOrderStep + ApplyTransition + GetFiles + FindDue {}
-impl<T> Orders for T where T: OpenOrder + GetOrder + ListOrders + ApplyOrderStep + ApplyTransition + GetFiles + FindDue {}
+pub trait Orders:
+    OpenOrder
+    + GetOrder
+    + ListOrders
+    + ApplyOrderStep
+    + ApplyTransition
+    + GetFiles
+    + FindDue
+    + FindOldOrders
+    + EraseOrder
+    + FindClosings
+    + EndClosing
+{
+}
+impl<T> Orders for T where
+    T: OpenOrder
+        + GetOrder
+        + ListOrders
+        + ApplyOrderStep
+        + ApplyTransition
+        + GetFiles
+        + FindDue
+        + FindOldOrders
+        + EraseOrder
+        + FindClosings
+        + EndClosing
+{
+}
 
 on_both!(
     consigne_testkit::stack::Stack::table,
@@ -26,6 +54,9 @@ on_both!(
     a_step_of_a_photo_takes_its_order_along_or_nothing_is_written,
     lists_have_the_newest_first_in_pages_of_one_status,
     an_order_is_due_until_its_photos_are_there,
+    a_form_that_is_signed_anew_extends_the_grant_unless_the_photo_has_come,
+    an_erased_order_leaves_a_mark_and_a_closing,
+    old_orders_of_a_status_are_found_the_oldest_first,
 );
 
 fn paid(at: Timestamp) -> Order {
@@ -39,7 +70,7 @@ fn ask() -> OrderRequest {
 }
 
 fn submitted(order: &Order, at: Timestamp) -> OrderStep {
-    order.submit(&ask(), UPLOAD_GRANT_VALID, at).unwrap()
+    order.submit(&ask(), &[], UPLOAD_GRANT_VALID, at).unwrap()
 }
 
 fn arrival() -> Arrival {
@@ -157,4 +188,67 @@ async fn an_order_is_due_until_its_photos_are_there(orders: &impl Orders) {
     let ending = step.order.expire(&[], due).unwrap();
     applied(orders, ending).await;
     assert!(!eventually(async || is_due(due).await, |is_due| !*is_due).await);
+}
+
+async fn a_form_that_is_signed_anew_extends_the_grant_unless_the_photo_has_come(orders: &impl Orders) {
+    let order = opened(orders, now()).await;
+    let first = applied(orders, submitted(&order, now())).await;
+    let (late, ask) = (now().plus(Duration::from_mins(14) + Duration::from_secs(30)), ask());
+    let renew = |order: &Order| order.submit(&ask, &first.granted, UPLOAD_GRANT_VALID, late).unwrap();
+    let renewed = applied(orders, renew(&first.order)).await;
+    assert_eq!((renewed.granted.len(), renewed.changed.len()), (0, 2));
+    let ids = renewed.order.photos().map(consigne_core::orders::Photo::file).collect();
+    let files = orders.get_files(&order.owner(), &ids).await.unwrap();
+    for changed in &renewed.changed {
+        assert_eq!(files.get(&changed.file.id()), Some(&changed.file));
+        assert_eq!(changed.file.grant_expires_at, late.plus(UPLOAD_GRANT_VALID));
+    }
+    // The records have changed since they were read, so neither they nor the order are written.
+    let stale = renew(&renewed.order);
+    assert_eq!(orders.apply_order_step(&stale).await.unwrap(), CommitOutcome::Conflict);
+    assert_eq!(read(orders, order.id).await, Some(renewed.order));
+}
+
+async fn an_erased_order_leaves_a_mark_and_a_closing(orders: &impl Orders) {
+    // Far in the future, because the deployed `account-close` ends everything that is due now.
+    let at = now().plus(Duration::from_hours(10_000));
+    let order = opened(orders, now()).await;
+    let origin = Origin { actor: Actor::Operator("zoë".to_owned()), ip: None, user_agent: None, plan: None };
+    let entry = AuditEntry::new(None, AuditAction::OrderErased, order.id.to_string(), &origin, now(), json!({}));
+    let stale = order.erase(Some(entry.clone()), at);
+    let step = applied(orders, submitted(&order, now())).await;
+    assert_eq!(orders.erase_order(&stale).await.unwrap(), CommitOutcome::Conflict);
+    assert_eq!(read(orders, order.id).await, Some(step.order.clone()));
+
+    let erasure = step.order.erase(Some(entry), at);
+    assert_eq!(orders.erase_order(&erasure).await.unwrap(), CommitOutcome::Committed);
+    assert_eq!(orders.erase_order(&erasure).await.unwrap(), CommitOutcome::Conflict);
+    assert_eq!(read(orders, order.id).await, None);
+    assert_eq!(orders.open_order(&order).await.unwrap(), CommitOutcome::Conflict, "the payment is used");
+    assert_eq!(orders.apply_order_step(&submitted(&step.order, now())).await.unwrap(), CommitOutcome::Conflict);
+    let owner = order.owner();
+    let closing = async || orders.find_closings(at).await.unwrap().closings.into_iter().find(|due| due.user == owner);
+    assert_eq!(eventually(closing, Option::is_some).await, Some(erasure.closing()));
+    let due = all_due(orders, step.order.due_at().unwrap()).await;
+    assert!(!due.iter().any(|due| matches!(due, Due::Order(due) if due.id == order.id)));
+    orders.end_closing(&owner).await.unwrap();
+    assert_eq!(eventually(closing, Option::is_none).await, None);
+}
+
+async fn old_orders_of_a_status_are_found_the_oldest_first(orders: &impl Orders) {
+    // Older than the orders of other tests, so that these are the first.
+    let then = Timestamp::from_millis(now().as_millis() % 1_000_000_000);
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(opened(orders, then.plus(Duration::from_millis(n))).await.id);
+    }
+    let found = async |before: Timestamp, limit| {
+        let old = orders.find_old_orders(OrderStatus::Paid, before, limit).await.unwrap();
+        assert!(old.iter().all(|order| order.status_since < before) && old.len() <= limit as usize);
+        old.into_iter().map(|order| order.id).filter(|id| ids.contains(id)).collect::<Vec<_>>()
+    };
+    let before = then.plus(Duration::from_millis(2));
+    assert_eq!(eventually(async || found(before, 1_000).await, |found| found.len() == 2).await, ids[..2]);
+    assert_eq!(orders.find_old_orders(OrderStatus::Paid, before, 1).await.unwrap().len(), 1);
+    assert_eq!(orders.find_old_orders(OrderStatus::Expired, then, 10).await.unwrap(), []);
 }

@@ -1,0 +1,120 @@
+//! Orders that are erased: by an operator, or because the installation keeps them for a time only.
+
+use std::time::Duration;
+
+use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
+use consigne_core::files::Status;
+use consigne_core::orders::OrderStatus;
+use consigne_core::ports::{EraseOrder, GetOrder};
+use consigne_runtime::clock;
+use consigne_testkit::fakes::{SimClock, World};
+use consigne_testkit::functions::{self, Fakes};
+use consigne_testkit::{payload, pictures};
+use serde_json::{Value, json};
+
+use super::orders::{announce, as_role, derive, file_of, keys, order_id, order_in, paid, pay, submit, upload_both};
+use super::people::closing::close_accounts_at;
+
+/// Runs `account-close` this many days from now, where orders are kept for `days`. Returns what it did.
+pub async fn try_close_with_retention(world: &World, days: &'static str, after: u64) -> Result<Value, String> {
+    let start = Fakes::start_with(world, &SimClock::at(clock::now()), [("ORDER_RETENTION_DAYS", days)]);
+    let mut event = payload::event("account-close", "tick", "");
+    event["time"] = clock::now().plus(Duration::from_hours(24 * after)).to_string().into();
+    functions::tick_started(&start, "account-close", event).await
+}
+
+async fn close_with_retention(world: &World, days: &'static str, after: u64) -> Value {
+    let done = try_close_with_retention(world, days, after).await.unwrap();
+    assert_eq!(done["failed"], 0, "{done}");
+    done["orders_erased"].clone()
+}
+
+/// Erases the order as an operator does.
+async fn erase(world: &World) {
+    let origin = Origin { actor: Actor::Operator("zoe".to_owned()), ip: None, user_agent: None, plan: None };
+    let action = AuditAction::OrderErased;
+    let entry =
+        AuditEntry::new(None, action, order_id().to_string(), &origin, clock::now(), json!({ "reason": "asked" }));
+    let order = world.get_order(order_id()).await.unwrap().unwrap();
+    assert!(world.erase_order(&order.erase(Some(entry), clock::now())).await.unwrap().is_committed());
+}
+
+/// Creates a world with a complete order, whose clean copies are made.
+async fn complete() -> World {
+    let world = paid();
+    submit(&world).await;
+    upload_both(&world).await;
+    for key in keys(&world) {
+        derive(&world, &key).await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn an_erased_order_leaves_nothing_and_cannot_be_submitted_again() {
+    let world = complete().await;
+    let photos = keys(&world);
+    erase(&world).await;
+    close_accounts_at(&world, clock::now()).await;
+    for key in &photos {
+        assert!(!world.state().objects.contains_key(key), "{key} is left");
+        assert_eq!(file_of(&world, key).status, Status::Deleted);
+    }
+    let deleted = world.state().outbox.iter().filter(|(_, entry)| entry.kind == "file.deleted").count();
+    assert_eq!(deleted, 2, "`derive-image` hears that it has copies to remove");
+    assert_eq!(submit(&world).await["status"], 404);
+    assert_eq!(pay(&world).await["status"], 200, "Stripe tells of the payment again");
+    assert!(world.state().orders.is_empty());
+    let mut event = payload::event("order-get", "order", &as_role("expert"));
+    event["pathParameters"]["id"] = order_id().to_string().into();
+    assert_eq!(functions::call(&world, "order-get", event).await["status"], 404);
+    let audit = world.state().accounts.audit.clone();
+    assert_eq!(
+        (audit.len(), audit[0].action, audit[0].subject.clone()),
+        (1, AuditAction::OrderErased, order_id().to_string())
+    );
+    close_accounts_at(&world, clock::now().plus(Duration::from_hours(2))).await;
+    assert!(world.state().closings.is_empty());
+}
+
+#[tokio::test]
+async fn a_photo_that_arrives_after_the_erasure_is_removed() {
+    for runs_before in [true, false] {
+        let world = paid();
+        submit(&world).await;
+        let [face, _] = keys(&world);
+        erase(&world).await;
+        if runs_before {
+            close_accounts_at(&world, clock::now()).await;
+        }
+        world.put_object(&face, "v1", pictures::heic());
+        announce(&world, &face, "v1").await;
+        close_accounts_at(&world, clock::now().plus(Duration::from_hours(2))).await;
+        let state = world.state();
+        assert!(state.objects.is_empty() && state.closings.is_empty(), "{:?}", state.objects.keys());
+    }
+}
+
+#[tokio::test]
+async fn orders_are_erased_when_they_are_older_than_the_installation_keeps_them() {
+    let world = complete().await;
+    assert_eq!(close_with_retention(&world, "0", 4_000).await, 0, "they are kept");
+    assert_eq!(close_with_retention(&world, "30", 29).await, 0);
+    assert_eq!(order_in(&world).status, OrderStatus::Submitted);
+    assert_eq!(close_with_retention(&world, "30", 31).await, 1);
+    let state = world.state();
+    assert!(state.orders.is_empty() && state.accounts.audit.is_empty());
+    let kept: Vec<&String> = state.objects.keys().filter(|key| key.starts_with("uploads/")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
+    assert_eq!(close_with_retention(&world, "30", 31).await, 0);
+}
+
+#[tokio::test]
+async fn an_order_that_waits_for_its_customer_is_kept() {
+    let world = paid();
+    assert_eq!(close_with_retention(&world, "30", 400).await, 0, "they have paid");
+    submit(&world).await;
+    assert_eq!(close_with_retention(&world, "30", 400).await, 0, "`sweep` ends it first");
+    world.change(|state| state.orders.get_mut(&order_id()).unwrap().status = OrderStatus::Expired);
+    assert_eq!(close_with_retention(&world, "30", 400).await, 1);
+}
