@@ -42,6 +42,7 @@ pub enum AuditAction {
     EndpointDisabled,
     AccountClosed,
     AccountReopened,
+    AccountExported,
     PepperAdded,
     PepperPromoted,
     PepperClosed,
@@ -53,7 +54,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,
@@ -86,6 +87,7 @@ impl AuditAction {
         Self::EndpointDisabled,
         Self::AccountClosed,
         Self::AccountReopened,
+        Self::AccountExported,
         Self::PepperAdded,
         Self::PepperPromoted,
         Self::PepperClosed,
@@ -130,6 +132,7 @@ impl AuditAction {
             Self::EndpointDisabled => "endpoint.disabled",
             Self::AccountClosed => "account.closed",
             Self::AccountReopened => "account.reopened",
+            Self::AccountExported => "account.exported",
             Self::PepperAdded => "pepper.added",
             Self::PepperPromoted => "pepper.promoted",
             Self::PepperClosed => "pepper.closed",

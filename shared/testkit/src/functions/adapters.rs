@@ -23,7 +23,7 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
@@ -33,6 +33,7 @@ const SETTINGS: [(&str, &str); 20] = [
     ("QUOTA_QUEUE_URL", "quota"),
     ("STATS_QUEUE_URL", "stats"),
     ("STORAGE_QUEUE_URL", "storage"),
+    ("EXPORT_QUEUE_URL", "exports"),
     ("TEXT_QUEUE_URL", "texts"),
     ("DELIVERIES_QUEUE_URL", "deliveries"),
     ("MAIL_CONFIGURATION_SET", "mails"),
