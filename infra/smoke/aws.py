@@ -10,6 +10,7 @@ from orgs import founded
 LOOPS = (
     "dispatch-webhook",
     "erase-replica",
+    "export-worker",
     "generate-worker",
     "quota-organisation",
     "stats-organisation",

@@ -1,4 +1,4 @@
-//! Ends what the owners of closed accounts leave behind: their memberships, jobs and files. Also ends what deleted
+//! Ends what the owners of closed accounts leave behind: their memberships, jobs, exports and files. Also ends what deleted
 //! organisations leave behind: memberships, keys, endpoints and invitations. Photos of erased orders are deleted in the
 //! same way, and where the installation keeps orders for a time only, those that are older are erased.
 //!
@@ -17,13 +17,15 @@ use std::time::Duration;
 use consigne_core::deletions::OrgDeletion;
 use consigne_core::files::{File, Status};
 use consigne_core::ports::{
-    AbortUpload, ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints, GetJob,
-    GetOrder, ListFiles, ListUploads, PostponeClosing, PostponeDeletion, RemoveVersion,
+    AbortUpload, ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints,
+    ForgetExport, GetJob, GetOrder, ListFiles, ListUploads, ListVersionPage, PostponeClosing, PostponeDeletion,
+    RemoveVersion,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::{Fault, Timestamp, UserId};
 use consigne_runtime::schedule::Tick;
 use consigne_runtime::{Adapters, ScheduleFunction, function, needs, remaining};
+use consigne_usecases::exports::remove_exports;
 use consigne_usecases::uploads::finish_deletion;
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -46,9 +48,9 @@ needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
-            + PostponeDeletion + EndDeletion + Dissolve + ListFiles + BeginDelete + ApplyTransition + GetJob
+            + PostponeDeletion + EndDeletion + Dissolve + ForgetExport + ListFiles + BeginDelete + ApplyTransition + GetJob
             + GetOrder + EraseOrders,
-        Bucket: RemoveVersion + ListUploads + AbortUpload,
+        Bucket: RemoveVersion + ListVersionPage + ListUploads + AbortUpload,
     >
 }
 
@@ -111,12 +113,13 @@ impl<A: Needs> ScheduleFunction for Function<A> {
 impl<A: Needs> Function<A> {
     /// Ends what a person owned, as far as time allows. Returns whether the closing has ended.
     async fn close(&self, closing: &Closing, tick: &Tick) -> Result<bool, Fault> {
-        // Memberships, jobs and files each have a step, which returns whether nothing is left. If one step fails, the others
+        // Memberships, jobs, exports and files each have a step, which returns whether nothing is left. If one step fails, the others
         // are still tried.
         let left = memberships::leave_orgs(&self.table, &closing.user, tick.now).await;
         let ended = jobs::end_jobs(&self.table, &closing.user, tick.now).await;
+        let exported = self.remove_exports(&closing.user).await;
         let deleted = self.delete_files(&closing.user, tick).await;
-        let mut nothing_left = left? && ended? && deleted?;
+        let mut nothing_left = left? && ended? && exported? && deleted?;
         if nothing_left && tick.now >= closing.last_look() {
             // Nothing refers to the jobs any more, and they contain what their owner wrote.
             nothing_left = jobs::forget_jobs(&self.table, &closing.user).await?;
@@ -140,6 +143,13 @@ impl<A: Needs> Function<A> {
         }
         let next = if nothing_left { deletion.last_look() } else { now };
         self.table.postpone_deletion(deletion, next).await.map(|()| false)
+    }
+
+    /// Removes the exports of a person's data. The record goes first, so that a worker that is at it stops. Returns `false` if
+    /// time ran short.
+    async fn remove_exports(&self, user: &UserId) -> Result<bool, Fault> {
+        self.table.forget_export(user).await?;
+        remove_exports(&self.objects, user, None, || remaining() > RESERVE).await
     }
 
     /// Deletes every file that is visible to its owner. Returns `false` if time ran short.

@@ -106,6 +106,9 @@ impl MailEvent {
                 let template = JobFailed { job: event.job_id.to_string(), kind: event.kind, title, reason };
                 Ok(to_person(event.user_id, template))
             }
+            EventData::AccountExportReady(event) => {
+                Ok(to_person(event.user_id, templates::ExportReady { until: event.expires_at }))
+            }
             // A customer has no account, and sees it when they submit the order again.
             EventData::FileInfected(event) if event.file.user_id.as_order().is_some() => Ok(Vec::new()),
             EventData::FileInfected(event) => {
@@ -164,6 +167,7 @@ impl MailEvent {
                 to_members(table, event.org_id, &PAYERS, mail).await
             }
             EventData::AccountClosed(_)
+            | EventData::AccountExportRequested(_)
             | EventData::EndpointTest(_)
             | EventData::FileReady(_)
             | EventData::FileRejected(_)

@@ -90,7 +90,7 @@ enum Command {
     Stats(stats::Command),
     /// Print a session token of the laptop's issuer.
     Token(token::Options),
-    /// Erase the account of a person, or let them in again.
+    /// Export the data of a person, erase their account, or let them in again.
     #[command(subcommand)]
     User(user::Command),
     /// Show the credits of an organisation, or the test credits of a person.

@@ -32,6 +32,7 @@ mod stack_env;
 mod stats;
 mod token;
 mod user;
+mod user_export;
 mod wallet;
 mod webhook_secret;
 

@@ -1,4 +1,4 @@
-//! `consigne user`: erases the account of a person, or lets them in again.
+//! `consigne user`: exports the data of a person, erases their account, or lets them in again.
 
 use clap::{Args, Subcommand};
 use consigne_core::audit::AuditAction;
@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::operator::{Operator, reason, table_failed, work};
 use crate::report::{Outcome, Report};
 use crate::stack_env::Which;
+use crate::user_export;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -23,6 +24,15 @@ Examples:
 The account's files, jobs and memberships end within minutes, everything else within a day. Delete the person at Clerk
 too: until then they can sign in there, and every write is refused here.")]
     Erase(Target),
+    /// Export what is stored of a person, and with --to download it with their files.
+    #[command(after_help = "\
+Examples:
+  consigne user export user_ann --reason \"asked by letter\"
+  consigne user export user_ann --reason \"asked by letter\" --to ann
+  consigne --stack consigne --region eu-west-3 user export user_ann --reason \"asked by letter\" --to ann --yes
+
+Waits until the export is complete. The person gets a mail and can download it too. Stopped, and run again, it goes on.")]
+    Export(user_export::Options),
     /// Let a person in again whose account was closed. They have nothing of what they had.
     #[command(after_help = "\
 Examples:
@@ -42,12 +52,13 @@ pub(crate) struct Target {
 pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
     match command {
         Command::Erase(target) => erase(which, target),
+        Command::Export(options) => user_export::run(which, options),
         Command::Reopen(target) => reopen(which, target),
     }
 }
 
 /// Parses a person's id.
-fn person(text: &str) -> Result<UserId, String> {
+pub(crate) fn person(text: &str) -> Result<UserId, String> {
     UserId::parse(text)
         .ok_or_else(|| format!("{text} is not a person's id: `user_` and letters or digits, as Clerk shows it."))
 }

@@ -131,6 +131,7 @@ impl Scene {
             ("QUOTA_QUEUE_URL", &queue),
             ("STATS_QUEUE_URL", &queue),
             ("STORAGE_QUEUE_URL", &queue),
+            ("EXPORT_QUEUE_URL", &queue),
             ("TEXT_QUEUE_URL", &queue),
             ("TEXT_MODEL_URL", &endpoint),
             ("TEXT_MODEL", "model"),

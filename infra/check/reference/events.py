@@ -14,6 +14,7 @@ HEARERS = {
     "MailRule": "`send-mail`",
     "GenerationRule": "generators",
     "TextRule": "the language model",
+    "ExportRule": "`export-worker`",
     "CdnRule": "`cdn-invalidate` (with a CDN)",
     "ImageRule": "`derive-image` (pictures only)",
 }

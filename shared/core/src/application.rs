@@ -27,6 +27,11 @@ impl Application {
         format!("{}/files", self.0)
     }
 
+    /// Returns the URL of the page of a person's account.
+    pub fn account(&self) -> String {
+        format!("{}/account", self.0)
+    }
+
     /// Returns the URL of an organisation's keys.
     pub fn keys(&self, org: OrgId) -> String {
         format!("{}/orgs/{org}/keys", self.0)

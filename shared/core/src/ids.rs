@@ -179,6 +179,11 @@ ulid_id! {
 }
 
 ulid_id! {
+    /// Id of an export of a person's data.
+    ExportId = "exp_"
+}
+
+ulid_id! {
     /// Id of an order, derived from the payment that it is for.
     OrderId = "order_"
 }

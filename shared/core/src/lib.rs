@@ -15,6 +15,7 @@ pub mod deliveries;
 pub mod email;
 pub mod endpoints;
 pub mod events;
+pub mod exports;
 pub mod fault;
 pub mod files;
 pub mod gateway;
@@ -48,7 +49,8 @@ pub use email::EmailAddress;
 pub use fault::{Code, Fault, chain_of};
 pub use idempotency::IdempotencyKey;
 pub use ids::{
-    AuditId, DeliveryId, EndpointId, EventId, FileId, InvitationId, KeyId, LotId, OrderId, OrgId, PublicId, UserId,
+    AuditId, DeliveryId, EndpointId, EventId, ExportId, FileId, InvitationId, KeyId, LotId, OrderId, OrgId, PublicId,
+    UserId,
 };
 pub use jobs::JobId;
 pub use plans::Plan;

@@ -27,6 +27,7 @@ settings! {
     REPLICA_REGION: "Region of the replica bucket, such as `eu-central-1`; empty for the functions' own.",
     REPLICA_QUEUE_URL: "URL of the queue of versions that are to be removed from the replica bucket.",
     PARKING_QUEUE_URL: "URL of the queue for records and messages that cannot be processed.",
+    EXPORT_QUEUE_URL: "URL of the queue of exports to write.",
     QUOTA_QUEUE_URL: "URL of the queue of organisations whose keys and wallets need maintenance.",
     STATS_QUEUE_URL: "URL of the queue of days to count.",
     STORAGE_QUEUE_URL: "URL of the queue of nights whose stored bytes are to be counted.",

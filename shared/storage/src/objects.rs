@@ -12,9 +12,10 @@ use aws_sdk_s3::operation::put_object::PutObjectInput;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use consigne_aws::{AwsConfig, Client, Service as _, budget};
 use consigne_core::Fault;
+use consigne_core::exports::ExportKey;
 use consigne_core::files::{DerivedKey, File, MediaType};
 use consigne_core::ports::{
-    ListDerived, ListVersions, ObjectHead, Probe, PutDerived, PutObject, ReadHead, ReadRange, RemoveVersion,
+    ListDerived, ListVersions, ObjectHead, Probe, PutDerived, PutExport, PutObject, ReadHead, ReadRange, RemoveVersion,
     StoredVersion,
 };
 use consigne_core::{FileId, UserId};
@@ -150,6 +151,14 @@ impl PutObject for Bucket {
 impl PutDerived for Bucket {
     async fn put_derived(&self, key: &DerivedKey, media: &MediaType, bytes: Vec<u8>) -> Result<Option<String>, Fault> {
         self.create(key.as_str(), media, bytes).await
+    }
+}
+
+impl PutExport for Bucket {
+    async fn put_export(&self, key: &ExportKey, text: String) -> Result<String, Fault> {
+        let put = PutObjectInput::builder().bucket(&self.name).key(key.as_str()).content_type("application/json");
+        let put = self.client.send(put.body(text.into_bytes().into())).await.map_err(fault)?;
+        Ok(put.version_id.unwrap_or_else(|| "null".to_owned()))
     }
 }
 

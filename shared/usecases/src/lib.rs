@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod endpoints;
+pub mod exports;
 pub mod holds;
 pub mod jobs;
 pub mod keys;

@@ -44,6 +44,9 @@ impl EventKind {
             | Self::QuotaExceeded => Audience::Person,
             Self::JobRequested => Audience::Nobody("a request to generators, with signed URLs that only they can use"),
             Self::AccountClosed => Audience::Nobody("about a person and no organisation of theirs, which may go on"),
+            Self::AccountExportRequested | Self::AccountExportReady => {
+                Audience::Nobody("private to the person, who gets a mail when it is ready")
+            }
             Self::InvitationCreated => {
                 Audience::Nobody("private to the inviter and the invited person, who gets it by mail")
             }
@@ -86,6 +89,8 @@ impl EventData {
             Self::JobFailed(event) => Some(Subject::Person(event.user_id.clone())),
             Self::QuotaExceeded(event) => Some(Subject::Person(event.user_id.clone())),
             Self::AccountClosed(_)
+            | Self::AccountExportRequested(_)
+            | Self::AccountExportReady(_)
             | Self::JobRequested(_)
             | Self::InvitationCreated(_)
             | Self::OrderSubmitted(_)
@@ -134,6 +139,8 @@ mod tests {
             left_out,
             [
                 "account.closed",
+                "account.export-requested",
+                "account.export-ready",
                 "job.requested",
                 "invitation.created",
                 "key.migration-started",

@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Error;
 
 use super::{
-    AccountClosed, Detail, EndpointDisabled, EndpointTest, FileDeleted, FileInfected, FileReady, FileRejected,
-    FileUnpublished, InvitationCreated, JobCompleted, JobFailed, JobRequested, KeyAnomaly, KeyEvent, KeyMigrationEvent,
-    OrderSubmitted, OrganisationDeleted, PaymentEvent, QuotaExceeded, StatsReady, StorageReconciled, WalletLow,
-    WalletToppedUp,
+    AccountClosed, AccountExportReady, AccountExportRequested, Detail, EndpointDisabled, EndpointTest, FileDeleted,
+    FileInfected, FileReady, FileRejected, FileUnpublished, InvitationCreated, JobCompleted, JobFailed, JobRequested,
+    KeyAnomaly, KeyEvent, KeyMigrationEvent, OrderSubmitted, OrganisationDeleted, PaymentEvent, QuotaExceeded,
+    StatsReady, StorageReconciled, WalletLow, WalletToppedUp,
 };
 
 /// Defines [`EventKind`] and [`EventData`] from rows of description, kind, struct and `detail-type`.
@@ -86,6 +86,10 @@ macro_rules! catalogue {
 catalogue! {
     /// An account was closed. Its files, jobs and memberships end within minutes, and everything else of it within a day.
     AccountClosed(AccountClosed) = "account.closed",
+    /// A person has asked for an export of their data.
+    AccountExportRequested(AccountExportRequested) = "account.export-requested",
+    /// The export of a person's data is complete. They can download it until it expires.
+    AccountExportReady(AccountExportReady) = "account.export-ready",
     /// A customer's endpoint was disabled and gets no more webhooks.
     EndpointDisabled(EndpointDisabled) = "endpoint.disabled",
     /// A member has asked for a test of an endpoint. Only that endpoint gets the webhook, whatever it subscribes to.

@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub use account::AccountClosed;
+pub use account::{AccountClosed, AccountExportReady, AccountExportRequested};
 pub use catalogue::{EventData, EventKind};
 pub use credits::{PaymentEvent, WalletLow, WalletToppedUp};
 pub use file::{FileDeleted, FileFacts, FileInfected, FileReady, FileRejected, FileUnpublished, Quota, QuotaExceeded};

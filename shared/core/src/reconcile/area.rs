@@ -13,6 +13,9 @@ pub enum PrefixOwner {
     Derivatives,
     /// Uploads of orders, whose own records name them. They are not compared here, and never deleted.
     Orders,
+    /// Exports of people's data, which the records of the exports name. They are not compared: `account-close` and a rule of the
+    /// bucket remove them.
+    Exports,
     /// The operators, who put objects there by hand. They are not compared, and never deleted.
     Operators,
 }
@@ -28,8 +31,9 @@ pub struct KnownPrefix {
 
 /// Every prefix that somebody looks after, in the order of the bucket. Objects elsewhere are reported as unknown, and
 /// never deleted. A new kind of object begins with a row here.
-pub const PREFIXES: [KnownPrefix; 4] = [
+pub const PREFIXES: [KnownPrefix; 5] = [
     KnownPrefix { prefix: "derived/", owner: PrefixOwner::Derivatives },
+    KnownPrefix { prefix: "exports/", owner: PrefixOwner::Exports },
     KnownPrefix { prefix: "private/", owner: PrefixOwner::Operators },
     KnownPrefix { prefix: "uploads/", owner: PrefixOwner::Orders },
     KnownPrefix { prefix: "user_", owner: PrefixOwner::Files },
@@ -159,6 +163,7 @@ mod tests {
     fn prefixes_are_in_the_order_of_the_bucket_and_do_not_overlap() {
         assert!(PREFIXES.is_sorted_by(|one, next| after_prefix(one.prefix).as_str() < next.prefix));
         assert_eq!(prefix_of("private/mark.png").map(|known| known.owner), Some(PrefixOwner::Operators));
+        assert_eq!(prefix_of("exports/user_ann1/x").map(|known| known.owner), Some(PrefixOwner::Exports));
         assert_eq!(prefix_of("uploads/2026/11/x.png").map(|known| known.owner), Some(PrefixOwner::Orders));
         for unknown in ["", "derived", "backup/user_ann1/x", "users/x", "privat"] {
             assert_eq!(prefix_of(unknown), None, "{unknown}");

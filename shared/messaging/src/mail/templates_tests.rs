@@ -46,6 +46,7 @@ fn template_names_are_unique_and_mandatory_mails_have_no_unsubscribe_link() {
         [
             "anomaly",
             "endpoint-disabled",
+            "export-ready",
             "file-infected",
             "invitation",
             "key-created",

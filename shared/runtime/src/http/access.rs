@@ -24,9 +24,9 @@ pub fn is_file_route(route: &str) -> bool {
     route.split_once(' ').is_some_and(|(_, path)| PREFIXES.iter().any(|prefix| path.starts_with(prefix)))
 }
 
-/// Returns whether requests on a route are audited: on routes of files, and on those that read orders.
+/// Returns whether requests on a route are audited: on routes of files, and on those that read orders or an export.
 pub fn is_audited_route(route: &str) -> bool {
-    is_file_route(route) || route.starts_with("GET /api/orders")
+    is_file_route(route) || route.starts_with("GET /api/orders") || route == "GET /api/me/export"
 }
 
 /// What a request has told so far about its access to files.

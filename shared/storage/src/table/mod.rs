@@ -39,6 +39,8 @@
 //! | profile | `USER#<user>` | `PROFILE` |
 //! | count of organisations that a person founded | `USER#<user>` | `FOUNDED` |
 //! | checkout sessions of a person in a day | `USER#<user>` | `CHECKOUTS#<day>` |
+//! | last export of a person's data | `USER#<user>` | `EXPORT` |
+//! | exports that a person has asked for in a day | `USER#<user>` | `EXPORTS#<day>` |
 //! | closed account whose data is still to be deleted | `USER#<user>` | `CLOSING` |
 //! | webhook received | `WEBHOOK#<source>#<hash of its id>` | `WEBHOOK` |
 //! | topic from which a person has unsubscribed | `USER#<user>` | `UNSUBSCRIBED#<topic>` |

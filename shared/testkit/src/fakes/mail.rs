@@ -1,6 +1,6 @@
 //! Fakes for mail: claims, mailboxes, and a mail service that can refuse or throttle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use consigne_core::mail::{
     Claim, Claimed, GATHERED_AN_HOUR, Gathering, Handover, LEASE, Mail, MailClaim, MailCount, MailEnd, MailId, Mailbox,
@@ -20,8 +20,8 @@ pub struct MailFakes {
     pub gathered: BTreeMap<(MailCount, Mailbox), u32>,
     /// Mailboxes to which no mails are sent.
     pub suppressed: BTreeMap<Mailbox, Suppression>,
-    /// People who have unsubscribed from a topic.
-    pub unsubscribed: BTreeSet<(UserId, Topic)>,
+    /// People who have unsubscribed from a topic, and when.
+    pub unsubscribed: BTreeMap<(UserId, Topic), Timestamp>,
     /// Mails that the service has accepted, in order.
     pub sent: Vec<Mail>,
     /// How the service answers.
@@ -65,7 +65,7 @@ impl ClaimMail for World {
             if post.suppressed.contains_key(&ask.mailbox) {
                 return Claimed::Suppressed;
             }
-            if ask.wanted_by.as_ref().is_some_and(|topic| post.unsubscribed.contains(topic)) {
+            if ask.wanted_by.as_ref().is_some_and(|topic| post.unsubscribed.contains_key(topic)) {
                 return Claimed::Unsubscribed;
             }
             let gathering = match (before, &ask.counted_in) {
@@ -116,9 +116,9 @@ impl SuppressMailbox for World {
 }
 
 impl Unsubscribe for World {
-    async fn unsubscribe(&self, user: &UserId, topic: Topic, _: Timestamp) -> Result<(), Fault> {
+    async fn unsubscribe(&self, user: &UserId, topic: Topic, now: Timestamp) -> Result<(), Fault> {
         self.effect(|state| {
-            state.mail.unsubscribed.insert((user.clone(), topic));
+            state.mail.unsubscribed.insert((user.clone(), topic), now);
         })
     }
 }

@@ -11,6 +11,7 @@ mod deletions;
 mod deliveries;
 mod derivatives;
 mod due;
+mod exports;
 mod files;
 mod gateway;
 mod holds;
@@ -34,6 +35,7 @@ mod uploads;
 
 pub use accounts::AccountsState;
 pub use deliveries::{SimClock, WebhookFakes};
+pub use exports::Exports;
 pub use gateway::Upstreams;
 pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
@@ -135,6 +137,8 @@ pub struct State {
     pub mail: MailFakes,
     /// Endpoints, deliveries, and the webhooks that receivers got.
     pub hooks: WebhookFakes,
+    /// Exports of people's data.
+    pub exports: Exports,
     /// What the reconciliation reads and writes beside files and objects.
     pub reconcile: ReconcileFakes,
 }

@@ -33,6 +33,7 @@ const SETTINGS: [(&str, &str); 21] = [
     ("QUOTA_QUEUE_URL", "quota"),
     ("STATS_QUEUE_URL", "stats"),
     ("STORAGE_QUEUE_URL", "storage"),
+    ("EXPORT_QUEUE_URL", "exports"),
     ("TEXT_QUEUE_URL", "texts"),
     ("DELIVERIES_QUEUE_URL", "deliveries"),
     ("MAIL_CONFIGURATION_SET", "mails"),

@@ -57,7 +57,7 @@ fn every_example_survives_parsing_and_encoding_unchanged() {
 #[test]
 fn every_event_in_a_payload_is_valid_for_its_schema() {
     let mut checked = 0;
-    for function in ["send-mail", "dispatch-webhook", "generate-worker"] {
+    for function in ["send-mail", "dispatch-webhook", "generate-worker", "export-worker"] {
         for file in std::fs::read_dir(root().join("events").join(function)).unwrap() {
             let batch: Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
             for record in batch["Records"].as_array().unwrap() {
@@ -70,7 +70,7 @@ fn every_event_in_a_payload_is_valid_for_its_schema() {
             }
         }
     }
-    assert_eq!(checked, 25);
+    assert_eq!(checked, 27);
 }
 
 #[test]

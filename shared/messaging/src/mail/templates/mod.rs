@@ -19,6 +19,7 @@ macro_rules! templates {
 templates! {
     anomaly: Anomaly,
     endpoint_disabled: EndpointDisabled,
+    export_ready: ExportReady,
     file_infected: FileInfected,
     invitation: Invitation,
     job_completed: JobCompleted,

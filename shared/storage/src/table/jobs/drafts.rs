@@ -43,7 +43,7 @@ fn write(draft: &Draft) -> Result<Item, Fault> {
     Ok(item)
 }
 
-fn read(item: &Item) -> Result<Draft, Fault> {
+pub(crate) fn read(item: &Item) -> Result<Draft, Fault> {
     let reader = Reader(item);
     let owner = reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?;
     let tail = reader.parsed("sk", |sk| FileId::parse(sk.strip_prefix(TEXT)?))?;

@@ -3,6 +3,7 @@
 pub(crate) mod closings;
 pub(crate) mod deletions;
 pub(crate) mod departures;
+pub(crate) mod exports;
 pub(crate) mod foundations;
 pub(crate) mod invitations;
 pub(crate) mod members;

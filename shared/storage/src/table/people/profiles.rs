@@ -52,7 +52,7 @@ impl GetProfiles for Table {
     }
 }
 
-fn read(item: &Item) -> Result<Profile, Fault> {
+pub(crate) fn read(item: &Item) -> Result<Profile, Fault> {
     let reader = Reader(item);
     Ok(Profile {
         user: reader.parsed("pk", |pk| UserId::parse(pk.strip_prefix("USER#")?))?,

@@ -4,6 +4,7 @@
 mod credits;
 mod deliveries;
 mod derivatives;
+mod exports;
 mod gateway;
 mod jobs;
 pub mod keys;

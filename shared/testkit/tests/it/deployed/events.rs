@@ -16,8 +16,10 @@ use super::jobs::{pictures_of, wait_for};
 use super::text;
 
 /// Kinds whose cause needs a test of its own. Those tests check the events.
-const CAUSED_ELSEWHERE: [&str; 13] = [
+const CAUSED_ELSEWHERE: [&str; 15] = [
     "account.closed",
+    "account.export-ready",
+    "account.export-requested",
     // Only files of people whose ids begin with `user_scan` are scanned.
     "file.infected",
     "key.anomaly",

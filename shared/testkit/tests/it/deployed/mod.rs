@@ -10,6 +10,7 @@ mod doctor;
 mod edge;
 mod endpoints;
 mod events;
+mod exports;
 mod fairness;
 mod file_changes;
 mod files;

@@ -11,6 +11,7 @@ mod deliveries;
 mod derivatives;
 mod due_files;
 mod endpoint_tests;
+mod exports;
 mod fair_deliveries;
 mod file_changes;
 mod files;

@@ -21,7 +21,7 @@ use crate::handlers::webhooks::mail::{deliver, post};
 use crate::handlers::{GRANTED, pending, ready};
 
 /// The routes for people that are not below an organisation and that write, with a valid request.
-const BESIDES: [(&str, &str); 10] = [
+const BESIDES: [(&str, &str); 11] = [
     ("generate", "book"),
     ("invitation-accept", "from-mail"),
     ("job-cancel", "ask"),
@@ -32,6 +32,7 @@ const BESIDES: [(&str, &str); 10] = [
     ("upload-grant", "photo"),
     ("upload-parts", "sign"),
     ("user-erase", "own"),
+    ("user-export", "ask"),
 ];
 /// Functions whose routes are no GET and still are not here: `presign` writes nothing, and `delete` and `upload-abort` do
 /// what the closing of the account does with every file anyway.

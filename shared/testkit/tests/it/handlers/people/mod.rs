@@ -17,6 +17,7 @@ pub mod org_delete;
 mod orgs;
 mod payment_list;
 mod user_erase;
+pub mod user_export;
 pub mod webhook_clerk;
 mod webhook_clerk_fields;
 pub mod webhook_stripe;

@@ -173,7 +173,7 @@ async fn a_recipient_without_an_address_is_recorded_and_skipped() {
 #[tokio::test]
 async fn suppressed_people_get_no_mails_and_unsubscribed_people_only_mandatory_ones() {
     let world = acme_with_mailboxes();
-    world.change(|state| state.mail.unsubscribed.extend([(user("user_ann1"), Topic::Jobs)]));
+    world.change(|state| state.mail.unsubscribed.extend([((user("user_ann1"), Topic::Jobs), GRANTED)]));
     assert_eq!(deliver(&world, "job-completed").await["mail.outcomes"], json!({ "user_ann1": "unsubscribed" }));
     assert_eq!(deliver(&world, "key-issued").await["mail.outcomes"], json!({ "user_ann1": "sent" }));
     let world = acme_with_mailboxes();

@@ -1,0 +1,5 @@
+//! Runs `export-worker`.
+
+fn main() -> std::process::ExitCode {
+    consigne_runtime::batch::run::<export_worker::Function<_>>()
+}
