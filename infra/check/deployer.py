@@ -68,6 +68,16 @@ CALLS: dict[str, tuple[str, str]] = {
         "cloudwatch:PutDashboard GetDashboard DeleteDashboards ListDashboards",
         "arn:aws:cloudwatch::123456789012:dashboard/consigne",
     ),
+    "AWS::CodeDeploy::Application": (
+        "codedeploy:CreateApplication GetApplication UpdateApplication DeleteApplication ListTagsForResource"
+        " TagResource UntagResource",
+        "arn:aws:codedeploy:eu-west-3:123456789012:application:consigne-ServerlessDeploymentApplication-1A",
+    ),
+    "AWS::CodeDeploy::DeploymentGroup": (
+        "codedeploy:CreateDeploymentGroup GetDeploymentGroup UpdateDeploymentGroup DeleteDeploymentGroup"
+        " ListTagsForResource TagResource UntagResource CreateDeployment GetDeployment",
+        "arn:aws:codedeploy:eu-west-3:123456789012:deploymentgroup:consigne-ServerlessDeploymentApplication-1A/consigne-G",
+    ),
     "AWS::DynamoDB::Table": (
         "dynamodb:CreateTable DescribeTable UpdateTable DeleteTable DescribeContinuousBackups UpdateContinuousBackups"
         " DescribeTimeToLive UpdateTimeToLive TagResource ListTagsOfResource",
@@ -101,6 +111,12 @@ CALLS: dict[str, tuple[str, str]] = {
         "iam:PutRolePolicy GetRolePolicy DeleteRolePolicy",
         "arn:aws:iam::123456789012:role/consigne-ReplicationRole-1A",
     ),
+    # CloudFormation starts a deployment when a version moves.
+    "AWS::Lambda::Alias": (
+        "lambda:CreateAlias GetAlias UpdateAlias DeleteAlias PutProvisionedConcurrencyConfig"
+        " GetProvisionedConcurrencyConfig DeleteProvisionedConcurrencyConfig",
+        "arn:aws:lambda:eu-west-3:123456789012:function:consigne-gateway:live",
+    ),
     "AWS::Lambda::EventInvokeConfig": (
         "lambda:PutFunctionEventInvokeConfig GetFunctionEventInvokeConfig UpdateFunctionEventInvokeConfig"
         " DeleteFunctionEventInvokeConfig",
@@ -119,6 +135,13 @@ CALLS: dict[str, tuple[str, str]] = {
     "AWS::Lambda::Permission": (
         "lambda:AddPermission RemovePermission GetPolicy",
         "arn:aws:lambda:eu-west-3:123456789012:function:consigne-sweep",
+    ),
+    # `make deploy` lists versions and deletes old ones.
+    "AWS::Lambda::Version": (
+        "lambda:PublishVersion GetFunction GetFunctionConfiguration ListVersionsByFunction DeleteFunction"
+        " PutProvisionedConcurrencyConfig GetProvisionedConcurrencyConfig PutRuntimeManagementConfig"
+        " GetRuntimeManagementConfig",
+        "arn:aws:lambda:eu-west-3:123456789012:function:consigne-gateway:7",
     ),
     "AWS::Logs::LogGroup": (
         "logs:CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy DeleteLogGroup TagResource ListTagsForResource",
@@ -171,6 +194,20 @@ CALLS: dict[str, tuple[str, str]] = {
         ANY,
     ),
 }
+# What CloudFormation calls to move an alias through CodeDeploy, besides what is named with the deployment group.
+# Source: AWS CloudFormation template reference, "UpdatePolicy attribute", CodeDeployLambdaAliasUpdate; AWS CodeDeploy
+# user guide, "CodeDeploy permissions reference".
+SHIFTING: list[tuple[str, str]] = [
+    ("codedeploy:StopDeployment", ANY),
+    (
+        "codedeploy:GetDeploymentConfig",
+        "arn:aws:codedeploy:eu-west-3:123456789012:deploymentconfig:CodeDeployDefault.LambdaCanary10Percent10Minutes",
+    ),
+    *(
+        (f"codedeploy:{action}", "arn:aws:codedeploy:eu-west-3:123456789012:application:consigne-S-1A")
+        for action in ("GetApplicationRevision", "RegisterApplicationRevision")
+    ),
+]
 # CloudFormation passes a function's role to Lambda.
 PASSES = ("iam:PassRole", "arn:aws:iam::123456789012:role/consigne-SweepFunctionRole-1A")
 MANAGED_POLICY_MAX = 6144
@@ -184,6 +221,9 @@ def the_deployer_may_make_everything(project: Project) -> Iterator[str]:
     statements = json.loads(text)["Statement"]
     if not may(statements, *PASSES):
         yield f"The deployer's policy does not allow {PASSES[0]} on {PASSES[1]}."
+    for action, arn in SHIFTING:
+        if not may(statements, action, arn):
+            yield f"The deployer's policy does not allow {action} on {arn}."
     stacks = (project.core, project.observe, edge.load())
     for kind in sorted({body["Type"] for one in stacks for body in one["Resources"].values()}):
         if kind not in CALLS:

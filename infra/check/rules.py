@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import gradual
 import replication
 
 import breaking
@@ -16,7 +17,7 @@ import deployer
 import observed
 import reference
 from project import Project
-from templates import Json, listed, named, of_type, target
+from templates import Json, function_of, listed, named, of_type, target
 
 # A stack may have 500 resources. Source: AWS CloudFormation user guide, "CloudFormation quotas".
 RESOURCES_WARN, RESOURCES_MAX = 420, 450
@@ -41,7 +42,8 @@ def failed_creations_leave_nothing_behind(project: Project) -> Iterator[str]:
     protected table behind for every failed first deployment.
     Source: AWS CloudFormation user guide, "DeletionPolicy attribute"."""
     for name, body in project.core["Resources"].items():
-        if body.get("DeletionPolicy") == "Retain":
+        # A version goes with its function, and must outlive the move of its alias.
+        if body.get("DeletionPolicy") == "Retain" and body["Type"] != "AWS::Lambda::Version":
             yield f"{name}: DeletionPolicy must be RetainExceptOnCreate, or a failed first deployment leaves it behind."
         keeps = body["Type"] in ("AWS::DynamoDB::Table", "AWS::S3::Bucket")
         if keeps and (body.get("DeletionPolicy"), body.get("UpdateReplacePolicy")) != (
@@ -150,14 +152,14 @@ def placeholders_are_refused(project: Project) -> Iterator[str]:
 
 
 def alarms_reach_somebody_who_knows_what_to_do(project: Project) -> Iterator[str]:
-    """Every alarm sends a message when it starts and when it ends, or is part of one that does. It names a section of
-    docs/operate/monitor.md that says what to do."""
+    """Every alarm sends a message when it starts and when it ends, or is part of one that does, or stops a deployment.
+    It names a section of docs/operate/monitor.md that says what to do."""
     headings = {
         re.sub(r"[^\w -]", "", heading).strip().replace(" ", "-")
         for heading in re.findall(r"^#+ (.*)$", project.pages.get("docs/operate/monitor.md", ""), re.MULTILINE)
     }
     anchors = {heading.lower() for heading in headings}
-    parts = observed.parts_of_others(project.observe)
+    parts = observed.parts_of_others(project.observe) | gradual.rollback_alarms(project.core)
     for template in (project.core, project.observe):
         alarms = of_type(template, "AWS::CloudWatch::Alarm") | of_type(template, "AWS::CloudWatch::CompositeAlarm")
         for name, alarm in alarms.items():
@@ -271,7 +273,7 @@ def answers_come_before_api_gateway_gives_up(project: Project) -> Iterator[str]:
     """The timeout of a function behind a route is not longer than API Gateway waits."""
     for permission in of_type(project.core, "AWS::Lambda::Permission").values():
         if permission["Properties"]["Principal"] == "apigateway.amazonaws.com":
-            function = target(permission["Properties"]["FunctionName"])
+            function = function_of(project.core, permission["Properties"]["FunctionName"])
             timeout = project.core["Resources"][function]["Properties"]["Timeout"]
             if timeout > HTTP_TIMEOUT_MAX:
                 yield f"{function}: has a timeout of {timeout} s, but API Gateway waits only {HTTP_TIMEOUT_MAX} s."
@@ -312,6 +314,20 @@ def smoke_knows_the_loops(project: Project) -> Iterator[str]:
     allowed = [named(one["Properties"]["FunctionName"]) for one in functions if "RecursiveLoop" in one["Properties"]]
     for name in sorted({one.split("-", 1)[-1] for one in allowed} ^ asked):
         yield f"LOOPS in infra/smoke/aws.py and RecursiveLoop in template.yaml disagree about {name}."
+
+
+def smoke_knows_the_aliases(project: Project) -> Iterator[str]:
+    """`make smoke` looks at the alias of each function that has one."""
+    found = re.search(
+        r"^ALIASED, ALIAS = \((.*?)\), \"(\w+)\"", project.pages.get("infra/smoke/aws.py", ""), re.MULTILINE
+    )
+    asked = {(name, found.group(2)) for name in re.findall(r'"([\w-]+)"', found.group(1))} if found else set()
+    functions = of_type(project.core, "AWS::Lambda::Function")
+    for body in of_type(project.core, "AWS::Lambda::Alias").values():
+        called = functions[target(body["Properties"]["FunctionName"])]["Properties"]["FunctionName"]
+        pair = (named(called).split("-", 1)[-1], body["Properties"]["Name"])
+        if pair not in asked:
+            yield f"ALIASED in infra/smoke/aws.py lacks {pair[0]}, whose alias is {pair[1]}."
 
 
 def throttles_of_every_index_are_watched(project: Project) -> Iterator[str]:
@@ -374,8 +390,10 @@ ALL = [
     replication.removed_files_leave_the_replica,
     cut_loops_are_told,
     smoke_knows_the_loops,
+    smoke_knows_the_aliases,
     throttles_of_every_index_are_watched,
     exported_values_can_be_kept,
     parameters_are_cleared_as_sam_reads_it,
+    *gradual.ALL,
     *observed.ALL,
 ]

@@ -32,13 +32,15 @@ class ManagedPolicies:
         return {name: f"arn:aws:iam::aws:policy/service-role/{name}" for name in names}
 
 
-def core() -> Json:
-    """Returns template.yaml, expanded."""
-    return expand(templates.load(ROOT / "template.yaml"))
+def core(**parameters: str) -> Json:
+    """Returns template.yaml, expanded with the options that SAM itself reads switched on, unless `parameters` say
+    otherwise."""
+    return expand(templates.load(ROOT / "template.yaml"), {"GradualDeployment": "true"} | parameters)
 
 
-def expand(template: Json) -> Json:
-    """Expands a SAM template. Code folders are replaced with the address of a package in S3."""
+def expand(template: Json, given: dict[str, str] | None = None) -> Json:
+    """Expands a SAM template. Code folders are replaced with the address of a package in S3. `given` are parameters
+    other than the defaults."""
     template = copy.deepcopy(template)
     for function in templates.functions(template).values():
         function["Properties"]["CodeUri"] = "s3://packages/package.zip"
@@ -49,7 +51,12 @@ def expand(template: Json) -> Json:
     }
     # SAM reads the region from the environment, although it does not call AWS here.
     os.environ["AWS_DEFAULT_REGION"] = REGION
-    return transform(template, parameters, ManagedPolicies())
+    expanded = transform(template, parameters | (given or {}), ManagedPolicies())
+    for name, group in of_type(expanded, "AWS::CodeDeploy::DeploymentGroup").items():
+        # SAM hands what a function says to cfn-lint on to no other resource that it makes of the function.
+        function = template["Resources"][name.removesuffix("DeploymentGroup")]
+        group["Metadata"] = {"cfn-lint": function.get("Metadata", {}).get("cfn-lint", {})}
+    return expanded
 
 
 def observe() -> Json:
@@ -81,6 +88,13 @@ def named(value: Any, stack: str = "S", **more: str) -> str:
             return re.sub(r"\$\{([^}]+)\}", lambda match: known.get(match.group(1), match.group(0)), argument)
         return str(value)
     return str(value)
+
+
+def function_of(template: Json, value: Any) -> str:
+    """Returns the logical id of the function that a `Ref` names, itself or through its alias."""
+    name = target(value)
+    body = template["Resources"].get(name, {})
+    return target(body["Properties"]["FunctionName"]) if body.get("Type") == "AWS::Lambda::Alias" else name
 
 
 def target(value: Any) -> str:

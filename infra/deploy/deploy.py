@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/local"))
 
 import edge_stack as edge
+import versions
 
 import preflight
 import template as templates
@@ -19,6 +20,7 @@ from samconfig import Config, ConfigError, load, quoted
 from stacks import Stack
 
 SAM = Path(sys.executable).with_name("sam")
+CORE = "template.yaml"
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def main() -> None:
 
 def architecture(config: Config, root: Path = ROOT) -> str:
     """Returns the processor of an environment, for which the functions must be built: `arm64` or `x86_64`."""
-    template = templates.load(root / "template.yaml")
+    template = templates.load(root / CORE)
     return config.parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
 
 
@@ -71,7 +73,7 @@ def check(config: Config, arguments: argparse.Namespace) -> None:
 
     Raises SystemExit with all problems.
     """
-    template = templates.load(arguments.root / "template.yaml")
+    template = templates.load(arguments.root / CORE)
     problems = list(preflight.offline(config, template))
     if "--guided" in arguments.more:
         problems.append("--guided asks for values again, and would deploy others than those that were checked.")
@@ -135,15 +137,18 @@ def deploy_core(sam: "Sam", core: Stack, config: Config) -> None:
     protection, and a second update turns it on.
     """
     core.clear()
+    template = templates.load(sam.root / CORE)
+    for version in versions.remove_old(config.session().client("lambda"), template, core.name):
+        print(f"Removed a version that nothing calls: {version}.")
     parameters = {"DeletionProtection": "true"} | config.parameters
     if core.described() is None:
-        sam.deploy(core, "template.yaml", parameters | {"DeletionProtection": "false"})
+        sam.deploy(core, CORE, parameters | {"DeletionProtection": "false"})
         if parameters["DeletionProtection"] == "false":
             return
         print("\nProtecting the table against deletion...")
-        sam.deploy(core, "template.yaml", parameters, "--no-confirm-changeset")
+        sam.deploy(core, CORE, parameters, "--no-confirm-changeset")
     else:
-        sam.deploy(core, "template.yaml", parameters)
+        sam.deploy(core, CORE, parameters)
 
 
 class Sam:
@@ -152,18 +157,23 @@ class Sam:
     def __init__(self, arguments: argparse.Namespace):
         self._settings = ["--config-file", str(arguments.file.resolve()), "--config-env", arguments.env]
         self._more = arguments.more
-        self._root = arguments.root
+        self.root = arguments.root
 
     def deploy(self, stack: Stack, template: str, parameters: dict[str, str], *flags: str) -> None:
         """Deploys a stack.
 
         Raises SystemExit with SAM's code if SAM fails, and with 1 if the changes were not confirmed.
         """
+        if template == CORE:
+            # A parameter that is left out keeps its deployed value.
+            deployed = stack.parameters() | parameters
+            digest = templates.settings_digest(templates.load(self.root / CORE), deployed)
+            parameters = parameters | {"SettingsDigest": digest}
         overrides = [quoted(name, value) for name, value in parameters.items()]
         command = [SAM, "deploy", "--template-file", template, "--stack-name", stack.name, *self._settings]
         command += ["--no-fail-on-empty-changeset", *flags, *self._more, "--parameter-overrides", *overrides]
         changed, waiting = stack.changed_at(), stack.waiting_change_sets()
-        if code := subprocess.run(command, cwd=self._root, check=False).returncode:
+        if code := subprocess.run(command, cwd=self.root, check=False).returncode:
             raise SystemExit(code)
         if stack.changed_at() == changed and stack.waiting_change_sets() - waiting:
             raise SystemExit(f"\nThe changes of {stack.name} were not executed, so the deployment stops here.")

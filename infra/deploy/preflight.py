@@ -29,8 +29,21 @@ def offline(config: Config, template: dict[str, Any]) -> Iterator[str]:
             yield f"{name} {problem}."
         elif re.search(r"\bexample\.(com|org|net)\b", value):
             yield f"{name} is still a placeholder ({value}). {body['Description']}"
+    if config.parameters.get("DefaultEndpoint") == "off" and not has_own_domain(config):
+        yield (
+            "DefaultEndpoint=off closes the API's address of API Gateway, and the file names no other. Set ApiDomain "
+            "in the CDN's section, or PublicUrl to an address on a domain of your own that leads to the API."
+        )
+    if config.parameters.get("SettingsDigest"):
+        yield "SettingsDigest is set by `make deploy`. Leave it out."
     if config.region.startswith(ELSEWHERE):
         yield f"{config.region} is not supported: the functions run in AWS's commercial and GovCloud regions only."
+
+
+def has_own_domain(config: Config) -> bool:
+    """Returns whether the file names an address of the API that is not API Gateway's own."""
+    url = config.parameters.get("PublicUrl", "")
+    return bool(config.edge.get("ApiDomain") or (url and ".execute-api." not in url))
 
 
 def broken(value: str, body: dict[str, Any]) -> str | None:
@@ -81,7 +94,8 @@ def kept(config: Config, template: dict[str, Any], session: boto3.Session) -> It
     """
     for name, value in Stack(session, config.stack_name).parameters().items():
         default = str(template["Parameters"].get(name, {}).get("Default", value))
-        if name not in config.parameters and value != default and name != "DeletionProtection":
+        is_ours = name in ("DeletionProtection", "SettingsDigest")
+        if name not in config.parameters and value != default and not is_ours:
             yield f"{name} keeps its value {value!r}. To go back to the default write '{name}=\"{default}\"'."
 
 

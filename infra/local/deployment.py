@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import versions
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from package import package
@@ -52,6 +53,8 @@ class Deployment:
             properties = function["Properties"]
             binary = binaries / Path(properties["CodeUri"]).name
             properties["CodeUri"] = {"Bucket": ARTIFACTS, "Key": self._upload(binary)}
+        parameters = parameters | {"SettingsDigest": templates.settings_digest(template, parameters)}
+        versions.remove_old(self.client("lambda"), template, self.stack)
         emulator_workarounds.prepare(template, parameters)
         self._apply(template, parameters)
         emulator_workarounds.fill(template, self.stack, client=self.client)

@@ -32,6 +32,7 @@ import receiver  # noqa: E402
 import scan_stand_in  # noqa: E402
 import strict  # noqa: E402
 import stripe_stand_in  # noqa: E402
+import weighted_aliases  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import lambda_runtime  # noqa: E402
 from ministack.services import eventbridge, lambda_svc, s3  # noqa: E402
@@ -146,6 +147,7 @@ provisioners._sm_secret_string = _generate_without_punctuation
 
 if __name__ == "__main__":
     strict.apply()
+    weighted_aliases.apply()
     permission_record.install(Path(os.environ.pop("PERMISSIONS")))
     outage_stand_in.apply(_stacks.parent / "outages")
     os.environ.pop("STACKS")

@@ -1,6 +1,8 @@
 """Reads template.yaml. CloudFormation's short tags, such as `!Ref`, are replaced with their long forms."""
 
+import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,45 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the functions, by logical id."""
     resources = template["Resources"].items()
     return {name: body for name, body in resources if body["Type"] == "AWS::Serverless::Function"}
+
+
+def versioned(template: dict[str, Any]) -> dict[str, str]:
+    """Returns the functions that are called through an alias, as published versions: the alias by logical id."""
+    found = functions(template).items()
+    return {
+        name: body["Properties"]["AutoPublishAlias"] for name, body in found if "AutoPublishAlias" in body["Properties"]
+    }
+
+
+def called(function: dict[str, Any], stack: str) -> str:
+    """Returns the name of a function in a stack."""
+    return function["Properties"]["FunctionName"]["Fn::Sub"].replace("${AWS::StackName}", stack)
+
+
+def settings_digest(template: dict[str, Any], values: dict[str, str]) -> str:
+    """Returns the parameter `SettingsDigest`: it changes whenever a parameter does that a versioned function reads.
+
+    `values` override the template's defaults. SAM publishes a version when the template changes, and does not look at
+    the values of parameters. Without the digest callers would go on with the old value.
+    """
+    bodies = [template.get("Globals", {}), *(template["Resources"][name] for name in versioned(template))]
+    read = {name for body in bodies for name in refers_to(body)} & template["Parameters"].keys()
+    # Neither is anything that a function reads.
+    read -= {"SettingsDigest", "GradualDeployment"}
+    given = {name: str(values.get(name, template["Parameters"][name].get("Default", ""))) for name in read}
+    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def refers_to(value: Any) -> set[str]:
+    """Returns what a part of a template refers to by `Ref` or `Fn::Sub`, with conditions left out."""
+    if isinstance(value, list):
+        return {name for one in value for name in refers_to(one)}
+    if not isinstance(value, dict):
+        return set()
+    found = {value["Ref"]} if "Ref" in value else set()
+    text = value.get("Fn::Sub", "")
+    found |= set(re.findall(r"\$\{(\w+)\}", text[0] if isinstance(text, list) else text))
+    return found | {name for one in value.values() for name in refers_to(one)}
 
 
 def listed(value: Any) -> list[Any]:

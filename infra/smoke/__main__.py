@@ -52,6 +52,7 @@ def main() -> None:
         (orgs.organisations_are_kept_apart, (api, ann, bob)),
         (general.jobs, (api, ann)),
         (aws.loops_are_allowed, stack),
+        (aws.callers_get_the_newest_version, stack),
         (aws.no_alarm_sounds, stack),
         (aws.mail_goes_out, (api, ann, *stack)),
     ]

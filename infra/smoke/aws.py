@@ -6,6 +6,8 @@ from typing import Any
 from client import Api, Failed, Person, Skipped, expect
 from orgs import founded
 
+# Functions that are called through an alias, and its name.
+ALIASED, ALIAS = ("gateway", "key-verify"), "live"
 # Functions that send messages to the queue they read.
 LOOPS = (
     "dispatch-webhook",
@@ -75,6 +77,22 @@ def no_alarm_sounds(name: str | None, region: str | None) -> None:
     expect(bool(alarms), f"the stack {stack.name} has no alarms: deploy without OBSERVE=0")
     sounding = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
     expect(not sounding, f"in ALARM: {', '.join(sounding)}")
+
+
+def callers_get_the_newest_version(name: str | None, region: str | None) -> None:
+    """The alias of key-verify and gateway names one version, and that has the newest code and settings."""
+    stack = stack_of(name, region)
+    client = stack.client("lambda")
+    for function in ALIASED:
+        called = f"{stack.name}-{function}"
+        alias = client.get_alias(FunctionName=called, Name=ALIAS)
+        shared = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        expect(not shared, f"{function}: a deployment is moving calls to version {', '.join(shared)}; try again later")
+        newest = client.get_function_configuration(FunctionName=called)
+        live = client.get_function_configuration(FunctionName=called, Qualifier=ALIAS)
+        for part in ("CodeSha256", "Environment", "MemorySize", "Timeout"):
+            differs = f"{function}: version {alias['FunctionVersion']}, which callers get, has another {part}"
+            expect(newest.get(part) == live.get(part), f"{differs} than what was deployed: `make deploy`")
 
 
 def mail_goes_out(api: Api, ann: Person, name: str | None, region: str | None) -> None:

@@ -89,6 +89,20 @@ class Offline(unittest.TestCase):
         ):
             self.assertIn(words, self.problems(**{name: value}))
 
+    def test_an_api_that_nobody_could_reach_is_refused(self) -> None:
+        words = "DefaultEndpoint=off closes the API's address"
+        self.assertIn(words, self.problems(DefaultEndpoint="off"))
+        own = "https://a1b2c3.execute-api.eu-west-3.amazonaws.com"
+        self.assertIn(words, self.problems(DefaultEndpoint="off", PublicUrl=own))
+        self.assertEqual(self.problems(DefaultEndpoint="off", PublicUrl="https://api.acme.dev"), "")
+        self.assertEqual(self.problems(DefaultEndpoint="on"), "")
+        edge = {"ApiDomain": "api.acme.dev"}
+        config = Config("consigne", "eu-west-3", GOOD | {"DefaultEndpoint": "off"}, edge=edge)
+        self.assertEqual(list(preflight.offline(config, templates.load(ROOT / "template.yaml"))), [])
+
+    def test_the_digest_of_settings_is_not_for_the_file(self) -> None:
+        self.assertIn("SettingsDigest is set by `make deploy`", self.problems(SettingsDigest="abcdef"))
+
     def test_a_region_with_other_endpoints_is_refused(self) -> None:
         config = Config("consigne", "cn-north-1", GOOD)
         self.assertIn(
@@ -195,6 +209,12 @@ class EndToEnd(unittest.TestCase):
         found = self.session.client("lambda").get_function_configuration(FunctionName="consigne-default-send-mail")
         return found["Environment"]["Variables"]["MAIL_FROM"]
 
+    def live(self) -> tuple[str, str]:
+        """Returns the version of key-verify that callers get, and the prefix of keys with which it is configured."""
+        which = {"FunctionName": "consigne-default-key-verify", "Qualifier": "live"}
+        found = self.session.client("lambda").get_function_configuration(**which)
+        return found["Version"], found["Environment"]["Variables"]["KEY_PREFIX"]
+
     def test_make_deploy_creates_the_stack_and_the_alarms_and_updates_them(self) -> None:
         up = ("up", "--", "--no-confirm-changeset")
         core = Stack(self.session, "consigne-default")
@@ -222,6 +242,12 @@ class EndToEnd(unittest.TestCase):
         printed = self.deployed(*up, MailFrom="")
         self.assertNotIn("Protecting the table", printed)
         self.assertEqual(self.mail_from(), "")
+
+        # A setting of a function behind an alias reaches its callers, although neither template nor code has changed.
+        # Others publish no version.
+        self.assertEqual(self.live(), ("1", "sk"))
+        printed = self.deployed(*up, MailFrom="", KeyPrefix="acme")
+        self.assertEqual(self.live(), ("2", "acme"))
 
         # If the changes are not confirmed, nothing changes and the deployment fails.
         code, printed = self.deploy("up", "--", "--confirm-changeset", answer="n\n", MailFrom="a@acme.dev")

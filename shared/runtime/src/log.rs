@@ -19,6 +19,16 @@ pub const NAMESPACE: &str = "Consigne";
 /// Name of the stack to which this function belongs; empty outside of Lambda.
 static STACK: OnceLock<String> = OnceLock::new();
 
+/// The published version of this function that runs, such as `7`; not set if it was not published.
+static VERSION: OnceLock<String> = OnceLock::new();
+
+/// Remembers the version that Lambda names. Callers reach published versions only through an alias.
+pub(crate) fn learn_version(version: &str) {
+    if version.parse::<u64>().is_ok() {
+        let _ = VERSION.set(version.to_owned());
+    }
+}
+
 /// Derives the stack's name from the function's name in Lambda: template.yaml names each function `<stack>-<function>`.
 pub(crate) fn learn_stack(called: &str, function: &str) {
     let stack = called.strip_suffix(function).and_then(|rest| rest.strip_suffix('-'));
@@ -33,6 +43,7 @@ pub struct RequestLog(Mutex<Noted>);
 struct Noted {
     fields: Map<String, Value>,
     metrics: Vec<(&'static str, &'static str)>,
+    is_fault: bool,
 }
 
 impl RequestLog {
@@ -50,6 +61,12 @@ impl RequestLog {
     /// Counts several occurrences at once. Several calls in one line add up.
     pub fn add(&self, metric: &'static str, value: u64) {
         self.metric(metric, "Count", value);
+    }
+
+    /// Marks the request as failed through no fault of the caller. A published version counts it as `Faults`, so that an
+    /// alarm can tell a new version from the one before.
+    pub fn fault(&self) {
+        self.noted().is_fault = true;
     }
 
     /// Records an amount of bytes. Several in one line add up.
@@ -77,11 +94,26 @@ impl RequestLog {
 
     /// Takes all fields and metrics, in the form of the log line.
     pub fn take(&self, function: &str, now: Timestamp) -> Map<String, Value> {
-        let Noted { mut fields, metrics } = std::mem::take(&mut *self.noted());
+        self.take_of(VERSION.get().map(String::as_str), function, now)
+    }
+
+    /// Does what [`RequestLog::take`] does, in a version of the function.
+    fn take_of(&self, version: Option<&str>, function: &str, now: Timestamp) -> Map<String, Value> {
+        let Noted { mut fields, metrics, is_fault } = std::mem::take(&mut *self.noted());
+        let mut directives = Vec::new();
         if !metrics.is_empty() {
             let list: Vec<_> = metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
-            let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["stack", "function"]], "Metrics": list });
-            fields.insert("_aws".to_owned(), json!({ "Timestamp": now.as_millis(), "CloudWatchMetrics": [directive] }));
+            directives.push(json!({ "Namespace": NAMESPACE, "Dimensions": [["stack", "function"]], "Metrics": list }));
+        }
+        if let Some(version) = version.filter(|_| is_fault) {
+            fields.insert("Faults".to_owned(), 1.into());
+            fields.insert("version".to_owned(), version.into());
+            let (dimensions, list) =
+                ([["stack", "function", "version"]], [json!({ "Name": "Faults", "Unit": "Count" })]);
+            directives.push(json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": list }));
+        }
+        if !directives.is_empty() {
+            fields.insert("_aws".to_owned(), json!({ "Timestamp": now.as_millis(), "CloudWatchMetrics": directives }));
             fields.insert("stack".to_owned(), STACK.get().map_or("", String::as_str).into());
             fields.insert("function".to_owned(), function.into());
         }
@@ -149,5 +181,29 @@ mod tests {
         let metrics = &fields["_aws"]["CloudWatchMetrics"][0]["Metrics"];
         let want = json!([{ "Name": "UploadsReady", "Unit": "Count" }, { "Name": "BytesReady", "Unit": "Bytes" }]);
         assert_eq!(*metrics, want);
+    }
+    #[test]
+    fn a_published_version_counts_its_faults_apart() {
+        let now = Timestamp::from_secs(1);
+        let failing = |version| {
+            let log = RequestLog::default();
+            log.count("KeysUnknown");
+            log.fault();
+            log.take_of(version, "key-verify", now)
+        };
+        let fields = failing(Some("7"));
+        assert_eq!(
+            (&fields["Faults"], &fields["version"], &fields["function"]),
+            (&json!(1), &json!("7"), &json!("key-verify"))
+        );
+        let directives = &fields["_aws"]["CloudWatchMetrics"];
+        assert_eq!(directives[0]["Dimensions"], json!([["stack", "function"]]));
+        assert_eq!(directives[1]["Dimensions"], json!([["stack", "function", "version"]]));
+        assert_eq!(directives[1]["Metrics"], json!([{ "Name": "Faults", "Unit": "Count" }]));
+
+        let unpublished = failing(None);
+        assert_eq!((unpublished.get("Faults"), unpublished.get("version")), (None, None));
+        let fine = RequestLog::default().take_of(Some("7"), "key-verify", now);
+        assert!(fine.is_empty());
     }
 }

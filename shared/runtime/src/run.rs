@@ -70,6 +70,7 @@ where
     };
     runtime.block_on(async {
         log::learn_stack(&environment.variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(), name);
+        log::learn_version(&environment.variable("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_default());
         let start = Start::new(environment);
         let handler = match InvocationBudget::new(INIT).run(async { wire(&start)?.await }).await {
             Ok(handler) => handler,

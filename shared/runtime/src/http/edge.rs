@@ -138,6 +138,10 @@ async fn answered_as<F: HttpFunction>(
             Err(fault) => (fault_answer(&fault, &request.id, now), Some(fault)),
         }
     };
+    // Not every answer 5xx: the gateway hands on those of the services behind it.
+    if fault.is_some() && answer.status >= 500 {
+        request.log.fault();
+    }
     let mut fields = Map::new();
     fields.insert("request.id".to_owned(), request.id.as_str().into());
     let accesses = if preflight { Vec::new() } else { request.access.take(&request, fault.as_ref()) };
@@ -165,4 +169,50 @@ async fn answered_as<F: HttpFunction>(
 /// the configured headers to their answers. Source: API Gateway developer guide, "Configure CORS for HTTP APIs".
 fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS && request.header("access-control-request-method").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Answers with what it is asked for in the path.
+    struct Asked;
+
+    impl Named for Asked {
+        const NAME: &'static str = "asked";
+    }
+
+    impl HttpFunction for Asked {
+        fn operations() -> Vec<Operation> {
+            Vec::new()
+        }
+
+        async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
+            match request.path() {
+                "/relayed" => Ok(Answer::relayed(502, Vec::new(), Vec::new())),
+                "/refused" => Err(Fault::new(consigne_core::Code::NotFound, "no such thing")),
+                _ => Err(Fault::internal("a mistake")),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn only_failures_of_the_function_itself_count_against_a_published_version() {
+        log::learn_version("7");
+        for (path, faults) in [("/broken", Value::from(1)), ("/relayed", Value::Null), ("/refused", Value::Null)] {
+            let event = json!({
+                "version": "2.0", "routeKey": "GET /{proxy+}", "rawPath": path, "rawQueryString": "", "headers": {},
+                "requestContext": {"http": {"method": "GET", "path": path}, "requestId": "r1"}, "isBase64Encoded": false,
+            });
+            let event = serde_json::from_value(event).unwrap();
+            let deadline = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX));
+            let answered = answered_behind(&Cdn::default(), &Asked, event, deadline).await;
+            let line: Value = serde_json::from_str(&answered.lines[0]).unwrap();
+            assert_eq!(line["Faults"], faults, "{path}");
+        }
+    }
 }
