@@ -10,6 +10,7 @@ mod credits;
 mod deletions;
 mod deliveries;
 mod derivatives;
+mod director;
 mod due;
 mod files;
 mod gateway;
@@ -34,6 +35,7 @@ mod uploads;
 
 pub use accounts::AccountsState;
 pub use deliveries::{SimClock, WebhookFakes};
+pub use director::{Director, Fate};
 pub use gateway::Upstreams;
 pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
@@ -78,6 +80,7 @@ pub struct World {
     /// The service of which this clone is a client.
     service: &'static str,
     outages: outages::Outages,
+    director: director::Directed,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -231,7 +234,7 @@ impl World {
         if due == Some(Moment::Before) {
             return Err(Fault::unavailable("planned: nothing was done"));
         }
-        let outcome = effect(&mut self.lock());
+        let outcome = self.direct(effect)?;
         if due == Some(Moment::After) {
             return Err(Fault::unavailable("planned: the answer was lost"));
         }
