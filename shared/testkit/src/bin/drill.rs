@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{Error, Result, Write as _, stdout};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -81,33 +80,30 @@ fn run(ask: &Ask) -> Result<ExitCode> {
         return finish(ask, Some(&report), &report.tally, 1);
     }
     let began = Instant::now();
-    let (tally, failed) = (Mutex::new(Tally::default()), Mutex::new(None::<Report>));
     let (next, played, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let worker = || {
+        let mut tally = Tally::default();
+        while !stop.load(Ordering::Relaxed) {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= ask.seeds {
+                break;
+            }
+            let report = play(ask.first + seed, ask.plant.as_deref());
+            tally.add(&report.tally);
+            played.fetch_add(1, Ordering::Relaxed);
+            if report.broken.is_some() {
+                stop.store(true, Ordering::Relaxed);
+                return (tally, Some(report));
+            }
+        }
+        (tally, None)
+    };
+    let mut tally = Tally::default();
+    // The smallest seed, so that two runs name the same one.
+    let mut failed: Option<Report> = None;
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    while !stop.load(Ordering::Relaxed) {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= ask.seeds {
-                            break;
-                        }
-                        let report = play(ask.first + seed, ask.plant.as_deref());
-                        tally.lock().expect("no thread panics").add(&report.tally);
-                        played.fetch_add(1, Ordering::Relaxed);
-                        if report.broken.is_some() {
-                            stop.store(true, Ordering::Relaxed);
-                            let mut failed = failed.lock().expect("no thread panics");
-                            // The smallest seed, so that two runs name the same one.
-                            if failed.as_ref().is_none_or(|known| known.seed > report.seed) {
-                                *failed = Some(report);
-                            }
-                        }
-                    }
-                })
-            })
-            .collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         let mut shown = Instant::now();
         while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
             std::thread::sleep(Duration::from_millis(20));
@@ -118,9 +114,15 @@ fn run(ask: &Ask) -> Result<ExitCode> {
                 drop(writeln!(stdout(), "{done} of {} drills, {seconds} s", ask.seeds));
             }
         }
+        for (own, report) in workers.into_iter().filter_map(|worker| worker.join().ok()) {
+            tally.add(&own);
+            if let Some(report) = report
+                && failed.as_ref().is_none_or(|known| known.seed > report.seed)
+            {
+                failed = Some(report);
+            }
+        }
     });
-    let (tally, failed) = (tally.into_inner(), failed.into_inner());
-    let (tally, failed) = (tally.expect("no thread panics"), failed.expect("no thread panics"));
     let played = played.into_inner();
     totals(&tally)?;
     writeln!(stdout(), "{played} drills in {:.1} s", began.elapsed().as_secs_f64())?;

@@ -31,6 +31,8 @@ pub struct Key {
     pub id: String,
     /// Its texts, oldest first, and from when each must be refused.
     pub texts: Vec<(String, Option<Timestamp>)>,
+    /// Whether it is for tests: a person's test wallet pays.
+    pub is_test: bool,
     /// Whether its revocation was acknowledged.
     pub revoked: bool,
     /// Whether a rotation was not acknowledged: then nobody knows the newest text.
@@ -44,7 +46,7 @@ pub struct Charge {
     pub key: String,
     /// The request's body.
     pub body: Value,
-    /// Its cost.
+    /// Its cost to the organisation's wallet; 0 if a test wallet pays.
     pub cost: u64,
     /// The receipt, once it was acknowledged.
     pub receipt: Option<String>,
@@ -95,7 +97,9 @@ pub struct Books {
     pub sales: Vec<Sale>,
     /// Credits that were granted.
     pub granted: u64,
-    /// Requested jobs, by id.
+    /// Number of requests for jobs.
+    pub jobs_asked: u64,
+    /// Accepted jobs, by id.
     pub jobs: BTreeSet<String>,
     /// Jobs of which an outside generator has heard and that it has not done.
     pub work: Vec<String>,

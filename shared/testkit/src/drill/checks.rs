@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use consigne_core::EventId;
 use consigne_core::credits::WalletId;
 use consigne_core::deliveries::DeliveryStatus;
+use consigne_core::events::OutboxEntry;
 use consigne_core::files::Status;
 use consigne_core::jobs::JobStatus;
-use consigne_core::keys::KeyStatus;
+use consigne_core::keys::{KeyMode, KeyStatus};
 use consigne_core::orders::OrderStatus;
 use serde_json::Value;
 
@@ -73,22 +75,25 @@ impl Sim {
             return;
         }
         let state = self.world.state();
+        let told = Told::of(&state);
         let rules = [
             self.money(&state),
             self.files(&state),
-            events(&state),
+            events(&state, &told),
             self.keys(&state),
-            jobs(&state),
-            self.orders(&state),
+            self.jobs(&state, &told),
+            self.orders(&state, &told),
             outgoing(&state),
-            self.left_over(&state),
+            hooks(&state),
+            self.mails(&state),
+            self.left_over(),
         ];
         if let Some(broken) = rules.into_iter().find_map(Result::err) {
             self.breaks(broken);
         }
     }
 
-    fn left_over(&self, _: &State) -> Result<(), String> {
+    fn left_over(&self) -> Result<(), String> {
         match self.queue.first() {
             Some(parcel) => Err(format!("{} still has a message: {}", parcel.function, parcel.what)),
             None => Ok(()),
@@ -99,11 +104,12 @@ impl Sim {
         let accounts = &state.accounts;
         let id = self.books.org.map(WalletId::Organisation).ok_or("there is no organisation")?;
         let wallet = accounts.wallets.get(&id).ok_or("the wallet is gone")?;
-        same(
-            "credits used, and the sum of all receipts",
-            wallet.used,
-            accounts.receipts.values().map(|receipt| receipt.credits).sum(),
-        )?;
+        let charged = |mode| accounts.receipts.values().filter(move |receipt| receipt.environment == mode);
+        let sum = |mode| charged(mode).map(|receipt| receipt.credits).sum::<u64>();
+        let testers = accounts.wallets.iter().filter(|(id, _)| matches!(id, WalletId::Test(_)));
+        let tested = testers.map(|(_, wallet)| wallet.used).sum();
+        same("test credits used, and the sum of their receipts", tested, sum(KeyMode::Test))?;
+        same("credits used, and the sum of all receipts", wallet.used, sum(KeyMode::Production))?;
         let receipts: BTreeSet<String> = accounts.receipts.keys().map(ToString::to_string).collect();
         let (mut least, mut most) = (0, self.books.gateway_calls);
         let mut acknowledged = BTreeSet::new();
@@ -210,7 +216,47 @@ impl Sim {
         Ok(())
     }
 
-    fn orders(&self, state: &State) -> Result<(), String> {
+    fn jobs(&self, state: &State, told: &Told) -> Result<(), String> {
+        let there: BTreeSet<String> = state.jobs.jobs.keys().map(ToString::to_string).collect();
+        if let Some(lost) = self.books.jobs.iter().find(|id| !there.contains(*id)) {
+            return Err(format!("the accepted job {lost} is lost"));
+        }
+        if there.len() as u64 > self.books.jobs_asked {
+            return Err(format!("{} jobs were asked for, and {} are there", self.books.jobs_asked, there.len()));
+        }
+        let units: u32 = state.jobs.generations.values().sum();
+        let completed = state.jobs.jobs.values().filter(|job| job.status == JobStatus::Completed).count();
+        if !(completed..=there.len()).contains(&(units as usize)) {
+            return Err(format!("{units} units are used by {completed} completed jobs"));
+        }
+        for job in state.jobs.jobs.values() {
+            let id = job.id.to_string();
+            let ends = [told.times("job.completed", &id), told.times("job.failed", &id)];
+            let wanted = match job.status {
+                JobStatus::Completed => [1, 0],
+                JobStatus::Failed => [0, 1],
+                JobStatus::Pending | JobStatus::Processing => {
+                    return Err(format!("the job {id} stays {}", job.status.name()));
+                }
+            };
+            if ends != wanted {
+                return Err(format!("the job {id} is {}, and has {ends:?} events of its end", job.status.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every revocation has a mail to the owner.
+    fn mails(&self, state: &State) -> Result<(), String> {
+        for entry in state.published.iter().filter(|entry| entry.kind == "key.revoked") {
+            if !self.books.mails.contains_key(&(entry.id.to_string(), "ann1@example.com".to_owned())) {
+                return Err("a mail about a revoked key was never sent".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn orders(&self, state: &State, told: &Told) -> Result<(), String> {
         for payment in &self.books.orders {
             let of_payment = state.orders.values().filter(|order| order.payment.as_str() == payment);
             same("orders of one payment, and one", of_payment.count() as u64, 1)?;
@@ -219,8 +265,8 @@ impl Sim {
             if order.status == OrderStatus::AwaitingFiles {
                 return Err(format!("the order {} waits for ever", order.id));
             }
-            let told = told(state, "order.submitted", "order_id", &order.id.to_string());
-            same("events of a submitted order", told, u64::from(order.status == OrderStatus::Submitted))?;
+            let events = told.times("order.submitted", &order.id.to_string());
+            same("events of a submitted order", events, u64::from(order.status == OrderStatus::Submitted))?;
         }
         Ok(())
     }
@@ -230,31 +276,45 @@ fn same(what: &str, one: u64, other: u64) -> Result<(), String> {
     if one == other { Ok(()) } else { Err(format!("{what}: {one}, {other}")) }
 }
 
-/// Returns how many events of a kind name something. An event that was published twice counts once.
-fn told(state: &State, kind: &str, field: &str, value: &str) -> u64 {
-    let named = state.published.iter().filter(|entry| entry.kind == kind).filter(|entry| {
-        let detail: Value = serde_json::from_str(&entry.detail).unwrap_or(Value::Null);
-        detail[field] == value
-    });
-    named.map(|entry| entry.id).collect::<BTreeSet<_>>().len() as u64
+/// The distinct events that were published, by their kind and what they are about.
+struct Told(BTreeMap<(String, String), BTreeSet<EventId>>);
+
+impl Told {
+    fn of(state: &State) -> Self {
+        let mut told: BTreeMap<_, BTreeSet<EventId>> = BTreeMap::new();
+        for entry in &state.published {
+            let detail: Value = serde_json::from_str(&entry.detail).unwrap_or(Value::Null);
+            for field in ["file_id", "key_id", "job_id", "order_id"] {
+                if let Some(about) = detail[field].as_str() {
+                    told.entry((entry.kind.clone(), about.to_owned())).or_default().insert(entry.id);
+                }
+            }
+        }
+        Self(told)
+    }
+
+    /// Returns how many events of a kind are about something. An event that was published twice counts once.
+    fn times(&self, kind: &str, about: &str) -> u64 {
+        self.0.get(&(kind.to_owned(), about.to_owned())).map_or(0, BTreeSet::len) as u64
+    }
 }
 
-fn events(state: &State) -> Result<(), String> {
+fn events(state: &State, told: &Told) -> Result<(), String> {
     if let Some((_, entry)) = state.outbox.first() {
         return Err(format!("{} stays in the outbox", entry.kind));
     }
     for file in state.files.values() {
         // A file that was deleted, or rejected, was perhaps ready before.
-        let ready = told(state, "file.ready", "file_id", &file.id().to_string());
+        let ready = told.times("file.ready", &file.id().to_string());
         if ready > 1 || (file.status == Status::Ready && ready == 0 && told_by_job(file)) {
             return Err(format!("{} has {ready} events that it is ready", file.name.as_str()));
         }
     }
     for key in state.accounts.keys.values() {
         let id = key.id.to_string();
-        same("events of an issued key", told(state, "key.issued", "key_id", &id), 1)?;
+        same("events of an issued key", told.times("key.issued", &id), 1)?;
         let revoked = u64::from(key.status == KeyStatus::Revoked);
-        same("events of a revoked key", told(state, "key.revoked", "key_id", &id), revoked)?;
+        same("events of a revoked key", told.times("key.revoked", &id), revoked)?;
     }
     Ok(())
 }
@@ -262,24 +322,6 @@ fn events(state: &State) -> Result<(), String> {
 /// Returns whether a file has an event of its own when it becomes ready. A photo of an order has none.
 fn told_by_job(file: &consigne_core::files::File) -> bool {
     file.owner().as_str().starts_with("user_") && file.name.as_str().starts_with("photo-")
-}
-
-fn jobs(state: &State) -> Result<(), String> {
-    for job in state.jobs.jobs.values() {
-        let id = job.id.to_string();
-        let ends = [told(state, "job.completed", "job_id", &id), told(state, "job.failed", "job_id", &id)];
-        let wanted = match job.status {
-            JobStatus::Completed => [1, 0],
-            JobStatus::Failed => [0, 1],
-            JobStatus::Pending | JobStatus::Processing => {
-                return Err(format!("the job {id} stays {}", job.status.name()));
-            }
-        };
-        if ends != wanted {
-            return Err(format!("the job {id} is {}, and has {ends:?} events of its end", job.status.name()));
-        }
-    }
-    Ok(())
 }
 
 fn outgoing(state: &State) -> Result<(), String> {
@@ -298,6 +340,28 @@ fn outgoing(state: &State) -> Result<(), String> {
             .filter(|post| post.headers.iter().any(|(name, value)| *name == "webhook-id" && *value == id));
         if delivery.status == DeliveryStatus::Delivered && posts.count() == 0 {
             return Err(format!("the delivery {id} counts as delivered, and was never sent"));
+        }
+    }
+    Ok(())
+}
+
+/// Every event of the organisation to which an endpoint subscribes has a delivery.
+fn hooks(state: &State) -> Result<(), String> {
+    let published: BTreeMap<EventId, &OutboxEntry> = state.published.iter().map(|entry| (entry.id, entry)).collect();
+    for endpoint in state.hooks.endpoints.values().filter(|endpoint| endpoint.is_active()) {
+        let delivered: BTreeSet<EventId> = state
+            .hooks
+            .deliveries
+            .values()
+            .filter(|known| known.endpoint == endpoint.id)
+            .map(|known| known.event)
+            .collect();
+        let of_org = |entry: &OutboxEntry| {
+            ["key.revoked", "key.issued", "wallet.low"].contains(&entry.kind.as_str())
+                && entry.occurred_at > endpoint.created_at
+        };
+        if let Some(lost) = published.values().find(|entry| of_org(entry) && !delivered.contains(&entry.id)) {
+            return Err(format!("{} has no delivery to an endpoint that subscribes to it", lost.kind));
         }
     }
     Ok(())

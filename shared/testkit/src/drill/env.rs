@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::stage::{Script, Stage};
 use super::tally::Fault;
 use crate::fakes::{SimClock, World};
-use crate::functions::{Environment, Fakes, MAIL_FROM, environment};
+use crate::functions::{CDN, Environment, Fakes, MAIL_FROM, environment};
 
 /// The timers of waits after a conflict, which are a few milliseconds long and by the machine's clock. One thread
 /// drives them; the drills' threads only poll, so that no runtime decides about an order.
@@ -83,7 +83,7 @@ impl Env {
         if let Some(warm) = self.warm.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
             return warm.clone();
         }
-        let start = Fakes::start_with(&self.world, &self.clock, [MAIL_FROM]);
+        let start = Fakes::start_with(&self.world, &self.clock, [MAIL_FROM, CDN[0], CDN[1]]);
         let fresh = environment(&start, name).now_or_never().expect("fakes never wait at their start");
         self.warm.lock().unwrap_or_else(PoisonError::into_inner).insert(name, fresh.clone());
         fresh

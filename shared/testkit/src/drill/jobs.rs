@@ -32,6 +32,7 @@ impl Sim {
     fn request_job(&mut self, route: &str, body: &Value, number: u64) {
         let person = self.person();
         let event = keyed(self.asked(person, route, body), &format!("job-{number}"));
+        self.books.jobs_asked += 1;
         let accepted = self.call(&format!("{person} requests job {number}"), "generate", &event);
         if let Some((201, body)) = accepted
             && let Some(id) = body["data"]["job_id"].as_str()

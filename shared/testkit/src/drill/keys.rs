@@ -14,7 +14,9 @@ impl Sim {
     /// Issues a key.
     pub(super) fn issue_key(&mut self) {
         let number = self.books.number();
-        let body = json!({ "name": format!("Key {number}"), "environment": "production",
+        let is_test = self.books.keys.len() > 1 && self.rng.percent(25);
+        let environment = if is_test { "test" } else { "production" };
+        let body = json!({ "name": format!("Key {number}"), "environment": environment,
             "scopes": ["pdf:read", "pdf:write"] });
         let event = self.of_key("POST /api/orgs/{org}/keys", "", &body);
         let issued =
@@ -22,7 +24,7 @@ impl Sim {
         let Some((201, body)) = issued else { return };
         let text = |name: &str| body["data"][name].as_str().unwrap_or_default().to_owned();
         let texts = vec![(text("key"), None)];
-        self.books.keys.push(Key { id: text("id"), texts, revoked: false, is_unsure: false });
+        self.books.keys.push(Key { id: text("id"), texts, is_test, revoked: false, is_unsure: false });
     }
 
     /// Rotates a key, sometimes without grace for its previous text.
@@ -62,10 +64,11 @@ impl Sim {
     pub(super) fn verify(&mut self) {
         let Some((place, text, refused)) = self.some_text() else { return };
         let number = self.books.number();
-        let cost = 1 + self.rng.below(6);
-        let body = json!({ "key": text, "scope": "pdf:read", "service": "pdf", "cost": cost });
+        let price = 1 + self.rng.below(6);
+        let cost = if self.books.keys[place].is_test { 0 } else { price };
+        let body = json!({ "key": text, "scope": "pdf:read", "service": "pdf", "cost": price });
         let charge = Charge { key: format!("charge-{number}"), body, cost, receipt: None, is_unsure: false };
-        let Some(answer) = self.charge(&charge, &format!("a service charges a key {cost}")) else {
+        let Some(answer) = self.charge(&charge, &format!("a service charges a key {price}")) else {
             self.books.charges.push(Charge { is_unsure: true, ..charge });
             return;
         };
@@ -110,7 +113,7 @@ impl Sim {
         let done: Vec<Charge> = self.books.charges.iter().filter(|charge| charge.receipt.is_some()).cloned().collect();
         let Some(charge) = self.rng.pick(&done) else { return };
         let mut body = charge.body.clone();
-        body["cost"] = (charge.cost + 1).into();
+        body["cost"] = 7.into();
         let event = keyed(request("POST /api/keys/verify", &[], SERVICE_TOKEN, &body), &charge.key);
         if let Some((status, _)) = self.call("a service reuses an idempotency key", "key-verify", &event)
             && status != 422

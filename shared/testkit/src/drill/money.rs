@@ -17,7 +17,10 @@ const STARTER: (u64, u64) = (1_000, 1_000);
 impl Sim {
     /// Opens a hold.
     pub(super) fn open_hold(&mut self) {
-        let Some((_, text, refused)) = self.some_text() else { return };
+        let Some((place, text, refused)) = self.some_text() else { return };
+        if self.books.keys[place].is_test {
+            return;
+        }
         let number = self.books.number();
         let amount = 5 + self.rng.below(40);
         let body = json!({ "key": text, "amount": amount, "service": "pdf", "scope": "pdf:read", "ttl_seconds": 900 });

@@ -36,17 +36,19 @@ pub struct Plant {
 /// Does nothing.
 fn nothing(_: &mut Kept, _: &str, _: &mut State) {}
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 12] = [
     Kind { name: "charge-without-idempotency", before: forget_receipts, after: recall_receipts },
     Kind { name: "event-dropped", before: nothing, after: drop_event },
     Kind { name: "file-doubled", before: forget_grants, after: nothing },
     Kind { name: "file-lost", before: nothing, after: lose_file },
     Kind { name: "hold-not-released", before: keep_wallets, after: keep_holding },
     Kind { name: "ledger-not-reduced", before: keep_usage, after: restore_usage },
+    Kind { name: "mail-lost", before: nothing, after: lose_mail },
     Kind { name: "mail-without-claim", before: forget_claims, after: nothing },
     Kind { name: "purchase-credited-twice", before: forget_payments, after: nothing },
     Kind { name: "refund-twice", before: nothing, after: refund_again },
-    Kind { name: "revoke-ignored", before: nothing, after: activate_keys },
+    Kind { name: "revoke-ignored", before: activate_keys, after: revoke_keys },
+    Kind { name: "webhook-forgotten", before: nothing, after: forget_delivery },
 ];
 
 impl Plant {
@@ -179,8 +181,43 @@ fn refund_again(kept: &mut Kept, port: &str, state: &mut State) {
     }
 }
 
-fn activate_keys(_: &mut Kept, _: &str, state: &mut State) {
-    for key in state.accounts.keys.values_mut().filter(|key| key.status == KeyStatus::Revoked) {
-        key.status = KeyStatus::Active;
+/// Lets revoked keys pass for active ones where they are verified.
+fn activate_keys(kept: &mut Kept, port: &str, state: &mut State) {
+    if matches!(port, "charge_key" | "open_hold" | "read_key_snapshot") {
+        for (place, key) in state.accounts.keys.iter_mut().filter(|(_, key)| key.status == KeyStatus::Revoked) {
+            key.status = KeyStatus::Active;
+            kept.state.accounts.keys.insert(*place, key.clone());
+        }
+    }
+}
+
+fn revoke_keys(kept: &mut Kept, _: &str, state: &mut State) {
+    for place in std::mem::take(&mut kept.state.accounts.keys).into_keys() {
+        if let Some(key) = state.accounts.keys.get_mut(&place) {
+            key.status = KeyStatus::Revoked;
+        }
+    }
+}
+
+/// Loses every third mail that was accepted.
+fn lose_mail(kept: &mut Kept, port: &str, state: &mut State) {
+    if port == "send_mail" {
+        kept.count += 1;
+        if kept.count.is_multiple_of(3) {
+            state.mail.sent.pop();
+        }
+    }
+}
+
+/// Forgets the first delivery that was recorded, and every fifth.
+fn forget_delivery(kept: &mut Kept, port: &str, state: &mut State) {
+    if port == "record_delivery" {
+        kept.count += 1;
+        if kept.count % 5 == 1 {
+            let known = &kept.state.hooks.deliveries;
+            let fresh = state.hooks.deliveries.keys().find(|place| !known.contains_key(*place)).copied();
+            fresh.and_then(|place| state.hooks.deliveries.remove(&place));
+        }
+        kept.state.hooks.deliveries.clone_from(&state.hooks.deliveries);
     }
 }

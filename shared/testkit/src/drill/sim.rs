@@ -18,7 +18,7 @@ use crate::fakes::World;
 use crate::{stripe, webhooks};
 
 /// Time that a failed message is hidden.
-const HIDDEN: Duration = Duration::from_secs(180);
+const HIDDEN: Duration = Duration::from_mins(3);
 /// Attempts of a client at one request.
 const ATTEMPTS: u32 = 4;
 /// Deliveries of a message without faults after which it counts as stuck.
@@ -129,7 +129,7 @@ impl Sim {
             let mut words = met_words(&outcome);
             if cut {
                 self.tally.fault(Fault::Cut);
-                words += &format!("; {}", Fault::Cut.name());
+                words.extend(["; ", Fault::Cut.name()]);
             }
             let status = outcome.answer.as_ref().and_then(|answer| answer["status"].as_u64()).unwrap_or(0);
             let code = outcome.answer.as_ref().and_then(|answer| answer["body"]["error"]["code"].as_str());
@@ -152,13 +152,18 @@ impl Sim {
         None
     }
 
-    /// Runs a tick of a schedule. A failed one is repeated at the next tick.
+    /// Runs a tick of a schedule. A failed one is repeated at the next tick. Returns whether it did its work.
     pub fn tick(&mut self, name: &'static str) -> bool {
+        !self.tick_answer(name).is_null()
+    }
+
+    /// Runs a tick of a schedule. Returns what it reports, or null if it failed.
+    pub fn tick_answer(&mut self, name: &'static str) -> Value {
         let event = events::tick(self.now());
         let (outcome, _) = self.run(name, event, None);
         let done = if outcome.is_done() { "" } else { ", which failed" };
         self.say(&format!("tick of {name}{done}{}", met_words(&outcome)));
-        outcome.is_done()
+        if outcome.is_done() { outcome.answer.unwrap_or(Value::Bool(true)) } else { Value::Null }
     }
 
     /// Sends a message to a function, which gets it after `wait`.
@@ -360,7 +365,7 @@ fn signed(name: &str, event: Value, now: Timestamp) -> Value {
 
 /// Returns the faults of an invocation in plain words.
 fn met_words(outcome: &Outcome) -> String {
-    outcome.met.iter().map(|(fault, port)| format!("; {} ({port})", fault.name())).collect()
+    outcome.met.iter().flat_map(|(fault, port)| ["; ", fault.name(), " (", port, ")"]).collect()
 }
 
 /// Returns what must be the same in all answers to one request: the id or secret of what it made.

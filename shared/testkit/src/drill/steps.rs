@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use consigne_core::Timestamp;
 use consigne_core::credits::LotKind;
+use consigne_core::deliveries::Posted;
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::periods::Day;
 use consigne_core::ports::GrantCredits as _;
@@ -22,7 +23,7 @@ pub const PEOPLE: [&str; 3] = ["user_ann1", "user_dev1", "user_adam1"];
 /// A step: its name, how often it is drawn, and what it does.
 type Step = (&'static str, u64, fn(&mut Sim));
 
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 24] = [
     ("upload a file", 16, Sim::upload),
     ("delete a file", 6, Sim::delete),
     ("sign a download", 3, Sim::download),
@@ -43,6 +44,7 @@ const STEPS: [Step; 23] = [
     ("cancel a job", 1, Sim::cancel_job),
     ("generate a picture", 5, Sim::generate_picture),
     ("order", 2, Sim::order),
+    ("receivers fail", 2, Sim::receivers_fail),
     ("sweep", 10, Sim::sweep),
     ("wait", 4, Sim::wait),
     ("pass a midnight", 1, Sim::night),
@@ -118,6 +120,15 @@ impl Sim {
         self.tick("sweep");
     }
 
+    /// Lets the receivers of webhooks refuse the next ones, or say that they are gone for good.
+    fn receivers_fail(&mut self) {
+        let times = 1 + self.rng.index(6);
+        let status = if self.rng.percent(4) { 410 } else { 503 };
+        self.say(&format!("the next {times} webhooks are answered {status}"));
+        let answers = std::iter::repeat_n(Posted::answered(status, None, b""), times);
+        self.world.change(|state| state.hooks.answers.extend(answers));
+    }
+
     /// Lets some time pass.
     fn wait(&mut self) {
         let wait = self.rng.seconds(3600);
@@ -128,7 +139,7 @@ impl Sim {
     fn night(&mut self) {
         let ends: Timestamp = Day::of(self.now()).ends();
         self.pass(ends.since(self.now()) + Duration::from_mins(5));
-        for job in ["quota-reset", "stats-aggregate"] {
+        for job in ["quota-reset", "stats-aggregate", "reconcile"] {
             if !self.tick(job) {
                 self.pass(Duration::from_mins(1));
                 self.tick(job);
@@ -148,6 +159,24 @@ impl Sim {
             }
             self.tick("sweep");
         }
+        self.compare();
         self.pass(Duration::from_mins(30));
+    }
+
+    /// Compares the table and the bucket as the installation does every day: no difference may be left.
+    fn compare(&mut self) {
+        for _ in 0..200 {
+            let answer = self.tick_answer("reconcile");
+            if answer["ended"] == true {
+                let found = answer["found"].clone();
+                if found.as_object().is_none_or(|found| !found.is_empty()) {
+                    self.breaks(format!("the daily comparison of table and bucket has found {found}"));
+                }
+                return;
+            }
+            // Perhaps the run of this day has ended already.
+            self.pass(Duration::from_mins(10));
+        }
+        self.breaks("the daily comparison of table and bucket does not end");
     }
 }
