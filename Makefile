@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test permissions web web-test web-types e2e smoke bugs schemathesis fuzz check dev up down console logs build deploy bench token sbom audit reproducible leaks lock openapi reference docs clean
+.PHONY: help demo test permissions web web-test web-types e2e smoke bugs schemathesis fuzz drill check dev up down console logs build deploy bench token sbom audit reproducible leaks lock openapi reference docs clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -87,6 +87,10 @@ web-perf: $(VENV)/local $(VENV)/web $(VENV)/lighthouse ## Measure the console in
 
 fuzz: ## Try mutated files and random bytes on the parsers of uploads and the decoders of pictures (SECONDS_MAX=60)
 	@SECONDS_MAX="$(SECONDS_MAX)" infra/local/fuzz.sh
+
+drill: ## Play 1,000 random histories on fakes, with faults at any effect (SEEDS=100 FIRST=5000 SEED=17 PLANT=refund-twice)
+	@echo "Building the drill (the first time takes some minutes)..."
+	@cargo run --quiet --package consigne-testkit --bin drill -- --seeds "$(SEEDS)" --first "$(FIRST)" --seed "$(SEED)" --plant "$(PLANT)"
 
 # A STACK given to `make smoke` is the name of a stack on AWS; otherwise the STACK above is not handed on to it.
 smoke: STACK =

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod busy_day;
+pub mod drill;
 pub mod fakes;
 pub mod functions;
 pub mod generator;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consigne_core::audit::AuditEntry;
 use consigne_core::deliveries::{
@@ -331,29 +331,52 @@ impl ResolveHost for World {
 
 /// A simulated clock, which moves only when a test advances it. Clones share their time.
 #[derive(Clone, Debug)]
-pub struct SimClock(Arc<Mutex<Timestamp>>);
+pub struct SimClock(Arc<Mutex<SimTime>>);
+
+#[derive(Debug)]
+struct SimTime {
+    now: Timestamp,
+    /// The time that the last wait was for, unless that was asked for since.
+    awaited: Option<Timestamp>,
+}
 
 impl SimClock {
     /// Creates a clock with a time.
     pub fn at(now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(now)))
+        Self(Arc::new(Mutex::new(SimTime { now, awaited: None })))
     }
 
     /// Advances it to a time. An earlier time changes nothing.
     pub fn advance(&self, to: Timestamp) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = to.max(*now);
+        let mut time = self.lock();
+        time.now = to.max(time.now);
+    }
+
+    /// Returns the time that somebody waits for, once for each time that they were polled.
+    pub fn awaited(&self) -> Option<Timestamp> {
+        self.lock().awaited.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SimTime> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().now
     }
 
     /// Waits until the clock has reached a time. It wakes no task, so the test must poll it again.
     async fn wait_until(&self, at: Timestamp) {
-        std::future::poll_fn(|_| if self.now() >= at { std::task::Poll::Ready(()) } else { std::task::Poll::Pending })
-            .await;
+        std::future::poll_fn(|_| {
+            let mut time = self.lock();
+            if time.now >= at {
+                return std::task::Poll::Ready(());
+            }
+            time.awaited = Some(at);
+            std::task::Poll::Pending
+        })
+        .await;
     }
 }

@@ -10,6 +10,7 @@ mod credits;
 mod deletions;
 mod deliveries;
 mod derivatives;
+mod director;
 mod due;
 mod exports;
 mod files;
@@ -35,6 +36,7 @@ mod uploads;
 
 pub use accounts::AccountsState;
 pub use deliveries::{SimClock, WebhookFakes};
+pub use director::{Director, Fate};
 pub use exports::Exports;
 pub use gateway::Upstreams;
 pub use jobs::Jobs;
@@ -80,6 +82,7 @@ pub struct World {
     /// The service of which this clone is a client.
     service: &'static str,
     outages: outages::Outages,
+    director: director::Directed,
 }
 
 /// Everything that a [`World`] stores. Tests compare states.
@@ -237,7 +240,7 @@ impl World {
         if due == Some(Moment::Before) {
             return Err(Fault::unavailable("planned: nothing was done"));
         }
-        let outcome = effect(&mut self.lock());
+        let outcome = self.direct(effect)?;
         if due == Some(Moment::After) {
             return Err(Fault::unavailable("planned: the answer was lost"));
         }

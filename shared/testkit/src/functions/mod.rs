@@ -5,12 +5,14 @@ mod adapters;
 mod nightly;
 mod registry;
 mod texts;
+mod warm;
 
 pub use crate::webhooks::signed as signed_by_generator;
 pub use adapters::{CDN, FakeSecrets, Fakes, MAIL_FROM, SecretsOf};
 pub use nightly::deliver_night;
 pub use registry::{Entry, function, functions};
 pub use texts::{Delivered, text_message};
+pub use warm::{Environment, Handled, environment};
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Fakes;
+use super::warm::{self, Warming};
 
 static FUNCTIONS: LazyLock<Vec<Entry>> = LazyLock::new(|| include!(concat!(env!("OUT_DIR"), "/functions.rs")));
 
@@ -41,6 +42,8 @@ pub struct Entry {
     wire: fn(&Start<Fakes>),
     /// Wires the function and runs it on an event, with a deadline. Returns its answer to Lambda.
     pub(super) run: fn(&Start<Fakes>, Value, SystemTime) -> Running,
+    /// Wires the function and keeps it, as an execution environment does.
+    pub(super) warm: fn(&Start<Fakes>) -> Warming,
 }
 
 impl Entry {
@@ -95,7 +98,13 @@ impl<F: HttpFunction + Wire<Fakes>> Registered<Http> for F {
                 Ok(Ran { answer: json!(behind.response), lines: behind.lines.iter().map(line).collect() })
             })
         };
-        Entry { name: F::NAME, operations: F::operations, wire: |start| drop(F::wire(start)), run }
+        Entry {
+            name: F::NAME,
+            operations: F::operations,
+            wire: |start| drop(F::wire(start)),
+            run,
+            warm: warm::http::<F>,
+        }
     }
 }
 
@@ -107,7 +116,7 @@ impl<F: BatchFunction + Wire<Fakes>> Registered<Batch> for F {
                 Ok(Ran::from(json!(batch::process(&wired(wiring).await, read(event, "a batch"), until).await)))
             })
         };
-        Entry { name: F::NAME, operations: Vec::new, wire: |start| drop(F::wire(start)), run }
+        Entry { name: F::NAME, operations: Vec::new, wire: |start| drop(F::wire(start)), run, warm: warm::batch::<F> }
     }
 }
 
@@ -122,7 +131,13 @@ impl<F: ScheduleFunction + Wire<Fakes>> Registered<Schedule> for F {
                 schedule::process_at(&wired(wiring).await, &event, until, clock).await.map(Ran::from)
             })
         };
-        Entry { name: F::NAME, operations: Vec::new, wire: |start| drop(F::wire(start)), run }
+        Entry {
+            name: F::NAME,
+            operations: Vec::new,
+            wire: |start| drop(F::wire(start)),
+            run,
+            warm: warm::schedule::<F>,
+        }
     }
 }
 
@@ -138,6 +153,6 @@ pub(super) async fn wired<F>(wiring: Wiring<F>) -> F {
     function.expect("every secret is well formed")
 }
 
-fn read<T: DeserializeOwned>(event: Value, what: &str) -> T {
+pub(super) fn read<T: DeserializeOwned>(event: Value, what: &str) -> T {
     serde_json::from_value(event).unwrap_or_else(|error| panic!("the payload is {what}: {error}"))
 }

@@ -8,6 +8,7 @@ mod concurrent;
 mod conventions;
 mod crash;
 mod deployed;
+mod drill;
 mod events;
 mod handlers;
 mod laptop;

@@ -1,0 +1,114 @@
+//! Steps with files: uploads, deletions, downloads, public addresses.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::books::Upload;
+use super::events::{keyed, request, token};
+use super::sim::Sim;
+use super::steps::PEOPLE;
+use crate::pictures;
+
+/// Size of the uploaded files, in bytes.
+const SIZE: usize = 1000;
+
+impl Sim {
+    /// Asks for an upload, and puts the object.
+    pub(super) fn upload(&mut self) {
+        let person = self.person();
+        let number = self.books.number();
+        let name = format!("photo-{number}.png");
+        let body = json!({ "filename": name, "contentType": "image/png", "size": SIZE });
+        let event = keyed(self.asked(person, "POST /api/files/uploads", &body), &format!("upload-{number}"));
+        let granted = self.call(&format!("{person} asks to upload {name}"), "upload-grant", &event);
+        let Some((201, body)) = granted else { return };
+        let key = body["s3Key"].as_str().unwrap_or_default().to_owned();
+        let mut upload = Upload {
+            person,
+            key: key.clone(),
+            name: name.clone(),
+            is_good: false,
+            delete_asked: false,
+            deleted: false,
+            published: None,
+        };
+        let wait = self.rng.seconds(240);
+        self.pass(wait);
+        let (bytes, what) = match self.rng.below(10) {
+            0 => (None, "never uploads"),
+            1 => (Some(pictures::gif(SIZE)), "uploads a GIF as"),
+            _ => (Some(pictures::png(640, 480, SIZE)), "uploads"),
+        };
+        upload.is_good = what == "uploads";
+        self.say(&format!("{person} {what} {name}"));
+        self.books.uploads.push(upload);
+        if let Some(bytes) = bytes {
+            for copy in 0..=u64::from(self.rng.percent(8)) {
+                self.put(&key, &format!("v{number}-{copy}"), bytes.clone());
+            }
+        }
+    }
+
+    /// Puts an object, of which S3 then tells.
+    pub(super) fn put(&mut self, key: &str, version: &str, bytes: Vec<u8>) {
+        self.world.put_object(key, version, bytes);
+        self.collect();
+    }
+
+    /// Deletes a file.
+    pub(super) fn delete(&mut self) {
+        let Some((place, upload)) = self.some_upload(|upload| !upload.deleted) else { return };
+        self.books.uploads[place].delete_asked = true;
+        let event = self.asked(upload.person, "DELETE /api/files/delete", &json!({ "s3Key": upload.key }));
+        if let Some((200, _)) = self.call(&format!("{} deletes {}", upload.person, upload.name), "delete", &event) {
+            self.books.uploads[place].deleted = true;
+        }
+    }
+
+    /// Signs a download. Nobody can read a file whose deletion was acknowledged.
+    pub(super) fn download(&mut self) {
+        let Some((_, upload)) = self.some_upload(|_| true) else { return };
+        let event = self.asked(upload.person, "POST /api/files/presigned-url", &json!({ "s3Key": upload.key }));
+        let signed = self.call(&format!("{} downloads {}", upload.person, upload.name), "presign", &event);
+        if upload.deleted && signed.is_some_and(|(status, _)| status == 200) {
+            self.breaks(format!("{} was deleted, and a download of it was signed afterwards", upload.name));
+        }
+    }
+
+    /// Publishes a file or withdraws it.
+    pub(super) fn publish(&mut self) {
+        let Some((place, upload)) = self.some_upload(|upload| upload.is_good && !upload.delete_asked) else { return };
+        let (publish, verb) = if self.rng.percent(60) { (true, "POST") } else { (false, "DELETE") };
+        let word = if publish { "publishes" } else { "withdraws" };
+        let event = self.asked(upload.person, &format!("{verb} /api/files/publish"), &json!({ "s3Key": upload.key }));
+        let answer = self.call(&format!("{} {word} {}", upload.person, upload.name), "publish", &event);
+        let acknowledged = answer.as_ref().is_some_and(|(status, _)| *status == 200);
+        if acknowledged || answer.is_none() {
+            self.books.uploads[place].published = Some((publish, acknowledged));
+        }
+    }
+
+    /// Draws a person.
+    pub(super) fn person(&mut self) -> &'static str {
+        self.rng.pick(&PEOPLE).unwrap_or(PEOPLE[0])
+    }
+
+    /// Creates a request of a person.
+    pub(super) fn asked(&self, person: &'static str, route: &str, body: &Value) -> Value {
+        request(route, &[], &token(person, self.now()), body)
+    }
+
+    fn some_upload(&mut self, fits: impl Fn(&Upload) -> bool) -> Option<(usize, Upload)> {
+        let fitting: Vec<usize> =
+            (0..self.books.uploads.len()).filter(|place| fits(&self.books.uploads[*place])).collect();
+        let place = self.rng.pick(&fitting)?;
+        Some((place, self.books.uploads[place].clone()))
+    }
+
+    /// Lets a short time pass, as between two requests of one person.
+    pub(super) fn moment(&mut self) {
+        let wait = Duration::from_secs(1) + self.rng.seconds(30);
+        self.pass(wait);
+    }
+}
