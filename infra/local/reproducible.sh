@@ -18,13 +18,9 @@ for folder in "$work/a" "$work/a-longer-name"; do
   git archive HEAD | tar -xf - -C "$folder"
   (
     cd "$folder"
-    here=$(pwd -P)
-    home=${CARGO_HOME:-$HOME/.cargo}
-    export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$here/target
-    export RUSTFLAGS="--remap-path-prefix=$here=/consigne --remap-path-prefix=$home=/cargo"
-    # C code names its files too, for assertions.
-    export CFLAGS="-ffile-prefix-map=$here=/consigne -ffile-prefix-map=$home=/cargo"
-    cargo build --locked --quiet --profile "$profile" --package "$function"
+    export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$PWD/target
+    # As `make build` does.
+    infra/local/without_paths.sh cargo build --locked --quiet --profile "$profile" --package "$function"
   )
   built=$folder/target/$([ "$profile" = dev ] && echo debug || echo "$profile")/$function
   .venv/bin/python infra/local/package.py "$built" "$folder.zip"
