@@ -55,7 +55,7 @@ pub enum AuditAction {
 
 impl AuditAction {
     /// Every action.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::OrgCreated,
         Self::OrgSuspended,
         Self::OrgResumed,

@@ -23,7 +23,7 @@ pub const MAIL_FROM: (&str, &str) = ("MAIL_FROM", "Consigne <no-reply@example.co
 
 /// The settings of all functions, without the secrets and [`MAIL_FROM`]. Private addresses are refused. Two of the
 /// three services have an upstream.
-const SETTINGS: [(&str, &str); 21] = [
+const SETTINGS: [(&str, &str); 22] = [
     ("TABLE_NAME", "table"),
     ("BUCKET_NAME", "photos"),
     ("BUS_NAME", "bus"),
