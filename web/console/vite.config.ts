@@ -37,7 +37,7 @@ export default defineConfig({
         // What the first script needs is beside it, or it would wait for React.
         codeSplitting: {
           groups: [
-            { name: "first", test: /src\/(main|locale|pages|theme|config)\.ts$|vite\/preload-helper/, priority: 3 },
+            { name: "first", test: /src\/(locale|pages|theme|config)\.ts$|vite\/preload-helper/, priority: 3 },
             { name: "vendor", test: /node_modules\/(react|react-dom|scheduler|@tanstack|@lingui)\//, priority: 2, minShareCount: 4 },
             { name: "shared", test: /\/(src\/(ui|session|router|words|roles)|react\/src|client\/src)/, priority: 1, minShareCount: 4 },
           ],

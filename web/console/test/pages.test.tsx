@@ -361,6 +361,9 @@ test("services are described in English, which a page in French says and marks",
   expect(screen.getByText("PDF").lang).toBe("en");
   screen.getByText("Les services sont décrits en anglais.");
   cleanup();
+  await open("/playground", "fr");
+  expect((await screen.findByRole("combobox", { name: "Service" })).lang).toBe("en");
+  cleanup();
   await open("/pricing");
   await screen.findByText("Makes and reads PDF documents.");
   expect(screen.queryByText(/described in English/)).toBeNull();

@@ -65,7 +65,7 @@ function Part({ title, more, children }: { title: string; more?: ReactNode; chil
 function Sign({ matter }: { matter: Matter }) {
   const refused = matter.what === "closed" || matter.what === "disabled" || ("share" in matter && matter.share >= 1);
   return (
-    <span aria-hidden="true" className={refused ? "text-bad" : "text-warn"}>
+    <span aria-hidden="true" className={`w-3 shrink-0 text-center ${refused ? "text-bad" : "text-warn"}`}>
       {refused ? "✕" : "!"}
     </span>
   );
@@ -181,7 +181,7 @@ function Files({ files }: { files: FileList }) {
               <Link to="/files" search={{ file: file.key }} className="min-w-0 grow truncate font-medium underline-offset-2 hover:underline">
                 {file.filename}
               </Link>
-              <span className="hidden text-muted sm:inline">{bytes(file.size)}</span>
+              <span className="hidden shrink-0 whitespace-nowrap text-muted sm:inline">{bytes(file.size)}</span>
               <span className="shrink-0 text-muted">
                 <Time at={file.lastModified} />
               </span>

@@ -9,6 +9,7 @@ import { Code } from "../ui/Copy.tsx";
 import { Choice, Field, TextArea, TextInput } from "../ui/Field.tsx";
 import { Failure, Head, Loading, State } from "../ui/states.tsx";
 import { useWork } from "../ui/useWork.ts";
+import { CATALOGUE_LANGUAGE } from "../ui/words.ts";
 import { Checks, Verdict } from "../why/Checks.tsx";
 import { useWords } from "../words.ts";
 import { curlOf, type Draft, METHODS, type Outcome, scopeOf, send } from "./playground.request.ts";
@@ -44,6 +45,7 @@ export function Playground() {
             <div className="grid grid-cols-[minmax(0,1fr)_7rem] gap-3">
               <Field label={say("play.service")}>
                 <Choice
+                  lang={CATALOGUE_LANGUAGE}
                   value={draft.service}
                   options={services.map(({ name, display_name }) => [name, display_name])}
                   onChange={(service) => set({ service })}

@@ -5,10 +5,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useSession } from "../session.tsx";
 import { KIND_WORDS } from "../ui/kinds.ts";
 import { Failure, Head, Loading, State } from "../ui/states.tsx";
+import { CATALOGUE_LANGUAGE } from "../ui/words.ts";
 import { useWords } from "../words.ts";
-
-/** The language in which the catalogue describes services: it has no other one. */
-const CATALOGUE = "en";
 
 /** What everything costs, from the catalogue. */
 export function Pricing() {
@@ -92,16 +90,16 @@ function Services({ services }: Pick<Catalogue, "services">) {
   return (
     <section className="grid content-start gap-3">
       <h2 className="text-base font-semibold">{say("pricing.services")}</h2>
-      {locale !== CATALOGUE && <p className="text-muted">{say("pricing.english")}</p>}
+      {locale !== CATALOGUE_LANGUAGE && <p className="text-muted">{say("pricing.english")}</p>}
       <ul className="border-t border-line">
         {services.map((service) => (
           <li key={service.name} className="flex gap-3 border-b border-line py-2">
             <div className="grow">
               <p className="font-medium">
-                <span lang={CATALOGUE}>{service.display_name}</span>{" "}
+                <span lang={CATALOGUE_LANGUAGE}>{service.display_name}</span>{" "}
                 {!service.is_active && <span className="font-normal text-muted">({say("pricing.closed")})</span>}
               </p>
-              <p lang={CATALOGUE} className="text-muted">
+              <p lang={CATALOGUE_LANGUAGE} className="text-muted">
                 {service.description}
               </p>
             </div>

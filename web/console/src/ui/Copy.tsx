@@ -36,8 +36,8 @@ export function Code({ label, text }: { label: string; text: string }) {
   return (
     <figure className="grid gap-1">
       <figcaption className="text-muted">{label}</figcaption>
-      <div className="flex items-start gap-2">
-        <pre className="min-w-0 grow whitespace-pre-wrap rounded-md border border-line bg-hover p-2 font-mono text-xs">{text}</pre>
+      <div className="flex flex-col items-start gap-2 sm:flex-row">
+        <pre className="w-full min-w-0 grow whitespace-pre-wrap rounded-md border border-line bg-hover p-2 font-mono text-xs">{text}</pre>
         <Copy text={text} />
       </div>
     </figure>

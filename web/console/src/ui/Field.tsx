@@ -77,11 +77,19 @@ export function TextArea({ value, onChange }: Pick<TextProps, "value" | "onChang
   );
 }
 
+interface ChoiceProps {
+  value: string;
+  options: [value: string, label: string][];
+  /** Language of the labels, where it is another one than the page's. */
+  lang?: string;
+  onChange(value: string): void;
+}
+
 /** One of a few, as the browser's own list. */
-export function Choice({ value, options, onChange }: { value: string; options: [value: string, label: string][]; onChange(value: string): void }) {
+export function Choice({ value, options, lang, onChange }: ChoiceProps) {
   const ids = useIds();
   return (
-    <select {...ids} className={LOOK} value={value} onChange={(event) => onChange(event.target.value)}>
+    <select {...ids} lang={lang} className={LOOK} value={value} onChange={(event) => onChange(event.target.value)}>
       {options.map(([one, label]) => (
         <option key={one} value={one}>
           {label}

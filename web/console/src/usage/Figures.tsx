@@ -15,7 +15,7 @@ export function Figures({ now, before }: { now: Totals; before: Totals | undefin
       ? say("usage.before", { before: percent(before.success), change: number(now.success - before.success, { signDisplay: "exceptZero" }) })
       : before && say("usage.before.none");
   return (
-    <dl className="grid grid-cols-1 gap-4 border-y border-line py-4 sm:grid-cols-3">
+    <dl className="grid grid-cols-2 gap-4 border-y border-line py-4 sm:grid-cols-3">
       <Figure label={say("usage.calls")} value={number(now.calls)} before={counted("calls")} />
       <Figure label={say("usage.credits")} value={number(now.credits)} before={counted("credits")} />
       <Figure label={say("usage.success")} value={now.success === null ? say("chart.none") : percent(now.success)} before={points} />
