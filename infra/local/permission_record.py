@@ -101,8 +101,8 @@ def leading_keys(data: Json) -> Iterator[str]:
         for one in item.values():
             yield from leading_keys(one)
     for table, request in (data.get("RequestItems") or {}).items():
-        for key in request.get("Keys", []):
-            yield from text(key.get(partition_key(table)))
+        for item in written(request) if isinstance(request, list) else request.get("Keys", []):
+            yield from text(item.get(partition_key(table)))
     table = data.get("TableName")
     if isinstance(table, str):
         name = partition_key(table, data.get("IndexName"))
@@ -111,6 +111,13 @@ def leading_keys(data: Json) -> Iterator[str]:
         for left, right in EQUALS.findall(data.get("KeyConditionExpression") or ""):
             if names.get(left, left) == name:
                 yield from text((data.get("ExpressionAttributeValues") or {}).get(right))
+
+
+def written(requests: list[Json]) -> Iterator[Json]:
+    """Yields the items and keys of `BatchWriteItem`'s requests about a table."""
+    for request in requests:
+        for one in request.values():
+            yield one.get("Item") or one.get("Key") or {}
 
 
 def partition_key(table: str, index: str | None = None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from server import REGION, Server
@@ -20,7 +21,7 @@ TABLE = "arn:aws:dynamodb:us-east-1:000000000000:table/things"
 STATEMENTS = [
     {
         "Effect": "Allow",
-        "Action": ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:BatchGetItem"],
+        "Action": [f"dynamodb:{name}" for name in ("GetItem", "PutItem", "Query", "BatchGetItem", "BatchWriteItem")],
         "Resource": TABLE,
         "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["USER#*"]}},
     },
@@ -89,6 +90,9 @@ class PermissionRecord(unittest.TestCase):
         self.refused(things.put_item, TableName="things", Item=other)
         self.refused(things.get_item, TableName="things", Key=other)
         self.refused(things.batch_get_item, RequestItems={"things": {"Keys": [mine, other]}})
+        puts = [{"PutRequest": {"Item": mine}}, {"DeleteRequest": {"Key": other}}]
+        things.batch_write_item(RequestItems={"things": puts[:1]})
+        self.refused(things.batch_write_item, RequestItems={"things": puts})
         writes = [{"Put": {"TableName": "things", "Item": item}} for item in (mine, other)]
         things.transact_write_items(TransactItems=writes[:1])
         self.refused(things.transact_write_items, TransactItems=writes)
@@ -116,7 +120,8 @@ class PermissionRecord(unittest.TestCase):
             (self.server.permissions / "used.jsonl").unlink()
 
     def test_a_signed_url_with_another_method_is_no_request_of_its_signer(self) -> None:
-        files = self.client("s3", self.role)
+        signing = Config(signature_version="s3v4", s3={"addressing_style": "path"})
+        files = boto3.client("s3", endpoint_url=self.server.address, region_name=REGION, config=signing, **self.role)
         url = files.generate_presigned_url("put_object", Params={"Bucket": "files", "Key": "a/4"})
         with urllib.request.urlopen(urllib.request.Request(url, method="PUT", data=b"")) as answer:
             self.assertEqual(answer.status, 200)
