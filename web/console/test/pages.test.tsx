@@ -368,3 +368,27 @@ test("services are described in English, which a page in French says and marks",
   await screen.findByText("Makes and reads PDF documents.");
   expect(screen.queryByText(/described in English/)).toBeNull();
 });
+
+test("a person asks for their data, waits for it, and finds links to it", async () => {
+  asAnn();
+  let state = "none";
+  const exported = () => {
+    const parts = ["manifest.json", "part-0001.json"].map((name, files) => ({ name, size: 1000, files, url: `https://files.example/${name}` }));
+    const times = { requested_at: "2026-11-28T10:00:00Z", expires_at: "2026-12-05T10:00:00Z" };
+    return data({ export_id: "exp_1", state, records: 3, parts: state === "ready" ? parts : [], ...times });
+  };
+  on("GET /api/me/export", exported);
+  on("POST /api/me/export", () => {
+    state = "pending";
+    return exported();
+  });
+  await open("/account");
+  await userEvent.click(await screen.findByRole("button", { name: "Collect my data" }));
+  await screen.findByText(/You get a mail when it is ready/);
+  expect(screen.queryByRole("button", { name: "Collect my data" })).toBeNull();
+  state = "ready";
+  const link = await screen.findByRole("link", { name: "part-0001.json" }, { timeout: 5_000 });
+  expect(link.getAttribute("href")).toBe("https://files.example/part-0001.json");
+  screen.getByRole("button", { name: "Download the files" });
+  screen.getByRole("button", { name: "Collect it again" });
+}, 10_000);

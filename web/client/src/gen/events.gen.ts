@@ -19,6 +19,38 @@ export type AccountClosed = {
 };
 
 /**
+ * The export of a person's data is complete. They can download it until it expires.
+ */
+export type AccountExportReady = {
+    /**
+     * Id of the export.
+     */
+    export_id: string;
+    /**
+     * Id of the person.
+     */
+    user_id: string;
+    /**
+     * When it expires.
+     */
+    expires_at: string;
+};
+
+/**
+ * A person has asked for an export of their data.
+ */
+export type AccountExportRequested = {
+    /**
+     * Id of the export.
+     */
+    export_id: string;
+    /**
+     * Id of the person.
+     */
+    user_id: string;
+};
+
+/**
  * A customer's endpoint was disabled and gets no more webhooks.
  */
 export type EndpointDisabled = {
@@ -952,6 +984,8 @@ export type WalletToppedUp = {
 /** The fields `data` of each type of event. */
 export interface EventData {
   "account.closed": AccountClosed;
+  "account.export-ready": AccountExportReady;
+  "account.export-requested": AccountExportRequested;
   "endpoint.disabled": EndpointDisabled;
   "endpoint.test": EndpointTest;
   "file.deleted": FileDeleted;

@@ -55,6 +55,10 @@ import type {
   GetMeResponse,
   PostMeEraseData,
   PostMeEraseResponse,
+  GetMeExportData,
+  GetMeExportResponse,
+  PostMeExportData,
+  PostMeExportResponse,
   GetOrdersData,
   GetOrdersResponse,
   PostOrdersByPaymentIntentIdClientSubmitData,
@@ -188,6 +192,8 @@ export interface Operations {
   "POST /api/mail/unsubscribe": { data: PostMailUnsubscribeData; answer: PostMailUnsubscribeResponse };
   "GET /api/me": { data: GetMeData; answer: GetMeResponse };
   "POST /api/me/erase": { data: PostMeEraseData; answer: PostMeEraseResponse };
+  "GET /api/me/export": { data: GetMeExportData; answer: GetMeExportResponse };
+  "POST /api/me/export": { data: PostMeExportData; answer: PostMeExportResponse };
   "GET /api/orders": { data: GetOrdersData; answer: GetOrdersResponse };
   "POST /api/orders/by-payment-intent/{id}/client-submit": { data: PostOrdersByPaymentIntentIdClientSubmitData; answer: PostOrdersByPaymentIntentIdClientSubmitResponse };
   "GET /api/orders/{id}": { data: GetOrdersIdData; answer: GetOrdersIdResponse };

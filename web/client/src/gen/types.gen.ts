@@ -637,7 +637,7 @@ export type DeliveryView = {
     /**
      * Kind of the event.
      */
-    type: 'account.closed' | 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'file.unpublished' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'order.submitted' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'storage.reconciled' | 'wallet.low' | 'wallet.topped-up';
+    type: 'account.closed' | 'account.export-requested' | 'account.export-ready' | 'endpoint.disabled' | 'endpoint.test' | 'file.ready' | 'file.rejected' | 'file.infected' | 'file.deleted' | 'file.unpublished' | 'job.requested' | 'job.completed' | 'job.failed' | 'invitation.created' | 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.deleted' | 'key.migration-started' | 'key.migration-reminder' | 'key.anomaly' | 'order.submitted' | 'organisation.deleted' | 'quota.exceeded' | 'payment.dispute-won' | 'payment.disputed' | 'payment.refunded' | 'stats.ready' | 'storage.reconciled' | 'wallet.low' | 'wallet.topped-up';
     /**
      * Status: `pending`, `delivered`, `failed` or `cancelled`.
      */
@@ -2613,6 +2613,55 @@ export type Erasure = {
      * Always `erasing`: files and memberships end within minutes, everything else within a day.
      */
     status: 'erasing';
+};
+
+export type DataExport = {
+    /**
+     * Id; null if there is none.
+     */
+    export_id: string | null;
+    /**
+     * `pending` until it can be downloaded.
+     */
+    state: 'none' | 'pending' | 'ready' | 'expired';
+    /**
+     * When it was asked for.
+     */
+    requested_at: string | null;
+    /**
+     * Until when it can be downloaded. While it is pending: when it has failed.
+     */
+    expires_at: string | null;
+    /**
+     * Number of records that are written.
+     */
+    records: number;
+    /**
+     * Its objects once it is ready, the manifest first.
+     */
+    parts: Array<ExportPart>;
+};
+
+/**
+ * An object of an export, a JSON document.
+ */
+export type ExportPart = {
+    /**
+     * Name of the object.
+     */
+    name: string;
+    /**
+     * Size in bytes.
+     */
+    size: number;
+    /**
+     * How many of its records are about files.
+     */
+    files: number;
+    /**
+     * Signed URL to `GET` it from, for five minutes at most.
+     */
+    url: string;
 };
 
 export type WalletView = {
@@ -6098,6 +6147,151 @@ export type PostMeEraseResponses = {
 };
 
 export type PostMeEraseResponse = PostMeEraseResponses[keyof PostMeEraseResponses];
+
+export type GetMeExportData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/export';
+};
+
+export type GetMeExportErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type GetMeExportError = GetMeExportErrors[keyof GetMeExportErrors];
+
+export type GetMeExportResponses = {
+    /**
+     * Success
+     */
+    200: Envelope & {
+        data: DataExport;
+    };
+};
+
+export type GetMeExportResponse = GetMeExportResponses[keyof GetMeExportResponses];
+
+export type PostMeExportData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/me/export';
+};
+
+export type PostMeExportErrors = {
+    /**
+     * Bad Request
+     */
+    400: {
+        success: false;
+        error: InvalidRequest;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Unauthorized
+     */
+    401: {
+        success: false;
+        error: Unauthenticated | TokenExpired | ApiKeyNotAccepted;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Forbidden
+     */
+    403: {
+        success: false;
+        error: OriginNotAllowed;
+        timestamp: string;
+        requestId: string;
+    };
+    /**
+     * Too Many Requests
+     */
+    429: {
+        success: false;
+        error: RateLimited;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Internal Server Error
+     */
+    500: {
+        success: false;
+        error: Internal;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+    /**
+     * Service Unavailable
+     */
+    503: {
+        success: false;
+        error: Unavailable;
+        timestamp: string;
+        requestId: string;
+    } | ApiGatewayError;
+};
+
+export type PostMeExportError = PostMeExportErrors[keyof PostMeExportErrors];
+
+export type PostMeExportResponses = {
+    /**
+     * Success
+     */
+    202: Envelope & {
+        data: DataExport;
+    };
+};
+
+export type PostMeExportResponse = PostMeExportResponses[keyof PostMeExportResponses];
 
 export type GetOrdersData = {
     body?: never;

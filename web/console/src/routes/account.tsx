@@ -1,3 +1,4 @@
+import { DataExport } from "../account/DataExport.tsx";
 import { useSession } from "../session.tsx";
 import { KIND_WORDS } from "../ui/kinds.ts";
 import { Meter } from "../ui/Meter.tsx";
@@ -50,6 +51,7 @@ export function Account() {
           })}
         </ul>
       </section>
+      <DataExport />
     </>
   );
 }

@@ -25,7 +25,7 @@ async fn downloaded(stack: &Stack, export: &Value) -> (Value, Vec<Value>) {
     let mut objects = Vec::new();
     for part in export["parts"].as_array().unwrap() {
         let answer = stack.client.send("GET", &text(part, "url"), &[], Vec::new()).await;
-        assert_eq!((answer.status, json!(answer.body.len())), (200, part["size"].clone()));
+        assert_eq!((answer.status, json!(answer.bytes.len())), (200, part["size"].clone()));
         objects.push(answer.json());
     }
     let manifest = objects.remove(0);
