@@ -140,7 +140,7 @@ def deploy_core(sam: "Sam", core: Stack, config: Config) -> None:
     template = templates.load(sam.root / CORE)
     for version in versions.remove_old(config.session().client("lambda"), template, core.name):
         print(f"Removed a version that nothing calls: {version}.")
-    parameters = {"DeletionProtection": "true"} | config.parameters
+    parameters = {"DeletionProtection": "true"} | reachable(config.parameters, core.parameters())
     if core.described() is None:
         sam.deploy(core, CORE, parameters | {"DeletionProtection": "false"})
         if parameters["DeletionProtection"] == "false":
@@ -149,6 +149,17 @@ def deploy_core(sam: "Sam", core: Stack, config: Config) -> None:
         sam.deploy(core, CORE, parameters, "--no-confirm-changeset")
     else:
         sam.deploy(core, CORE, parameters)
+
+
+def reachable(parameters: dict[str, str], deployed: dict[str, str]) -> dict[str, str]:
+    """Returns the parameters of the core, with its address of API Gateway open as long as it has no other.
+
+    The CDN's deployment gives it another, and then closes this one.
+    """
+    if parameters.get("DefaultEndpoint") != "off" or (deployed | parameters).get("PublicUrl"):
+        return parameters
+    print("DefaultEndpoint stays on until the API has another address, which EDGE=1 gives it.")
+    return parameters | {"DefaultEndpoint": "on"}
 
 
 class Sam:

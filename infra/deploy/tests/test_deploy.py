@@ -100,6 +100,19 @@ class Offline(unittest.TestCase):
         config = Config("consigne", "eu-west-3", GOOD | {"DefaultEndpoint": "off"}, edge=edge)
         self.assertEqual(list(preflight.offline(config, templates.load(ROOT / "template.yaml"))), [])
 
+    def test_the_api_stays_open_until_the_cdn_leads_to_it(self) -> None:
+        off = {"DefaultEndpoint": "off", "KeyPrefix": "sk"}
+        for parameters, deployed, wanted in (
+            (off, {}, "on"),
+            (off, {"PublicUrl": ""}, "on"),
+            (off, {"PublicUrl": "https://api.acme.dev"}, "off"),
+            (off | {"PublicUrl": "https://api.acme.dev"}, {}, "off"),
+            (off | {"PublicUrl": ""}, {"PublicUrl": "https://api.acme.dev"}, "on"),
+        ):
+            with mock.patch("builtins.print"):
+                self.assertEqual(deploy.reachable(parameters, deployed)["DefaultEndpoint"], wanted)
+        self.assertEqual(deploy.reachable({"KeyPrefix": "sk"}, {}), {"KeyPrefix": "sk"})
+
     def test_the_digest_of_settings_is_not_for_the_file(self) -> None:
         self.assertIn("SettingsDigest is set by `make deploy`", self.problems(SettingsDigest="abcdef"))
 
