@@ -14,6 +14,7 @@ use consigne_core::ports::{CreateEndpoint, GetEndpoint, GetMember, GetOrg, Resol
 use consigne_core::{Code, EndpointId, Fault, OrgId};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Named, Operation, Request, function, needs};
 use consigne_usecases::endpoints::require_reachable;
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -54,8 +55,11 @@ impl<A: Needs> HttpFunction for Function<A> {
         let body: EndpointRequest = request.json()?;
         let idempotency_key = request.idempotency_key(&body)?;
         let endpoint = body.parse(org, &user, self.private, request)?;
-        require_reachable(&endpoint.url, &self.resolver, self.private).await?;
-        self.endpoints.get_org(org).await?.ok_or_else(org_not_found)?.require_working()?;
+        // A name may take long to resolve, so the organisation is read meanwhile.
+        let reachable = require_reachable(&endpoint.url, &self.resolver, self.private);
+        let (reachable, known) = join(reachable, self.endpoints.get_org(org)).await;
+        reachable?;
+        known?.ok_or_else(org_not_found)?.require_working()?;
 
         let view = EndpointView::of(&endpoint, request.now);
         let details =

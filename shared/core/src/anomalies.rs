@@ -32,8 +32,9 @@ const WEEK: u16 = 7;
 /// How far back every run looks: an hour, and half an hour more for runs that are late or fail. An alarm silences
 /// others of its kind for the same time, because they have the same cause.
 pub const LOOK_BACK: Duration = Duration::from_mins(90);
-/// Length of the spans in which activity is recorded.
-pub const SPAN: Duration = Duration::from_mins(10);
+/// Length of the spans in which activity is recorded. A run reads two or three of them. In shorter ones it would make more
+/// queries, and calls more marks; in longer ones it would look at keys that have long been quiet.
+pub const SPAN: Duration = HOUR;
 /// Most country codes listed in an event. The event also has the total number.
 const NAMED: usize = 50;
 

@@ -48,7 +48,7 @@
 //! | pace of a destination | `PACE#<destination>` | `PACE` |
 //! | mail, claimed or ended | `MAIL#<event>#<hash of the recipient>` | `MAIL` |
 //! | suppressed mailbox | `MAILBOX#<hash of the address>` | `SUPPRESSED` |
-//! | activity of a key or an organisation in ten minutes | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
+//! | activity of a key or an organisation in an hour | `ACTIVITY#<since>#<shard>` | `<org>#<key>`, `<org>#-` |
 //! | pointer of a key's text | `MAC#<pepper>#<mac>` | `MAC` |
 //! | pointer of a text that is known only by its hash | `SHA#<hash>` | `SHA` |
 //! | receipt | `RECEIPT#<org>#<tail>` | `RECEIPT` |

@@ -12,7 +12,7 @@ use consigne_core::{Fault, KeyId, OrgId, Timestamp};
 use super::World;
 use super::accounts::AccountsState;
 
-/// Recorded activity: ten minutes, organisation, key, country.
+/// Recorded activity: span, organisation, key, country.
 pub type Mark = (Timestamp, OrgId, Option<KeyId>, Option<String>);
 
 impl AccountsState {

@@ -1,4 +1,4 @@
-//! Activity marks: the keys that were charged and the organisations that issued keys, in spans of ten minutes.
+//! Activity marks: the keys that were charged and the organisations that issued keys, in spans of an hour.
 //! `anomaly-detect` reads them, so that it need not check every key.
 //!
 //! A mark is one more write in the transaction of a charge or a new key. An execution environment writes it only when

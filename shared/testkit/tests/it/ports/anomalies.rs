@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use consigne_core::anomalies::{Activity, Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcome, countries, keys_created};
+use consigne_core::anomalies::{
+    Activity, Alarm, Finding, LOOK_BACK, OnAnomaly, RaiseOutcome, SPAN, countries, keys_created,
+};
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::{ChargeOutcome, CreditGrantOutcome, LotKind, OpeningOutcome};
 use consigne_core::keys::{ChangeContext, KeyFacts, KeyStatus, RefusalCode};
@@ -110,19 +112,19 @@ fn set(codes: &[&str]) -> BTreeSet<String> {
 
 async fn charges_and_new_keys_are_recorded_as_activity_with_countries(store: &impl AnomalyStore) {
     // In the middle of a span, so long ago that no other test has activity then.
-    let start = now().floor(Duration::from_mins(10)).minus(Duration::from_hours(2)).plus(Duration::from_mins(5));
+    let start = now().floor(SPAN).minus(SPAN * 4).plus(SPAN / 2);
     let acme = acme(store, start).await;
     for country in [Some("FR"), Some("DE"), Some("FR"), None] {
         assert_eq!(charged(store, &acme.facts, country, start).await, ChargeOutcome::Charged);
     }
-    let later = start.plus(Duration::from_mins(10));
+    let later = start.plus(SPAN);
     charged(store, &acme.facts, Some("IT"), later).await;
     let key = Some(acme.facts.id);
     let both = vec![(None, set(&[])), (key, set(&["DE", "FR", "IT"]))];
     assert_eq!(did(store, acme.org, start, later).await, both);
     assert_eq!(did(store, acme.org, start, start).await, [(None, set(&[])), (key, set(&["DE", "FR"]))]);
     assert_eq!(did(store, acme.org, later, later).await, [(key, set(&["IT"]))]);
-    let after = later.plus(Duration::from_mins(10));
+    let after = later.plus(SPAN);
     assert_eq!(did(store, acme.org, after, after).await, []);
     let hold = accounts::opening(&acme.facts, 5, None, after);
     assert!(matches!(store.open_hold(&hold).await.unwrap(), OpeningOutcome::Opened(_)));
