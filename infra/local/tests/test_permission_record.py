@@ -130,6 +130,7 @@ class PermissionRecord(unittest.TestCase):
         self.assertEqual(refused.exception.code, 403)
         refused.exception.close()
         found = {line[0] for line in self.lines()}
+        (self.server.permissions / "used.jsonl").unlink()
         self.assertIn("s3:PutObject", found)
         self.assertNotIn("s3:DeleteObject", found)
 
