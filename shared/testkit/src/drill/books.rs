@@ -99,8 +99,12 @@ pub struct Books {
     pub granted: u64,
     /// Number of requests for jobs.
     pub jobs_asked: u64,
-    /// Accepted jobs, by id.
-    pub jobs: BTreeSet<String>,
+    /// Accepted jobs, by id, and who asked for each.
+    pub jobs: BTreeMap<String, &'static str>,
+    /// Addresses of invited people.
+    pub invited: Vec<String>,
+    /// People whose erasure was acknowledged.
+    pub erased: BTreeSet<&'static str>,
     /// Jobs of which an outside generator has heard and that it has not done.
     pub work: Vec<String>,
     /// Jobs of which it has heard.

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::env::Outcome;
 use super::sim::{Parcel, Sim};
+use super::steps::PEOPLE;
 use super::tally::Fault;
 use crate::fakes::{MailState, State};
 
@@ -79,6 +80,7 @@ impl Sim {
         let rules = [
             self.money(&state),
             self.files(&state),
+            self.people(&state),
             events(&state, &told),
             self.keys(&state),
             self.jobs(&state, &told),
@@ -179,7 +181,7 @@ impl Sim {
         if let Some((name, times)) = names.iter().find(|(name, times)| name.starts_with("photo-") && **times > 1) {
             return Err(format!("{name} was uploaded once and is there {times} times"));
         }
-        for upload in &self.books.uploads {
+        for upload in self.books.uploads.iter().filter(|upload| !is_gone(state, upload.person)) {
             let file = state.files.values().find(|file| file.key.as_str() == upload.key);
             let status = file.map(|file| file.status);
             if upload.deleted && status.is_some_and(|status| status != Status::Deleted && status != Status::Rejected) {
@@ -216,17 +218,52 @@ impl Sim {
         Ok(())
     }
 
+    /// Of an erased account nothing is left, and invited people got their mail.
+    fn people(&self, state: &State) -> Result<(), String> {
+        if let Some(person) = self.books.erased.iter().find(|person| !is_gone(state, person)) {
+            return Err(format!("{person} was erased, and is there"));
+        }
+        if !state.closings.is_empty() {
+            return Err("a closed account stays unfinished".to_owned());
+        }
+        for person in PEOPLE.into_iter().filter(|person| is_gone(state, person)) {
+            let prefix = format!("{person}/");
+            if state.objects.iter().any(|(key, there)| key.starts_with(&prefix) && !there.is_empty()) {
+                return Err(format!("{person} was erased, and has objects"));
+            }
+            if state.files.values().any(|file| file.owner().as_str() == person && file.status == Status::Ready) {
+                return Err(format!("{person} was erased, and has files"));
+            }
+            if state.accounts.members.keys().any(|(_, user)| user.as_str() == person) {
+                return Err(format!("{person} was erased, and is a member"));
+            }
+        }
+        for email in &self.books.invited {
+            let times = state.accounts.invitations.values().filter(|known| known.email.as_str() == email).count();
+            same("invitations of one person, and one", times as u64, 1)?;
+            if !self.books.mails.keys().any(|(_, to)| to == email) {
+                return Err(format!("{email} was invited, and got no mail"));
+            }
+        }
+        if !state.uploads.is_empty() {
+            return Err("an upload in parts stays open".to_owned());
+        }
+        Ok(())
+    }
+
     fn jobs(&self, state: &State, told: &Told) -> Result<(), String> {
         let there: BTreeSet<String> = state.jobs.jobs.keys().map(ToString::to_string).collect();
-        if let Some(lost) = self.books.jobs.iter().find(|id| !there.contains(*id)) {
-            return Err(format!("the accepted job {lost} is lost"));
+        if let Some(lost) = self.books.jobs.iter().find(|(id, who)| !there.contains(*id) && !is_gone(state, who)) {
+            return Err(format!("the accepted job {} is lost", lost.0));
         }
         if there.len() as u64 > self.books.jobs_asked {
             return Err(format!("{} jobs were asked for, and {} are there", self.books.jobs_asked, there.len()));
         }
         let units: u32 = state.jobs.generations.values().sum();
         let completed = state.jobs.jobs.values().filter(|job| job.status == JobStatus::Completed).count();
-        if !(completed..=there.len()).contains(&(units as usize)) {
+        if !PEOPLE.into_iter().any(|person| is_gone(state, person))
+            && !(completed..=there.len()).contains(&(units as usize))
+        {
             return Err(format!("{units} units are used by {completed} completed jobs"));
         }
         for job in state.jobs.jobs.values() {
@@ -365,4 +402,9 @@ fn hooks(state: &State) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Returns whether a person's account is closed.
+fn is_gone(state: &State, person: &str) -> bool {
+    state.profiles.values().any(|profile| profile.user.as_str() == person && profile.closed_at.is_some())
 }

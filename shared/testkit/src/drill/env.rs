@@ -92,6 +92,8 @@ impl Env {
     /// Runs a function on an event: an HTTP event, a record or a tick.
     pub fn run(&self, name: &'static str, event: Value, script: Script) -> Outcome {
         let timers = TIMERS.enter();
+        // No two invocations have the same time: ids are ordered by it, and their other digits are random.
+        self.clock.advance(self.now().plus(Duration::from_millis(1)));
         let environment = self.environment(name);
         self.stage.begin(script);
         let mut handled = pin!(environment.handle(event, self.now()));

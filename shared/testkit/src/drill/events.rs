@@ -82,7 +82,7 @@ pub fn tick(now: Timestamp) -> Value {
 }
 
 /// Creates S3's event about a version of an object, which was created or deleted.
-pub fn object(key: &str, version: &str, size: usize, created: bool, number: u64) -> Value {
+pub fn object(key: &str, version: &str, size: u64, created: bool, number: u64) -> Value {
     let mut body = if created { CREATED.clone() } else { DELETED.clone() };
     let object = &mut body["detail"]["object"];
     object["key"] = key.into();

@@ -17,12 +17,14 @@ impl Sim {
     /// Asks for an upload, and puts the object.
     pub(super) fn upload(&mut self) {
         let person = self.person();
+        let was_erased = self.books.erased.contains(person);
         let number = self.books.number();
         let name = format!("photo-{number}.png");
         let body = json!({ "filename": name, "contentType": "image/png", "size": SIZE });
         let event = keyed(self.asked(person, "POST /api/files/uploads", &body), &format!("upload-{number}"));
         let granted = self.call(&format!("{person} asks to upload {name}"), "upload-grant", &event);
         let Some((201, body)) = granted else { return };
+        self.is_open_to(was_erased, "was granted an upload");
         let key = body["s3Key"].as_str().unwrap_or_default().to_owned();
         let mut upload = Upload {
             person,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::events::{keyed, request, token};
 use super::sim::Sim;
+use crate::model::ModelFault;
 use crate::pictures;
 
 impl Sim {
@@ -22,6 +23,15 @@ impl Sim {
     /// Requests an article, which `generate-worker` writes.
     pub(super) fn request_article(&mut self) {
         let number = self.books.number();
+        let troubles = [
+            None,
+            Some(ModelFault::Status(503, "overloaded", None)),
+            Some(ModelFault::Hang),
+            Some(ModelFault::Lost),
+            Some(ModelFault::Malformed),
+        ];
+        let faults: Vec<_> = (0..self.rng.below(4)).filter_map(|_| self.rng.pick(&troubles)).collect();
+        self.world.change(|state| state.texts.faults.extend(faults));
         self.request_job(
             "POST /api/secure/blog/generate",
             &json!({ "topic": format!("Lighthouses {number}") }),
@@ -33,26 +43,20 @@ impl Sim {
         let person = self.person();
         let event = keyed(self.asked(person, route, body), &format!("job-{number}"));
         self.books.jobs_asked += 1;
+        let was_erased = self.books.erased.contains(person);
         let accepted = self.call(&format!("{person} requests job {number}"), "generate", &event);
         if let Some((201, body)) = accepted
             && let Some(id) = body["data"]["job_id"].as_str()
         {
-            self.books.jobs.insert(id.to_owned());
+            self.books.jobs.insert(id.to_owned(), person);
+            self.is_open_to(was_erased, "requested a job");
         }
     }
 
     /// Cancels a job.
     pub(super) fn cancel_job(&mut self) {
-        let jobs: Vec<String> = self.books.jobs.iter().cloned().collect();
-        let Some(id) = self.rng.pick(&jobs) else { return };
-        let mut owner = None;
-        self.world.change(|state| {
-            let known = state.jobs.jobs.values().find(|job| job.id.to_string() == id);
-            owner = known.map(|job| job.owner().to_string());
-        });
-        let Some(person) = super::steps::PEOPLE.into_iter().find(|person| owner.as_deref() == Some(person)) else {
-            return;
-        };
+        let jobs: Vec<(String, &'static str)> = self.books.jobs.iter().map(|(id, who)| (id.clone(), *who)).collect();
+        let Some((id, person)) = self.rng.pick(&jobs) else { return };
         let event = request("DELETE /api/secure/jobs/{id}", &[&id], &token(person, self.now()), &Value::Null);
         self.call(&format!("{person} cancels a job"), "job-cancel", &event);
     }

@@ -11,6 +11,8 @@ mod files;
 mod jobs;
 mod keys;
 mod money;
+mod parts;
+mod people;
 pub mod plants;
 mod rng;
 mod sim;

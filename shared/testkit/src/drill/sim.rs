@@ -304,7 +304,7 @@ impl Sim {
     /// Passes on what an invocation left: messages, events in the outbox and on the bus, created and removed objects.
     pub(super) fn collect(&mut self) {
         let (mut messages, mut entries, mut published) = (Vec::new(), Vec::new(), Vec::new());
-        let mut objects: Vec<(String, String, usize, bool)> = Vec::new();
+        let mut objects: Vec<(String, String, u64, bool)> = Vec::new();
         let (outbox_seen, objects_seen) = (&mut self.outbox_seen, &mut self.objects_seen);
         let published_seen = &mut self.published_seen;
         self.world.change(|state| {
@@ -318,7 +318,7 @@ impl Sim {
                 let seen = objects_seen.entry(key.clone()).or_default();
                 for version in versions.iter().filter(|version| !seen.contains(&version.id)).collect::<Vec<_>>() {
                     seen.push(version.id.clone());
-                    objects.push((key.clone(), version.id.clone(), version.bytes.len(), true));
+                    objects.push((key.clone(), version.id.clone(), version.bytes.len() as u64 + version.zeros, true));
                 }
             }
             for (key, seen) in objects_seen.iter_mut() {

@@ -1,6 +1,9 @@
 //! The director of a drill: it plays each invocation's script of faults, and lets the planted fault misbehave.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use consigne_core::EventId;
 
 use super::plants::Plant;
 use super::tally::Fault;
@@ -28,12 +31,38 @@ pub struct Script {
 pub struct Stage {
     scripts: Mutex<Vec<Script>>,
     plant: Option<Plant>,
+    renamed: Mutex<Renamed>,
+}
+
+/// The events that were given ids of the drill's own. The waits of webhooks have a jitter that follows from the event's
+/// id, whose digits are random, so without these a seed would not lead to the same drill again.
+#[derive(Default)]
+struct Renamed {
+    by_old: BTreeMap<EventId, EventId>,
+    new: BTreeSet<EventId>,
+}
+
+impl Renamed {
+    /// Renames the events that were just put into the outbox. The same event gets the same id again.
+    fn rename(&mut self, state: &mut State) {
+        for (id, entry) in &mut state.outbox {
+            if self.new.contains(id) {
+                continue;
+            }
+            let number = self.by_old.len().to_string();
+            let new = || EventId::derive_at(entry.occurred_at, &["drill", &number]);
+            let new = *self.by_old.entry(*id).or_insert_with(new);
+            self.new.insert(new);
+            entry.detail = entry.detail.replace(&id.to_string(), &new.to_string());
+            (*id, entry.id) = (new, new);
+        }
+    }
 }
 
 impl Stage {
     /// Creates a stage without invocations.
     pub fn new(plant: Option<Plant>) -> Self {
-        Self { scripts: Mutex::default(), plant }
+        Self { scripts: Mutex::default(), plant, renamed: Mutex::default() }
     }
 
     /// Starts an invocation.
@@ -97,5 +126,6 @@ impl Director for Stage {
         if let Some(plant) = &self.plant {
             plant.after(port, state);
         }
+        self.renamed.lock().unwrap_or_else(PoisonError::into_inner).rename(state);
     }
 }

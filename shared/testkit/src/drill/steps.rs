@@ -5,17 +5,19 @@ use std::time::Duration;
 use consigne_core::Timestamp;
 use consigne_core::credits::LotKind;
 use consigne_core::deliveries::Posted;
+use consigne_core::endpoints::{Endpoint, HookUrl};
+use consigne_core::events::EventKind;
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::periods::Day;
 use consigne_core::ports::GrantCredits as _;
 use consigne_core::profiles::{Contact, Language, Profile};
-use consigne_core::{OrgId, UserId};
+use consigne_core::{EndpointId, OrgId, UserId};
 use futures_util::FutureExt as _;
 use serde_json::json;
 
-use super::events::{keyed, request, token};
+use super::events::{request, token};
 use super::sim::Sim;
-use crate::accounts;
+use crate::{accounts, hooks};
 
 /// The people of a drill: the owner, a developer and an administrator.
 pub const PEOPLE: [&str; 3] = ["user_ann1", "user_dev1", "user_adam1"];
@@ -23,8 +25,9 @@ pub const PEOPLE: [&str; 3] = ["user_ann1", "user_dev1", "user_adam1"];
 /// A step: its name, how often it is drawn, and what it does.
 type Step = (&'static str, u64, fn(&mut Sim));
 
-const STEPS: [Step; 24] = [
+const STEPS: [Step; 28] = [
     ("upload a file", 16, Sim::upload),
+    ("upload a film in parts", 3, Sim::upload_film),
     ("delete a file", 6, Sim::delete),
     ("sign a download", 3, Sim::download),
     ("publish or withdraw a file", 4, Sim::publish),
@@ -44,6 +47,9 @@ const STEPS: [Step; 24] = [
     ("cancel a job", 1, Sim::cancel_job),
     ("generate a picture", 5, Sim::generate_picture),
     ("order", 2, Sim::order),
+    ("invite somebody", 2, Sim::invite),
+    ("erase an account", 1, Sim::erase),
+    ("work on closed accounts", 2, Sim::close_accounts),
     ("receivers fail", 2, Sim::receivers_fail),
     ("sweep", 10, Sim::sweep),
     ("wait", 4, Sim::wait),
@@ -85,18 +91,36 @@ impl Sim {
             self.pass(Duration::from_secs(1));
         }
         for number in 0..=self.rng.below(2) {
-            let kinds =
-                json!(["key.revoked", "key.issued", "job.completed", "file.ready", "wallet.low", "wallet.topped-up"]);
-            let url = format!("https://hooks.example.com/drill/{number}");
-            let body = json!({ "url": url, "events": kinds });
-            let event =
-                request("POST /api/orgs/{org}/endpoints", &[&org.to_string()], &token(PEOPLE[0], self.now()), &body);
-            self.call("Ann registers an endpoint", "endpoint-create", &keyed(event, &format!("endpoint-{number}")));
+            self.register(org, number);
         }
         for _ in 0..2 {
             self.issue_key();
         }
         self.calm = false;
+    }
+
+    /// Registers an endpoint of the owner. Its id is not random, because the ids of deliveries follow from it.
+    fn register(&mut self, org: OrgId, number: u64) {
+        let owner = UserId::parse(PEOPLE[0]).expect("it is a user id");
+        let url = format!("https://hooks.example.com/drill/{number}");
+        let endpoint = Endpoint {
+            id: EndpointId::derive_at(self.now(), &["drill", &number.to_string()]),
+            url: HookUrl::kept(&url).expect("it is an address"),
+            events: [
+                EventKind::KeyRevoked,
+                EventKind::KeyIssued,
+                EventKind::JobCompleted,
+                EventKind::FileReady,
+                EventKind::WalletLow,
+                EventKind::WalletToppedUp,
+            ]
+            .into(),
+            ..hooks::endpoint(org, &owner, self.now())
+        };
+        self.world.change(|state| {
+            state.hooks.pointers.insert((owner, endpoint.id), org);
+            state.hooks.endpoints.insert((org, endpoint.id), endpoint);
+        });
     }
 
     /// Draws a step and takes it.
@@ -158,6 +182,7 @@ impl Sim {
                 return;
             }
             self.tick("sweep");
+            self.tick("account-close");
         }
         self.compare();
         self.pass(Duration::from_mins(30));

@@ -36,7 +36,7 @@ fn planted_faults_are_found() {
         ("file-lost", "photo-"),
         ("hold-not-released", "credits"),
         ("ledger-not-reduced", "ledger"),
-        ("mail-lost", "never sent"),
+        ("mail-lost", "mail"),
         ("mail-without-claim", "twice"),
         ("purchase-credited-twice", "purchased"),
         ("refund-twice", "credits used"),
