@@ -161,7 +161,7 @@ down: $(VENV)/local ## Stop the stack
 build: $(VENV)/deploy ## Build every function for AWS, for the processor in infra/samconfig.toml (ENV=staging, SDK_CLIENT=1)
 	@$(DEPLOY) rust
 	@architecture=$$($(DEPLOY) arch) && echo "Building for $$architecture..." && \
-	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" cargo lambda build --release \
+	PATH="$(CURDIR)/$(DEPLOY_TOOLS):$$PATH" infra/local/without_paths.sh cargo lambda build --release \
 	  $$([ "$$architecture" = x86_64 ] && echo --x86-64 || echo --arm64) \
 	  $(if $(SDK_CLIENT),--package consigne-aws --features consigne-aws/sdk-client) \
 	  $$(for folder in functions/*/; do echo --package $$(basename $$folder); done)
@@ -175,12 +175,12 @@ deploy: $(VENV)/deploy ## Deploy to AWS with infra/samconfig.toml (ENV=staging, 
 logs: $(VENV)/local ## Follow what the functions log on the laptop (OF=usage FILE=id ERRORS=1, ONCE=1 ends)
 	@$(PYTHON) infra/local/logs.py $(if $(OF),--function $(OF)) $(if $(FILE),--file $(FILE)) $(if $(ERRORS),--errors) $(if $(ONCE),--once)
 
-bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list")
+bench: $(VENV)/local ## Measure speed and costs, and compare them with the committed table (QUICK=1, ACCEPT=1, DEV=1, ONLY=starts, OF="usage list"; DRAW=1)
 	@echo "Building the bench (the first time takes some minutes)..."
-	@cargo build --quiet $(if $(DEV),,--release) --workspace --exclude consigne --bin bench
-	@target/$(if $(DEV),debug,release)/bench \
+	@cargo build --quiet $(if $(DEV)$(DRAW),,--release) --workspace --exclude consigne --bin bench
+	@target/$(if $(DEV)$(DRAW),debug,release)/bench $(if $(DRAW),--draw, \
 	  $(if $(QUICK),--quick) $(if $(ACCEPT),--accept) $(if $(ONLY),--only $(ONLY)) $(if $(DEV),--dev) \
-	  $(addprefix --function ,$(OF))
+	  $(addprefix --function ,$(OF)))
 
 token: $(VENV)/local ## Print a session token for the laptop's stack, and nothing else (FOR=user_ann PLAN=pro)
 	@$(STACK) status > /dev/null || $(MAKE) --no-print-directory up >&2

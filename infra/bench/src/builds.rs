@@ -9,6 +9,8 @@ use consigne_testkit::payload;
 use crate::table::{Row, Table};
 use crate::{Problem, say};
 
+/// Group of these rows.
+pub(crate) const GROUP: &str = "Building from nothing, everyday profile";
 /// Empty target directory for these builds, below the checkout.
 const TARGET: &str = "target/bench-build";
 /// The function with the most AWS clients, and so the largest.
@@ -17,12 +19,11 @@ const LARGEST: &str = "sweep";
 /// Measures both builds. Takes as long as they do.
 pub(crate) fn measure(names: &[String], table: &mut Table) -> Result<(), Problem> {
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let group = "Building from nothing, everyday profile";
     let alone = build(&[LARGEST])?;
     let every = build(&all)?;
-    table.push(Row::new(group, &format!("{LARGEST} alone"), alone, "s").of_this_machine());
-    table.push(Row::new(group, &format!("all {} functions", all.len()), every, "s").of_this_machine());
-    let row = Row::new(group, "all against the largest", every / alone, "x").at_most(1.5);
+    table.push(Row::new(GROUP, &format!("{LARGEST} alone"), alone, "s").of_this_machine());
+    table.push(Row::new(GROUP, &format!("all {} functions", all.len()), every, "s").of_this_machine());
+    let row = Row::new(GROUP, "all against the largest", every / alone, "x").at_most(1.5);
     table.push(row.with_note("on two cores; what they share is compiled once"));
     Ok(())
 }

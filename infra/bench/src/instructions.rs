@@ -20,7 +20,7 @@ use crate::table::{Row, Table};
 use crate::{Problem, say};
 
 /// Group of these rows.
-const GROUP: &str = "Instructions a warm request, counted by callgrind";
+pub(crate) const GROUP: &str = "Instructions a warm request, counted by callgrind";
 /// The functions that are measured, beside a hello-world.
 pub(crate) const FUNCTIONS: [&str; 3] = ["presign", "usage", "key-verify"];
 /// Requests before those that are counted. The first ones open connections and fill caches.
@@ -61,7 +61,7 @@ pub(crate) fn per_request(some: u64, more: u64, further: u32) -> f64 {
 }
 
 /// Counts the instructions of a bootstrap from exec to its end, with this many requests.
-async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
+pub(crate) async fn of_requests(subject: &Subject, requests: u32) -> Result<u64, Problem> {
     let mut api = RuntimeApi::start(REPLY_TIMEOUT).await?;
     let mut child = subject
         .under(&CALLGRIND)

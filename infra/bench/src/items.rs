@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use consigne_core::files::File;
 use consigne_core::keys::Pointer;
 use consigne_storage::items::{self, Item};
 use serde_json::{Map, Value, json};
@@ -15,6 +16,9 @@ use crate::records::Records;
 pub(crate) struct Items {
     /// The file. It is also returned to readers of a ledger, who accept it.
     pub(crate) file: Value,
+    /// A film that is uploaded in parts, and a published file.
+    film: Value,
+    public: Value,
     /// Items by the first word of their sort key.
     by_kind: BTreeMap<&'static str, Value>,
     /// A picture's job, a book's and a video's.
@@ -32,7 +36,11 @@ impl Items {
         let facts = records.key.facts();
         Ok(Self {
             file: to_json(&items::file(&records.file))?,
+            film: to_json(&items::file(&records.film))?,
+            public: to_json(&items::file(&records.public))?,
             by_kind: BTreeMap::from([
+                ("ORDER", to_json(&items::order(&records.order))?),
+                ("ADDRESS", address(&records.public)),
                 ("ORG", to_json(&items::org(&records.org))?),
                 ("INVITATION", to_json(&items::invitation(&records.invitation))?),
                 ("MEMBER", to_json(&items::member(&records.member))?),
@@ -58,9 +66,12 @@ impl Items {
         let sk = key["sk"]["S"].as_str().unwrap_or_default();
         let kind = sk.split('#').next().unwrap_or_default();
         let item = match kind {
-            // The stub has no payments, no drafts and no idempotency records.
-            "PAYMENT" | "TEXT" | "IDEM" => return Value::Null,
+            // The stub has no payments, drafts, idempotency records and earlier reconciliations.
+            "PAYMENT" | "TEXT" | "IDEM" | "RECONCILE" => return Value::Null,
             "JOB" => self.job(sk),
+            // The last character of an id tells which file it is.
+            "FILE" if sk.ends_with('M') => &self.film,
+            "FILE" if sk.ends_with('P') => &self.public,
             _ => self.by_kind.get(kind).unwrap_or(&self.file),
         };
         let mut item = item.clone();
@@ -87,6 +98,11 @@ impl Items {
     }
 }
 
+/// Builds the pointer from a public address to its file.
+fn address(file: &File) -> Value {
+    json!({ "owner": { "S": file.owner().to_string() }, "file_id": { "S": file.id().to_string() } })
+}
+
 /// Converts an item to DynamoDB's JSON, with the attributes in the order of their names.
 ///
 /// # Errors
@@ -100,6 +116,7 @@ pub(crate) fn to_json(item: &Item) -> Result<Value, Problem> {
         let value = match value {
             AttributeValue::S(text) => json!({ "S": text }),
             AttributeValue::N(number) => json!({ "N": number }),
+            AttributeValue::Bool(yes) => json!({ "BOOL": yes }),
             AttributeValue::Ss(texts) => json!({ "SS": texts }),
             _ => return Err(format!("attribute {name} has a type that the stub does not know")),
         };
@@ -190,7 +207,7 @@ mod tests {
         let (n, s) = (AttributeValue::N("1".to_owned()), AttributeValue::S("été".to_owned()));
         let item = Item::from([("c".to_owned(), texts), ("a".to_owned(), n), ("b".to_owned(), s)]);
         assert_eq!(to_json(&item).unwrap().to_string(), r#"{"a":{"N":"1"},"b":{"S":"été"},"c":{"SS":["x"]}}"#);
-        let odd = Item::from([("yes".to_owned(), AttributeValue::Bool(true))]);
-        assert!(to_json(&odd).unwrap_err().contains("yes"));
+        let odd = Item::from([("none".to_owned(), AttributeValue::Null(true))]);
+        assert!(to_json(&odd).unwrap_err().contains("none"));
     }
 }

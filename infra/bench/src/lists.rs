@@ -1,6 +1,6 @@
 //! A long list, in which a page near the end must come as fast as the first one.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use consigne_testkit::payload;
 use serde_json::Value;
@@ -14,59 +14,119 @@ use crate::{Problem, say};
 
 /// The function that is measured.
 pub(crate) const FUNCTIONS: [&str; 1] = ["list"];
+/// Group of the times by the number of files.
+pub(crate) const BY_FILES: &str = "A page of 100 files, by the number of files listed";
+/// Group of the ratios.
+pub(crate) const NEAR_ITS_END: &str = "A list by pages of 100: nine tenths into it, against its first page";
 /// Files per page.
 const PAGE: usize = 100;
 /// Files of a page that no `limit` cuts short.
 const WHOLE: usize = 1_000;
+/// Numbers of files in the lists, smallest first. The largest is also the one whose pages are compared.
+const COUNTS: [usize; 5] = [1_000, 3_000, 10_000, 30_000, 100_000];
+/// The same for a quick run.
+const FEW: [usize; 3] = [1_000, 3_000, 10_000];
 
-/// Measures the first page of a list of `count` files and the one after nine tenths of it, each `rounds` times.
-pub(crate) async fn measure(binaries: PathBuf, count: usize, rounds: u32, table: &mut Table) -> Result<(), Problem> {
-    say(&format!("Listing {count} files..."));
-    let scene = Scene::set(binaries, Shelf::of(count)?).await?;
-    let event = |limit, cursor: Option<&str>| event(&scene.session_token(), limit, cursor);
-    let (mut running, _) = Running::start(&Subject { event: event(PAGE, None), ..scene.function("list")? }).await?;
-    let last = count / PAGE * 9 / 10;
-    let (mut cursor, mut files) = (None::<String>, (last - 1) * PAGE);
-    while files > 0 {
-        let limit = files.min(1_000);
-        let page = page(&mut running, &event(limit, cursor.as_deref()), limit).await?;
-        cursor = page.1["nextCursor"].as_str().map(str::to_owned);
-        files -= limit;
+/// A running function with a list of its own, and the requests it is sent.
+struct List {
+    count: usize,
+    running: Running,
+    /// The first page, and the one after nine tenths of the list.
+    pages: [String; 2],
+    /// Times of both, in milliseconds.
+    times: [Vec<f64>; 2],
+}
+
+/// Measures the first page and the one after nine tenths, each `rounds` times, of lists of different lengths in turns.
+pub(crate) async fn measure(binaries: &Path, rounds: u32, quick: bool, table: &mut Table) -> Result<(), Problem> {
+    let counts: &[usize] = if quick { &FEW } else { &COUNTS };
+    say(&format!("Listing up to {} files...", counts.last().unwrap_or(&0)));
+    let mut lists = Vec::new();
+    for count in counts {
+        let scene = Scene::set(binaries.to_owned(), Shelf::of(*count)?).await?;
+        lists.push(List::open(&scene, *count).await?);
     }
-    let (first_page, last_page) = (event(PAGE, None), event(PAGE, cursor.as_deref()));
-    let (mut first, mut far) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        for (event, times) in [(&first_page, &mut first), (&last_page, &mut far)] {
-            times.push(page(&mut running, event, PAGE).await?.0);
+        for list in &mut lists {
+            list.ask().await?;
         }
     }
-    let answer = page(&mut running, &last_page, PAGE).await?.1;
-    let mut whole = Vec::new();
-    for _ in 0..rounds {
-        whole.push(page(&mut running, &event(WHOLE, None), WHOLE).await?.0);
+    for list in &mut lists {
+        for (times, which) in list.times.iter_mut().zip(["first page", "nine tenths into it"]) {
+            let name = format!("{} files, {which}", list.count);
+            table.push(Row::new(BY_FILES, &name, quantile(times, 0.5), "ms").of_this_machine());
+        }
     }
-    let bytes = page(&mut running, &event(WHOLE, None), WHOLE).await?.1.to_string().len();
-    running.stop().await?;
-    // The newest file comes first. So the first file of that page shows whether a file was left out or returned twice.
-    let wanted = Shelf::key_of(count - 1 - (last - 1) * PAGE)?;
-    if answer["files"][0]["key"] != wanted.as_str() {
-        return Err(format!("page {last} begins with {}, not {wanted}", answer["files"][0]["key"]));
+    let mut longest = lists.pop().ok_or("there is no list")?;
+    for list in lists {
+        list.running.stop().await?;
     }
-    let units = units::of_query(&Shelf::of(WHOLE)?.query(&Value::Null)["Items"]);
-    let (small, whole) = (quantile(&mut first.clone(), 0.5), quantile(&mut whole, 0.5));
-    let note = format!("{whole:.2} ms, {bytes} bytes, {units} read units; a page of {PAGE} in {small:.2} ms");
-    let row = Row::new("A list's page of 1,000 files against one of 100", "p50", whole / small, "x the smaller");
-    // Ten times the files take at most ten times as long.
-    table.push(row.of_this_build().with_note(note).at_most(10.0));
+    longest.whole_page(rounds, table).await?;
     // Without the count, so that a quick run and a full one can be compared.
-    let group = "A list by pages of 100: nine tenths into it, against its first page";
+    let (count, last) = (longest.count, number_of_last(longest.count));
+    let [first, far] = &mut longest.times;
     for (share, name, bar) in [(0.5, "p50", None), (0.95, "p95", Some(1.2))] {
-        let (first, far) = (quantile(&mut first, share), quantile(&mut far, share));
+        let (first, far) = (quantile(first, share), quantile(far, share));
         let note = format!("page {last} of {count} files in {far:.2} ms, the first in {first:.2} ms");
-        let row = Row::new(group, name, far / first, "x the first").of_this_build().with_note(note);
+        let row = Row::new(NEAR_ITS_END, name, far / first, "x the first").of_this_build().with_note(note);
         table.push(if let Some(bar) = bar { row.at_most(bar) } else { row });
     }
-    Ok(())
+    longest.running.stop().await
+}
+
+/// Returns the number of the page after nine tenths of a list.
+fn number_of_last(count: usize) -> usize {
+    count / PAGE * 9 / 10
+}
+
+impl List {
+    /// Starts the function and pages to nine tenths of its list.
+    async fn open(scene: &Scene, count: usize) -> Result<Self, Problem> {
+        let event = |limit, cursor: Option<&str>| event(&scene.session_token(), limit, cursor);
+        let (mut running, _) = Running::start(&Subject { event: event(PAGE, None), ..scene.function("list")? }).await?;
+        let (mut cursor, mut files) = (None::<String>, (number_of_last(count) - 1) * PAGE);
+        while files > 0 {
+            let limit = files.min(WHOLE);
+            let page = page(&mut running, &event(limit, cursor.as_deref()), limit).await?;
+            cursor = page.1["nextCursor"].as_str().map(str::to_owned);
+            files -= limit;
+        }
+        let pages = [event(PAGE, None), event(PAGE, cursor.as_deref())];
+        // The newest file comes first. So the first file of that page shows whether a file was left out or returned
+        // twice.
+        let answer = page(&mut running, &pages[1], PAGE).await?.1;
+        let wanted = Shelf::key_of(count - 1 - (number_of_last(count) - 1) * PAGE)?;
+        if answer["files"][0]["key"] != wanted.as_str() {
+            let page = number_of_last(count);
+            return Err(format!("page {page} begins with {}, not {wanted}", answer["files"][0]["key"]));
+        }
+        Ok(Self { count, running, pages, times: [Vec::new(), Vec::new()] })
+    }
+
+    /// Requests both pages once.
+    async fn ask(&mut self) -> Result<(), Problem> {
+        for (event, times) in self.pages.iter().zip(&mut self.times) {
+            times.push(page(&mut self.running, event, PAGE).await?.0);
+        }
+        Ok(())
+    }
+
+    /// Measures a page that no `limit` cuts short.
+    async fn whole_page(&mut self, rounds: u32, table: &mut Table) -> Result<(), Problem> {
+        let event = self.pages[0].replace(&format!("limit={PAGE}"), &format!("limit={WHOLE}"));
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            times.push(page(&mut self.running, &event, WHOLE).await?.0);
+        }
+        let bytes = page(&mut self.running, &event, WHOLE).await?.1.to_string().len();
+        let units = units::of_query(&Shelf::of(WHOLE)?.query(&Value::Null)["Items"]);
+        let (small, whole) = (quantile(&mut self.times[0], 0.5), quantile(&mut times, 0.5));
+        let note = format!("{whole:.2} ms, {bytes} bytes, {units} read units; a page of {PAGE} in {small:.2} ms");
+        let row = Row::new("A list's page of 1,000 files against one of 100", "p50", whole / small, "x the smaller");
+        // Ten times the files take at most ten times as long.
+        table.push(row.of_this_build().with_note(note).at_most(10.0));
+        Ok(())
+    }
 }
 
 /// Builds the request for a page.

@@ -8,6 +8,7 @@ mod builds;
 mod calls;
 mod costs;
 mod daily_stats;
+mod documents;
 mod files;
 mod instructions;
 mod items;
@@ -16,7 +17,9 @@ mod keys;
 mod lists;
 mod micro;
 mod peers;
+mod pictures;
 mod process;
+mod progress;
 mod proxy;
 mod records;
 mod runtime_api;
@@ -29,6 +32,7 @@ mod stub;
 mod table;
 mod throttle;
 mod uploads;
+mod verdict;
 mod warm;
 
 use std::process::{Command, ExitCode};
@@ -37,14 +41,18 @@ use clap::{Parser, ValueEnum};
 use consigne_testkit::{payload, template};
 
 use crate::process::Subject;
+use crate::progress::Progress;
 use crate::scene::Scene;
 use crate::shelf::Shelf;
 use crate::stack::BenchStack;
-use crate::table::Table;
+use crate::starts::Manner;
+use crate::table::{Table, counted};
 
 /// Measures starts, sizes, warm requests, instructions, calls, key checks, jobs, uploads and nightly statistics, and
 /// compares two functions with the same ones in other languages.
 #[derive(Debug, Parser)]
+// Each is a flag of the command line.
+#[allow(clippy::struct_excessive_bools)]
 struct Options {
     /// Repeat less, in about two minutes.
     #[arg(long)]
@@ -61,6 +69,9 @@ struct Options {
     /// Use the development build instead of the deployed one. Calls are the same, times and rates are not.
     #[arg(long, requires = "only")]
     dev: bool,
+    /// Measure nothing, and write the pictures and documents that show the committed table.
+    #[arg(long, exclusive = true)]
+    draw: bool,
 }
 
 /// A part that can be measured by itself.
@@ -120,7 +131,7 @@ impl Part {
 
 impl Options {
     fn wants(&self, part: Part) -> bool {
-        self.only.is_none_or(|only| only == part)
+        self.only.map_or(part != Part::Builds, |only| only == part)
     }
 
     /// Returns the names of the functions to measure, in the template's order.
@@ -163,9 +174,13 @@ fn main() -> ExitCode {
         Err(error) => Err(error.to_string()),
     };
     match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => {
-            say("\nA bar is not met, or a figure is worse than the committed one beyond noise; see above.");
+        Ok(missed) if missed.is_empty() => ExitCode::SUCCESS,
+        Ok(missed) => {
+            say(&format!(
+                "\n{} not as good as they must be:\n  {}",
+                counted(missed.len(), "figure"),
+                missed.join("\n  ")
+            ));
             ExitCode::FAILURE
         }
         Err(problem) => {
@@ -175,58 +190,71 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<bool, Problem> {
+/// Measures what is asked for. Returns a sentence for every figure that is not good enough.
+async fn run(options: &Options) -> Result<Vec<String>, Problem> {
+    if options.draw {
+        documents::write(&table::committed()?)?;
+        return Ok(Vec::new());
+    }
     let (names, mut table) = (options.functions()?, Table::default());
+    let mut progress = Progress::over(Part::value_variants().iter().filter(|part| options.wants(**part)).count());
     if options.only == Some(Part::Builds) {
         builds::measure(&names, &mut table)?;
-        table.print();
-        return table.settle(options.accept, false);
-    }
-    build(options)?;
-    if options.only.is_none_or(Part::is_of_single_functions) {
-        single(options, &names, &mut table).await?;
-    }
-    if !options.only.is_some_and(Part::is_of_single_functions) {
-        let stack = stack::up(options.binaries()).await?;
-        deployed(&stack, options, &mut table).await?;
-        stack.down();
+    } else {
+        build(options)?;
+        if options.only.is_none_or(Part::is_of_single_functions) {
+            single(options, &names, &mut progress, &mut table).await?;
+        }
+        if !options.only.is_some_and(Part::is_of_single_functions) {
+            let stack = stack::up(options.binaries()).await?;
+            deployed(&stack, options, &mut progress, &mut table).await?;
+            stack.down();
+        }
     }
     if options.dev {
         table.mark_everyday();
     }
     table.print();
+    say(&progress.end());
     table.settle(options.accept, options.only.is_none())
 }
 
 /// Measures single functions, compared with a hello-world and without a stack.
-async fn single(options: &Options, names: &[String], table: &mut Table) -> Result<(), Problem> {
+async fn single(
+    options: &Options,
+    names: &[String],
+    progress: &mut Progress,
+    table: &mut Table,
+) -> Result<(), Problem> {
     let binaries = payload::root().join(options.binaries());
-    if options.wants(Part::Sizes) {
+    let mut begins = |part| options.wants(part) && progress.begin(part);
+    if begins(Part::Sizes) {
         sizes::measure(&binaries, names, table)?;
     }
     let scene = Scene::set(binaries.clone(), Shelf::default()).await?;
-    if options.wants(Part::Starts) {
-        starts::measure(&scene, names, options.repeat(15, 50), table).await?;
+    if begins(Part::Starts) {
+        let committed = table::committed()?;
+        let manner = Manner { rounds: options.repeat(15, 50), dev: options.dev, committed: &committed };
+        starts::measure(&scene, names, manner, table).await?;
     }
-    if options.wants(Part::Warm) {
+    if begins(Part::Warm) {
         warm::measure(&scene, options.repeat(1_000, 10_000), table).await?;
     }
-    if options.wants(Part::Lists) {
-        let count = if options.quick { 10_000 } else { 100_000 };
-        lists::measure(binaries, count, options.repeat(40, 400), table).await?;
+    if begins(Part::Lists) {
+        lists::measure(&binaries, options.repeat(40, 400), options.quick, table).await?;
     }
-    if options.wants(Part::Instructions) {
+    if begins(Part::Instructions) {
         instructions::measure(&scene, options.repeat(20, 200), table).await?;
     }
-    if options.wants(Part::Micro) {
+    if begins(Part::Micro) {
         micro::measure(&scene, options.repeat(2_000, 20_000), table).await?;
     }
     if options.wants(Part::Small) || options.wants(Part::Peers) {
         let peers = peers::had(&scene).await?;
-        if options.wants(Part::Peers) {
+        if begins(Part::Peers) {
             peers::measure(&scene, &peers, options.repeat(5, 50), options.repeat(200, 1_000), table).await?;
         }
-        if options.wants(Part::Small) {
+        if begins(Part::Small) {
             let peers: Vec<Subject> = peers.into_iter().map(|peer| peer.subject).collect();
             throttle::measure(&scene, &peers, options.repeat(5, 20), options.repeat(0, 5), table).await?;
         }
@@ -234,23 +262,30 @@ async fn single(options: &Options, names: &[String], table: &mut Table) -> Resul
     Ok(())
 }
 
-async fn deployed(stack: &BenchStack, options: &Options, table: &mut Table) -> Result<(), Problem> {
-    if options.wants(Part::Calls) {
+/// Measures the deployed stack.
+async fn deployed(
+    stack: &BenchStack,
+    options: &Options,
+    progress: &mut Progress,
+    table: &mut Table,
+) -> Result<(), Problem> {
+    let mut begins = |part| options.wants(part) && progress.begin(part);
+    if begins(Part::Calls) {
         calls::measure(stack, options.rounds(), table).await?;
     }
-    if options.wants(Part::Keys) {
+    if begins(Part::Keys) {
         keys::measure(stack, options.rounds(), table).await?;
     }
-    if options.wants(Part::Jobs) {
+    if begins(Part::Jobs) {
         jobs::measure(stack, options.rounds(), 200, table).await?;
     }
-    if options.wants(Part::Uploads) {
+    if begins(Part::Uploads) {
         uploads::measure(stack, if options.quick { 200 } else { 1_000 }, table).await?;
     }
-    if options.wants(Part::Costs) {
+    if begins(Part::Costs) {
         costs::measure(stack, options.rounds(), table).await?;
     }
-    if options.wants(Part::Night) {
+    if begins(Part::Night) {
         let (orgs, calls) = if options.quick { (20, 2_000) } else { (200, 100_000) };
         daily_stats::measure(stack, orgs, calls, table).await?;
     }

@@ -9,11 +9,15 @@ use crate::scene::{self, Scene};
 use crate::table::{Row, Table};
 use crate::{Problem, say, stub};
 
-const TIME: &str = "What a request is made of, alone: time";
-const INSTRUCTIONS: &str = "What a request is made of, alone: instructions, counted by callgrind";
+/// Group of the times.
+pub(crate) const TIMES: &str = "What a request is made of, alone: time";
+/// Group of the counts.
+pub(crate) const COUNTS: &str = "What a request is made of, alone: instructions, counted by callgrind";
 /// Name in the program `micro`, and in words.
-const WORKS: [(&str, &str); 3] =
-    [("ticket", "sign a ticket"), ("token", "verify a session token"), ("key", "check a key's checksum, make its MAC")];
+const WORKS: [(&str, &str); 3] = [("ticket", TICKET), ("token", TOKEN), ("key", KEY)];
+pub(crate) const TICKET: &str = "sign a ticket";
+pub(crate) const TOKEN: &str = "verify a session token";
+pub(crate) const KEY: &str = "check a key's checksum, make its MAC";
 /// Repetitions under callgrind in the first run, and in the second.
 const COUNTED: (u32, u32) = (20, 120);
 
@@ -23,7 +27,7 @@ pub(crate) async fn measure(scene: &Scene, times: u32, table: &mut Table) -> Res
     for (what, name) in WORKS {
         let output = run(scene, &[], what, times).await?;
         let nanoseconds: f64 = output.0.trim().parse().map_err(|_| format!("micro {what} printed {}", output.0))?;
-        table.push(Row::new(TIME, name, nanoseconds / 1e3, "µs").of_this_machine());
+        table.push(Row::new(TIMES, name, nanoseconds / 1e3, "µs").of_this_machine());
     }
     if !can_count().await {
         say("Their instructions are left out: valgrind is not installed.");
@@ -35,7 +39,7 @@ pub(crate) async fn measure(scene: &Scene, times: u32, table: &mut Table) -> Res
             collected(&told).ok_or_else(|| format!("callgrind printed no count of {what}: {told}"))
         };
         let each = per_request(count(COUNTED.0).await?, count(COUNTED.1).await?, COUNTED.1 - COUNTED.0);
-        table.push(Row::new(INSTRUCTIONS, name, each, "thousand").of_this_build().exact());
+        table.push(Row::new(COUNTS, name, each, "thousand").of_this_build().exact());
     }
     Ok(())
 }

@@ -16,6 +16,12 @@ use crate::{Problem, answers, say, starts, warm};
 
 /// The functions that are written in all three languages.
 pub(crate) const FUNCTIONS: [&str; 2] = ["presign", "key-verify"];
+/// What the hello-world beside them is called.
+pub(crate) const HELLO: &str = "hello-world";
+/// Begins the names of rows with the time of a start, in milliseconds.
+pub(crate) const START: &str = "exec to first answer";
+/// Begins the names of rows with resident memory, in megabytes.
+pub(crate) const MEMORY: &str = "memory after 1 request";
 /// Folder of the sources, below the checkout.
 const SOURCES: &str = "infra/bench/peers";
 /// Folder of the installations, below the checkout.
@@ -54,10 +60,11 @@ pub(crate) async fn measure(
     table: &mut Table,
 ) -> Result<(), Problem> {
     for name in FUNCTIONS {
-        let mut all = vec![ours(scene, name)?];
+        let ours = ours(scene, name)?;
+        prove(scene, &ours.subject).await?;
+        let mut all = vec![hello(scene, &ours), ours];
         all.extend(peers.iter().filter(|peer| peer.subject.name.starts_with(name)).cloned());
-        prove(scene, &all[0].subject).await?;
-        say(&format!("Starting and asking {name} in {} languages...", all.len()));
+        say(&format!("Starting and asking {name} in {} languages...", all.len() - 1));
         let mut times: Vec<Vec<f64>> = vec![Vec::new(); all.len()];
         for _ in 0..starts {
             for (peer, times) in all.iter().zip(&mut times) {
@@ -67,15 +74,15 @@ pub(crate) async fn measure(
         let subjects: Vec<Subject> = all.iter().map(|peer| peer.subject.clone()).collect();
         let mut seen = warm::ask(&subjects, count).await?;
 
-        let group = format!("The same {name} in several languages");
+        let group = group(name);
         let mut rows = vec![Vec::new(); 6];
         for ((peer, times), seen) in all.iter().zip(&mut times).zip(&mut seen) {
             let name = peer.subject.name.split_once(", ").map_or("", |(_, language)| language);
             let row = |what: &str, value, unit| Row::new(&group, &format!("{what}, {name}"), value, unit);
-            rows[0].push(row("exec to first answer", quantile(times, 0.5), "ms"));
+            rows[0].push(row(START, quantile(times, 0.5), "ms"));
             rows[1].push(row("warm request, median", quantile(&mut seen.times, 0.5) / 1e3, "ms"));
             rows[2].push(row("requests a second of a core", 1e6 / seen.processor, "1/s"));
-            rows[3].push(row("memory after 1 request", seen.first, "MB"));
+            rows[3].push(row(MEMORY, seen.first, "MB"));
             rows[4].push(row("memory after the last", seen.last, "MB").with_note(format!("{count} more")));
             rows[5].push(row("package, unpacked", megabytes(&peer.package)?, "MB"));
         }
@@ -84,6 +91,19 @@ pub(crate) async fn measure(
         }
     }
     Ok(())
+}
+
+/// Returns the group of a function's rows.
+pub(crate) fn group(name: &str) -> String {
+    format!("The same {name} in several languages")
+}
+
+/// Returns the hello-world with the settings and the event of our own function.
+fn hello(scene: &Scene, ours: &Peer) -> Peer {
+    let subject = scene.hello_in_place_of(&ours.subject);
+    let package = subject.command.first().map(PathBuf::from).unwrap_or_default();
+    let name = ours.subject.name.replace("Rust", HELLO);
+    Peer { subject: Subject { name, ..subject }, package }
 }
 
 /// Returns our own function as a peer.

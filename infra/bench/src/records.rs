@@ -3,24 +3,35 @@
 use std::collections::BTreeSet;
 
 use consigne_core::anomalies::OnAnomaly;
-use consigne_core::credits::{Checkout, Hold, HoldId, SessionId, Wallet, WalletId};
+use consigne_core::credits::{Checkout, Hold, HoldId, PaymentId, SessionId, Wallet, WalletId};
 use consigne_core::deliveries::{Delivery, DeliveryStatus};
 use consigne_core::endpoints::{Endpoint, EndpointStatus, HookUrl};
 use consigne_core::events::EventKind;
 use consigne_core::files::{
-    Dimensions, File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Pinned, Status,
+    Dimensions, File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, OpenUpload, PART_SIZE, PartSession,
+    Pinned, Status,
 };
 use consigne_core::invitations::{Invitation, InvitationStatus};
 use consigne_core::jobs::{Ask, Job};
 use consigne_core::keys::{ApiKey, KeyMode};
+use consigne_core::orders::Order;
 use consigne_core::orgs::{Member, OrgRole, Organisation};
 use consigne_core::pacing::Rate;
 use consigne_core::{
-    DeliveryId, EmailAddress, EndpointId, EventId, FileId, InvitationId, JobId, KeyId, OrgId, Plan, Timestamp, UserId,
+    DeliveryId, EmailAddress, EndpointId, EventId, FileId, InvitationId, JobId, KeyId, OrgId, Plan, PublicId,
+    Timestamp, UserId,
 };
 use consigne_testkit::accounts;
 
 use crate::stub::{API_KEY, INVITATION, INVITED, KEY, ORG};
+
+/// The keys of a film that is uploaded in parts, and of a published file.
+const FILM: &str = "user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTM-film.mp4";
+const PUBLIC: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTP-photo-ete.png";
+/// The address of the published file.
+const ADDRESS: &str = "pub_01M7YREWKH7VM7Z3Z2KWSH2FTP";
+/// S3's id of the upload in parts.
+const UPLOAD: &str = "upload-1";
 
 /// When all records were created.
 const CREATED: Timestamp = Timestamp::from_millis(1_795_257_000_000);
@@ -31,6 +42,11 @@ const FAR: Timestamp = Timestamp::from_millis(4_102_444_800_000);
 #[derive(Debug)]
 pub(crate) struct Records {
     pub(crate) file: File,
+    /// A file whose upload in parts is open.
+    pub(crate) film: File,
+    /// A published file.
+    pub(crate) public: File,
+    pub(crate) order: Order,
     pub(crate) org: Organisation,
     pub(crate) member: Member,
     pub(crate) invitation: Invitation,
@@ -56,6 +72,9 @@ impl Records {
         let endpoint = endpoint(org, &ann)?;
         Some(Self {
             file: file()?,
+            film: film()?,
+            public: public()?,
+            order: Order::paid(PaymentId::parse("pi_3QxOrder")?, CREATED),
             org: Organisation {
                 id: org,
                 name: "Acme".to_owned(),
@@ -107,6 +126,31 @@ pub(crate) fn file() -> Option<File> {
         published: None,
         revision: 2,
     })
+}
+
+/// Creates a film of which S3 has some parts.
+fn film() -> Option<File> {
+    let upload = Some(OpenUpload { id: UPLOAD.to_owned(), checked: false });
+    let size = 6 * PART_SIZE + 4_194_305;
+    Some(File {
+        key: ObjectKey::parse(FILM)?,
+        name: FileName::parse("film.mp4").ok()?,
+        media: MediaType::from_name("video/mp4")?,
+        size,
+        ledger_state: LedgerState::Reserved,
+        status: Status::Pending,
+        grant_expires_at: FAR,
+        pinned: None,
+        dimensions: None,
+        parts: Some(PartSession { part_size: PART_SIZE, part_count: 7, upload, completing: None }),
+        ..file()?
+    })
+}
+
+/// Creates a published file.
+fn public() -> Option<File> {
+    let key = ObjectKey::parse(PUBLIC)?;
+    Some(File { key, published: Some(PublicId::parse(ADDRESS)?), ..file()? })
 }
 
 /// Creates an open invitation.

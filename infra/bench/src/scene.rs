@@ -64,7 +64,9 @@ impl Scene {
     /// Returns a function with its first payload.
     pub(crate) fn function(&self, name: &str) -> Result<Subject, Problem> {
         let (name, command) = (name.to_owned(), self.command(name));
-        Ok(Subject { event: self.event(&name)?, name, command, settings: self.settings() })
+        let mut settings = self.settings();
+        settings.extend(of_an_optional_part(&name).map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Ok(Subject { event: self.event(&name)?, name, command, settings })
     }
 
     /// Returns the command of a binary, of the bench or of a function.
@@ -86,6 +88,8 @@ impl Scene {
         if name.ends_with("-completion") {
             cases.retain(|case| case == "failed");
         }
+        // A marker asks for nothing.
+        cases.retain(|case| case != "delete-marker");
         let case = cases.first().ok_or_else(|| format!("{} holds no payload", folder.display()))?;
         let token = match name {
             "hold-open" | "hold-settle" | "hold-void" | "key-verify" | "receipt-outcome" => SERVICE_TOKEN.to_owned(),
@@ -93,6 +97,7 @@ impl Scene {
             "invitation-accept" => {
                 self.issuer.token_with("user_ann1", &json!({ "email": stub::INVITED, "email_verified": true }))
             }
+            "order-get" | "order-list" => self.token_of(&json!({ "role": "expert" })),
             _ => self.session_token(),
         };
         let event = payload::event(name, case, &token);
@@ -101,6 +106,8 @@ impl Scene {
             "webhook-text-completion" => webhooks::signed(about(event, "FTTann1"), "msg_1"),
             "webhook-video-completion" => webhooks::signed(about(event, "FTVann1"), "msg_1"),
             "job-upload-grant" => webhooks::signed(event, "msg_1"),
+            // A name that this machine resolves by itself. What a network needs to answer is no part of a start.
+            "endpoint-create" => elsewhere(event, "hooks.example.com", "localhost"),
             _ if name.starts_with("webhook-") => webhooks::signed(event, "msg_1"),
             _ => event,
         };
@@ -110,8 +117,12 @@ impl Scene {
 
     /// Issues a session token that stays valid during the bench.
     pub(crate) fn session_token(&self) -> String {
+        self.token_of(&json!({ "subscription": "pro" }))
+    }
+
+    fn token_of(&self, metadata: &Value) -> String {
         let expires = clock::now().plus(TOKEN_VALID).as_secs();
-        self.issuer.token_with("user_ann1", &json!({ "exp": expires, "public_metadata": { "subscription": "pro" } }))
+        self.issuer.token_with("user_ann1", &json!({ "exp": expires, "public_metadata": metadata }))
     }
 
     /// Returns every setting that any function reads.
@@ -129,6 +140,7 @@ impl Scene {
             ("BUS_NAME", "bus"),
             ("PARKING_QUEUE_URL", &queue),
             ("QUOTA_QUEUE_URL", &queue),
+            ("REPLICA_QUEUE_URL", &queue),
             ("STATS_QUEUE_URL", &queue),
             ("STORAGE_QUEUE_URL", &queue),
             ("EXPORT_QUEUE_URL", &queue),
@@ -169,9 +181,27 @@ impl Scene {
     }
 }
 
+/// Returns the settings of functions that the template deploys on a condition. Other functions do without them, as most
+/// installations do.
+fn of_an_optional_part(name: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let settings: &[_] = match name {
+        "cdn-invalidate" => &[("CDN_DISTRIBUTION", "E1")],
+        "publish" => &[("CDN_DOMAIN", "files.example.com")],
+        "erase-replica" => &[("REPLICA_BUCKET", "replica")],
+        "on-scan-result" => &[("SCANNED_PREFIXES", "user_")],
+        _ => &[],
+    };
+    settings.iter().copied()
+}
+
 /// Changes an event to a job of another kind. The stub derives the kind from the end of the id.
-fn about(mut event: Value, end: &str) -> Value {
-    event["body"] = event["body"].as_str().unwrap_or_default().replace("FTRann1", end).into();
+fn about(event: Value, end: &str) -> Value {
+    elsewhere(event, "FTRann1", end)
+}
+
+/// Replaces a text in the body of an event.
+fn elsewhere(mut event: Value, from: &str, to: &str) -> Value {
+    event["body"] = event["body"].as_str().unwrap_or_default().replace(from, to).into();
     event
 }
 

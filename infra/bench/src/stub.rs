@@ -10,6 +10,7 @@ use consigne_auth::Peppers;
 use consigne_testkit::functions::SERVICE_TOKEN;
 use consigne_testkit::{stripe, webhooks};
 use http_body_util::{BodyExt as _, Full};
+use hyper::Method;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -87,6 +88,7 @@ async fn answer(request: http::Request<Incoming>, stub: Stub) -> Result<http::Re
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
+    let of_s3 = xml(request.method(), &path, request.uri().query().unwrap_or_default());
     // Reads the whole request before it answers, as a server would.
     let asked = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let asked: Value = serde_json::from_slice(&asked).unwrap_or(Value::Null);
@@ -103,9 +105,34 @@ async fn answer(request: http::Request<Incoming>, stub: Stub) -> Result<http::Re
         _ if path == "/v1/checkout/sessions" => json!({ "id": "cs_test_1", "url": "https://checkout.example.com/1" }),
         _ => json!({}),
     };
-    let response = http::Response::builder().header("content-type", "application/x-amz-json-1.0");
+    let (kind, body) = match of_s3.filter(|_| operation.is_empty()) {
+        Some(text) => ("application/xml", text),
+        None => ("application/x-amz-json-1.0", body.to_string()),
+    };
+    let response = http::Response::builder().header("content-type", kind);
     let response = response.header("x-amz-version-id", "v1").header("etag", "\"e1\"");
-    Ok(response.body(Full::new(Bytes::from(body.to_string()))).unwrap_or_default())
+    Ok(response.body(Full::new(Bytes::from(body))).unwrap_or_default())
+}
+
+/// Answers the requests of S3 and CloudFront that get XML. Returns `None` for others.
+fn xml(method: &Method, path: &str, query: &str) -> Option<String> {
+    let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    let listed = |what: &str| format!("<{what}><IsTruncated>false</IsTruncated></{what}>");
+    Some(match *method {
+        Method::GET if has("uploadId") => {
+            let part = |number: u32, etag: &str| {
+                let size = consigne_core::files::PART_SIZE;
+                format!("<Part><PartNumber>{number}</PartNumber><ETag>\"{etag}\"</ETag><Size>{size}</Size></Part>")
+            };
+            let parts = [part(1, "etag-1"), part(2, "etag-2")].concat();
+            format!("<ListPartsResult><IsTruncated>false</IsTruncated>{parts}</ListPartsResult>")
+        }
+        Method::POST if has("uploadId") => "<CompleteMultipartUploadResult/>".to_owned(),
+        Method::GET if has("uploads") => listed("ListMultipartUploadsResult"),
+        Method::GET if has("versions") => listed("ListVersionsResult"),
+        Method::POST if path.ends_with("/invalidation") => "<Invalidation><Id>1</Id></Invalidation>".to_owned(),
+        _ => return None,
+    })
 }
 
 /// Returns the value of a secret, by the names in `Scene::settings`.

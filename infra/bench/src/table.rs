@@ -1,24 +1,15 @@
 //! The table of results: rows with their limits, written as JSON and compared with the committed ones.
 
-use std::collections::BTreeMap;
-
 use consigne_testkit::payload;
 use serde::{Deserialize, Serialize};
 
-use crate::{Problem, say};
+use crate::verdict::{self, Allowed};
+use crate::{Problem, builds, documents, say};
 
 /// The committed table, below the checkout.
-const COMMITTED: &str = "infra/bench/table.json";
+pub(crate) const COMMITTED: &str = "infra/bench/table.json";
 /// File for the results of this run.
 const RESULTS: &str = "target/bench.json";
-/// Largest allowed factor between a ratio and its committed figure: the noise on a shared machine.
-const NOISE: f64 = 1.25;
-/// Largest allowed factor between a count and its committed figure: processors differ.
-const NOISE_OF_COUNTS: f64 = 1.05;
-
-fn ordinary_noise() -> f64 {
-    NOISE
-}
 
 /// One figure with its limits, a row of the table.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -42,12 +33,15 @@ pub(crate) struct Row {
     pub(crate) note: String,
     /// Whether the figure is the same on every machine, so that it can be compared with the committed one.
     pub(crate) portable: bool,
+    /// How far the figure may be from the true one, if the run shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spread: Option<f64>,
     /// Whether it depends on the build profile.
     #[serde(skip)]
     of_build: bool,
-    /// Largest allowed factor between the figure and its committed value.
-    #[serde(skip, default = "ordinary_noise")]
-    noise: f64,
+    /// By how much it may be worse than its committed value.
+    #[serde(skip)]
+    pub(crate) allowed: Allowed,
 }
 
 impl Row {
@@ -63,8 +57,9 @@ impl Row {
             least: None,
             note: String::new(),
             portable: true,
+            spread: None,
             of_build: false,
-            noise: NOISE,
+            allowed: Allowed::default(),
         }
     }
 
@@ -95,12 +90,19 @@ impl Row {
 
     /// Marks the figure as a count, which other load does not change.
     pub(crate) fn exact(self) -> Self {
-        Self { noise: NOISE_OF_COUNTS, ..self }
+        Self { allowed: Allowed::COUNT, ..self }
     }
 
-    fn meets_its_bar(&self) -> bool {
-        self.most.is_none_or(|most| self.value <= most) && self.least.is_none_or(|least| self.value >= least)
+    /// Lets the figure be this much worse than the committed one, beyond its spread.
+    pub(crate) fn within(self, more: f64, spread: f64) -> Self {
+        Self { allowed: Allowed::More(more), spread: Some(spread), ..self }
     }
+}
+
+/// Reads the committed table. It is empty if there is none.
+pub(crate) fn committed() -> Result<Vec<Row>, Problem> {
+    let text = std::fs::read_to_string(payload::root().join(COMMITTED)).unwrap_or_else(|_| "[]".to_owned());
+    serde_json::from_str(&text).map_err(|error| format!("{COMMITTED}: {error}"))
 }
 
 /// Returns a number with its noun: `1 client`, `2 clients`.
@@ -140,41 +142,40 @@ impl Table {
                 (_, Some(least)) => format!(">= {least}"),
                 _ => String::new(),
             };
-            let verdict = if row.meets_its_bar() { "" } else { "  NOT MET" };
+            let verdict = if verdict::meets_its_bar(row) { "" } else { "  NOT MET" };
             let value = figure(row.value);
             say(&format!("  {:<52} {value:>9} {:<12} {bar:<9} {}{verdict}", row.name, row.unit, row.note));
         }
     }
 
-    /// Writes the results and compares them with the committed ones. Returns whether all limits and comparisons are
-    /// met. If only a part was measured, accepting keeps the committed figures of the others.
-    pub(crate) fn settle(&self, accept: bool, whole: bool) -> Result<bool, Problem> {
+    /// Writes the results, or makes them the committed ones, together with the pictures and documents that show them.
+    /// Returns a sentence for every limit that is missed and every figure that is worse than the committed one. If only
+    /// a part was measured, accepting keeps the committed figures of the others.
+    pub(crate) fn settle(&self, accept: bool, whole: bool) -> Result<Vec<String>, Problem> {
         let write = |path: &str, rows: &[Row]| {
             let text = serde_json::to_string_pretty(rows).map_err(|error| error.to_string())?;
             std::fs::write(payload::root().join(path), text + "\n").map_err(|error| format!("{path}: {error}"))
         };
         write(RESULTS, &self.0)?;
-        let mut well = self.0.iter().all(Row::meets_its_bar);
-        let committed = std::fs::read_to_string(payload::root().join(COMMITTED)).unwrap_or_else(|_| "[]".to_owned());
-        let committed: Vec<Row> = serde_json::from_str(&committed).map_err(|error| format!("{COMMITTED}: {error}"))?;
+        let before = committed()?;
+        let (mut missed, worse) = (verdict::unmet(&self.0), verdict::worse(&self.0, &before));
         if accept {
-            let kept = if whole { Vec::new() } else { committed };
-            write(COMMITTED, &self.over(kept))?;
+            // Builds are measured by themselves, so a whole run has none.
+            let kept = before.into_iter().filter(|row| !whole || row.group == builds::GROUP).collect();
+            let rows = self.over(kept);
+            write(COMMITTED, &rows)?;
             say(&format!("\nWrote {COMMITTED}, the table to compare with from now on."));
-            return Ok(well);
-        }
-        let known: BTreeMap<_, _> = committed.iter().map(|row| ((&row.group, &row.name), row.value)).collect();
-        for row in self.0.iter().filter(|row| row.portable && row.least.is_none()) {
-            if let Some(before) = known.get(&(&row.group, &row.name))
-                && row.value > before * row.noise + f64::EPSILON
-            {
-                well = false;
-                let (now, before) = (figure(row.value), figure(*before));
-                say(&format!("Worse than committed: {} of {}: {now} {}, was {before}", row.name, row.group, row.unit));
+            documents::write(&rows)?;
+            if !worse.is_empty() {
+                say(&format!("Worse than before, and accepted:\n  {}", worse.join("\n  ")));
             }
+            say("Next: look at `git diff`, and commit the table together with the pictures and documents.");
+        } else {
+            missed.extend(worse);
+            say(&format!("\nThe results as JSON: {RESULTS}."));
+            say("Next: `make bench ACCEPT=1` measures again, and writes the committed table, pictures and documents.");
         }
-        say(&format!("\nThe results as JSON: {RESULTS}. `make bench ACCEPT=1` makes them the committed table."));
-        Ok(well)
+        Ok(missed)
     }
 
     /// Returns earlier rows with these in their places, or after the last row of their group.
@@ -198,7 +199,7 @@ fn insert(rows: &mut Vec<Row>, row: Row) {
 }
 
 /// Formats a figure with as many decimals as are significant.
-fn figure(value: f64) -> String {
+pub(crate) fn figure(value: f64) -> String {
     if value.fract() == 0.0 || value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 

@@ -18,6 +18,10 @@ use crate::{Problem, say};
 
 /// Functions that are measured, beside a hello-world and the peers.
 pub(crate) const FUNCTIONS: [&str; 3] = ["presign", "usage", "key-verify"];
+/// Begins the group of the rows.
+pub(crate) const GROUP: &str = "A simulated function of 128 MB";
+/// What is measured of each function.
+pub(crate) const WHAT: [&str; 3] = ["exec to ready", "exec to answer", "answer, its start at full speed"];
 /// Share of a core, in percent.
 const SHARE: u32 = 7;
 /// Period of the share, in microseconds. It is short, so that waiting for the next one does not outweigh the work.
@@ -47,7 +51,7 @@ pub(crate) async fn measure(
     table: &mut Table,
 ) -> Result<(), Problem> {
     let brake = Brake::find();
-    let group = format!("A simulated function of 128 MB, {SHARE} % of a core by {}", brake.name());
+    let group = format!("{GROUP}, {SHARE} % of a core by {}", brake.name());
     say(&format!("Starting functions at {SHARE} % of a core..."));
     let functions = FUNCTIONS.iter().map(|name| scene.function(name));
     let ours: Vec<Subject> = std::iter::once(Ok(scene.hello())).chain(functions).collect::<Result<_, _>>()?;
@@ -60,11 +64,7 @@ pub(crate) async fn measure(
             whole.push(answered);
             first.push(brake.first_request(subject).await?);
         }
-        for (what, times) in [
-            ("exec to ready", &mut ready),
-            ("exec to answer", &mut whole),
-            ("answer, its start at full speed", &mut first),
-        ] {
+        for (what, times) in WHAT.into_iter().zip([&mut ready, &mut whole, &mut first]) {
             let name = format!("{}: {what}", subject.name);
             table.push(Row::new(&group, &name, quantile(times, 0.5), "ms").of_this_machine());
         }

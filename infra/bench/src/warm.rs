@@ -8,9 +8,12 @@ use crate::scene::Scene;
 use crate::table::{Row, Table, quantile};
 use crate::{Problem, say};
 
-const LATENCY: &str = "Warm request, from event to answer, against hello-world";
-const PROCESSOR: &str = "Warm request, time on a processor, against hello-world";
-const MEMORY: &str = "Resident memory";
+/// Group of the times.
+pub(crate) const LATENCY: &str = "Warm request, from event to answer, against hello-world";
+/// Group of the times on a processor.
+pub(crate) const PROCESSOR: &str = "Warm request, time on a processor, against hello-world";
+/// Group of the memory.
+pub(crate) const MEMORY: &str = "Resident memory";
 /// The functions that are measured: one without AWS, readers, a signer, a charge, a write.
 pub(crate) const FUNCTIONS: [&str; 6] = ["fallback", "presign", "usage", "metadata", "key-verify", "upload-grant"];
 /// Requests of one function before the next function has its turn. By turns all see the same state of the machine.

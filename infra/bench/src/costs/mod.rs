@@ -49,11 +49,14 @@ struct Run<'a> {
     group: String,
 }
 
+/// Begins the group of the rows.
+pub(crate) const GROUP: &str = "Cost of a million, US dollars";
+
 /// Measures each request `rounds` times.
 pub(crate) async fn measure(bench: &BenchStack, rounds: u32, table: &mut Table) -> Result<(), Problem> {
     say("Counting what each request is billed as...");
     let prices = Prices::read()?;
-    let group = format!("Cost of a million, US dollars, {} in {}", prices.region, prices.as_of);
+    let group = format!("{GROUP}, {} in {}", prices.region, prices.as_of);
     let run = Run { bench, prices, rounds, group };
     run.files(table).await?;
     run.keys(table).await?;

@@ -9,6 +9,7 @@ use consigne_core::files::File;
 use consigne_core::invitations::Invitation;
 use consigne_core::jobs::Job;
 use consigne_core::keys::{ApiKey, KeyFacts, Pointer};
+use consigne_core::orders::Order;
 use consigne_core::orgs::{Member, Organisation};
 use consigne_core::{Fault, FileId, UserId};
 
@@ -17,6 +18,7 @@ use crate::table::files::file_item;
 use crate::table::item;
 use crate::table::jobs::job_item;
 use crate::table::keys::{key_item, pointers};
+use crate::table::orders::order_item;
 use crate::table::people::{invitations, orgs};
 use crate::table::webhooks::{delivery_item, endpoints};
 
@@ -35,6 +37,11 @@ pub fn file(file: &File) -> Item {
 /// Builds the item of a job.
 pub fn job(job: &Job) -> Item {
     job_item::write(job)
+}
+
+/// Builds the item of an order.
+pub fn order(order: &Order) -> Item {
+    order_item::write(order)
 }
 
 /// Builds the item of an organisation.
