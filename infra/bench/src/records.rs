@@ -1,6 +1,7 @@
 //! The records in the stub's table: one of each kind, as the payloads of events/ name them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use consigne_core::anomalies::OnAnomaly;
 use consigne_core::credits::{Checkout, Hold, HoldId, PaymentId, SessionId, Wallet, WalletId};
@@ -8,8 +9,8 @@ use consigne_core::deliveries::{Delivery, DeliveryStatus};
 use consigne_core::endpoints::{Endpoint, EndpointStatus, HookUrl};
 use consigne_core::events::EventKind;
 use consigne_core::files::{
-    Dimensions, File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, OpenUpload, PART_SIZE, PartSession,
-    Pinned, Status,
+    Dimensions, File, FileName, Kind, LedgerState, MediaType, ObjectKey, OpenUpload, PART_SIZE, PartSession, Pinned,
+    Status, UPLOAD_GRANT_VALID,
 };
 use consigne_core::invitations::{Invitation, InvitationStatus};
 use consigne_core::jobs::{Ask, Job};
@@ -102,29 +103,15 @@ impl Records {
 
 /// Creates a ready file.
 pub(crate) fn file() -> Option<File> {
+    let (name, media) = (FileName::parse("photo été.png").ok()?, MediaType::from_name("image/png")?);
     Some(File {
-        key: ObjectKey::parse(KEY)?,
-        name: FileName::parse("photo été.png").ok()?,
-        metadata: Metadata::default(),
-        media: MediaType::from_name("image/png")?,
-        size: 1_000,
         ledger_state: LedgerState::Kept,
-        sha256: None,
         status: Status::Ready,
-        granted_at: CREATED,
-        grant_expires_at: Timestamp::from_millis(1_795_257_900_000),
-        changed_at: Timestamp::from_millis(1_795_257_001_000),
+        changed_at: CREATED.plus(Duration::from_secs(1)),
         pinned: Some(Pinned { version: "v1".to_owned(), etag: "e1".to_owned(), sequencer: "05".to_owned() }),
         dimensions: Some(Dimensions { width: 640, height: 480 }),
-        reported: None,
-        duration: None,
-        derivatives: None,
-        rejected_reason: None,
-        scan: consigne_core::files::Scan::default(),
-        job: None,
-        parts: None,
-        published: None,
         revision: 2,
+        ..File::granted(ObjectKey::parse(KEY)?, name, media, 1_000, UPLOAD_GRANT_VALID, CREATED)
     })
 }
 

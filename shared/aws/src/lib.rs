@@ -30,5 +30,5 @@ pub use backoff::Backoff;
 pub use client::{ATTEMPT, Client, Failure, Operation, Service, Transported, connector, parts};
 pub use config::AwsConfig;
 pub use jitter::jittered;
-pub use plain::{PlainAnswer, PlainRequest, send};
+pub use plain::{PlainAnswer, PlainRequest, send, send_global};
 pub use query::{post_xml, query};

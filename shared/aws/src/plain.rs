@@ -16,7 +16,7 @@ use crate::signing::signed;
 /// A request to a service of AWS.
 #[derive(Clone, Debug)]
 pub struct PlainRequest {
-    /// The service's host within the region, such as `email` for SES.
+    /// The service's host, such as `email` for SES.
     pub host: &'static str,
     /// The service's name in signatures, such as `ses`. S3 has rules of its own for paths and payloads.
     pub name: &'static str,
@@ -43,12 +43,30 @@ pub struct PlainAnswer {
     pub error: Option<String>,
 }
 
-/// Signs and sends a request.
+/// The region in whose name requests to services with one address are signed.
+const GLOBAL: &str = "us-east-1";
+
+/// Signs and sends a request to a service of the region.
 ///
 /// # Errors
 /// If it cannot be built or signed, or if no complete answer arrives.
 pub async fn send(config: &AwsConfig, plain: PlainRequest) -> Result<PlainAnswer, BoxError> {
-    let base = config.address.clone().unwrap_or_else(|| config.url(plain.host));
+    let url = config.url(plain.host);
+    send_to(config, url, &config.region, plain).await
+}
+
+/// Signs and sends a request to a service that has one address for all regions, such as `CloudFront`.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_global(config: &AwsConfig, plain: PlainRequest) -> Result<PlainAnswer, BoxError> {
+    let url = format!("https://{}.amazonaws.com", plain.host);
+    send_to(config, url, GLOBAL, plain).await
+}
+
+/// Sends a request to `url`, or to the address that stands in for AWS.
+async fn send_to(config: &AwsConfig, url: String, region: &str, plain: PlainRequest) -> Result<PlainAnswer, BoxError> {
+    let base = config.address.clone().unwrap_or(url);
     let mut request = HttpRequest::new(SdkBody::from(plain.body));
     request.set_method(plain.method)?;
     request.set_uri(format!("{base}{}", plain.path))?;
@@ -64,7 +82,7 @@ pub async fn send(config: &AwsConfig, plain: PlainRequest) -> Result<PlainAnswer
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     }
     let identity = config.credentials.clone().into();
-    let request = signed(&request, &identity, &config.region, plain.name, settings)?;
+    let request = signed(&request, &identity, region, plain.name, settings)?;
     let mut answer = config.connector.call(request).await?;
     let header = |name: &str| answer.headers().get(name).map(str::to_owned);
     let (date, error) = (header("date"), header("x-amzn-errortype"));

@@ -3,19 +3,10 @@
 //!
 //! Source: AWS General Reference, "Making requests using the AWS query APIs".
 
-use aws_sigv4::http_request::SigningSettings;
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::HttpConnector as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::config::AwsConfig;
-use crate::plain::{PlainRequest, send};
-use crate::signing::signed;
-
-/// The region in whose name requests to services with one address are signed.
-const GLOBAL: &str = "us-east-1";
+use crate::plain::{PlainRequest, send, send_global};
 
 /// Sends a form, such as `Action=DescribeStacks&Version=2010-05-15`, and returns the status and the XML of the answer.
 ///
@@ -36,15 +27,15 @@ pub async fn query(config: &AwsConfig, service: &'static str, form: String) -> R
 ///
 /// # Errors
 /// If the request cannot be built or signed, or if no complete answer arrives.
-pub async fn post_xml(config: &AwsConfig, service: &str, path: &str, xml: String) -> Result<(u16, String), BoxError> {
-    let base = config.address.clone().unwrap_or_else(|| format!("https://{service}.amazonaws.com"));
-    let mut request = HttpRequest::new(SdkBody::from(xml));
-    request.set_method("POST")?;
-    request.set_uri(format!("{base}{path}"))?;
-    request.headers_mut().insert("content-type", "application/xml");
-    let identity = config.credentials.clone().into();
-    let request = signed(&request, &identity, GLOBAL, service, SigningSettings::default())?;
-    let mut answer = config.connector.call(request).await?;
-    let body = ByteStream::new(answer.take_body()).collect().await?;
-    Ok((answer.status().as_u16(), String::from_utf8_lossy(&body.into_bytes()).into_owned()))
+pub async fn post_xml(
+    config: &AwsConfig,
+    service: &'static str,
+    path: &str,
+    xml: String,
+) -> Result<(u16, String), BoxError> {
+    let headers = vec![("content-type", "application/xml".to_owned())];
+    let request =
+        PlainRequest { host: service, name: service, method: "POST", path: path.to_owned(), headers, body: xml };
+    let answer = send_global(config, request).await?;
+    Ok((answer.status, answer.body))
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_sdk_s3::presigning::PresigningConfig;
-use consigne_core::files::{Disposition, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Status};
+use consigne_core::files::{Disposition, FileName, Kind, MediaType, ObjectKey};
 use consigne_core::{FileId, UserId};
 use proptest::prelude::*;
 
@@ -41,30 +41,7 @@ fn file(name: &str, content_type: &str, size: u64, sha256: Option<String>) -> Fi
     let owner = UserId::parse("user_ann1").unwrap();
     let (name, media) = (FileName::stored(name.to_owned()), MediaType::from_name(content_type).unwrap());
     let key = ObjectKey::mint(&owner, Kind::Image, FileId::mint(Timestamp::from_secs(1)), &name, media);
-    File {
-        key,
-        name,
-        metadata: Metadata::default(),
-        media,
-        size,
-        ledger_state: LedgerState::Reserved,
-        sha256,
-        status: Status::Pending,
-        granted_at: Timestamp::from_secs(1),
-        grant_expires_at: Timestamp::from_secs(2),
-        changed_at: Timestamp::from_secs(1),
-        pinned: None,
-        dimensions: None,
-        reported: None,
-        duration: None,
-        derivatives: None,
-        rejected_reason: None,
-        scan: consigne_core::files::Scan::default(),
-        job: None,
-        parts: None,
-        published: None,
-        revision: 1,
-    }
+    File { sha256, ..File::granted(key, name, media, size, Duration::from_secs(1), Timestamp::from_secs(1)) }
 }
 
 fn on_runtime<T>(work: impl Future<Output = T>) -> T {

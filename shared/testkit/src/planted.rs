@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use consigne_core::files::{
-    Arrival, DerivativeState, Derivatives, DerivedCopy, DerivedKey, File, FileName, Kind, LedgerDelta, LedgerState,
-    Measured, MediaType, Metadata, ObjectKey, OpenUpload, PartSession, Pinned, Removal, Rendition, Scan, Status,
+    Arrival, DerivativeState, Derivatives, DerivedCopy, DerivedKey, File, FileName, Kind, LedgerDelta, Measured,
+    MediaType, ObjectKey, OpenUpload, PartSession, Pinned, Removal, Rendition,
 };
 use consigne_core::reconcile::{FindingKind, LedgerSums};
 use consigne_core::{FileId, Plan, Timestamp, UserId};
@@ -53,31 +53,8 @@ impl Planted {
 
     /// Adds the record of a pending file.
     fn pending(&mut self, owner: &UserId, kind: Kind) -> File {
-        let key = self.key(owner, kind);
-        File {
-            name: FileName::stored("a.bin".to_owned()),
-            metadata: Metadata::default(),
-            media: media(kind),
-            size: SIZE,
-            ledger_state: LedgerState::Reserved,
-            sha256: None,
-            status: Status::Pending,
-            granted_at: self.at(),
-            grant_expires_at: self.at().plus(Duration::from_mins(15)),
-            changed_at: GRANTED,
-            pinned: None,
-            dimensions: None,
-            reported: None,
-            duration: None,
-            derivatives: None,
-            rejected_reason: None,
-            scan: Scan::default(),
-            job: None,
-            parts: None,
-            published: None,
-            revision: 1,
-            key,
-        }
+        let (key, name) = (self.key(owner, kind), FileName::stored("a.bin".to_owned()));
+        File { changed_at: GRANTED, ..File::granted(key, name, media(kind), SIZE, Duration::from_mins(15), self.at()) }
     }
 
     fn ready(&mut self, owner: &UserId, kind: Kind) -> File {

@@ -57,38 +57,38 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    /// Says that something is as it should be.
+    /// Creates a finding that needs nothing. `text` is what was found, such as `yes` or a number.
     pub(crate) fn ok(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::Ok, text: text.into(), cure: None }
     }
 
-    /// Says that something does not work, and how to mend it.
+    /// Creates a failure, with which `doctor` exits with 1. `cure` is a command or a page.
     pub(crate) fn failed(name: impl Into<String>, text: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::Failed, text: text.into(), cure: Some(cure.into()) }
     }
 
-    /// Says that something deserves a look, and what to do.
+    /// Creates a warning, which does not change the exit code. `cure` is a command or a page.
     pub(crate) fn warning(name: impl Into<String>, text: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::Warning, text: text.into(), cure: Some(cure.into()) }
     }
 
-    /// Says that an optional part is not used, and what would turn it on.
+    /// Creates the finding of an optional part that is switched off. `cure` is what switches it on.
     pub(crate) fn not_set_up(name: impl Into<String>, text: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::NotSetUp, text: text.into(), cure: Some(cure.into()) }
     }
 
-    /// Says that the laptop's server cannot answer it.
+    /// Creates the finding of something that only AWS has.
     pub(crate) fn not_on_laptop(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::NotOnLaptop, text: text.into(), cure: None }
     }
 
-    /// Says `good` if a fact holds, or else that it failed.
+    /// Creates an [`Self::ok`] with the text `good` if `holds`, otherwise a failure with `bad` and `cure`.
     pub(crate) fn when(holds: bool, name: &str, good: &str, bad: impl Into<String>, cure: impl Into<String>) -> Self {
         if holds { Self::ok(name, good) } else { Self::failed(name, bad, cure) }
     }
 
-    /// Says that a call brought no answer: a failure if the thing does not exist or AWS does not answer, and a warning
-    /// if the caller may not ask.
+    /// Creates the finding of a call without an answer: a failure if the thing does not exist or AWS does not answer, a warning
+    /// if the caller has no right to ask.
     pub(crate) fn refused(name: impl Into<String>, refusal: &Refusal, laptop: bool) -> Self {
         match refusal {
             Refusal::Denied(action) => Self::warning(

@@ -156,7 +156,7 @@ fn answers(name: &str, probed: Result<(), Fault>) -> Finding {
     probed.map_or_else(|fault| broken(name, &fault), |()| Finding::ok(name, "yes"))
 }
 
-/// Says that a call of an adapter failed, and why.
+/// Creates the failure of a check whose call did not succeed. Its text is the chain of causes.
 fn broken(name: &str, fault: &Fault) -> Finding {
     Finding::failed(name, fault.chain(), "check the stack's name, its region and your rights; docs/operate/doctor.md")
 }

@@ -14,6 +14,5 @@ pub struct OrderSubmitted {
     #[schemars(range(min = 1))]
     pub submission: u32,
     /// Whether the same submission was complete before: a photo was lost, and the customer has sent it again. It leads to no mails.
-    #[serde(default)]
     pub again: bool,
 }

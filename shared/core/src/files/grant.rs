@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::media::is_undecided;
-use super::{File, FileName, Kind, LedgerState, MediaType, Metadata, ObjectKey, Scan, Status, in_words};
+use super::{File, FileName, Kind, MediaType, Metadata, ObjectKey, Status, in_words};
 use crate::idempotency::{IdempotentRequest, KeyOwner};
 use crate::jobs::JobStep;
 use crate::profiles::Sighting;
@@ -96,32 +96,12 @@ impl GrantRequest {
             .detail("field", "size")
             .detail("limit", limit));
         }
-        let is_order = owner.as_order().is_some();
-        let id = if is_order { FileId::mint_uuid(now) } else { FileId::mint(now) };
+        let id = if owner.as_order().is_some() { FileId::mint_uuid(now) } else { FileId::mint(now) };
         let key = ObjectKey::mint(owner, self.kind, id, &self.name, self.media);
         Ok(File {
-            key,
-            name: self.name,
             metadata: self.metadata,
-            media: self.media,
-            size: self.size,
-            ledger_state: if is_order { LedgerState::Nothing } else { LedgerState::Reserved },
             sha256: self.sha256,
-            status: Status::Pending,
-            granted_at: now,
-            grant_expires_at: now.plus(valid),
-            changed_at: now,
-            pinned: None,
-            dimensions: None,
-            reported: None,
-            duration: None,
-            derivatives: None,
-            rejected_reason: None,
-            scan: Scan::default(),
-            job: None,
-            parts: None,
-            published: None,
-            revision: 1,
+            ..File::granted(key, self.name, self.media, self.size, valid, now)
         })
     }
 }

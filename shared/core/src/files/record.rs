@@ -219,6 +219,43 @@ impl Disposition {
 }
 
 impl File {
+    /// Creates the record of a file whose upload is granted now, for `valid`. Nothing is known of it but what was declared.
+    pub fn granted(
+        key: ObjectKey,
+        name: FileName,
+        media: &'static MediaType,
+        size: u64,
+        valid: Duration,
+        now: Timestamp,
+    ) -> Self {
+        // No plan bounds an order's photos. The form does.
+        let is_counted = key.owner().as_order().is_none();
+        Self {
+            key,
+            name,
+            metadata: Metadata::default(),
+            media,
+            size,
+            ledger_state: if is_counted { LedgerState::Reserved } else { LedgerState::Nothing },
+            sha256: None,
+            status: Status::Pending,
+            granted_at: now,
+            grant_expires_at: now.plus(valid),
+            changed_at: now,
+            pinned: None,
+            dimensions: None,
+            reported: None,
+            duration: None,
+            derivatives: None,
+            rejected_reason: None,
+            scan: Scan::default(),
+            job: None,
+            parts: None,
+            published: None,
+            revision: 1,
+        }
+    }
+
     /// Returns the file's id.
     pub fn id(&self) -> FileId {
         self.key.file()
@@ -347,30 +384,8 @@ pub(super) mod tests {
     }
 
     pub(in crate::files) fn pending() -> File {
-        let now = Timestamp::from_secs(1_000);
-        File {
-            key: ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap(),
-            name: FileName::parse("film.mp4").unwrap(),
-            metadata: Metadata::default(),
-            media: MediaType::from_name("video/mp4").unwrap(),
-            size: 5 << 30,
-            ledger_state: LedgerState::Reserved,
-            sha256: None,
-            status: Status::Pending,
-            granted_at: now,
-            grant_expires_at: now.plus(Duration::from_mins(15)),
-            changed_at: now,
-            pinned: None,
-            dimensions: None,
-            reported: None,
-            duration: None,
-            derivatives: None,
-            rejected_reason: None,
-            scan: Scan::default(),
-            job: None,
-            parts: None,
-            published: None,
-            revision: 1,
-        }
+        let key = ObjectKey::parse("user_ann1/videos/01M7YREWKH7VM7Z3Z2KWSH2FTR-film.mp4").unwrap();
+        let (name, media) = (FileName::parse("film.mp4").unwrap(), MediaType::from_name("video/mp4").unwrap());
+        File::granted(key, name, media, 5 << 30, Duration::from_mins(15), Timestamp::from_secs(1_000))
     }
 }

@@ -2,7 +2,7 @@ use super::*;
 use crate::files::{
     Arrival, Derivatives, DerivedCopy, Measured, ObjectKey, OpenUpload, PartSession, Pinned, Removal, Rendition,
 };
-use crate::files::{LedgerState, MediaType, Metadata, Scan};
+use crate::files::{FileName, MediaType};
 use crate::reconcile::ListedVersion;
 
 const KEY: &str = "user_ann1/images/01M7YREWKH7VM7Z3Z2KWSH2FTR-a.png";
@@ -11,30 +11,8 @@ const THEN: Timestamp = Timestamp::from_secs(1_000);
 const CUTOFF: Timestamp = Timestamp::from_secs(1_000_000);
 
 fn pending() -> File {
-    File {
-        key: ObjectKey::parse(KEY).unwrap(),
-        name: crate::files::FileName::parse("a.png").unwrap(),
-        metadata: Metadata::default(),
-        media: MediaType::from_name("image/png").unwrap(),
-        size: 10,
-        ledger_state: LedgerState::Reserved,
-        sha256: None,
-        status: Status::Pending,
-        granted_at: THEN,
-        grant_expires_at: THEN.plus(Duration::from_mins(15)),
-        changed_at: THEN,
-        pinned: None,
-        dimensions: None,
-        reported: None,
-        duration: None,
-        derivatives: None,
-        rejected_reason: None,
-        scan: Scan::default(),
-        job: None,
-        parts: None,
-        published: None,
-        revision: 1,
-    }
+    let (name, media) = (FileName::parse("a.png").unwrap(), MediaType::from_name("image/png").unwrap());
+    File::granted(ObjectKey::parse(KEY).unwrap(), name, media, 10, Duration::from_mins(15), THEN)
 }
 
 fn ready() -> File {

@@ -18,6 +18,16 @@ enum State {
     Needed,
 }
 
+/// What came of one repair.
+enum Repaired {
+    /// What was found is gone.
+    Gone(FindingKind),
+    /// Something needs it now, so it stays.
+    Left,
+    /// The replica refused the removal, or did not answer.
+    Refused(Fault),
+}
+
 impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
     /// Repairs what is still to be repaired, and writes the run.
     pub(super) async fn repair_pending(&self, run: &mut Run) -> Result<(), Fault> {
@@ -35,7 +45,17 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
             self.repair(*is_replica, finding, started_at, cutoff)
         };
         let done = at_once(run.pending.iter().map(repair).collect()).await?;
-        done.into_iter().flatten().for_each(|kind| run.note_repair(kind));
+        let mut refused = None;
+        for outcome in done {
+            match outcome {
+                Repaired::Gone(kind) => run.note_repair(kind),
+                Repaired::Left => {}
+                Repaired::Refused(fault) => refused = Some(fault),
+            }
+        }
+        if let Some(fault) = refused {
+            run.note(&unavailable(Area::Originals, &fault));
+        }
         run.pending.clear();
         self.write(run).await
     }
@@ -47,17 +67,17 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
         listed.err().map(|fault| unavailable(Area::Originals, &fault))
     }
 
-    /// Repairs one finding. Returns its kind if it is gone.
+    /// Repairs one finding.
     async fn repair(
         &self,
         is_replica: bool,
         finding: Finding,
         started_at: Timestamp,
         cutoff: Timestamp,
-    ) -> Result<Option<FindingKind>, Fault> {
-        let Some(version) = &finding.version else { return Ok(None) };
+    ) -> Result<Repaired, Fault> {
+        let Some(version) = &finding.version else { return Ok(Repaired::Left) };
         let bucket = if is_replica { self.replica } else { Some(self.bucket) };
-        let Some(bucket) = bucket else { return Ok(None) };
+        let Some(bucket) = bucket else { return Ok(Repaired::Left) };
         let is_upload = finding.kind == FindingKind::UploadWithoutSession;
         let state = if is_upload {
             self.look_at_upload(&finding, version, cutoff).await?
@@ -65,8 +85,8 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
             self.look_at_version(bucket, is_replica, &finding, cutoff).await?
         };
         match state {
-            State::Gone => return Ok(Some(finding.kind)),
-            State::Needed => return Ok(None),
+            State::Gone => return Ok(Repaired::Gone(finding.kind)),
+            State::Needed => return Ok(Repaired::Left),
             State::Same => {}
         }
         // Before the removal, so that nothing is removed without an entry. The id is the same at every try.
@@ -89,9 +109,12 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
         if is_upload {
             bucket.abort_upload(&finding.key, version).await?;
         } else {
-            bucket.remove_version(&finding.key, version).await?;
+            match bucket.remove_version(&finding.key, version).await {
+                Err(fault) if is_replica => return Ok(Repaired::Refused(fault)),
+                removed => removed?,
+            }
         }
-        Ok(Some(finding.kind))
+        Ok(Repaired::Gone(finding.kind))
     }
 
     async fn look_at_version(

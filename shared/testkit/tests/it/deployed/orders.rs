@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::mail::{mail_about, mails_to};
 use super::object_events::announce;
+use super::operator::consigne;
 use super::scans::judge;
 use super::unfinished::{self, AbsentRecord};
 use super::{assert_field_refused, assert_refused, text};
@@ -313,6 +314,61 @@ async fn a_hundred_forms_at_once_all_arrive_byte_for_byte() {
     }
 }
 
+/// Changes an order behind the functions' back.
+async fn change(stack: &Stack, id: &str, change: impl FnOnce(&mut Order)) {
+    let mut order = stack.table().get_order(OrderId::parse(id).unwrap()).await.unwrap().unwrap();
+    change(&mut order);
+    let (seen, granted, changed) = (order.revision, Vec::new(), Vec::new());
+    order.revision += 1;
+    let step = OrderStep { seen, order, granted, changed, event: None };
+    assert!(stack.table().apply_order_step(&step).await.unwrap().is_committed());
+}
+
+#[tokio::test]
+async fn a_photo_of_an_earlier_form_counts_and_an_erased_order_leaves_nothing() {
+    let stack = Stack::find();
+    let (payment, email) = (order(&stack).await, format!("{}@people.example", fresh_user()));
+    let first = forms(&stack, &payment, &body(&email)).await;
+    let id = text(&first, "order_id");
+    // The page asks again in the last minute of the forms, while the photos are on their way.
+    let soon = clock::now().plus(Duration::from_secs(30));
+    let nearly_over = |order: &mut Order| {
+        order.current.iter_mut().flat_map(|current| &mut current.photos).for_each(|photo| photo.expires_at = soon);
+    };
+    change(&stack, &id, nearly_over).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let second = forms(&stack, &payment, &body(&email)).await;
+    for (at, bytes) in [(0, pictures::heic()), (1, pictures::photo_with_place())] {
+        let (old, new) = (&first["uploads"][at], &second["uploads"][at]);
+        assert_eq!(old["s3_key"], new["s3_key"]);
+        assert_ne!(old["fields"]["policy"], new["fields"]["policy"]);
+        assert_eq!(post(&stack, old, &bytes).await.0, 201);
+        assert_eq!(post(&stack, new, &bytes).await.0, 201);
+    }
+    let has_links = |order: &Value| order["files"].as_array().unwrap().iter().all(|file| file["url"].is_string());
+    let seen = shown_when(&stack, &id, has_links).await;
+    assert_eq!(seen["status"], "submitted");
+
+    let (output, out, err) = consigne(&["order", "erase", &payment, "--reason", "asked by letter"], &[]);
+    assert!(output.status.success() && out.contains(&format!("Erased {id}")), "{out}{err}");
+    assert_refused(&read(&stack, "expert", &format!("/api/orders/{id}")).await, 404, "NOT_FOUND");
+    assert_refused(&submit(&stack, &payment, &body(&email)).await, 404, "NOT_FOUND");
+    let copies = seen["files"].as_array().unwrap().iter().flat_map(|file| file["thumbnails"].as_object().unwrap());
+    let copies = copies.map(|(_, key)| key.as_str().unwrap().to_owned());
+    let originals = [0, 1].map(|at| text(&first["uploads"][at], "s3_key"));
+    for key in originals.into_iter().chain(copies) {
+        let gone = until(async || {
+            stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+            stack.bucket().list_versions(&key).await.unwrap().is_empty().then_some(())
+        });
+        assert!(gone.await.is_some(), "{key} is left");
+    }
+    let (output, out, err) = consigne(&["order", "erase", &id, "--reason", "asked by letter"], &[]);
+    assert!(output.status.success() && out.contains("nothing was changed"), "{out}{err}");
+    let (_, audit, _) = consigne(&["audit", "--action", "order.", "--json"], &[]);
+    assert!(audit.contains(&id), "{audit}");
+}
+
 async fn sweep(stack: &Stack) {
     let swept = stack.invoke("sweep", &json!({ "time": clock::now().to_string() })).await;
     assert_eq!(swept.status, 200, "{}", swept.json());
@@ -328,12 +384,7 @@ async fn an_order_without_its_photos_ends_and_leaves_no_object() {
     shown_when(&stack, &id, |order| order["files"][0]["url"].is_string()).await;
     // Other tests have grants that must not end. So not the clock is put forward, but this order back.
     let (table, ago) = (stack.table(), clock::now().minus(SUBMIT_WITHIN + Duration::from_mins(1)));
-    let order = table.get_order(OrderId::parse(&id).unwrap()).await.unwrap().unwrap();
-    let (seen, revision) = (order.revision, order.revision + 1);
-    let order = Order { asked_at: Some(ago), revision, ..order };
-    let (granted, changed) = (Vec::new(), Vec::new());
-    let back = OrderStep { seen, order, granted, changed, event: None };
-    assert!(table.apply_order_step(&back).await.unwrap().is_committed());
+    change(&stack, &id, |order| order.asked_at = Some(ago)).await;
     sweep(&stack).await;
     let seen = shown_when(&stack, &id, |order| order["status"] == "expired").await;
     assert_eq!(seen["files"][0]["url"], Value::Null);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use consigne_core::files::{DerivedKey, File, GrantRequest, MediaType, ObjectKey, Rendition, UPLOAD_GRANT_VALID};
 use consigne_core::ports::{AbortUpload, ListDerived, ListUploads, ListVersions, OpenUploadInParts, PutDerived};
 use consigne_core::{FileId, Plan, UserId};
@@ -156,4 +157,19 @@ async fn each_kind_of_difference_is_found_and_only_what_nothing_refers_to_is_rem
     let answer = stack.invoke("reconcile", &json!({})).await.json();
     let states = [&answer["ended"], &answer["due"], &answer["held"]];
     assert!(states.iter().any(|state| state.is_boolean()), "{answer}");
+
+    // A replica that refuses to be listed is reported, and all else is still compared.
+    let replica = "consigne-reconciled-replica";
+    // It exists if this test was interrupted before.
+    drop(client.create_bucket().bucket(replica).send().await);
+    let versions = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    client.put_bucket_versioning().bucket(replica).versioning_configuration(versions).send().await.unwrap();
+    let parameters = ["ReconcileRepair=remove".to_owned(), format!("ReplicaBucketArn=arn:aws:s3:::{replica}")];
+    RECONCILED.deploy(&parameters);
+    client.delete_bucket().bucket(replica).send().await.unwrap();
+    let (code, report) = reconcile(&[]).await;
+    let left: BTreeSet<String> = found(&report).difference(&earlier).map(|(kind, _)| kind.clone()).collect();
+    let with_replica =
+        for_people.into_iter().chain(["replica_unavailable"]).map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!((code, left), (Some(1), with_replica), "{report:#}");
 }

@@ -5,6 +5,7 @@ pub mod jobs;
 pub mod keys;
 pub mod nightly;
 pub mod order_erasure;
+pub mod order_forms;
 mod order_mails;
 pub mod orders;
 mod outages;
@@ -13,8 +14,7 @@ mod preflights;
 pub mod webhooks;
 
 use consigne_core::files::{
-    Arrival, Dimensions, File, FileName, LedgerDelta, LedgerState, Measured, MediaType, Metadata, ObjectKey, Pinned,
-    Status,
+    Arrival, Dimensions, File, FileName, LedgerDelta, Measured, MediaType, ObjectKey, Pinned, UPLOAD_GRANT_VALID,
 };
 use consigne_core::{Timestamp, UserId};
 use consigne_testkit::fakes::World;
@@ -33,30 +33,8 @@ pub fn pending() -> File {
 
 /// Creates a pending PNG of 1,000 bytes with a key.
 pub fn pending_at(key: &str) -> File {
-    File {
-        key: ObjectKey::parse(key).unwrap(),
-        name: FileName::parse("photo été.png").unwrap(),
-        metadata: Metadata::default(),
-        media: MediaType::from_name("image/png").unwrap(),
-        size: 1000,
-        ledger_state: LedgerState::Reserved,
-        sha256: None,
-        status: Status::Pending,
-        granted_at: GRANTED,
-        grant_expires_at: GRANTED.plus(std::time::Duration::from_mins(15)),
-        changed_at: GRANTED,
-        pinned: None,
-        dimensions: None,
-        reported: None,
-        duration: None,
-        derivatives: None,
-        rejected_reason: None,
-        scan: consigne_core::files::Scan::default(),
-        job: None,
-        parts: None,
-        published: None,
-        revision: 1,
-    }
+    let (name, media) = (FileName::parse("photo été.png").unwrap(), MediaType::from_name("image/png").unwrap());
+    File::granted(ObjectKey::parse(key).unwrap(), name, media, 1000, UPLOAD_GRANT_VALID, GRANTED)
 }
 
 /// Returns the file after its upload was checked.

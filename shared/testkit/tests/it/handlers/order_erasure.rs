@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consigne_core::Timestamp;
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::files::Status;
 use consigne_core::orders::OrderStatus;
@@ -39,6 +40,11 @@ async fn erase(world: &World) {
     assert!(world.erase_order(&order.erase(Some(entry), clock::now())).await.unwrap().is_committed());
 }
 
+/// Returns the time of the next run of `account-close`.
+fn soon() -> Timestamp {
+    clock::now().plus(Duration::from_mins(5))
+}
+
 /// Creates a world with a complete order, whose clean copies are made.
 async fn complete() -> World {
     let world = paid();
@@ -55,7 +61,7 @@ async fn an_erased_order_leaves_nothing_and_cannot_be_submitted_again() {
     let world = complete().await;
     let photos = keys(&world);
     erase(&world).await;
-    close_accounts_at(&world, clock::now()).await;
+    close_accounts_at(&world, soon()).await;
     for key in &photos {
         assert!(!world.state().objects.contains_key(key), "{key} is left");
         assert_eq!(file_of(&world, key).status, Status::Deleted);
@@ -85,7 +91,7 @@ async fn a_photo_that_arrives_after_the_erasure_is_removed() {
         let [face, _] = keys(&world);
         erase(&world).await;
         if runs_before {
-            close_accounts_at(&world, clock::now()).await;
+            close_accounts_at(&world, soon()).await;
         }
         world.put_object(&face, "v1", pictures::heic());
         announce(&world, &face, "v1").await;

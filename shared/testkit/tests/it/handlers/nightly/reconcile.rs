@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use consigne_core::UserId;
 use consigne_core::audit::{Actor, AuditAction, Origin};
 use consigne_core::files::Kind;
-use consigne_core::reconcile::{FindingKind, GRACE, Run};
+use consigne_core::reconcile::{Finding, FindingKind, GRACE, Run};
 use consigne_testkit::planted::Planted;
 use consigne_usecases::reconcile::{Asked, Begin, Begun, Pages, Reconciler};
 use proptest::prelude::*;
@@ -263,4 +263,62 @@ async fn a_schedule_that_only_reports_does_not_go_on_with_a_repair_by_hand() {
         };
         assert_eq!(begun, expected);
     }
+}
+
+/// Compares, with repairs or without, a world whose replica has a version that is left over.
+async fn with_replica(replica: impl Fn(&Planted), repair: bool) -> (Planted, Run) {
+    let mut planted = Planted::default();
+    planted.plant(FindingKind::ObjectWithoutRecord, &user("user_ann1"), Kind::Book);
+    planted.plant(FindingKind::ReplicaWithoutOriginal, &user("user_bob1"), Kind::Book);
+    planted.replica = planted.replica.as_client_of("replica");
+    replica(&planted);
+    let run = reconcile(&planted, repair, Pages::default(), 100).await;
+    (planted, run)
+}
+
+#[tokio::test]
+async fn a_replica_that_cannot_be_listed_is_reported_and_stops_nothing() {
+    for repair in [false, true] {
+        let (planted, run) = with_replica(|planted| planted.replica.take_down("replica"), repair).await;
+        let counts: Vec<_> = run.found.iter().map(|(kind, found)| (*kind, *found)).collect();
+        assert_eq!(counts, [(FindingKind::ObjectWithoutRecord, 1), (FindingKind::ReplicaUnavailable, 1)]);
+        let finding = run.first.iter().find(|finding| finding.kind == FindingKind::ReplicaUnavailable).unwrap();
+        assert_eq!((finding.key.as_str(), finding.reason.contains("replica is down")), ("user_", true), "{finding:?}");
+        assert_eq!(planted.world.state().objects.len(), usize::from(!repair), "the bucket itself is repaired");
+        assert_eq!((run.left(FindingKind::ReplicaUnavailable), planted.replica.state().objects.len()), (1, 1));
+        let told = planted.world.state().outbox.last().unwrap().1.clone();
+        assert!(told.kind == "storage.reconciled" && told.detail.contains("replica_unavailable"), "{}", told.detail);
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_goes_down_or_refuses_removals_does_not_keep_a_repair_from_its_end() {
+    let (planted, run) = with_replica(|planted| planted.replica.refuse_removals(true), true).await;
+    assert_eq!((run.left(FindingKind::ReplicaWithoutOriginal), run.left(FindingKind::ReplicaUnavailable)), (1, 1));
+    assert_eq!(planted.replica.state().objects.len(), 1);
+
+    // It goes down between the comparison and the repair: the run was written, then its caller was killed.
+    let mut planted = Planted::default();
+    planted.plant(FindingKind::ReplicaWithoutOriginal, &user("user_bob1"), Kind::Book);
+    planted.replica = planted.replica.as_client_of("replica");
+    let (origin, at) = (origin(), planted.at());
+    let clock = move || at;
+    let asked = Asked { begin: Begin::Now, repair: true, grace: GRACE };
+    let first = Reconciler::new(&planted.world, (&planted.world, Some(&planted.replica)), &origin, &clock);
+    let Begun::Ours(mut run) = first.begin(&asked).await.unwrap() else { panic!("it is free") };
+    run.pending.push((
+        true,
+        Finding {
+            kind: FindingKind::ReplicaWithoutOriginal,
+            key: planted.wanted.first().unwrap().1.clone(),
+            version: Some("r1".to_owned()),
+            size: None,
+            at: None,
+            reason: String::new(),
+        },
+    ));
+    planted.replica.take_down("replica");
+    first.advance(&mut run, |_| true).await.unwrap();
+    assert!(run.is_over() && run.pending.is_empty());
+    assert!(run.left(FindingKind::ReplicaUnavailable) >= 1, "{:?}", run.found);
 }
