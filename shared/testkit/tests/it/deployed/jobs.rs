@@ -200,16 +200,11 @@ pub async fn delivered_before_and_after_the_event(
 async fn completions_may_come_before_or_after_s3s_event() {
     let stack = Stack::find();
     let ann = stack.newcomer("pro");
-    let (picture, film) = (json!({ "prompt": "un phare" }), json!({ "prompt": "un phare", "duration_seconds": 8 }));
-    tokio::join!(
-        delivered_before_and_after_the_event(
-            &stack,
-            &ann,
-            ("images", &picture),
-            ("a.png", "image/png", pictures::png(64, 48, 1000))
-        ),
-        delivered_before_and_after_the_event(&stack, &ann, ("videos", &film), ("a.mp4", "video/mp4", pictures::film())),
-    );
+    let picture = ("a.png", "image/png", pictures::png(64, 48, 1000));
+    delivered_before_and_after_the_event(&stack, &ann, ("images", &json!({ "prompt": "un phare" })), picture).await;
+    let film = ("a.mp4", "video/mp4", pictures::film());
+    let request = json!({ "prompt": "un phare", "duration_seconds": 8 });
+    delivered_before_and_after_the_event(&stack, &ann, ("videos", &request), film).await;
 }
 
 #[tokio::test]
