@@ -194,8 +194,8 @@ async fn a_form_that_is_signed_anew_extends_the_grant_unless_the_photo_has_come(
     let order = opened(orders, now()).await;
     let first = applied(orders, submitted(&order, now())).await;
     let (late, ask) = (now().plus(Duration::from_mins(14) + Duration::from_secs(30)), ask());
-    let renew = |order: &Order| order.submit(&ask, &first.granted, UPLOAD_GRANT_VALID, late).unwrap();
-    let renewed = applied(orders, renew(&first.order)).await;
+    let renew = |order: &Order, at| order.submit(&ask, &first.granted, UPLOAD_GRANT_VALID, at).unwrap();
+    let renewed = applied(orders, renew(&first.order, late)).await;
     assert_eq!((renewed.granted.len(), renewed.changed.len()), (0, 2));
     let ids = renewed.order.photos().map(consigne_core::orders::Photo::file).collect();
     let files = orders.get_files(&order.owner(), &ids).await.unwrap();
@@ -204,7 +204,7 @@ async fn a_form_that_is_signed_anew_extends_the_grant_unless_the_photo_has_come(
         assert_eq!(changed.file.grant_expires_at, late.plus(UPLOAD_GRANT_VALID));
     }
     // The records have changed since they were read, so neither they nor the order are written.
-    let stale = renew(&renewed.order);
+    let stale = renew(&renewed.order, late.plus(UPLOAD_GRANT_VALID));
     assert_eq!(orders.apply_order_step(&stale).await.unwrap(), CommitOutcome::Conflict);
     assert_eq!(read(orders, order.id).await, Some(renewed.order));
 }
