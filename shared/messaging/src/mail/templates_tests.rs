@@ -81,6 +81,7 @@ fn templates_naming(name: &str) -> Vec<Box<dyn MailTemplate>> {
             suspended: true,
         }),
         Box::new(templates::EndpointDisabled { org, org_name: name(), host: name(), gone: false }),
+        Box::new(templates::ExportReady { until: NOW }),
         Box::new(templates::FileInfected { filename: name(), threat: Some(name()) }),
         Box::new(templates::Invitation {
             org_name: name(),

@@ -11,7 +11,7 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::handlers::jobs::requests::{add_job, job};
-use crate::handlers::people::accounts::{ORG, acme, answer, refusal, user};
+use crate::handlers::people::accounts::{ORG, acme, refusal, user};
 use crate::handlers::people::closing::{close, close_accounts_at};
 use crate::handlers::webhooks::mail::{deliver, known};
 use crate::handlers::{GRANTED, pending, pending_at, ready, world_with};
@@ -19,7 +19,7 @@ use crate::handlers::{GRANTED, pending, pending_at, ready, world_with};
 /// Sends a request of Ann's to `user-export`.
 async fn send(world: &World, case: &str) -> Value {
     let token = functions::issuer().token("user_ann1", "free");
-    answer(world, "user-export", payload::event("user-export", case, &token)).await
+    functions::call(world, "user-export", payload::event("user-export", case, &token)).await
 }
 
 /// Asks for an export of Ann's data. Returns `data` of the answer.
