@@ -119,8 +119,9 @@ impl ExportState {
 }
 
 impl Export {
-    /// Starts an export.
+    /// Starts an export. Its times are in whole seconds, as its JSON has them.
     pub fn begin(user: UserId, now: Timestamp) -> Self {
+        let now = Timestamp::from_secs(now.as_secs());
         Self {
             id: ExportId::mint(now),
             user,
@@ -182,6 +183,7 @@ impl Export {
 
     /// Returns the complete export, and the event that tells the person.
     pub fn completed(&self, manifest: Part, now: Timestamp) -> (Self, Event) {
+        let now = Timestamp::from_secs(now.as_secs());
         let expires_at = now.plus(EXPORT_KEPT);
         let revision = self.revision + 1;
         let after = Self {
@@ -268,8 +270,11 @@ mod tests {
         assert_eq!(names, ["manifest.json", "part-0001.json", "part-0002.json"]);
         let manifest: Value = serde_json::from_str(&none.manifest_text(NOW)).unwrap();
         assert_eq!(manifest["parts"][0], json!({ "name": "part-0001.json", "size": 10, "records": 3, "files": 2 }));
-        let read: Export = serde_json::from_str(&serde_json::to_string(&ready).unwrap()).unwrap();
-        assert_eq!(read, ready);
+        let read = |export: &Export| serde_json::from_str::<Export>(&serde_json::to_string(export).unwrap()).unwrap();
+        assert_eq!(read(&ready), ready);
+        let late = Export::begin(one.user.clone(), NOW.plus(Duration::from_millis(999)));
+        let (ended, _) = late.completed(part(0), NOW.plus(Duration::from_millis(1_999)));
+        assert_eq!((read(&late), read(&ended)), (late, ended));
     }
 
     #[test]
