@@ -10,6 +10,7 @@ use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{GetLedgerSums, GetRecords, GetRun, KeepRun, ListOwners, WalkRecords};
 use consigne_core::reconcile::{LedgerSums, Recorded, Run};
 use consigne_core::{Fault, FileId, UserId};
+use futures_util::future::try_join_all;
 
 use crate::table::files::{file_item, ledger_item, ledger_walk};
 use crate::table::item::{self, Item, Reader, key, malformed, number, text, user_pk};
@@ -37,24 +38,28 @@ fn recorded(item: &Item) -> Result<Recorded, Fault> {
 
 impl ListOwners for Table {
     async fn list_owners(&self, from: &str, limit: u32) -> Result<Vec<UserId>, Fault> {
-        let mut owners = Vec::new();
-        for shard in 0..due::SHARDS {
-            let query = QueryInput::builder()
-                .table_name(&self.name)
-                .index_name(ledger_walk::INDEX)
-                .key_condition_expression("ledger_shard = :shard AND pk >= :from")
-                .expression_attribute_values(":shard", text(ledger_walk::of_shard(shard)))
-                .expression_attribute_values(":from", text(format!("USER#{from}")))
-                .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-            // Keys are small, so `limit` of them fit in one page.
-            let page = self.client.send(query).await.map_err(Fault::unavailable)?;
-            for item in page.items() {
-                owners.push(ledger_item::owner(item)?);
-            }
-        }
+        // All at once: one after the other, they would be half of the time that a run takes to begin.
+        let shards = (0..due::SHARDS).map(|shard| self.owners_of_shard(shard, from, limit));
+        let mut owners = try_join_all(shards).await?.concat();
         owners.sort();
         owners.truncate(limit as usize);
         Ok(owners)
+    }
+}
+
+impl Table {
+    /// Returns at most `limit` users of a shard of the index, from an id on.
+    async fn owners_of_shard(&self, shard: u8, from: &str, limit: u32) -> Result<Vec<UserId>, Fault> {
+        let query = QueryInput::builder()
+            .table_name(&self.name)
+            .index_name(ledger_walk::INDEX)
+            .key_condition_expression("ledger_shard = :shard AND pk >= :from")
+            .expression_attribute_values(":shard", text(ledger_walk::of_shard(shard)))
+            .expression_attribute_values(":from", text(format!("USER#{from}")))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        // Keys are small, so `limit` of them fit in one page.
+        let page = self.client.send(query).await.map_err(Fault::unavailable)?;
+        page.items().iter().map(ledger_item::owner).collect()
     }
 }
 
