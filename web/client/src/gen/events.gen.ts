@@ -739,6 +739,10 @@ export type OrderSubmitted = {
      * Number of the submission, from 1. It grows when the customer replaces photos or answers.
      */
     submission: number;
+    /**
+     * Whether the same submission was complete before: a photo was lost, and the customer has sent it again. It leads to no mails.
+     */
+    again: boolean;
 };
 
 /**
@@ -924,7 +928,7 @@ export type StorageReconciled = {
         /**
          * The kind of finding.
          */
-        kind: 'object_without_record' | 'version_without_record' | 'delete_marker' | 'derived_without_original' | 'upload_without_session' | 'replica_without_original' | 'record_without_object' | 'other_version' | 'other_size' | 'derived_missing' | 'overdue_record' | 'unreadable_record' | 'ledger_differs' | 'unknown_object';
+        kind: 'object_without_record' | 'version_without_record' | 'delete_marker' | 'derived_without_original' | 'upload_without_session' | 'replica_without_original' | 'record_without_object' | 'other_version' | 'other_size' | 'derived_missing' | 'overdue_record' | 'unreadable_record' | 'ledger_differs' | 'replica_unavailable' | 'unknown_object';
         /**
          * Number of findings.
          */
