@@ -58,29 +58,23 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
         let records: u64 = export.counts.values().sum();
         let mut facts =
             json!({ "user": user, "export": export.id, "records": records, "expires_at": export.expires_at });
-        let mut text =
-            format!("The export of {user} is complete: {records} records in {} parts.\n", export.parts.len());
+        let mut lines =
+            vec![format!("The export of {user} is complete: {records} records in {} parts.", export.parts.len())];
         let Some(folder) = &options.to else {
-            text.push_str(&format!(
-                "The person can download it on the page of their account until {}.\nTo download it yourself, run this again with --to FOLDER.",
-                export.expires_at
-            ));
-            return Ok(Report::done(text, facts));
+            lines.push(format!("The person can download it on the page of their account until {}.", export.expires_at));
+            lines.push("To download it yourself, run this again with --to FOLDER.".to_owned());
+            return Ok(Report::done(lines.join("\n"), facts));
         };
         let downloaded = download(&table, &bucket, &export, folder).await?;
         facts["files"] = downloaded.files.into();
         facts["missing"] = json!(downloaded.missing);
-        text.push_str(&format!(
-            "Downloaded it to {} with {} files, {}.\n",
-            folder.display(),
-            downloaded.files,
-            in_words(downloaded.bytes)
-        ));
+        let (files, bytes) = (downloaded.files, in_words(downloaded.bytes));
+        lines.push(format!("Downloaded it to {} with {files} files, {bytes}.", folder.display()));
         if !downloaded.missing.is_empty() {
-            text.push_str(&format!("{} files were deleted meanwhile.\n", downloaded.missing.len()));
+            lines.push(format!("{} files were deleted meanwhile.", downloaded.missing.len()));
         }
-        text.push_str("Send the folder to the person on a safe way, then delete it.");
-        Ok(Report::done(text, facts))
+        lines.push("Send the folder to the person over a safe channel, then delete it.".to_owned());
+        Ok(Report::done(lines.join("\n"), facts))
     })
 }
 

@@ -136,6 +136,6 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "as it was")]
     async fn a_panic_in_a_task_goes_on() {
-        in_a_task(async { panic!("as it was") }).await
+        in_a_task(async { panic!("as it was") }).await;
     }
 }

@@ -34,15 +34,14 @@ impl RequestExport for World {
             if let Some(last) = state.exports.last.get(&export.user).filter(|last| last.answers(now)) {
                 return Ok(last.clone());
             }
-            match audit {
-                Some(entry) => state.accounts.audit.push(entry.clone()),
-                None => {
-                    let asked = state.exports.asked.entry((export.user.clone(), Day::of(now))).or_default();
-                    if *asked >= EXPORTS_A_DAY {
-                        return Err(too_many_exports(now));
-                    }
-                    *asked += 1;
+            if let Some(entry) = audit {
+                state.accounts.audit.push(entry.clone());
+            } else {
+                let asked = state.exports.asked.entry((export.user.clone(), Day::of(now))).or_default();
+                if *asked >= EXPORTS_A_DAY {
+                    return Err(too_many_exports(now));
                 }
+                *asked += 1;
             }
             state.exports.last.insert(export.user.clone(), export.clone());
             state.push_event(&export.requested());

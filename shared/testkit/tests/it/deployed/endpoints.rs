@@ -139,8 +139,7 @@ async fn an_endpoint_that_answers_410_is_disabled_and_can_be_enabled_again() {
     let enabled = fixture.owner.call_with("PATCH", &fixture.path(&format!("/endpoints/{endpoint}")), &patch).await;
     assert_eq!(enabled.json()["data"]["status"], "active");
     let moved = json!({ "url": format!("{url}&moved=1") });
-    let path = fixture.path(&format!("/endpoints/{endpoint}"));
-    let changed = fixture.owner.call_with("PATCH", &path, &moved).await;
+    let changed = fixture.owner.call_with("PATCH", &fixture.path(&format!("/endpoints/{endpoint}")), &moved).await;
     assert_eq!((changed.status, &changed.json()["data"]["url"]), (200, &moved["url"]));
     // So the address that it had is free again.
     register(&fixture, &fixture.owner, &url, &["key.issued"]).await;

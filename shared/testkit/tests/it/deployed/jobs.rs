@@ -177,8 +177,9 @@ pub async fn delivered_before_and_after_the_event(
         let key = text(&grant, "s3_key");
         let upload = async { assert_eq!(generator.put(&grant, bytes.clone()).await.status, 200) };
         let file = json!({ "s3_key": key, "filename": name, "file_size": bytes.len(), "content_type": media });
-        let complete =
-            async || assert_eq!(generator.complete(&message, &fresh_id(), &[file.clone()]).await.status, 200);
+        let complete = async || {
+            assert_eq!(generator.complete(&message, &fresh_id(), std::slice::from_ref(&file)).await.status, 200);
+        };
         if before {
             let record = AbsentRecord::during(stack, &key, upload).await;
             complete().await;

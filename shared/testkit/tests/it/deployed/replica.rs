@@ -125,8 +125,8 @@ async fn leftovers_are_removed_by_the_schedule(stack: &Stack, replica: &Bucket, 
     let lost = person.upload("a.jpg", "image/jpeg", pictures::photo_with_place()).await;
     person.wait_until_derived(&lost).await;
     let file = ObjectKey::parse(&lost).unwrap();
-    let copies = bucket.list_derived(&owner, file.file()).await.unwrap();
-    assert_eq!((copies.len(), replica.list_versions(&lost).await.unwrap().len()), (2, 1));
+    let derived = bucket.list_derived(&owner, file.file()).await.unwrap();
+    assert_eq!((derived.len(), replica.list_versions(&lost).await.unwrap().len()), (2, 1));
     let item = json!({ "pk": { "S": format!("USER#{owner}") }, "sk": { "S": format!("FILE#{}", file.file()) } });
     stack.ask_table("DeleteItem", &json!({ "TableName": stack.name("TABLE_NAME"), "Key": item })).await;
     // In the replica there is a copy for display too, from before only files were replicated.
@@ -138,8 +138,8 @@ async fn leftovers_are_removed_by_the_schedule(stack: &Stack, replica: &Bucket, 
             .and_then(|request| request.admit(&owner, Plan::Pro, UPLOAD_GRANT_VALID, now))
             .unwrap()
     };
-    let film = granted("a.mp4", "video/mp4");
-    bucket.open_upload(&film, false).await.unwrap();
+    let video = granted("a.mp4", "video/mp4");
+    bucket.open_upload(&video, false).await.unwrap();
     // And a copy whose original has gone without an event, so that `erase-replica` never heard of it.
     let strayed = granted("b.png", "image/png");
     let config = aws_sdk_s3::config::Builder::from(&stack.aws().sdk_config()).force_path_style(true).build();
@@ -165,6 +165,6 @@ async fn leftovers_are_removed_by_the_schedule(stack: &Stack, replica: &Bucket, 
     assert_eq!((left(&bucket, &lost).await, left(replica, &lost).await), (0, 0));
     assert_eq!(bucket.list_derived(&owner, file.file()).await.unwrap().len(), 0);
     assert_eq!((left(replica, copy.as_str()).await, left(replica, strayed.key.as_str()).await), (0, 0));
-    assert_eq!(bucket.list_uploads(film.key.as_str()).await.unwrap(), Vec::<String>::new());
+    assert_eq!(bucket.list_uploads(video.key.as_str()).await.unwrap(), Vec::<String>::new());
     assert_eq!(left(&bucket, kept).await, 1);
 }
