@@ -109,6 +109,10 @@ def watches(name: str, alarm: Json, function: str, alias: Json) -> Iterator[str]
     if not 1 < properties.get("DatapointsToAlarm", 1) <= properties["EvaluationPeriods"]:
         yield f"{name}: a single minute must not roll back; it needs DatapointsToAlarm above 1."
     version = alias["FunctionVersion"]
+    # An alarm that is only changed keeps its state, and CodeDeploy would stop the repair of a version that is failing.
+    # Source: Amazon CloudWatch API reference, "PutMetricAlarm".
+    if f"${{{target(version)}.Version}}" not in str(properties.get("AlarmName")):
+        yield f"{name}: must have the version in its name, so that each version has an alarm of its own."
     aliased = {"Fn::Sub": f"${{{function}}}:{alias['Name']}"}
     short = re.sub(r"(?<!^)([A-Z])", r"-\1", function.removesuffix("Function")).lower()
     wanted = {

@@ -49,7 +49,7 @@ def problems(config: Config) -> Iterator[str]:
     """Yields what is wrong with the parameters of the CDN. Needs no network."""
     known = templates.load(ROOT / TEMPLATE)["Parameters"]
     for name, value in config.edge.items():
-        if name not in known or name in (*SLOTS.values(), "CoreStack"):
+        if name not in known or name in (*SLOTS.values(), "CoreStack", "OriginSecretVersion"):
             yield f"infra/edge.yaml has no parameter {name} that can be set."
         elif problem := preflight.broken(value, known[name]):
             yield f"{name} {problem}."
@@ -67,8 +67,13 @@ def up(sam: Any, core: Stack, config: Config, session: boto3.Session) -> None:
     print(f"\nDeploying the CDN as {edge.name} (the first time takes some minutes)...")
     edge.clear()
     keys = with_a_key(read_keys(edge, secrets), edge.parameters())
+    origin = read_origin(edge, secrets)
+    if both := both_hashes(core.parameters().get("EdgeSecretHash", ""), origin):
+        print("\nTelling the core of the new secret between the CDN and the API...")
+        sam.deploy(core, "template.yaml", {"DeletionProtection": "true"} | config.parameters | {"EdgeSecretHash": both})
+    version = {"OriginSecretVersion": origin["VersionId"][:8]} if origin else {}
     for parameters in steps(keys, edge.parameters()):
-        sam.deploy(edge, TEMPLATE, own_parameters(config, core) | config.edge | parameters)
+        sam.deploy(edge, TEMPLATE, own_parameters(config, core) | config.edge | version | parameters)
     outputs = edge.outputs()
     write_keys(keys, outputs, secrets)
     wanted = config.parameters | core_parameters(config, outputs, secrets)
@@ -161,6 +166,30 @@ def write_keys(keys: Keys, outputs: dict[str, str], secrets: Any) -> None:
         secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(named))
 
 
+# ------------------------------------------------------------------------------- secret between the CDN and the API
+
+
+def read_origin(edge: Stack, secrets: Any) -> dict[str, str]:
+    """Returns the secret with its version, as Secrets Manager answers it: empty before the first deployment."""
+    arn = edge.outputs().get("OriginSecretArn")
+    return secrets.get_secret_value(SecretId=arn) if arn else {}
+
+
+def both_hashes(deployed: str, origin: dict[str, str]) -> str | None:
+    """Returns the hashes of the secret that the CDN sends now and of the one that it sends next, for the time until it
+    does. Returns `None` if the core knows the next one already."""
+    if not (deployed and origin):
+        return None
+    known = deployed.split(",")
+    following = hash_of(origin["SecretString"])
+    return None if following in known else f"{known[0]},{following}"
+
+
+def hash_of(secret: str) -> str:
+    """Returns the hash by which the core knows a secret: SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
 # ----------------------------------------------------------------------------------------------- core and console
 
 
@@ -171,7 +200,7 @@ def core_parameters(config: Config, outputs: dict[str, str], secrets: Any) -> di
         "CdnDomain": outputs["CdnDomain"],
         "CdnKeysArn": outputs["KeysArn"],
         "CdnDistribution": outputs["DistributionId"],
-        "EdgeSecretHash": hashlib.sha256(secret.encode()).hexdigest(),
+        "EdgeSecretHash": hash_of(secret),
     }
     if not config.parameters.get("PublicUrl"):
         parameters["PublicUrl"] = f"https://{outputs['CdnDomain']}"

@@ -53,17 +53,19 @@ def called(function: dict[str, Any], stack: str) -> str:
 
 
 def settings_digest(template: dict[str, Any], values: dict[str, str]) -> str:
-    """Returns the parameter `SettingsDigest`: it changes whenever a parameter does that a versioned function reads.
+    """Returns the parameter `SettingsDigest`: it changes whenever a versioned function does in the template, or a
+    parameter that it reads.
 
     `values` override the template's defaults. SAM publishes a version when the template changes, and does not look at
-    the values of parameters. Without the digest callers would go on with the old value.
+    the values of parameters: without these callers would go on with the old value. Where only the template's words
+    change, Lambda would refuse to publish a version that is like the last.
     """
     bodies = [template.get("Globals", {}), *(template["Resources"][name] for name in versioned(template))]
     read = {name for body in bodies for name in refers_to(body)} & template["Parameters"].keys()
     # Neither is anything that a function reads.
     read -= {"SettingsDigest", "GradualDeployment"}
     given = {name: str(values.get(name, template["Parameters"][name].get("Default", ""))) for name in read}
-    return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([given, bodies], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def refers_to(value: Any) -> set[str]:

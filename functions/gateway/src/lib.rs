@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use consigne_auth::{GatewaySeal, Identity, KeyFinder, body_digest};
+use consigne_auth::{GatewaySeal, Identity, KeyFinder, Refreshed, body_digest};
 use consigne_core::credits::{
     CallFacts, CallRecord, Hold, HoldEnd, HoldTerms, HoldView, Opening, Outcome, Resolver, Wallet,
 };
@@ -49,7 +49,7 @@ function! {
     finder: KeyFinder = key_finder().await,
     /// Keys, wallets and holds.
     keys: A::Table = table(),
-    seal: GatewaySeal = gateway_seal().await,
+    seal: Refreshed<GatewaySeal> = gateway_seal().await,
     /// Origins of the services.
     upstreams: Upstreams = upstreams(),
     upstream: A::Outgoing = upstream(),
@@ -72,7 +72,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         let mut call = Call::parse(text, service, scope, self, request)?;
         let hold = self.hold(&call, facts, request).await?;
         request.log.field("hold.id", hold.id);
-        call.sign(&self.seal, &hold, request);
+        call.sign(&*self.seal.get(request.now).await, &hold, request);
         let began = Instant::now();
         let called = async { (self.upstream.call_upstream(&call.upstream).await, began.elapsed()) };
         let ((outcome, took), wallet) = join(called, self.keys.get_wallet(&hold.wallet, request.now)).await;

@@ -150,6 +150,7 @@ class Rules(unittest.TestCase):
         for name, change in (
             ("TreatMissingData", {"TreatMissingData": "breaching"}),
             ("a single minute must not roll back", {"DatapointsToAlarm": 1}),
+            ("must have the version in its name", {"AlarmName": "gateway fails"}),
         ):
             self.finds(rule, name, lambda project, change=change: properties(project, "GatewayFailing").update(change))
 
@@ -243,6 +244,14 @@ class Digest(unittest.TestCase):
         for name in ("MailFrom", "TicketSeconds", "GradualDeployment", "SettingsDigest", "DeletionProtection"):
             self.assertEqual(self.digest(**{name: "other"}), first, name)
         self.assertEqual(self.digest(KeyPrefix="sk"), first)
+
+    def test_it_changes_with_the_words_of_the_functions_in_the_template_and_with_no_others(self) -> None:
+        first = self.digest()
+        for name, changes in (("GatewayFunction", True), ("SweepFunction", False)):
+            template = templates.templates.load(ROOT / "template.yaml")
+            template["Resources"][name]["Properties"]["Timeout"] = 3
+            digest = templates.templates.settings_digest(template, {})
+            self.assertEqual(digest != first, changes, name)
 
 
 class Versions(unittest.TestCase):

@@ -32,7 +32,7 @@ class Secrets:
 
     def get_secret_value(self, **asked: str) -> dict[str, str]:
         """Returns a value."""
-        return {"SecretString": self.values[asked["SecretId"]]}
+        return {"SecretString": self.values[asked["SecretId"]], "VersionId": "0a1b2c3d-0000"}
 
     def put_secret_value(self, **asked: str) -> None:
         """Replaces a value."""
@@ -80,6 +80,24 @@ class Keys(unittest.TestCase):
         self.assertEqual(json.loads(secrets.values["arn"])["a"], {"private": self.one, "id": "K1"})
 
 
+class Origin(unittest.TestCase):
+    def test_the_core_knows_both_secrets_until_the_cdn_sends_the_new_one(self) -> None:
+        old, new = edge_stack.hash_of("old"), edge_stack.hash_of("new")
+        origin = edge_stack.read_origin(mock.Mock(outputs=lambda: {"OriginSecretArn": "arn"}), Secrets(arn="new"))
+        self.assertEqual(origin["VersionId"][:8], "0a1b2c3d")
+        self.assertEqual(edge_stack.both_hashes(old, origin), f"{old},{new}")
+        for known in (new, f"{old},{new}", ""):
+            self.assertIsNone(edge_stack.both_hashes(known, origin), known)
+        self.assertEqual(edge_stack.read_origin(mock.Mock(outputs=dict), Secrets()), {})
+        self.assertIsNone(edge_stack.both_hashes(old, {}))
+
+    def test_a_new_secret_reaches_the_cdn(self) -> None:
+        # CloudFormation reads a secret again only when another property of the same resource changes.
+        edge = edge_stack.templates.load(ROOT / "infra/edge.yaml")
+        distribution = edge["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+        self.assertIn("${OriginSecretVersion}", distribution["Comment"]["Fn::Sub"])
+
+
 class Core(unittest.TestCase):
     def test_the_core_gets_domain_keys_distribution_and_the_hash_of_the_secret(self) -> None:
         wanted = edge_stack.core_parameters(config(), OUTPUTS, Secrets(origin="secret"))
@@ -94,9 +112,14 @@ class Core(unittest.TestCase):
             self.assertIsNone(edge_stack.preflight.broken(value, known[name]), name)
 
     def test_what_is_wrong_is_said_before_anything_is_built(self) -> None:
-        wrong = config({"Domain": "app.acme.dev", "PublicKeyA": "x"}, DefaultEndpoint="off")
+        wrong = config({"Domain": "app.acme.dev", "PublicKeyA": "x", "OriginSecretVersion": "x"}, DefaultEndpoint="off")
         found = "\n".join(edge_stack.problems(wrong))
-        for words in ("no parameter PublicKeyA", "Domain and CertificateArn belong together", "needs ApiDomain"):
+        for words in (
+            "no parameter PublicKeyA",
+            "no parameter OriginSecretVersion",
+            "Domain and CertificateArn belong together",
+            "needs ApiDomain",
+        ):
             self.assertIn(words, found)
         certificate = "arn:aws:acm:eu-west-3:123456789012:certificate/1"
         wrong = config({"Domain": "app.acme.dev", "CertificateArn": certificate})

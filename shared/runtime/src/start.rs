@@ -24,6 +24,8 @@ use crate::settings::{self, EnvVars, Setting, SettingError};
 use crate::tickets::{Cdn, Tickets};
 use crate::wire::Pending;
 
+/// What `--settings` takes for a secret.
+const SECRET_EXAMPLE: &str = "0123456789abcdef0123456789abcdef";
 /// Longest time for which orders are kept, if there is an end to it, in days.
 const ORDER_RETENTION_DAYS_MAX: u64 = 3_650;
 
@@ -289,8 +291,10 @@ impl<A: Adapters> Start<A> {
     }
 
     /// Reads the secret with which the gateway signs who calls a service.
-    pub fn gateway_seal(&self) -> Result<Pending<GatewaySeal>, StartError> {
-        Ok(self.secret(&settings::GATEWAY_SECRET_ARN)?.map(GatewaySeal::new))
+    pub fn gateway_seal(&self) -> Result<Pending<Refreshed<GatewaySeal>>, StartError> {
+        self.refreshed(&settings::GATEWAY_SECRET_ARN, SECRET_EXAMPLE, |text| {
+            Secret::new(text).map(GatewaySeal::new).ok_or_else(|| "it is short or a placeholder".into())
+        })
     }
 
     /// Returns the word with which API keys begin.
@@ -385,7 +389,7 @@ impl<A: Adapters> Start<A> {
             (self.environment.get(arn)?, A::secrets(self), self.environment.is_describing());
         Ok(Pending::new(async move {
             let text = if describing {
-                "0123456789abcdef0123456789abcdef".to_owned()
+                SECRET_EXAMPLE.to_owned()
             } else {
                 let unreadable = |error| SettingError::new(arn, format!("cannot be read: {error}"));
                 secrets.read_secret(id).await.map_err(unreadable)?

@@ -10,7 +10,7 @@ use super::{AT_ONCE, Patient};
 use crate::aws::{EVENTS, Refusal};
 
 /// Share of the account's concurrency that queues may take. The rest answers requests.
-const SHARE: f64 = 0.8;
+const SHARE: f64 = 0.5;
 /// Concurrency that AWS gives an event source without a maximum. Source: AWS Lambda developer guide, "Configuring
 /// scaling behavior for SQS event source mappings".
 const UNBOUNDED: u64 = 1_000;
