@@ -1,13 +1,13 @@
-//! Reads of several files, steps of files, and changes of what their owners say about them.
+//! Reads of files, steps of files, and changes of what their owners say about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use consigne_core::files::{File, Publication, Transition};
+use consigne_core::files::{File, ObjectKey, Publication, Transition};
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::ports::{
-    ApplyTransition, ChangeFile, FileChange, FileChangeOutcome, GetFiles, GetPublished, InvalidatePaths, ListVersions,
-    PublishFile, ReadRange, RemoveVersion,
+    ApplyTransition, BeginDelete, ChangeFile, FileChange, FileChangeOutcome, GetFile, GetFiles, GetPublished,
+    InvalidatePaths, ListVersions, PublishFile, ReadRange, RemoveVersion,
 };
 use consigne_core::rates::Rate;
 use consigne_core::{Fault, FileId, Plan, PublicId, Timestamp, UserId};
@@ -28,6 +28,25 @@ pub(super) fn fit_in_one_query(files: &[File]) -> usize {
         size <= QUERY_MAX
     };
     files.iter().take_while(fits).count()
+}
+
+impl GetFile for World {
+    async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
+        self.effect(|state| state.files.get(&(owner.clone(), file)).cloned())
+    }
+}
+
+impl BeginDelete for World {
+    async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
+        self.effect(|state| {
+            let file = state.files.get_mut(&(key.owner().clone(), key.file()))?;
+            if file.key != *key || !file.status.is_visible() {
+                return None;
+            }
+            *file = file.deleting(now);
+            Some(file.clone())
+        })
+    }
 }
 
 impl GetFiles for World {

@@ -56,9 +56,7 @@ use consigne_core::idempotency::WriteOutcome;
 use consigne_core::migrations::{Migration, MigrationId};
 use consigne_core::orders::Order;
 use consigne_core::periods::Day;
-use consigne_core::ports::{
-    BeginDelete, Filter, GetFile, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe, ReadHead,
-};
+use consigne_core::ports::{Filter, GetUsage, GrantUpload, ListFiles, ObjectHead, Page, Position, Probe, ReadHead};
 use consigne_core::profiles::{Closing, Profile};
 use consigne_core::rates::Windows;
 use consigne_core::stats::{DayStats, StorageDay};
@@ -319,12 +317,6 @@ impl GrantUpload for World {
     }
 }
 
-impl GetFile for World {
-    async fn get_file(&self, owner: &UserId, file: FileId) -> Result<Option<File>, Fault> {
-        self.effect(|state| state.files.get(&(owner.clone(), file)).cloned())
-    }
-}
-
 impl GetUsage for World {
     async fn get_usage(&self, owner: &UserId) -> Result<Usage, Fault> {
         self.effect(|state| state.usage.get(owner).cloned().unwrap_or_default())
@@ -378,19 +370,6 @@ impl ListFiles for World {
             let files = state.files.values().filter(|file| file.owner() == owner && file.status == Status::Deleting);
             let kept = files.filter(|file| file.ledger_state == LedgerState::Kept);
             kept.filter(|file| kind.is_none_or(|kind| file.kind() == kind)).count() as u64
-        })
-    }
-}
-
-impl BeginDelete for World {
-    async fn begin_delete(&self, key: &ObjectKey, now: Timestamp) -> Result<Option<File>, Fault> {
-        self.effect(|state| {
-            let file = state.files.get_mut(&(key.owner().clone(), key.file()))?;
-            if file.key != *key || !file.status.is_visible() {
-                return None;
-            }
-            *file = file.deleting(now);
-            Some(file.clone())
         })
     }
 }
