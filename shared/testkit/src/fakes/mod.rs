@@ -61,7 +61,7 @@ use consigne_core::profiles::{Closing, Profile};
 use consigne_core::rates::Windows;
 use consigne_core::stats::{DayStats, StorageDay};
 use consigne_core::webhooks::{Received, Source, WebhookId};
-use consigne_core::{EventId, Fault, FileId, OrderId, OrgId, Plan, PublicId, Timestamp, UserId};
+use consigne_core::{EventId, Fault, FileId, OrderId, OrgId, Plan, PublicId, UserId};
 
 use crate::schemas;
 
