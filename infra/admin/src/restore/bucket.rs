@@ -80,9 +80,10 @@ fn settings(origins: &[String], archive_after: u32) -> [(&'static str, &'static 
         each("AllowedHeader", &["content-type", "if-none-match", "range", "x-amz-checksum-sha256"]),
         each("ExposeHeader", &["ETag", "accept-ranges", "content-range", "x-amz-request-id", "x-amz-version-id"]),
     ];
-    let rule = |id: &str, what: &str| {
-        format!("<Rule><ID>{id}</ID><Filter><Prefix></Prefix></Filter><Status>Enabled</Status>{what}</Rule>")
+    let rule_of = |id: &str, prefix: &str, what: &str| {
+        format!("<Rule><ID>{id}</ID><Filter><Prefix>{prefix}</Prefix></Filter><Status>Enabled</Status>{what}</Rule>")
     };
+    let rule = |id: &str, what: &str| rule_of(id, "", what);
     let lifecycle = [
         rule(
             "abort-unfinished-uploads",
@@ -92,6 +93,12 @@ fn settings(origins: &[String], archive_after: u32) -> [(&'static str, &'static 
             "remove-old-versions",
             "<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration><NoncurrentVersionExpiration>\
              <NoncurrentDays>30</NoncurrentDays></NoncurrentVersionExpiration>",
+        ),
+        rule_of(
+            "remove-exports",
+            "exports/",
+            "<Expiration><Days>8</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>8</NoncurrentDays>\
+             </NoncurrentVersionExpiration>",
         ),
         rule(
             "archive",
@@ -167,6 +174,14 @@ mod tests {
             );
         }
         assert_eq!(words.matches("- Id: ").count(), all.matches("<ID>").count(), "a rule of the template is not set");
+        let exports = words.split("- Id: remove-exports").nth(1).and_then(|rest| rest.split("- Id: ").next()).unwrap();
+        for (word, tag) in [
+            ("Prefix: exports/", "<Prefix>exports/</Prefix>"),
+            ("ExpirationInDays: 8", "<Expiration><Days>8</Days></Expiration>"),
+            ("NoncurrentDays: 8", "<NoncurrentDays>8</NoncurrentDays>"),
+        ] {
+            assert!(exports.contains(word) && all.contains(tag), "{word}");
+        }
         assert!(words.contains("StorageClass: GLACIER_IR") && all.contains("<Days>90</Days><StorageClass>GLACIER_IR<"));
     }
 }

@@ -161,7 +161,7 @@ mod tests {
     fn what_cannot_be_read_is_named_and_counts_are_left_out() {
         let user = UserId::parse("user_ann1").unwrap();
         let of = |sk: &str| record(&user, &key(user_pk(&user), sk));
-        for name in ["FILE#x", "JOB#x", "TEXT#x", "TEXT#x#001", "ENDPOINT#x", "USAGE", "TESTWALLET", "UNSUBSCRIBED#x"] {
+        for name in ["FILE#x", "JOB#x", "TEXT#x", "TEXT#x#001", "ENDPOINT#x", "TESTWALLET", "UNSUBSCRIBED#x"] {
             assert_eq!(of(name), Some(PersonRecord::Unreadable(name.to_owned())));
         }
         for name in ["IDEM#a#b", "EXPORT", "EXPORTS#2026-11-21", "GENERATIONS#2026-11", "FOUNDED", "CLOSING", "ORDER"] {
