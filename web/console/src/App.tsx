@@ -30,7 +30,7 @@ export function App({ config, auth }: { config: Config; auth: AuthAdapter }) {
       userId={user}
       locale={locale}
     >
-      <SessionProvider config={config} auth={auth}>
+      <SessionProvider config={config} auth={auth} user={user}>
         <RouterProvider router={router} />
       </SessionProvider>
     </ConsigneProvider>

@@ -18,8 +18,16 @@ interface Session {
 
 const Context = createContext<Session | undefined>(undefined);
 
+interface Props {
+  config: Config;
+  auth: AuthAdapter;
+  /** Id of whoever is signed in. */
+  user: string;
+  children: ReactNode;
+}
+
 /** Reads who is signed in and their organisations, which every page needs. */
-export function SessionProvider({ config, auth, children }: { config: Config; auth: AuthAdapter; children: ReactNode }) {
+export function SessionProvider({ config, auth, user, children }: Props) {
   const consigne = useConsigne();
   const { client, queries, keys } = consigne;
   const { say } = useWords();
@@ -27,10 +35,10 @@ export function SessionProvider({ config, auth, children }: { config: Config; au
     // Beside the session and not after it: the first page is what most people open.
     if (pageAt(location.pathname) !== "home") return;
     PAGES.home()
-      .then(({ warm }) => warm(consigne, localStorage.getItem(LAST), localStorage.getItem(ROLE) as OrgRole | null))
+      .then(({ warm }) => warm(consigne, remembered(user)))
       // The page itself says what failed.
       .catch(() => {});
-  }, [consigne]);
+  }, [consigne, user]);
   const me = useQuery({ queryKey: [...keys.all, "me"], queryFn: ({ signal }) => client.me({ signal }) }, queries);
   const orgs = useQuery({ queryKey: [...keys.all, "orgs"], queryFn: ({ signal }) => client.orgs.list({}, { signal }).all() }, queries);
   const value = useMemo(
@@ -40,9 +48,9 @@ export function SessionProvider({ config, auth, children }: { config: Config; au
   useEffect(() => {
     const org = lastOrg(orgs.data ?? []);
     if (!org) return;
-    rememberOrg(org.id);
-    localStorage.setItem(ROLE, org.role);
-  }, [orgs.data]);
+    rememberOrg(org);
+    localStorage.setItem(USER, user);
+  }, [orgs.data, user]);
   if (value) return <Context.Provider value={value}>{children}</Context.Provider>;
   const failed = me.error ?? orgs.error;
   return (
@@ -77,14 +85,24 @@ export function useOrg(id: string): OrgView | undefined {
 const LAST = "consigne.org";
 /** Where the browser keeps what the caller was in that organisation, which says what may be read before the API has said it. */
 const ROLE = "consigne.role";
+/** Where the browser keeps whose organisation that was. */
+const USER = "consigne.user";
 
 /** Returns the organisation that was looked at last, else the first one. */
 export function lastOrg(orgs: OrgView[]): OrgView | undefined {
   return orgs.find((org) => org.id === localStorage.getItem(LAST)) ?? orgs[0];
 }
 
-export function rememberOrg(id: string): void {
-  if (localStorage.getItem(LAST) !== id) localStorage.setItem(LAST, id);
+/** Remembers the organisation that is looked at, and what the caller is in it. */
+export function rememberOrg({ id, role }: Pick<OrgView, "id" | "role">): void {
+  localStorage.setItem(LAST, id);
+  localStorage.setItem(ROLE, role);
+}
+
+/** Returns what a person looked at last. Nothing if somebody else was here last: that would be a stranger's organisation. */
+function remembered(user: string): Pick<OrgView, "id" | "role"> | undefined {
+  const [id, role] = [localStorage.getItem(LAST), localStorage.getItem(ROLE)];
+  return id && role && localStorage.getItem(USER) === user ? { id, role: role as OrgRole } : undefined;
 }
 
 export type { OrgRole };

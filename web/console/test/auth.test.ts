@@ -61,6 +61,36 @@ test("who is signed in is told, and survives a reload; a token does not", async 
   expect(told).toEqual([null, "user_ann", "user_ann", null]);
 });
 
+test.each([
+  ["refused", 400],
+  ["answered", 200],
+])("whoever is chosen last is signed in, although the one before is %s after that", async (_, status) => {
+  const bob = { ...ANN, user: "user_bob" };
+  let answer = () => {};
+  const late = new Promise<void>((done) => {
+    answer = done;
+  });
+  server.use(
+    http.post("http://localhost:4581/_laptop/token", async ({ request }) => {
+      const { user } = (await request.json()) as typeof ANN;
+      const token = HttpResponse.json({ token: `token-of-${user}`, expires_at: Math.floor(Date.now() / 1000) + 60 });
+      if (user === "user_bob") return token;
+      await late;
+      return status === 200 ? token : HttpResponse.text("not now\n", { status });
+    }),
+  );
+  const auth = new LaptopAuth();
+  const told: unknown[] = [];
+  auth.subscribe((user) => told.push(user));
+  const ann = auth.signIn(ANN).catch((error: Error) => error.message);
+  await auth.signIn(bob);
+  answer();
+  expect(await ann).toBe(status === 200 ? undefined : "not now\n");
+  expect(await auth.getToken()).toBe("token-of-user_bob");
+  expect(told).toEqual([null, "user_bob"]);
+  expect(JSON.parse(localStorage.getItem("consigne.person") ?? "")).toEqual(bob);
+});
+
 test("a person for whom there is no token is not signed in", async () => {
   server.use(http.post("http://localhost:4581/_laptop/token", () => HttpResponse.text("plan must be one of free, pro\n", { status: 400 })));
   const auth = new LaptopAuth();

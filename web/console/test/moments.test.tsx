@@ -348,6 +348,34 @@ test("the first page in French, for billing: no keys, no webhooks, and nothing t
   expect(asked).not.toContain("/api/orgs/org_1/keys");
 });
 
+test("a failed reading shows no first steps to somebody who took them, is not repeated by itself, and leaves none once it works", async () => {
+  asAnn();
+  const asked = asHome();
+  on("GET /api/orgs/org_1/wallet", () => {
+    asked.push("wallet");
+    return refused(500, "INTERNAL", "something failed");
+  });
+  on("GET /api/orgs/org_1/keys", () => refused(500, "INTERNAL", "something failed"));
+  vi.useFakeTimers({ shouldAdvanceTime: true, toFake: ["setInterval", "clearInterval"] });
+  try {
+    await open("/");
+    const alert = await screen.findByText("Part of this page could not be read.");
+    await screen.findByRole("region", { name: "To look at" });
+    expect(screen.queryByRole("heading", { name: "First steps" })).toBeNull();
+    const before = asked.length;
+    await act(() => vi.advanceTimersByTimeAsync(20_000));
+    await new Promise((done) => setTimeout(done, 100));
+    expect(asked.slice(before)).toEqual([]);
+    asHome();
+    await userEvent.click(within(alert.closest("[role=alert]") as HTMLElement).getByRole("button", { name: "Try again" }));
+    await waitFor(() => expect(screen.queryByText("Part of this page could not be read.")).toBeNull());
+    await screen.findByText("1,200");
+    expect(screen.queryByRole("heading", { name: "First steps" })).toBeNull();
+  } finally {
+    vi.useRealTimers();
+  }
+}, 20_000);
+
 test("what cannot be read of the first page does not take the rest away", async () => {
   asAnn();
   asHome();
@@ -406,6 +434,7 @@ test("before somebody or something is taken away, the button names it and is red
     return { cancel, last };
   };
   await userEvent.click((await asks(/^Remove\s*Bob$/, "Remove Bob?", "Remove member")).cancel);
+  expect(document.activeElement).toBe(screen.getByRole("button", { name: /^Remove\s*Bob$/ }));
   await userEvent.click((await asks("Leave", "Leave Acme?", "Leave organisation")).cancel);
   await userEvent.click((await asks("Delete organisation", "Delete Acme?", "Delete organisation")).cancel);
   const { last } = await asks(/^Withdraw/, "Withdraw the invitation to eve@people.example?", "Withdraw invitation");
@@ -413,6 +442,8 @@ test("before somebody or something is taken away, the button names it and is red
   await userEvent.click(last);
   await screen.findByText("No invitation is open.");
   expect(withdrawn).toEqual(["inv_1"]);
+  // The button that had the focus before is gone with its row.
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("main")));
 }, 20_000);
 
 test("data that is older than a minute says when it was read, and is read again", async () => {

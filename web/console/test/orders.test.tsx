@@ -262,7 +262,12 @@ test("both photos are enlarged and moved together, until somebody parts them", a
   expect(face.getAttribute("loading")).toBe("lazy");
   await userEvent.click(screen.getByRole("button", { name: "Enlarge Palm" }));
   expect(zoom()).toEqual(["150%", "150%"]);
-  // Wherever the focus is; the arrows still lead to other orders.
+  // A key acts where the focus is on a photo, and nowhere else on the page.
+  act(() => screen.getByRole("link", { name: /ord_1/ }).focus());
+  await userEvent.keyboard("+-0");
+  expect(zoom()).toEqual(["150%", "150%"]);
+  screen.getByText(/While the focus is on a photo, the keys \+ and -/);
+  act(() => first.focus());
   await userEvent.keyboard("+");
   expect(zoom()).toEqual(["200%", "200%"]);
   first.scrollTop = 480;

@@ -55,16 +55,18 @@ export class LaptopAuth implements AuthAdapter {
     return this.#listeners.add(listener);
   }
 
-  /** Signs in as a person. Rejects if the laptop makes no token for them. */
+  /** Signs in as a person, unless another one is chosen meanwhile. Rejects if the laptop makes no token for them. */
   async signIn(person: Person): Promise<void> {
     this.#token = null;
     this.#person = person;
     try {
       await this.getToken();
     } catch (error) {
-      this.#person = null;
+      // Somebody else may have been chosen meanwhile, who stays.
+      if (this.#person === person) this.#person = null;
       throw error;
     }
+    if (this.#person !== person) return;
     localStorage.setItem(KEPT, JSON.stringify(person));
     this.#listeners.tell(person.user);
   }

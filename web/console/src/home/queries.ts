@@ -1,4 +1,4 @@
-import type { OrgRole } from "@consigne/client";
+import type { OrgView } from "@consigne/client";
 import type { Consigne } from "@consigne/react";
 
 import { may } from "../roles.ts";
@@ -38,14 +38,15 @@ interface Signalled {
 }
 
 /**
- * Begins to read what the first page shows while it is not known yet who is signed in, for somebody who was here before. `org`
- * and `role` are those of the last visit; whatever changed since is read again.
+ * Begins to read what the first page shows while the session itself is still being read. `last` is the organisation of the same
+ * person's last visit, with their role; whatever changed since is read again.
  */
-export function warm(consigne: Consigne, org: string | null, role: OrgRole | null): void {
+export function warm(consigne: Consigne, last: Pick<OrgView, "id" | "role"> | undefined): void {
   const { client, queries, keys } = consigne;
-  const { files, wallet, days, endpoints } = homeQueries(consigne, org ?? "");
+  const { files, wallet, days, endpoints } = homeQueries(consigne, last?.id ?? "");
   void queries.prefetchQuery(files);
-  if (!org || !role) return;
+  if (!last) return;
+  const { id: org, role } = last;
   void queries.prefetchQuery(wallet);
   void queries.prefetchQuery(days);
   if (may(role, "webhooks.see")) void queries.prefetchQuery(endpoints);

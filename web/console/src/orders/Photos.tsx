@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { type KeyboardEvent, useState } from "react";
 
 import { useWords } from "../words.ts";
 import { type OrderPhoto, photosOf } from "./orders.ts";
@@ -9,12 +9,10 @@ interface Props {
   files: OrderPhoto[];
   /** Asks for a new link to the photo with a key. */
   renew(key: string): Promise<string | undefined>;
-  /** Whether the keys +, - and 0 enlarge these photos wherever the focus is on the page. */
-  keys?: boolean;
 }
 
 /** The photos of a submission, side by side. Unless somebody parts them, they are enlarged and moved together. */
-export function Photos({ files, renew, keys = false }: Props) {
+export function Photos({ files, renew }: Props) {
   const { say } = useWords();
   const [together, setTogether] = useState(true);
   const [views, setViews] = useState<Record<string, View>>({});
@@ -27,24 +25,12 @@ export function Photos({ files, renew, keys = false }: Props) {
       const after = change(before);
       return after === before ? now : { ...now, [together ? "" : key]: after };
     });
-  const press = (event: { key: string; preventDefault(): void }, only?: string) => {
-    if (!keyed(WHOLE, event.key)) return;
+  // Only where the focus is on a photo: elsewhere on the page a single character may be somebody's speech or a slip.
+  const press = (event: KeyboardEvent, only: string) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !keyed(WHOLE, event.key)) return;
     event.preventDefault();
-    // Without a frame that has the focus, a key is for all of them.
-    for (const { key } of only === undefined && !together ? photos : photos.filter(({ key }) => key === (only ?? photos[0]?.key))) {
-      onView(key)((view) => keyed(view, event.key) ?? view);
-    }
+    onView(only)((view) => keyed(view, event.key) ?? view);
   };
-  useEffect(() => {
-    if (!keys) return;
-    const listen = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-      if ((event.target as Element).closest("input, select, textarea, dialog")) return;
-      press(event);
-    };
-    addEventListener("keydown", listen);
-    return () => removeEventListener("keydown", listen);
-  });
   const part = (apart: boolean) => {
     setTogether(!apart);
     // Whoever parts them begins where both are; joined again, both are whole.
@@ -61,17 +47,12 @@ export function Photos({ files, renew, keys = false }: Props) {
       <div className="grid gap-4 sm:grid-cols-2">
         {photos.map((file) => (
           // biome-ignore lint/a11y/noStaticElementInteractions: the frame inside takes the focus and these keys.
-          <div
-            key={file.key}
-            className="min-w-0"
-            onKeyDown={(event) => {
-              if (!event.ctrlKey && !event.metaKey && !event.altKey) press(event, file.key);
-            }}
-          >
+          <div key={file.key} className="min-w-0" onKeyDown={(event) => press(event, file.key)}>
             <Photo file={file} view={of(views, file.key)} onView={onView(file.key)} renew={() => renew(file.key)} />
           </div>
         ))}
       </div>
+      {photos.some(({ url }) => url !== null) && <p className="hidden text-xs text-muted sm:block">{say("orders.photo.keys")}</p>}
     </div>
   );
 }

@@ -20,7 +20,7 @@ export function Accept() {
   const { busy, failure, run } = useWork(async () => {
     const done = await client.invitations.accept(token ?? "");
     setJoined(done);
-    rememberOrg(done.org.id);
+    rememberOrg({ id: done.org.id, role: done.role });
     await queries.invalidateQueries({ queryKey: [...keys.all, "orgs"] });
     await navigate({ to: "/invitations/accept", search: {}, replace: true });
   });

@@ -43,21 +43,23 @@ export function Home() {
   const all = uploaded && made && called;
   const loading = files.isPending || keys.loading || (org !== undefined && wallet.isPending);
   const rest = days.isLoading || endpoints.isLoading;
+  const reads = [files, keys, wallet, days, endpoints];
+  const failed = reads.find(({ error }) => error)?.error;
+  // Whether a step was taken is not known while what it shows in could not be read.
+  const unknown = [files, keys, wallet].some(({ error }) => error);
   // Whoever takes the last step here sees it ticked.
   const open = useRef(false);
-  if (!loading && !all) open.current = true;
-  const steps = !all || open.current;
+  if (!loading && !unknown && !all) open.current = true;
+  const steps = open.current || (!all && !unknown);
   useEffect(() => {
-    if (all) return;
+    if (all || unknown) return;
     // A step that was taken elsewhere, such as a call in a terminal, ticks itself here.
     const timer = setInterval(() => {
       if (document.visibilityState !== "visible") return;
       for (const key of [at.usage, at.keys(id), [...at.all, "wallet", id]]) void queries.invalidateQueries({ queryKey: key });
     }, LOOK);
     return () => clearInterval(timer);
-  }, [all, queries, at, id]);
-  const reads = [files, keys, wallet, days, endpoints];
-  const failed = reads.find(({ error }) => error)?.error;
+  }, [all, unknown, queries, at, id]);
   const again = () => {
     void files.refetch();
     for (const read of org ? [wallet, days] : []) void read.refetch();

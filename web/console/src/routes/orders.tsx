@@ -343,7 +343,7 @@ function Opened({ id, position, before, next, onGo }: OpenedProps) {
       {order && (
         <>
           {order.files.length === 0 && <p className="text-muted">{say("orders.nofiles")}</p>}
-          <Photos key={id} files={order.files} renew={renew} keys />
+          <Photos key={id} files={order.files} renew={renew} />
           {order.email && (
             <p className="flex flex-wrap items-center gap-3">
               <span className="text-muted">{say("orders.email")}</span>

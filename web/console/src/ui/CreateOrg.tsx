@@ -23,7 +23,7 @@ export function CreateOrg({ onClose }: { onClose(): void }) {
     setFailure(undefined);
     try {
       const org = await client.orgs.create({ name });
-      rememberOrg(org.id);
+      rememberOrg(org);
       await queries.invalidateQueries({ queryKey: [...keys.all, "orgs"] });
       onClose();
       await navigate({ to: "/orgs/$org/keys", params: { org: org.id } });

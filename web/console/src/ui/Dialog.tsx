@@ -48,7 +48,9 @@ export function Dialog({ title, children, onClose, drawer = false }: Props) {
       shown?.removeEventListener("cancel", keep);
       shown?.removeEventListener("close", again);
       shown?.close();
-      if (before instanceof HTMLElement) before.focus();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // What opened it was taken away, as a row is once it was deleted.
+      else document.getElementById("main")?.focus({ preventScroll: true });
     };
   }, [drawer]);
   return (

@@ -119,7 +119,8 @@ function OrgSwitch() {
       setCreating(true);
       return;
     }
-    rememberOrg(id);
+    const chosen = orgs.find((one) => one.id === id);
+    if (chosen) rememberOrg(chosen);
     const page = /^\/orgs\/[^/]+\/(keys|usage|wallet|webhooks|members|audit)/.exec(path)?.[1];
     void navigate({ to: page ? `/orgs/$org/${page as "keys"}` : "/", params: { org: id } });
   };
@@ -230,7 +231,7 @@ export function OfOrg({ id, right, title, children }: { id: string; right: Right
   const org = useOrg(id);
   const { say } = useWords();
   useEffect(() => {
-    if (org) rememberOrg(org.id);
+    if (org) rememberOrg(org);
   }, [org]);
   if (!org) {
     return (

@@ -66,7 +66,7 @@ function Commands({ onClose }: { onClose(): void }) {
         id: one.id,
         label: say("palette.org", { org: one.name }),
         run: () => {
-          rememberOrg(one.id);
+          rememberOrg(one);
           void navigate({ to: "/orgs/$org/wallet", params: { org: one.id } });
         },
       }),
