@@ -107,7 +107,7 @@ async fn everything_of_a_person_is_in_the_export_and_nothing_of_others() {
     let kinds: Vec<&str> = records.iter().map(|record| record["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["file", "file", "job", "profile", "mail_preference", "storage", "membership"]);
     let of = |kind: &str| records.iter().find(|record| record["type"] == kind).unwrap().clone();
-    assert_eq!(of("profile")["from_clerk"]["email"], "ann1@example.com");
+    assert_eq!(of("profile")["from_sign_in"]["email"], "ann1@example.com");
     assert_eq!((&of("membership")["org_id"], &of("membership")["role"]), (&json!(ORG), &json!("owner")));
     assert_eq!(of("job")["asked_for"]["topic"], "Intelligence artificielle");
     assert_eq!(records.iter().filter(|record| record["status"] == "deleted").count(), 1);
