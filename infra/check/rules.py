@@ -23,6 +23,8 @@ from templates import Json, function_of, listed, named, of_type, target
 RESOURCES_WARN, RESOURCES_MAX = 420, 450
 # API Gateway waits this many seconds for a function. Source: API Gateway developer guide, "Quotas for HTTP APIs".
 HTTP_TIMEOUT_MAX = 30
+# An export is written within a day and can be downloaded for seven.
+EXPORT_DAYS = 8
 LOOPS = "Lambda would drop the 17th message of a chain through its own queue"
 
 
@@ -51,6 +53,17 @@ def failed_creations_leave_nothing_behind(project: Project) -> Iterator[str]:
             "Retain",
         ):
             yield f"{name}: holds people's data, so it must be kept when the stack is deleted."
+
+
+def exports_last_as_long_as_they_can_be_downloaded(project: Project) -> Iterator[str]:
+    """A version that an export names may be noncurrent from the start, behind one of a worker that was killed. So the
+    bucket keeps noncurrent versions as long as current ones: a day of writing, and the seven of `EXPORT_KEPT`."""
+    rules = project.core["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    [rule] = [rule for rule in rules if rule.get("Prefix") == "exports/"]
+    days = {"current": rule["ExpirationInDays"], "noncurrent": rule["NoncurrentVersionExpiration"]["NoncurrentDays"]}
+    for kind, kept in days.items():
+        if kept < EXPORT_DAYS:
+            yield f"Bucket: {rule['Id']} removes {kind} versions after {kept} days; exports need {EXPORT_DAYS}."
 
 
 def browsers_may_call_every_route(project: Project) -> Iterator[str]:
@@ -371,6 +384,7 @@ def parameters_are_cleared_as_sam_reads_it(project: Project) -> Iterator[str]:
 ALL = [
     queue_policies_name_their_own_queue,
     failed_creations_leave_nothing_behind,
+    exports_last_as_long_as_they_can_be_downloaded,
     browsers_may_call_every_route,
     loops_are_allowed_where_they_are_meant,
     queues_leave_concurrency_for_requests,

@@ -6,28 +6,26 @@
 
 use std::time::Duration;
 
-use consigne_core::exports::{
-    Export, ExportKey, ExportMessage, ExportState, Part, PartText, PersonRecord, Walk, show_endpoint, show_membership,
-};
+use consigne_core::exports::{Export, ExportKey, ExportMessage, ExportState, Part, PartText, Walk, show_membership};
 use consigne_core::ports::{
-    AdvanceExport, GetEndpoint, GetExport, ListOrgs, ListVersionPage, PageAsk, PutExport, RemoveVersion, SendLater,
-    WalkPerson,
+    AdvanceExport, GetExport, ListOrgs, ListVersionPage, PageAsk, PutExport, RemoveVersion, SendLater, WalkPerson,
 };
 use consigne_core::{Code, Fault};
 use consigne_runtime::queue::Message;
-use consigne_runtime::{Adapters, BatchFunction, function, needs, settings};
+use consigne_runtime::{Adapters, BatchFunction, function, needs, remaining, settings};
 use consigne_usecases::exports::remove_exports;
-use serde_json::Value;
 
 /// Records, or memberships, that are read with one query.
 const PAGE: u32 = 500;
 /// Queries for one part. A person's partition also has items that are not exported, so a part may need many.
 const QUERIES_MAX: u32 = 50;
+/// Time reserved for writing a part and the export. With less, nothing more is read or removed.
+const RESERVE: Duration = Duration::from_secs(5);
 
 needs! {
     /// The ports this function uses. Each stands for one IAM action.
     pub trait Needs: Adapters<
-        Table: GetExport + AdvanceExport + WalkPerson + ListOrgs + GetEndpoint,
+        Table: GetExport + AdvanceExport + WalkPerson + ListOrgs,
         Bucket: PutExport + ListVersionPage + RemoveVersion,
         Queue: SendLater,
     >
@@ -46,8 +44,8 @@ impl<A: Needs> BatchFunction for Function<A> {
     /// Writes the next object of an export.
     ///
     /// # Errors
-    /// If the message is malformed, or if the table, the bucket or the queue does not answer. The message is then delivered
-    /// again. If it keeps failing, it goes to the dead-letter queue, and the export fails when its time is over.
+    /// If the message is malformed, if the table, the bucket or the queue does not answer, or if time ran short before
+    /// anything was done. The message is then delivered again. If it keeps failing, it goes to the dead-letter queue, and the export fails when its time is over.
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let task = ExportMessage::parse(&message.body)?;
         message.log.field("export.id", task.export_id);
@@ -59,6 +57,10 @@ impl<A: Needs> BatchFunction for Function<A> {
         };
         message.log.field("export.parts", export.parts.len());
         if export.walk == Walk::Manifest {
+            if !remove_exports(&self.objects, &export.user, Some(&export), || remaining() > RESERVE).await? {
+                message.log.field("export.late", true);
+                return self.queue.send_later(&task.message(), Duration::ZERO).await;
+            }
             return self.complete(&export, message).await;
         }
         if self.write_part(&export, message).await? {
@@ -74,6 +76,7 @@ impl<A: Needs> Function<A> {
         let (text, walk) = self.collect(export).await?;
         let (key, mut part) = (export.next_part(), None);
         if !text.is_empty() {
+            export.require_room()?;
             part = Some(self.put(&key, text.text(), text.len(), text.files()).await?);
         }
         message.log.field("export.records", text.len());
@@ -88,10 +91,9 @@ impl<A: Needs> Function<A> {
         Ok(false)
     }
 
-    /// Writes the manifest, and the event that tells the person. Before that, removes what earlier exports and killed workers
-    /// have left.
+    /// Writes the manifest, and the event that tells the person. What earlier exports and killed workers had left is gone by
+    /// then.
     async fn complete(&self, export: &Export, message: &Message) -> Result<(), Fault> {
-        remove_exports(&self.objects, &export.user, Some(export), || true).await?;
         let key = ExportKey::manifest(&export.user, export.id);
         let manifest = self.put(&key, export.manifest_text(message.now), 0, 0).await?;
         let (after, event) = export.completed(manifest.clone(), message.now);
@@ -118,10 +120,17 @@ impl<A: Needs> Function<A> {
         }
     }
 
-    /// Reads the records of the next part. Returns them with the place at which the one after it begins.
+    /// Reads the records of the next part, as far as time allows. Returns them with the place at which the one after it
+    /// begins.
     async fn collect(&self, export: &Export) -> Result<(PartText, Walk), Fault> {
         let (mut text, mut walk) = (PartText::of(export), export.walk.clone());
-        for _ in 0..QUERIES_MAX {
+        for done in 0..QUERIES_MAX {
+            if remaining() < RESERVE {
+                if done == 0 {
+                    return Err(Fault::unavailable("time ran short before anything was read"));
+                }
+                break;
+            }
             walk = match walk {
                 Walk::Records(after) => self.records(export, after, &mut text).await?,
                 Walk::Memberships(after) => self.memberships(export, after, &mut text).await?,
@@ -137,7 +146,7 @@ impl<A: Needs> Function<A> {
     async fn records(&self, export: &Export, after: Option<String>, text: &mut PartText) -> Result<Walk, Fault> {
         let (records, next) = self.table.walk_person(&export.user, after.as_deref(), PAGE).await?;
         for record in &records {
-            text.push(&self.show(record).await?);
+            text.push(&record.show());
         }
         Ok(next.map_or(Walk::Memberships(None), |next| Walk::Records(Some(next))))
     }
@@ -148,15 +157,5 @@ impl<A: Needs> Function<A> {
             text.push(&show_membership(org, member));
         }
         Ok(listed.next.map_or(Walk::Manifest, |next| Walk::Memberships(Some(next))))
-    }
-
-    /// Shows a record. Of an endpoint that is gone, only its id is left.
-    async fn show(&self, record: &PersonRecord) -> Result<Value, Fault> {
-        if let PersonRecord::Endpoint(org, id) = record
-            && let Some(endpoint) = self.table.get_endpoint(*org, *id).await?
-        {
-            return Ok(show_endpoint(&endpoint));
-        }
-        Ok(record.show())
     }
 }

@@ -1,7 +1,7 @@
 //! Exports the caller's data: asks for an export, and shows whether it can be downloaded.
 //!
 //! Asking writes the export and the event that makes `export-worker` write it, in one transaction. Whoever asks again while
-//! one is under way, or within an hour, gets the same one.
+//! one is under way, or within an hour, gets the same one. Only the other route signs URLs, because its requests are audited.
 
 use consigne_auth::SessionVerifier;
 use consigne_core::exports::{EXPORT_TICKET, Export, ExportState};
@@ -29,7 +29,7 @@ pub struct DataExport {
     pub expires_at: Option<String>,
     /// Number of records that are written.
     pub records: u64,
-    /// Its objects once it is ready, the manifest first.
+    /// Its objects once it is ready, the manifest first; only `GET` has them.
     pub parts: Vec<ExportPart>,
 }
 
@@ -60,13 +60,20 @@ impl<A: Adapters<Table: RequestExport + GetExport + GetProfile>> HttpFunction fo
             let (profile, export) =
                 futures_util::try_join!(self.exports.get_profile(&user.id), self.exports.get_export(&user.id))?;
             profile.require_open()?;
-            let view = self.show(export.as_ref(), request.now)?;
+            if let Some(export) = &export {
+                request.log.field("export.id", export.id);
+            }
+            let view = show(export.as_ref(), self.sign(export.as_ref(), request.now)?, request.now);
             return Ok(Answer::envelope(200, "Your export", &view, request.now));
         }
         let export = self.exports.request_export(&Export::begin(user.id, request.now), None).await?;
         request.log.field("export.id", export.id);
-        let view = DataExport { parts: Vec::new(), ..self.show(Some(&export), request.now)? };
-        Ok(Answer::envelope(202, "Your data is being collected; you get a mail when it is ready", &view, request.now))
+        let text = if export.state(request.now) == ExportState::Ready {
+            "Your data is ready already; an hour after you asked for it you can ask again"
+        } else {
+            "Your data is being collected; you get a mail when it is ready"
+        };
+        Ok(Answer::envelope(202, text, &show(Some(&export), Vec::new(), request.now), request.now))
     }
 
     fn operations() -> Vec<Operation> {
@@ -80,32 +87,37 @@ impl<A: Adapters<Table: RequestExport + GetExport + GetProfile>> HttpFunction fo
 }
 
 impl<A: Adapters> Function<A> {
-    fn show(&self, export: Option<&Export>, now: Timestamp) -> Result<DataExport, Fault> {
-        let state = export.map_or(ExportState::None, |export| export.state(now));
+    /// Signs the URLs of an export's objects. There are none unless it is ready.
+    fn sign(&self, export: Option<&Export>, now: Timestamp) -> Result<Vec<ExportPart>, Fault> {
+        let Some(export) = export.filter(|export| export.state(now) == ExportState::Ready) else {
+            return Ok(Vec::new());
+        };
+        let valid = self.tickets.validity(EXPORT_TICKET, now)?;
+        let media = MediaType::from_name("application/json").ok_or_else(|| Fault::internal("no type of JSON"))?;
         let mut parts = Vec::new();
-        if let Some(export) = export.filter(|_| state == ExportState::Ready) {
-            let valid = self.tickets.validity(EXPORT_TICKET, now)?;
-            let media = MediaType::from_name("application/json").ok_or_else(|| Fault::internal("no type of JSON"))?;
-            for (key, part) in export.objects() {
-                let name = key.name().to_owned();
-                let readable = Readable {
-                    key: key.to_string(),
-                    name: FileName::stored(name.clone()),
-                    media,
-                    version: part.version.clone(),
-                    asked: Some(Disposition::Attachment),
-                };
-                let url = self.tickets.read(&readable, valid, now)?;
-                parts.push(ExportPart { name, size: part.size, files: part.files, url });
-            }
+        for (key, part) in export.objects() {
+            let name = key.name().to_owned();
+            let readable = Readable {
+                key: key.to_string(),
+                name: FileName::stored(name.clone()),
+                media,
+                version: part.version.clone(),
+                asked: Some(Disposition::Attachment),
+            };
+            let url = self.tickets.read(&readable, valid, now)?;
+            parts.push(ExportPart { name, size: part.size, files: part.files, url });
         }
-        Ok(DataExport {
-            export_id: export.map(|export| export.id.to_string()),
-            state: state.name(),
-            requested_at: export.map(|export| export.requested_at.to_string()),
-            expires_at: export.map(|export| export.expires_at.to_string()),
-            records: export.map_or(0, |export| export.counts.values().sum()),
-            parts,
-        })
+        Ok(parts)
+    }
+}
+
+fn show(export: Option<&Export>, parts: Vec<ExportPart>, now: Timestamp) -> DataExport {
+    DataExport {
+        export_id: export.map(|export| export.id.to_string()),
+        state: export.map_or(ExportState::None, |export| export.state(now)).name(),
+        requested_at: export.map(|export| export.requested_at.to_string()),
+        expires_at: export.map(|export| export.expires_at.to_string()),
+        records: export.map_or(0, |export| export.counts.values().sum()),
+        parts,
     }
 }

@@ -31,7 +31,8 @@ Examples:
   consigne user export user_ann --reason \"asked by letter\" --to ann
   consigne --stack consigne --region eu-west-3 user export user_ann --reason \"asked by letter\" --to ann --yes
 
-Waits until the export is complete. The person gets a mail and can download it too. Stopped, and run again, it goes on.")]
+Waits until the export is complete. The person gets a mail and can download it too. Stopped, and run again within an hour,
+it goes on with the same export; later it asks for a new one. Files that are in the folder are not downloaded again.")]
     Export(user_export::Options),
     /// Let a person in again whose account was closed. They have nothing of what they had.
     #[command(after_help = "\

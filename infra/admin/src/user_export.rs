@@ -1,18 +1,18 @@
 //! `consigne user export`: asks for an export of a person's data, waits for it, and downloads it with the files.
 
 use std::collections::BTreeSet;
-use std::io::{Write as _, stderr};
+use std::io::{ErrorKind, Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use consigne_core::audit::AuditAction;
-use consigne_core::exports::{Export, ExportState};
+use consigne_core::exports::{Export, ExportKey, ExportState, PARTS_MAX};
 use consigne_core::files::{File, Status, in_words};
 use consigne_core::ports::{GetExport, GetFiles, ReadRange, RequestExport, WriteAudit};
 use consigne_core::{Code, Fault, FileId, UserId};
 use consigne_runtime::clock;
-use consigne_storage::{Bucket, Table};
+use consigne_storage::Table;
 use serde_json::{Value, json};
 use tokio::fs;
 use tokio::io::AsyncWriteExt as _;
@@ -48,6 +48,9 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
     let details = json!({ "reason": reason, "downloaded": options.to.is_some() });
     let audit = operator.entry(None, AuditAction::AccountExported, user.to_string(), details)?;
     work(async {
+        if let Some(folder) = &options.to {
+            read_manifest(folder, &user).await?;
+        }
         let asked = Export::begin(user.clone(), clock::now());
         let export = table.request_export(&asked, Some(&audit)).await.map_err(|fault| refused(&fault, &user))?;
         if export.id != asked.id {
@@ -126,9 +129,46 @@ struct Downloaded {
     missing: Vec<String>,
 }
 
-/// Downloads the objects of an export, then the files that it lists. What is there already with its size is left alone.
-async fn download(table: &Table, bucket: &Bucket, export: &Export, folder: &Path) -> Result<Downloaded, String> {
+/// Reads the manifest of the export that a folder has already. Returns `None` if it has none.
+///
+/// # Errors
+/// If the export is of another person. Their files would be sent along.
+async fn read_manifest(folder: &Path, user: &UserId) -> Result<Option<Value>, String> {
+    let path = folder.join("manifest.json");
+    let text = match fs::read(&path).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| failed(&path, &error))?,
+    };
+    let manifest: Value = serde_json::from_slice(&text).unwrap_or_default();
+    if manifest["user_id"] == json!(user) {
+        return Ok(Some(manifest));
+    }
+    Err(format!("{} is not of an export of {user}. Name another folder.", path.display()))
+}
+
+/// Removes parts of an earlier export from a folder, those that this one does not have.
+async fn remove_parts(folder: &Path, export: &Export) -> Result<(), String> {
+    for number in export.parts.len() + 1..=PARTS_MAX {
+        let path = folder.join(ExportKey::part(&export.user, export.id, number).name());
+        match fs::remove_file(&path).await {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(&path, &error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Downloads the objects of an export, then the files that it lists. Files that are there already are left alone.
+async fn download<T: GetFiles, B: ReadRange>(
+    table: &T,
+    bucket: &B,
+    export: &Export,
+    folder: &Path,
+) -> Result<Downloaded, String> {
     let mut done = Downloaded::default();
+    if read_manifest(folder, &export.user).await?.is_some() {
+        remove_parts(folder, export).await?;
+    }
     for (key, part) in export.objects() {
         let path = folder.join(key.name());
         if !fetch(bucket, (key.as_str(), &part.version), part.size, &path).await? {
@@ -160,35 +200,38 @@ fn ready_file(record: &Value) -> Option<FileId> {
     record["id"].as_str().filter(|_| is_ready).and_then(FileId::parse)
 }
 
-/// Downloads a file. Returns `false` if it is gone.
-async fn fetch_file(bucket: &Bucket, file: &File, folder: &Path) -> Result<bool, String> {
+/// Downloads a file, unless it is there already: its path has its id. Returns `false` if it is gone.
+async fn fetch_file<B: ReadRange>(bucket: &B, file: &File, folder: &Path) -> Result<bool, String> {
     let Some(pinned) = file.pinned.as_ref().filter(|_| file.status == Status::Ready) else { return Ok(false) };
     // The key is made here, and its parts are safe as names of files.
     let path = folder.join("files").join(file.kind().name()).join(format!("{}-{}", file.id(), file.key.safe_name()));
+    if fs::metadata(&path).await.is_ok_and(|there| there.len() == file.size) {
+        return Ok(true);
+    }
     fetch(bucket, (file.key.as_str(), &pinned.version), file.size, &path).await
 }
 
-/// Downloads a version of an object. Returns `false` if it is gone.
-async fn fetch(bucket: &Bucket, (key, version): (&str, &str), size: u64, path: &Path) -> Result<bool, String> {
-    if fs::metadata(path).await.is_ok_and(|there| there.len() == size) {
-        return Ok(true);
-    }
+/// Downloads a version of an object. It gets its name when it is whole. Returns `false` if it is gone.
+async fn fetch<B: ReadRange>(bucket: &B, (key, version): (&str, &str), size: u64, path: &Path) -> Result<bool, String> {
+    let part = path.with_extension("incomplete");
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).await.map_err(|error| failed(folder, &error))?;
     }
-    let mut to = fs::File::create(path).await.map_err(|error| failed(path, &error))?;
+    let mut to = fs::File::create(&part).await.map_err(|error| failed(&part, &error))?;
     let mut from = 0;
     while from < size {
         let read = bucket.read_range(key, version, from, CHUNK.min(size - from)).await;
         let Some(bytes) = read
             .map_err(|fault| format!("{key} was not read: {}\nRun the command again: it goes on.", causes(&fault)))?
         else {
+            fs::remove_file(&part).await.map_err(|error| failed(&part, &error))?;
             return Ok(false);
         };
-        to.write_all(&bytes).await.map_err(|error| failed(path, &error))?;
+        to.write_all(&bytes).await.map_err(|error| failed(&part, &error))?;
         from += bytes.len() as u64;
     }
-    to.flush().await.map_err(|error| failed(path, &error))?;
+    to.flush().await.map_err(|error| failed(&part, &error))?;
+    fs::rename(&part, path).await.map_err(|error| failed(path, &error))?;
     Ok(true)
 }
 
@@ -198,7 +241,73 @@ fn failed(path: &Path, error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use consigne_core::Timestamp;
+    use consigne_core::exports::{Part, Walk};
+
     use super::*;
+
+    /// Objects by key, without their versions. There are no records of files.
+    struct Stored(BTreeMap<String, String>);
+
+    impl ReadRange for Stored {
+        async fn read_range(&self, key: &str, _: &str, from: u64, length: u64) -> Result<Option<Vec<u8>>, Fault> {
+            let bytes = self.0.get(key).map(|text| text.bytes().skip(usize::try_from(from).unwrap()));
+            Ok(bytes.map(|bytes| bytes.take(usize::try_from(length).unwrap()).collect()))
+        }
+    }
+
+    impl GetFiles for Stored {
+        async fn get_files(&self, _: &UserId, _: &BTreeSet<FileId>) -> Result<BTreeMap<FileId, File>, Fault> {
+            Ok(BTreeMap::new())
+        }
+    }
+
+    /// Returns an export with as many parts, and its objects, of the same sizes as those of every other export.
+    fn exported(user: &str, at: i64, parts: usize) -> (Export, Stored) {
+        let now = Timestamp::from_secs(at);
+        let mut export = Export::begin(UserId::parse(user).unwrap(), now);
+        let mut objects = BTreeMap::new();
+        let part = |text: &str| Part { version: "v1".to_owned(), size: text.len() as u64, records: 0, files: 0 };
+        for _ in 0..parts {
+            let text = json!({ "export_id": export.id, "records": [] }).to_string();
+            objects.insert(export.next_part().to_string(), text.clone());
+            export = export.with_part(Some(part(&text)), &BTreeMap::new(), Walk::Manifest).unwrap();
+        }
+        let manifest = export.manifest_text(now);
+        objects.insert(ExportKey::manifest(&export.user, export.id).to_string(), manifest.clone());
+        (export.completed(part(&manifest), now).0, Stored(objects))
+    }
+
+    #[tokio::test]
+    async fn a_folder_never_mixes_two_exports_or_two_people() {
+        let folder = std::env::temp_dir().join(format!("consigne-export-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        let first = exported("user_ann1", 1_795_257_000, 3);
+        let second = exported("user_ann1", 1_795_267_000, 2);
+        let bobs = exported("user_bob1", 1_795_277_000, 1);
+        for (export, stored) in [&first, &second] {
+            download(stored, stored, export, &folder).await.unwrap();
+            let mut names: Vec<String> = Vec::new();
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let read: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+                assert_eq!(read["export_id"], json!(export.id), "{}", path.display());
+                names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+            }
+            names.sort();
+            let mut wanted: Vec<String> = export.objects().map(|(key, _)| key.name().to_owned()).collect();
+            wanted.sort();
+            assert_eq!(names, wanted);
+        }
+        let refused = download(&bobs.1, &bobs.1, &bobs.0, &folder).await.unwrap_err();
+        assert!(refused.contains("is not of an export of user_bob1"), "{refused}");
+        let gone = download(&Stored(BTreeMap::new()), &Stored(BTreeMap::new()), &second.0, &folder).await;
+        assert!(gone.unwrap_err().contains("manifest.json is gone"));
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing incomplete is left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn only_files_that_are_ready_are_downloaded() {

@@ -70,6 +70,26 @@ class Rules(unittest.TestCase):
         self.finds(rules.failed_creations_leave_nothing_behind, "Table: DeletionPolicy must be", retain)
         self.finds(rules.failed_creations_leave_nothing_behind, "Bucket: holds people's data", delete)
 
+    def test_exports_that_are_removed_too_early_are_found(self) -> None:
+        rule = rules.exports_last_as_long_as_they_can_be_downloaded
+
+        def lifecycle(project: Project) -> dict:
+            [found] = [
+                one
+                for one in properties(project, "Bucket")["LifecycleConfiguration"]["Rules"]
+                if one["Id"] == "remove-exports"
+            ]
+            return found
+
+        self.finds(
+            rule,
+            "removes noncurrent versions after 7 days",
+            lambda project: lifecycle(project)["NoncurrentVersionExpiration"].update(NoncurrentDays=7),
+        )
+        self.finds(
+            rule, "removes current versions after 7", lambda project: lifecycle(project).update(ExpirationInDays=7)
+        )
+
     def test_methods_and_headers_that_cors_does_not_allow_are_found(self) -> None:
         rule = rules.browsers_may_call_every_route
         self.finds(

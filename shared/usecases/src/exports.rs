@@ -9,8 +9,8 @@ use consigne_core::{Fault, UserId};
 /// Versions listed with one call.
 const PAGE: u32 = 1_000;
 
-/// Removes every version below a person's exports, except those that `kept` names and its manifest, which may be under way.
-/// Stops when `goes_on` says so, and then returns `false`.
+/// Removes every version below a person's exports, except those that `kept` names, its manifest, which may be under way, and
+/// those of exports after `kept`. Stops when `goes_on` says so, and then returns `false`.
 ///
 /// # Errors
 /// If the bucket does not answer. What is removed by then stays removed.
@@ -30,6 +30,10 @@ pub async fn remove_exports<B: ListVersionPage + RemoveVersion>(
     loop {
         let (versions, next) = bucket.list_version_page(&prefix, after.as_ref(), PAGE).await?;
         for one in versions {
+            // Ids sort by time. A worker that was held up may come here when the next export is being written already.
+            if kept.is_some_and(|kept| ExportKey::export_of(&one.key).is_some_and(|id| id > kept.id)) {
+                continue;
+            }
             if manifest.as_ref() == Some(&one.key) || named.contains(&(one.key.clone(), one.version.as_str())) {
                 continue;
             }

@@ -2,7 +2,7 @@ import { cleanup, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 
-import { asAnn, data, list, ORG, on, open, refused } from "./world.tsx";
+import { API, asAnn, data, list, ORG, on, open, refused } from "./world.tsx";
 
 const KEY = {
   id: "key_1",
@@ -372,9 +372,10 @@ test("services are described in English, which a page in French says and marks",
 test("a person asks for their data, waits for it, and finds links to it", async () => {
   asAnn();
   let state = "none";
+  let asked = new Date();
   const exported = () => {
     const parts = ["manifest.json", "part-0001.json"].map((name, files) => ({ name, size: 1000, files, url: `https://files.example/${name}` }));
-    const times = { requested_at: "2026-11-28T10:00:00Z", expires_at: "2026-12-05T10:00:00Z" };
+    const times = { requested_at: asked.toISOString(), expires_at: "2026-12-05T10:00:00Z" };
     return data({ export_id: "exp_1", state, records: 3, parts: state === "ready" ? parts : [], ...times });
   };
   on("GET /api/me/export", exported);
@@ -390,5 +391,54 @@ test("a person asks for their data, waits for it, and finds links to it", async 
   const link = await screen.findByRole("link", { name: "part-0001.json" }, { timeout: 5_000 });
   expect(link.getAttribute("href")).toBe("https://files.example/part-0001.json");
   screen.getByRole("button", { name: "Download the files" });
-  screen.getByRole("button", { name: "Collect it again" });
+  // For an hour the answer would be the same export.
+  expect(screen.queryByRole("button", { name: "Collect it again" })).toBeNull();
+  cleanup();
+  asked = new Date(Date.now() - 3_601_000);
+  await open("/account");
+  await screen.findByRole("button", { name: "Collect it again" });
 }, 10_000);
+
+test("the files of an export are downloaded part by part with fresh links, and again only from where it stopped", async () => {
+  asAnn();
+  const record = (name: string, status = "ready") => ({ type: "file", status, s3_key: name, filename: name });
+  const bodies = [[{ type: "profile" }, record("a"), record("gone", "deleted"), record("b")], [record("c")]];
+  const saved: string[] = [];
+  let reads = 0;
+  let expired = 1;
+  let refuses = "b";
+  on("GET /api/me/export", () => {
+    reads += 1;
+    const parts = bodies.map(({ length }, at) => ({ name: `part-${at}`, size: 9, files: length, url: `${API}/bucket/${at}?link=${reads}` }));
+    const times = { requested_at: "2026-01-01T10:00:00Z", expires_at: "2026-12-05T10:00:00Z" };
+    return data({ export_id: "exp_1", state: "ready", records: 5, parts, ...times });
+  });
+  on("GET /bucket/:part", ({ url }) => {
+    const { pathname, searchParams } = new URL(url);
+    // Each link works once, and that of the page no longer.
+    if (Number(searchParams.get("link")) <= expired) return new Response("expired", { status: 403 });
+    expired = Number(searchParams.get("link"));
+    const at = Number(pathname.split("/").at(-1));
+    return refuses === `part-${at}` ? new Response("{}", { status: 500 }) : Response.json({ records: bodies[at] });
+  });
+  on("POST /api/files/presigned-url", async (request) => {
+    const { s3Key } = (await request.json()) as { s3Key: string };
+    if (s3Key === refuses) return refused(404, "NOT_FOUND", "no such file");
+    saved.push(s3Key);
+    return Response.json({ url: "#", expiresIn: 600, expiresAt: new Date(Date.now() + 600_000).toISOString() });
+  });
+  await open("/account");
+  const start = async () => userEvent.click(await screen.findByRole("button", { name: "Download the files" }));
+  await start();
+  await screen.findByText("A file could not be downloaded.");
+  expect(saved).toEqual(["a"]);
+  refuses = "part-1";
+  await start();
+  await screen.findByText("2 downloaded");
+  await screen.findByText("A file could not be downloaded.");
+  refuses = "";
+  await start();
+  await screen.findByText("3 downloaded");
+  expect(saved).toEqual(["a", "b", "c"]);
+  await waitFor(() => expect(screen.queryByText("A file could not be downloaded.")).toBeNull());
+});

@@ -33,6 +33,12 @@ impl ExportKey {
         format!("{}{export}/", Self::prefix_of(user))
     }
 
+    /// Returns the export to which a key of the bucket belongs; `None` if it is no key of an export.
+    pub fn export_of(key: &str) -> Option<ExportId> {
+        let mut levels = key.strip_prefix(FOLDER)?.strip_prefix('/')?.split('/').skip(1);
+        ExportId::parse(levels.next()?)
+    }
+
     /// Returns the key as text, as S3 stores it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -62,6 +68,10 @@ mod tests {
             (part.to_string(), part.name()),
             (format!("exports/user_ann1/{export}/part-0012.json"), "part-0012.json")
         );
+        assert_eq!(ExportKey::export_of(part.as_str()), Some(export));
+        for no in ["exports/user_ann1/exp_x/part-0001.json", "exports/user_ann1", "user_ann1/exports/a.png"] {
+            assert_eq!(ExportKey::export_of(no), None, "{no}");
+        }
         let other = UserId::parse("user_ann12").unwrap();
         assert!(!ExportKey::manifest(&other, export).as_str().starts_with(&ExportKey::prefix_of(&ann1)));
     }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub use key::ExportKey;
 pub use message::ExportMessage;
 pub use part::{PART_BYTES, PartText};
-pub use record::{PersonRecord, show_endpoint, show_membership};
+pub use record::{PersonRecord, show_membership};
 
 use crate::events::{AccountExportReady, AccountExportRequested, Event, EventData};
 use crate::periods::Day;
@@ -36,7 +36,7 @@ pub const EXPORTS_A_DAY: u32 = 3;
 /// How long a signed URL of a part is valid.
 pub const EXPORT_TICKET: Duration = Duration::from_mins(5);
 /// Most parts of an export. Their list is in one item of the table, which has 400 kB at most.
-const PARTS_MAX: usize = 2_000;
+pub const PARTS_MAX: usize = 2_000;
 
 /// Where the next part begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -165,16 +165,24 @@ impl Export {
         ExportKey::part(&self.user, self.id, self.parts.len() + 1)
     }
 
+    /// Checks that the export may have one more part.
+    ///
+    /// # Errors
+    /// `INTERNAL` if it has as many as there may be.
+    pub fn require_room(&self) -> Result<(), Fault> {
+        if self.parts.len() < PARTS_MAX { Ok(()) } else { Err(Fault::internal("the export has too many parts")) }
+    }
+
     /// Returns the export with one more part, or with none if nothing was left to write, which goes on at `walk`.
     ///
     /// # Errors
     /// `INTERNAL` if it has too many parts.
     pub fn with_part(&self, part: Option<Part>, counts: &BTreeMap<String, u64>, walk: Walk) -> Result<Self, Fault> {
+        if part.is_some() {
+            self.require_room()?;
+        }
         let mut after = Self { walk, revision: self.revision + 1, ..self.clone() };
         after.parts.extend(part);
-        if after.parts.len() > PARTS_MAX {
-            return Err(Fault::internal("the export has too many parts"));
-        }
         for (kind, count) in counts {
             *after.counts.entry(kind.clone()).or_default() += count;
         }

@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use crate::credits::Wallet;
-use crate::endpoints::Endpoint;
 use crate::files::{File, Usage};
 use crate::jobs::{Job, JobView};
 use crate::mail::Topic;
@@ -40,7 +39,7 @@ pub enum PersonRecord {
 }
 
 impl PersonRecord {
-    /// Shows the record. Of an endpoint it shows the id; [`show_endpoint`] shows the rest.
+    /// Shows the record. Of an endpoint it shows the ids: what it is now is the organisation's, which the person may have left.
     pub fn show(&self) -> Value {
         match self {
             Self::File(file) => show_file(file),
@@ -137,18 +136,5 @@ pub fn show_membership(org: &Organisation, member: &Member) -> Value {
         "org_name": org.name,
         "role": member.role.name(),
         "joined_at": member.joined_at,
-    })
-}
-
-/// Shows an endpoint that the person has registered, without its secret.
-pub fn show_endpoint(endpoint: &Endpoint) -> Value {
-    let events: Vec<&str> = endpoint.events.iter().map(|kind| kind.name()).collect();
-    json!({
-        "type": "endpoint",
-        "id": endpoint.id,
-        "org_id": endpoint.org,
-        "url": endpoint.url.as_str(),
-        "events": events,
-        "created_at": endpoint.created_at,
     })
 }

@@ -7,22 +7,21 @@ import { Button } from "../ui/Button.tsx";
 import { Failure, Time } from "../ui/states.tsx";
 import { useWork } from "../ui/useWork.ts";
 import { useWords } from "../words.ts";
+import { begin, downloadFiles } from "./files.ts";
 
 /** Milliseconds between two looks at an export that is being written. */
 const PENDING = 3_000;
 /** Milliseconds after which the links are read again. They live five minutes. */
 const READY = 240_000;
-
-interface Part {
-  records: { type: string; s3_key?: string; filename?: string; status?: string }[];
-}
+/** Milliseconds after a request during which the same export is the answer to the next one. */
+const REPEATED = 3_600_000;
 
 /** Asks for everything that is stored of the person, and lets them download it. */
 export function DataExport() {
   const { client, queries, keys } = useConsigne();
   const { downloadFile } = useS3Files({ autoRefresh: false });
   const { say, number, bytes } = useWords();
-  const [done, setDone] = useState(0);
+  const [progress, setProgress] = useState(begin);
   const read = useQuery(
     {
       queryKey: [...keys.all, "export"],
@@ -39,18 +38,12 @@ export function DataExport() {
     await read.refetch();
   });
   const files = useWork(async () => {
-    setDone(0);
-    for (const part of read.data?.parts ?? []) {
-      if (part.files === 0) continue;
-      const { records } = (await (await fetch(part.url)).json()) as Part;
-      for (const { type, status, s3_key, filename } of records) {
-        if (type !== "file" || status !== "ready" || s3_key === undefined) continue;
-        await downloadFile(s3_key, filename);
-        setDone((before) => before + 1);
-      }
-    }
+    const fresh = async () => (await read.refetch({ throwOnError: true })).data as Export;
+    await downloadFiles(progress, fresh, downloadFile, setProgress);
   });
-  const { state = "none", parts = [], expires_at } = read.data ?? {};
+  const { state = "none", parts = [], expires_at, requested_at } = read.data ?? {};
+  const { files: done } = progress;
+  const repeats = state === "ready" && Date.now() < Date.parse(requested_at ?? "") + REPEATED;
   const count = parts.reduce((sum, part) => sum + part.files, 0);
   return (
     <section aria-labelledby="export" className="grid max-w-2xl gap-3">
@@ -90,7 +83,7 @@ export function DataExport() {
         </>
       )}
       {ask.failure !== undefined && <Failure what={say("export.failed")} error={ask.failure} />}
-      {read.data && state !== "pending" && (
+      {read.data && state !== "pending" && !repeats && (
         <div>
           <Button busy={ask.busy} onClick={() => void ask.run()}>
             {say(state === "ready" ? "export.again" : "export.ask")}

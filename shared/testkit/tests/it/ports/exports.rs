@@ -187,6 +187,8 @@ mod objects {
             let head = objects.read_head(key.as_str(), Some(version), 9).await.unwrap().unwrap();
             assert_eq!(head.bytes, text.as_bytes());
         }
+        let next = ExportKey::part(&user, ExportId::mint(now().plus(Duration::from_hours(1))), 1);
+        objects.put_export(&next, "[4]".to_owned()).await.unwrap();
         let part = Part { version: first.clone(), size: 3, records: 1, files: 0 };
         let export = Export { id, ..Export::begin(user.clone(), now()) };
         let export = export.with_part(Some(part), &BTreeMap::new(), Walk::Manifest).unwrap();
@@ -194,7 +196,9 @@ mod objects {
         assert!(remove_exports(objects, &user, Some(&export), || true).await.unwrap());
         assert!(objects.read_head(key.as_str(), Some(&first), 9).await.unwrap().is_some());
         assert!(objects.read_head(key.as_str(), Some(&second), 9).await.unwrap().is_none());
+        assert!(objects.read_head(next.as_str(), None, 9).await.unwrap().is_some(), "the next export is untouched");
         assert!(remove_exports(objects, &user, None, || true).await.unwrap());
+        assert!(objects.read_head(next.as_str(), None, 9).await.unwrap().is_none());
         assert!(objects.read_head(key.as_str(), Some(&first), 9).await.unwrap().is_none());
         assert!(objects.read_head(theirs.as_str(), None, 9).await.unwrap().is_some());
         objects.remove_version(theirs.as_str(), &other).await.unwrap();

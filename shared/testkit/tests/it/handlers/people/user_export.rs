@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use consigne_core::exports::{Export, ExportMessage, Walk};
+use consigne_core::ExportId;
+use consigne_core::exports::{Export, ExportKey, ExportMessage, PARTS_MAX, Part, Walk};
 use consigne_core::files::{Kind, Removal};
 use consigne_core::mail::Topic;
 use consigne_core::profiles::{Closing, Language, Profile};
@@ -11,8 +12,10 @@ use consigne_testkit::{functions, payload};
 use serde_json::{Value, json};
 
 use crate::handlers::jobs::requests::{add_job, job};
-use crate::handlers::people::accounts::{ORG, acme, refusal, user};
+use crate::handlers::nightly::night_of_stats::within;
+use crate::handlers::people::accounts::{ORG, acme, org, refusal, user};
 use crate::handlers::people::closing::{close, close_accounts_at};
+use crate::handlers::webhooks::endpoints::{ENDPOINT, put_endpoint};
 use crate::handlers::webhooks::mail::{deliver, known};
 use crate::handlers::{GRANTED, pending, pending_at, ready, world_with};
 
@@ -36,10 +39,15 @@ pub fn export_in(world: &World) -> Export {
 
 /// Delivers a message of Ann's export to the worker. Returns whether it succeeded.
 pub async fn deliver_next(world: &World) -> bool {
+    deliver_within(world, Duration::from_secs(10)).await
+}
+
+/// Like [`deliver_next`], with the time that the worker has.
+async fn deliver_within(world: &World, left: Duration) -> bool {
     let message = ExportMessage { export_id: export_in(world).id, user_id: user("user_ann1") };
     let mut batch = payload::event("export-worker", "next", "");
     batch["Records"][0]["body"] = message.message().into();
-    let failures = functions::deliver(world, "export-worker", batch).await;
+    let failures = functions::deliver_until(world, "export-worker", batch, within(left)).await;
     failures["batchItemFailures"] == json!([])
 }
 
@@ -99,7 +107,7 @@ async fn everything_of_a_person_is_in_the_export_and_nothing_of_others() {
     let kinds: Vec<&str> = records.iter().map(|record| record["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["file", "file", "job", "profile", "mail_preference", "storage", "membership"]);
     let of = |kind: &str| records.iter().find(|record| record["type"] == kind).unwrap().clone();
-    assert_eq!(of("profile")["from_clerk"]["email"], "ann1@example.com");
+    assert_eq!(of("profile")["from_sign_in"]["email"], "ann1@example.com");
     assert_eq!((&of("membership")["org_id"], &of("membership")["role"]), (&json!(ORG), &json!("owner")));
     assert_eq!(of("job")["asked_for"]["topic"], "Intelligence artificielle");
     assert_eq!(records.iter().filter(|record| record["status"] == "deleted").count(), 1);
@@ -153,14 +161,24 @@ async fn many_records_become_several_parts_and_none_is_left_out_or_twice() {
 async fn whoever_asks_again_gets_the_same_export_for_an_hour_and_three_a_day() {
     let world = everything();
     let first = ask(&world).await;
-    assert_eq!(ask(&world).await["export_id"], first["export_id"]);
+    let again = send(&world, "ask").await["body"].clone();
+    assert_eq!((&again["data"]["export_id"], &again["data"]["state"]), (&first["export_id"], &json!("pending")));
+    assert!(again["message"].as_str().unwrap().contains("is being collected"), "{again}");
     work(&world).await;
-    assert_eq!(ask(&world).await["export_id"], first["export_id"]);
+    let again = send(&world, "ask").await["body"].clone();
+    assert_eq!((&again["data"]["export_id"], &again["data"]["state"]), (&first["export_id"], &json!("ready")));
+    assert_eq!(again["data"]["parts"], json!([]));
+    assert!(again["message"].as_str().unwrap().contains("is ready already"), "{again}");
     assert_eq!(world.state().outbox.len(), 2, "no second event");
+    // An hour passes: the last export has the times, the id and the keys of one that is an hour older.
     let age = |world: &World| {
         world.change(|state| {
             let last = state.exports.last.get_mut(&user("user_ann1")).unwrap();
             last.requested_at = last.requested_at.minus(Duration::from_hours(1));
+            let (id, older) = (last.id.to_string(), ExportId::mint(last.requested_at));
+            last.id = older;
+            let aged = |(key, versions): (String, _)| (key.replace(&id, &older.to_string()), versions);
+            state.objects = std::mem::take(&mut state.objects).into_iter().map(aged).collect();
         });
     };
     for _ in 0..2 {
@@ -282,4 +300,70 @@ async fn the_person_gets_a_mail_with_a_link_to_the_page_of_their_account() {
     let mail = world.state().mail.sent[0].clone();
     assert_eq!(mail.subject, "Vos données sont prêtes à être téléchargées");
     assert!(mail.text.contains("/account\n") && !mail.text.contains("X-Amz"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn an_endpoint_is_named_and_not_shown_because_its_organisation_has_it() {
+    let world = everything();
+    // The pointer stays when the person is removed from the organisation, which goes on to change the endpoint.
+    put_endpoint(&world, ENDPOINT, "user_ann1", |_| {});
+    ask(&world).await;
+    work(&world).await;
+    let shown: Vec<Value> = records(&world).into_iter().filter(|record| record["type"] == "endpoint").collect();
+    assert_eq!(shown, [json!({ "type": "endpoint", "id": ENDPOINT, "org_id": org(ORG) })]);
+}
+
+#[tokio::test]
+async fn the_log_says_which_export_was_read() {
+    let world = everything();
+    let id = ask(&world).await["export_id"].clone();
+    let token = functions::issuer().token("user_ann1", "free");
+    let read = payload::event("user-export", "state", &token);
+    let (_, lines) = functions::call_with_lines(&world, "user-export", read).await;
+    assert_eq!((&lines[0]["export.id"], &lines[0]["audit"]["user"]), (&id, &json!("user_ann1")));
+}
+
+#[tokio::test]
+async fn a_worker_whose_time_runs_short_saves_how_far_it_came() {
+    let world = everything();
+    world.change(|state| state.exports.records_in_a_page = 1);
+    ask(&world).await;
+    let begun = export_in(&world);
+    assert!(!deliver_within(&world, Duration::from_secs(4)).await, "the message must come again");
+    assert_eq!(export_in(&world), begun);
+    // Before the second record is read, a second passes.
+    world.interleave(2, |_| std::thread::sleep(Duration::from_millis(1_500)));
+    assert!(deliver_within(&world, Duration::from_secs(6)).await);
+    let next = export_in(&world);
+    assert_eq!((next.parts.len(), next.parts[0].records, world.state().later.len()), (1, 2, 1));
+    work(&world).await;
+    assert_eq!((records(&world).len(), export_in(&world).walk), (7, Walk::Over));
+}
+
+#[tokio::test]
+async fn a_worker_whose_time_runs_short_leaves_the_removal_to_the_next_message() {
+    let world = everything();
+    ask(&world).await;
+    assert!(deliver_next(&world).await);
+    assert_eq!(export_in(&world).walk, Walk::Manifest);
+    let old = ExportKey::part(&user("user_ann1"), ExportId::derive(&["old"]), 1).to_string();
+    world.put_object(&old, "v1", vec![1]);
+    world.change(|state| state.later.clear());
+    assert!(deliver_within(&world, Duration::from_secs(4)).await);
+    assert_eq!((export_in(&world).walk, world.state().later.len()), (Walk::Manifest, 1));
+    work(&world).await;
+    assert_eq!(export_in(&world).walk, Walk::Over);
+    assert!(world.state().objects.get(&old).is_none_or(Vec::is_empty));
+}
+
+#[tokio::test]
+async fn one_part_too_many_is_not_written() {
+    let world = everything();
+    ask(&world).await;
+    world.change(|state| {
+        let part = Part { version: "v1".to_owned(), size: 3, records: 1, files: 0 };
+        state.exports.last.get_mut(&user("user_ann1")).unwrap().parts = vec![part; PARTS_MAX];
+    });
+    assert!(!deliver_next(&world).await);
+    assert_eq!(world.state().exports.written, 0);
 }
