@@ -172,7 +172,8 @@ fn restore(stored: StoredSubmission) -> Option<Submission> {
         photos: stored.photos.into_iter().map(photo).collect::<Option<_>>()?,
         asked_at: Timestamp::from_millis(stored.asked_at),
         submitted_at: stored.submitted_at.map(Timestamp::from_millis),
-        announced: stored.announced,
+        // Submissions that an earlier version wrote have no such field. Those that are complete were announced.
+        announced: stored.announced || stored.submitted_at.is_some(),
     })
 }
 
@@ -205,5 +206,18 @@ mod tests {
         assert_eq!(read(&item).unwrap(), second);
         assert_eq!(item["gsi1pk"], text("ORDERS#awaiting_files"));
         assert!(item.contains_key(due::AT) && item["pk"] == text(format!("USER#{}", second.id)));
+    }
+
+    #[test]
+    fn a_complete_submission_of_an_earlier_version_was_announced() {
+        let stored = json!({ "number": 1, "language": "fr", "answers": {}, "photos": [], "asked_at": 1 });
+        let announced = |submitted_at: Value, announced: Option<bool>| {
+            let mut stored = stored.clone();
+            stored["submitted_at"] = submitted_at;
+            announced.into_iter().for_each(|announced| stored["announced"] = announced.into());
+            restore(serde_json::from_value(stored).unwrap()).unwrap().announced
+        };
+        assert!(announced(json!(2), None) && announced(Value::Null, Some(true)));
+        assert!(!announced(Value::Null, None));
     }
 }
