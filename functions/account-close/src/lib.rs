@@ -18,8 +18,8 @@ use consigne_core::deletions::OrgDeletion;
 use consigne_core::files::{File, Status};
 use consigne_core::ports::{
     AbortUpload, ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints,
-    ForgetExport, GetJob, GetOrder, ListFiles, ListUploads, ListVersionPage, PostponeClosing, PostponeDeletion,
-    RemoveVersion,
+    ForgetExport, GetJob, GetOrder, ListFiles, ListUploads, ListVersionPage, ListVersions, PostponeClosing,
+    PostponeDeletion, RemoveVersion,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -50,7 +50,7 @@ needs! {
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
             + PostponeDeletion + EndDeletion + Dissolve + ForgetExport + ListFiles + BeginDelete + ApplyTransition + GetJob
             + GetOrder + EraseOrders,
-        Bucket: RemoveVersion + ListVersionPage + ListUploads + AbortUpload,
+        Bucket: RemoveVersion + ListVersions + ListVersionPage + ListUploads + AbortUpload,
     >
 }
 

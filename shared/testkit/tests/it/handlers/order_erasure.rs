@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::audit::{Actor, AuditAction, AuditEntry, Origin};
 use consigne_core::credits::PaymentId;
-use consigne_core::files::Status;
+use consigne_core::files::{LedgerState, ObjectKey, Status};
 use consigne_core::orders::{Order, OrderStatus};
 use consigne_core::ports::{EraseOrder, GetOrder};
 use consigne_core::{OrderId, Timestamp};
@@ -15,7 +15,7 @@ use consigne_testkit::{payload, pictures};
 use serde_json::{Value, json};
 
 use super::orders::{
-    announce, as_role, derive, file_of, keys, order_id, order_in, paid, pay, submit, upload_both,
+    announce, as_role, derive, file_of, keys, order_id, order_in, paid, pay, submit, upload, upload_both,
 };
 use super::people::closing::close_accounts_at;
 
@@ -163,6 +163,36 @@ async fn many_old_orders_take_several_runs() {
         assert_eq!(close_with_retention(&world, "30", 31).await, erased);
     }
     assert!(world.state().orders.is_empty());
+}
+
+#[tokio::test]
+async fn versions_whose_events_were_lost_are_removed_with_the_order() {
+    let world = paid();
+    submit(&world).await;
+    let [face, palm] = keys(&world);
+    world.put_object(&face, "v1", pictures::heic());
+    upload(&world, &palm, "v1", pictures::photo_with_place()).await;
+    world.put_object(&palm, "v2", pictures::photo_with_place());
+    assert_eq!([&face, &palm].map(|key| file_of(&world, key).status), [Status::Pending, Status::Ready]);
+    erase(&world).await;
+    close_accounts_at(&world, soon()).await;
+    assert!(world.state().objects.is_empty(), "{:?}", world.state().objects.keys());
+    assert_eq!([&face, &palm].map(|key| file_of(&world, key).status), [Status::Deleted; 2]);
+}
+
+#[tokio::test]
+async fn all_versions_of_an_infected_photo_are_removed_with_the_order() {
+    let world = complete().await;
+    let [face, _] = keys(&world);
+    world.change(|state| {
+        let photo = ObjectKey::parse(&face).unwrap();
+        let file = state.files.get_mut(&(photo.owner().clone(), photo.file())).unwrap();
+        (file.status, file.pinned, file.ledger_state) = (Status::Infected, None, LedgerState::Nothing);
+    });
+    world.put_object(&face, "v2", pictures::heic());
+    erase(&world).await;
+    close_accounts_at(&world, soon()).await;
+    assert!(!world.state().objects.contains_key(&face));
 }
 
 #[tokio::test]
