@@ -10,7 +10,7 @@ use consigne_core::ports::{
 };
 use consigne_core::{Fault, Timestamp};
 
-use crate::jobs::follow;
+use crate::jobs::{follow, follow_arrival};
 
 /// The outcome of checking an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub async fn check_arrival(
     match finding {
         Finding::Genuine(measured) => {
             let arrival = Arrival { pinned, size: head.size, measured: behind.unwrap_or(measured) };
-            let step = follow(files, file.arrive(arrival, scanning.of(&file.key), now), now).await?;
+            let step = follow_arrival(files, file.arrive(arrival, scanning.of(&file.key), now), now).await?;
             let checked = match step.file.status {
                 Status::Processing => Checked::Waiting,
                 Status::Infected => Checked::Infected,

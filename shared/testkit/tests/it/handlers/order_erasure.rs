@@ -14,6 +14,7 @@ use consigne_testkit::functions::{self, Fakes};
 use consigne_testkit::{payload, pictures};
 use serde_json::{Value, json};
 
+use super::nightly::sweep::sweep_at;
 use super::orders::{
     announce, as_role, derive, file_of, keys, order_id, order_in, paid, pay, submit, upload, upload_both,
 };
@@ -193,6 +194,21 @@ async fn all_versions_of_an_infected_photo_are_removed_with_the_order() {
     erase(&world).await;
     close_accounts_at(&world, soon()).await;
     assert!(!world.state().objects.contains_key(&face));
+}
+
+#[tokio::test]
+async fn a_photo_of_an_erased_order_never_becomes_ready() {
+    let world = paid();
+    submit(&world).await;
+    let [face, palm] = keys(&world);
+    erase(&world).await;
+    upload(&world, &face, "v1", pictures::heic()).await;
+    let told: Vec<String> = world.state().outbox.into_iter().map(|(_, entry)| entry.kind).collect();
+    assert!(!told.iter().any(|kind| kind == "file.ready"), "{told:?}");
+    world.put_object(&palm, "v1", pictures::photo_with_place());
+    sweep_at(&world, clock::now().plus(Duration::from_mins(30))).await;
+    assert_eq!([&face, &palm].map(|key| file_of(&world, key).status), [Status::Rejected; 2]);
+    assert!(world.state().objects.is_empty());
 }
 
 #[tokio::test]
