@@ -139,7 +139,7 @@ fn add_orders(world: &World, count: i64) -> [OrderId; 2] {
 async fn an_order_that_cannot_be_read_is_reported_and_stops_no_other() {
     let world = complete().await;
     let [_, last] = add_orders(&world, 2);
-    world.change(|state| drop(state.unreadable_orders.insert(order_id())));
+    world.change(|state| state.unreadable_orders.extend([order_id()]));
     let done = try_close_with_retention(&world, "30", 31).await.unwrap();
     assert_eq!((&done["orders_erased"], &done["failed"]), (&json!(2), &json!(1)), "{done}");
     assert!(world.state().erased_orders.contains(&last) && world.state().orders.contains_key(&order_id()));
