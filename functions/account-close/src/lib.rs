@@ -18,8 +18,8 @@ use consigne_core::deletions::OrgDeletion;
 use consigne_core::files::{File, Status};
 use consigne_core::ports::{
     AbortUpload, ApplyTransition, BeginDelete, EndClosing, EndDeletion, Filter, FindClosings, ForgetEndpoints,
-    ForgetExport, GetJob, GetOrder, ListFiles, ListUploads, ListVersionPage, PostponeClosing, PostponeDeletion,
-    RemoveVersion,
+    ForgetExport, GetJob, GetOrder, ListFiles, ListUploads, ListVersionPage, ListVersions, PostponeClosing,
+    PostponeDeletion, RemoveVersion,
 };
 use consigne_core::profiles::Closing;
 use consigne_core::{Fault, Timestamp, UserId};
@@ -50,7 +50,7 @@ needs! {
         Table: FindClosings + PostponeClosing + EndClosing + ForgetEndpoints + EndJobs + LeaveOrgs
             + PostponeDeletion + EndDeletion + Dissolve + ForgetExport + ListFiles + BeginDelete + ApplyTransition + GetJob
             + GetOrder + EraseOrders,
-        Bucket: RemoveVersion + ListVersionPage + ListUploads + AbortUpload,
+        Bucket: RemoveVersion + ListVersions + ListVersionPage + ListUploads + AbortUpload,
     >
 }
 
@@ -64,7 +64,6 @@ function! {
 impl<A: Needs> ScheduleFunction for Function<A> {
     /// Works through the deletions and closings that are due, the longest overdue first, until time runs short.
     async fn handle(&self, tick: &Tick) -> Result<Value, Fault> {
-        let erased = orders::erase_old(&self.table, self.order_retention, tick.now).await;
         let due = self.table.find_closings(tick.now).await?;
         let (mut closed, mut dissolved, mut failed) = (0_u32, 0_u32, 0_u32);
         let mut fail = |fault: &Fault| {
@@ -72,13 +71,6 @@ impl<A: Needs> ScheduleFunction for Function<A> {
             tick.log.count("ClosingsFailed");
             tick.log.field("closing.last_failure", fault.chain());
         };
-        let erased = erased.unwrap_or_else(|fault| {
-            fail(&fault);
-            0
-        });
-        if erased > 0 {
-            tick.log.add("OrdersErased", erased.into());
-        }
         for key in &due.unreadable {
             fail(&Fault::internal(format!("the item {key} cannot be read")));
         }
@@ -101,6 +93,11 @@ impl<A: Needs> ScheduleFunction for Function<A> {
                 // A closing that fails must not keep the others waiting. It stays due.
                 Err(fault) => fail(&fault),
             }
+        }
+        // Last, because nobody waits for it. The next run deletes the photos.
+        let erased = orders::erase_old(&self.table, self.order_retention, tick.now, &mut fail).await;
+        if erased > 0 {
+            tick.log.add("OrdersErased", erased.into());
         }
         let orgs = json!({ "due": due.deletions.len(), "dissolved": dissolved });
         let done = json!({ "due": due.closings.len(), "closed": closed, "failed": failed, "organisations": orgs,

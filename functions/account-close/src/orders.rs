@@ -9,7 +9,7 @@ use consigne_runtime::{needs, remaining};
 
 use crate::RESERVE;
 
-/// Orders of a status that one run erases at most. The next run goes on.
+/// Orders of a status that one run looks at. The next run goes on.
 const ORDERS: u32 = 100;
 /// Orders for which nobody waits any more. One that was only paid for has nothing personal and can still be submitted.
 const ENDED: [OrderStatus; 2] = [OrderStatus::Submitted, OrderStatus::Expired];
@@ -19,18 +19,40 @@ needs! {
     pub trait EraseOrders: FindOldOrders + EraseOrder
 }
 
-/// Erases the orders that were submitted or have expired longer ago than `kept`. Returns their number.
-pub(crate) async fn erase_old<T: EraseOrders>(table: &T, kept: Option<Duration>, now: Timestamp) -> Result<u32, Fault> {
-    let Some(kept) = kept else { return Ok(0) };
+/// Erases the orders that were submitted or have expired longer ago than `kept`. Returns their number. What cannot be read
+/// or erased is passed to `fail`, and does not keep the others waiting.
+pub(crate) async fn erase_old<T: EraseOrders>(
+    table: &T,
+    kept: Option<Duration>,
+    now: Timestamp,
+    mut fail: impl FnMut(&Fault),
+) -> u32 {
+    let Some(kept) = kept else { return 0 };
     let mut erased = 0;
     for status in ENDED {
-        for order in table.find_old_orders(status, now.minus(kept), ORDERS).await? {
-            if remaining() < RESERVE {
-                return Ok(erased);
+        if remaining() < RESERVE {
+            return erased;
+        }
+        let old = match table.find_old_orders(status, now.minus(kept), ORDERS).await {
+            Ok(old) => old,
+            Err(fault) => {
+                fail(&fault);
+                continue;
             }
-            // A conflict means that the customer has sent something meanwhile, or that the index lags behind.
-            erased += u32::from(table.erase_order(&order.erase(None, now)).await?.is_committed());
+        };
+        for key in &old.unreadable {
+            fail(&Fault::internal(format!("the item {key} cannot be read")));
+        }
+        for order in old.orders {
+            if remaining() < RESERVE {
+                return erased;
+            }
+            match table.erase_order(&order.erase(now)).await {
+                // A conflict means that the customer has sent something meanwhile, or that the index lags behind.
+                Ok(outcome) => erased += u32::from(outcome.is_committed()),
+                Err(fault) => fail(&fault),
+            }
         }
     }
-    Ok(erased)
+    erased
 }

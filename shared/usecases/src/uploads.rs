@@ -10,7 +10,7 @@ use consigne_core::ports::{
 };
 use consigne_core::{Fault, Timestamp};
 
-use crate::jobs::follow;
+use crate::jobs::{follow, follow_arrival};
 
 /// The outcome of checking an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub async fn check_arrival(
     match finding {
         Finding::Genuine(measured) => {
             let arrival = Arrival { pinned, size: head.size, measured: behind.unwrap_or(measured) };
-            let step = follow(files, file.arrive(arrival, scanning.of(&file.key), now), now).await?;
+            let step = follow_arrival(files, file.arrive(arrival, scanning.of(&file.key), now), now).await?;
             let checked = match step.file.status {
                 Status::Processing => Checked::Waiting,
                 Status::Infected => Checked::Infected,
@@ -171,16 +171,25 @@ pub async fn remove_infected(
     file: &File,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let key = file.key.as_str();
-    for version in objects.list_versions(key).await? {
-        objects.remove_version(key, &version).await?;
-    }
+    remove_versions(objects, file).await?;
     // After a conflict the record was changed by another run, or its owner has deleted it. Its object is gone either way.
     files.apply_transition(&file.cleared(now)).await.map(drop)
 }
 
+/// Removes every version of a file's object.
+async fn remove_versions(objects: &(impl ListVersions + RemoveVersion), file: &File) -> Result<(), Fault> {
+    let key = file.key.as_str();
+    for version in objects.list_versions(key).await? {
+        objects.remove_version(key, &version).await?;
+    }
+    Ok(())
+}
+
 /// Finishes the deletion of a file that is marked as deleted: removes its version or aborts its upload in parts, then ends
 /// its record.
+///
+/// Of an order's photo it removes every version, including those whose events S3 has not delivered: a form may be used
+/// more than once.
 ///
 /// Running it twice is safe. If S3's event about the removal was handled first, the record has changed, and this does
 /// nothing.
@@ -189,11 +198,12 @@ pub async fn remove_infected(
 /// `UNAVAILABLE` if the bucket or the table does not answer. The file stays due, so `sweep` tries again.
 pub async fn finish_deletion(
     files: &(impl ApplyTransition + GetJob + GetOrder),
-    objects: &(impl RemoveVersion + ListUploads + AbortUpload),
+    objects: &(impl ListVersions + RemoveVersion + ListUploads + AbortUpload),
     file: &File,
     now: Timestamp,
 ) -> Result<(), Fault> {
     match &file.pinned {
+        _ if file.owner().as_order().is_some() => remove_versions(objects, file).await?,
         Some(pinned) => objects.remove_version(file.key.as_str(), &pinned.version).await?,
         None => close_uploads(objects, file).await?,
     }

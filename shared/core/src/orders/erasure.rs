@@ -25,10 +25,28 @@ pub struct OrderErasure {
     pub audit: Option<AuditEntry>,
 }
 
+/// What the erasure of an order needs of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldOrder {
+    /// Id of the order.
+    pub id: OrderId,
+    /// The payment that it was for.
+    pub payment: PaymentId,
+    /// The revision of the record.
+    pub revision: u64,
+}
+
 impl Order {
     /// Returns the erasure of the order.
     pub fn erase(&self, audit: Option<AuditEntry>, now: Timestamp) -> OrderErasure {
         OrderErasure { order: self.id, payment: self.payment.clone(), seen: self.revision, at: now, audit }
+    }
+}
+
+impl OldOrder {
+    /// Returns the erasure of the order.
+    pub fn erase(&self, now: Timestamp) -> OrderErasure {
+        OrderErasure { order: self.id, payment: self.payment.clone(), seen: self.revision, at: now, audit: None }
     }
 }
 

@@ -12,7 +12,7 @@ mod request;
 mod step;
 mod view;
 
-pub use erasure::OrderErasure;
+pub use erasure::{OldOrder, OrderErasure};
 pub use record::{Order, OrderStatus, Photo, PhotoKind, PhotoStatus, Submission};
 pub use request::{ANSWERS_DEPTH_MAX, ANSWERS_MAX, OrderPhoto, OrderRequest, PHOTO_MAX, PHOTO_TYPES};
 pub use step::{OrderStep, SUBMISSIONS_MAX, SUBMIT_WITHIN, SUBMITS_PER_MINUTE};

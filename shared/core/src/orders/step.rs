@@ -181,6 +181,8 @@ impl Order {
             order.earlier.extend(order.current.replace(back));
             order.becomes(OrderStatus::Submitted, now);
         } else {
+            // The expert sees an order that has expired. If it is completed after all, they and the customer hear of it.
+            order.current.iter_mut().for_each(|current| current.announced = false);
             order.becomes(OrderStatus::Expired, now);
         }
         let kept = files.iter().filter(|file| matches!(file.status, Status::Processing | Status::Ready));

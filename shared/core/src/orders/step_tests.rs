@@ -122,6 +122,21 @@ fn a_submission_that_is_completed_twice_says_so() {
 }
 
 #[test]
+fn a_submission_that_was_complete_and_expired_is_announced_anew() {
+    let first = submit(&order(), "good", NOW);
+    let files: Vec<File> = first.granted.iter().map(|file| accept(file, NOW)).collect();
+    let order = files.iter().fold(first.order, |order, file| order.follow(file, NOW).unwrap().order);
+    let order = order.follow(&files[0].remove(Removal::Deleted, NOW).file, NOW).unwrap().order;
+    let waiting = submit(&order, "good", NOW).order;
+    let ended = waiting.expire(&[], waiting.due_at().unwrap()).unwrap().order;
+    assert_eq!(ended.status, OrderStatus::Expired);
+    let late = submit(&ended, "good", NOW.plus(SUBMIT_WITHIN));
+    let done = late.granted.iter().fold(late.clone(), |step, file| step.order.follow(&accept(file, NOW), NOW).unwrap());
+    let facts = OrderSubmitted { order_id: order.id, submission: 1, again: false };
+    assert_eq!(done.event.unwrap().data, EventData::OrderSubmitted(facts));
+}
+
+#[test]
 fn a_rejected_photo_gets_a_new_form_and_keeps_its_reason() {
     let first = submit(&order(), "good", NOW);
     let rejected = first.granted[0].reject("declared image/jpeg, found text", NOW).file;

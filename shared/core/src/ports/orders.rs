@@ -2,7 +2,7 @@
 
 use super::{Listed, PageAsk, PortFuture};
 use crate::idempotency::CommitOutcome;
-use crate::orders::{Order, OrderErasure, OrderStatus, OrderStep};
+use crate::orders::{OldOrder, Order, OrderErasure, OrderStatus, OrderStep};
 use crate::{OrderId, Timestamp};
 
 /// Records an order that was paid for. `dynamodb:PutItem`.
@@ -30,10 +30,19 @@ pub trait ApplyOrderStep {
     fn apply_order_step(&self, step: &OrderStep) -> impl PortFuture<CommitOutcome>;
 }
 
+/// Orders that have had a status for a long time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OldOrders {
+    /// Those that can be read, the oldest first.
+    pub orders: Vec<OldOrder>,
+    /// Partition keys of those that cannot be read.
+    pub unreadable: Vec<String>,
+}
+
 /// Finds orders that have had a status for a long time. `dynamodb:Query`.
 pub trait FindOldOrders {
-    /// Returns at most `limit` orders that have had the status since before a time, the oldest first.
-    fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> impl PortFuture<Vec<Order>>;
+    /// Returns at most `limit` orders that have had the status since before a time, the oldest ones.
+    fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> impl PortFuture<OldOrders>;
 }
 
 /// Erases an order, in one transaction with the closing that deletes its photos and, if an operator does it, an audit

@@ -116,6 +116,8 @@ pub struct State {
     pub jobs: Jobs,
     /// Orders by id.
     pub orders: BTreeMap<OrderId, Order>,
+    /// Orders that [`FindOldOrders`](consigne_core::ports::FindOldOrders) cannot read.
+    pub unreadable_orders: BTreeSet<OrderId>,
     /// Erased orders.
     pub erased_orders: BTreeSet<OrderId>,
     /// Each owner's plan at their last grant.

@@ -2,9 +2,9 @@
 
 use consigne_core::files::{File, Transition};
 use consigne_core::idempotency::CommitOutcome;
-use consigne_core::orders::{Order, OrderErasure, OrderStatus, OrderStep};
+use consigne_core::orders::{OldOrder, Order, OrderErasure, OrderStatus, OrderStep};
 use consigne_core::ports::{
-    ApplyOrderStep, EraseOrder, FindOldOrders, GetOrder, ListOrders, Listed, OpenOrder, PageAsk,
+    ApplyOrderStep, EraseOrder, FindOldOrders, GetOrder, ListOrders, Listed, OldOrders, OpenOrder, PageAsk,
 };
 use consigne_core::{Fault, OrderId, Timestamp};
 
@@ -75,13 +75,21 @@ impl ApplyOrderStep for World {
 }
 
 impl FindOldOrders for World {
-    async fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> Result<Vec<Order>, Fault> {
+    async fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> Result<OldOrders, Fault> {
         self.effect(|state| {
             let old = |order: &&Order| order.status == status && order.status_since < before;
-            let mut found: Vec<Order> = state.orders.values().filter(old).cloned().collect();
+            let mut found: Vec<&Order> = state.orders.values().filter(old).collect();
             found.sort_by_key(|order| (order.status_since, order.id));
             found.truncate(limit as usize);
-            found
+            let mut old = OldOrders::default();
+            for Order { id, payment, revision, .. } in found {
+                if state.unreadable_orders.contains(id) {
+                    old.unreadable.push(format!("USER#{id}"));
+                } else {
+                    old.orders.push(OldOrder { id: *id, payment: payment.clone(), revision: *revision });
+                }
+            }
+            old
         })
     }
 }

@@ -15,6 +15,26 @@ pub async fn follow(jobs: &(impl GetJob + GetOrder), step: Transition, now: Time
     if let Some(order) = step.file.owner().as_order() {
         return orders::follow(jobs, order, step, now).await;
     }
+    follow_job(jobs, step, now).await
+}
+
+/// Does the same for a file that has arrived. The photo of an order that was erased is rejected, too. The caller must
+/// remove the version then.
+///
+/// # Errors
+/// `UNAVAILABLE` if the table does not answer.
+pub(crate) async fn follow_arrival(
+    jobs: &(impl GetJob + GetOrder),
+    step: Transition,
+    now: Timestamp,
+) -> Result<Transition, Fault> {
+    if let Some(order) = step.file.owner().as_order() {
+        return orders::follow_arrival(jobs, order, step, now).await;
+    }
+    follow_job(jobs, step, now).await
+}
+
+async fn follow_job(jobs: &impl GetJob, step: Transition, now: Timestamp) -> Result<Transition, Fault> {
     let Some(id) = &step.file.job else { return Ok(step) };
     let job = jobs.get_job(id).await?;
     let follows = job.and_then(|job| match step.file.status {

@@ -8,4 +8,5 @@ mod tests;
 
 pub use claim::accept;
 pub use follow::follow;
+pub(crate) use follow::follow_arrival;
 pub use report::{Sender, apply_report};

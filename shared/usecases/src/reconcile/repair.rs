@@ -34,6 +34,10 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
         if run.pending.is_empty() {
             return Ok(());
         }
+        // It has refused something in this run already.
+        if run.left(FindingKind::ReplicaUnavailable) > 0 {
+            run.pending.retain(|(is_replica, _)| !is_replica);
+        }
         // A replica that does not answer must not keep the run from its end.
         if let Some(refusal) = self.refusal_of_replica(run).await {
             run.pending.retain(|(is_replica, _)| !is_replica);
@@ -44,13 +48,23 @@ impl<T: ReconcileTable, B: ReconcileBucket> Reconciler<'_, T, B> {
             let finding = finding.clone();
             self.repair(*is_replica, finding, started_at, cutoff)
         };
-        let done = at_once(run.pending.iter().map(repair).collect()).await?;
+        let (of_replica, own): (Vec<_>, Vec<_>) = run.pending.iter().cloned().partition(|(is_replica, _)| *is_replica);
+        let mut done = at_once(own.iter().map(repair).collect()).await?;
+        // One after the other: each try writes an entry in the audit log, and a replica that refuses one removal refuses
+        // the others too.
         let mut refused = None;
+        for one in &of_replica {
+            match repair(one).await? {
+                Repaired::Refused(fault) => {
+                    refused = Some(fault);
+                    break;
+                }
+                outcome => done.push(outcome),
+            }
+        }
         for outcome in done {
-            match outcome {
-                Repaired::Gone(kind) => run.note_repair(kind),
-                Repaired::Left => {}
-                Repaired::Refused(fault) => refused = Some(fault),
+            if let Repaired::Gone(kind) = outcome {
+                run.note_repair(kind);
             }
         }
         if let Some(fault) = refused {

@@ -740,9 +740,9 @@ export type OrderSubmitted = {
      */
     submission: number;
     /**
-     * Whether the same submission was complete before: a photo was lost, and the customer has sent it again. It leads to no mails.
+     * Whether the same submission was complete before: a photo was lost, and the customer has sent it again. It leads to no mails. Absent if not.
      */
-    again: boolean;
+    again?: boolean;
 };
 
 /**

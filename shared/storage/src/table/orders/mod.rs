@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::orders::{Order, OrderErasure, OrderStatus, OrderStep};
 use consigne_core::ports::{
-    ApplyOrderStep, EraseOrder, FindOldOrders, GetOrder, ListOrders, Listed, OpenOrder, PageAsk,
+    ApplyOrderStep, EraseOrder, FindOldOrders, GetOrder, ListOrders, Listed, OldOrders, OpenOrder, PageAsk,
 };
 use consigne_core::{Fault, OrderId, Timestamp};
 
 use crate::table::Table;
 use crate::table::files::file_item;
-use crate::table::item::{sortable, text};
+use crate::table::item::{Item, Reader, sortable, text};
 use crate::table::people::closings;
 use crate::table::{audit, outbox};
 
@@ -52,12 +52,24 @@ impl ApplyOrderStep for Table {
 }
 
 impl FindOldOrders for Table {
-    async fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> Result<Vec<Order>, Fault> {
+    async fn find_old_orders(&self, status: OrderStatus, before: Timestamp, limit: u32) -> Result<OldOrders, Fault> {
+        // Answers and photos are up to 160 kB of an order, and the erasure needs none of them.
         let query = self
             .partition(Some("gsi1"), order_item::by_status(status))
             .key_condition_expression("#pk = :pk AND gsi1sk < :before")
-            .expression_attribute_values(":before", text(sortable(before)));
-        Ok(self.entries(Some("gsi1"), &query, limit, None, order_item::read).await?.0)
+            .expression_attribute_values(":before", text(sortable(before)))
+            .projection_expression("pk, sk, gsi1pk, gsi1sk, payment, revision");
+        let read = |item: &Item| {
+            Ok(order_item::read_old(item).map_err(|_| Reader(item).optional_text("pk").unwrap_or_default().to_owned()))
+        };
+        let mut found = OldOrders::default();
+        for one in self.entries(Some("gsi1"), &query, limit, None, read).await?.0 {
+            match one {
+                Ok(order) => found.orders.push(order),
+                Err(pk) => found.unreadable.push(pk),
+            }
+        }
+        Ok(found)
     }
 }
 

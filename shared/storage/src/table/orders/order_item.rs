@@ -2,7 +2,7 @@
 
 use consigne_core::credits::PaymentId;
 use consigne_core::files::{FileName, MediaType, ObjectKey};
-use consigne_core::orders::{Order, OrderErasure, OrderStatus, Photo, PhotoKind, PhotoStatus, Submission};
+use consigne_core::orders::{OldOrder, Order, OrderErasure, OrderStatus, Photo, PhotoKind, PhotoStatus, Submission};
 use consigne_core::profiles::Language;
 use consigne_core::rates::Window;
 use consigne_core::{EmailAddress, Fault, OrderId, Timestamp, UserId};
@@ -110,8 +110,8 @@ pub(crate) fn read(item: &Item) -> Result<Order, Fault> {
     let submission = |stored| restore(stored).ok_or_else(|| malformed("submission"));
     let window = reader.optional_time("asked_since").zip(reader.optional_number("asked_count"));
     Ok(Order {
-        id: reader.parsed("pk", |pk| OrderId::parse(pk.strip_prefix("USER#")?))?,
-        payment: reader.parsed("payment", PaymentId::parse)?,
+        id: id(&reader)?,
+        payment: payment(&reader)?,
         status: reader.parsed("status", OrderStatus::from_name)?,
         status_since: reader.time("status_since")?,
         paid_at: reader.time("paid_at")?,
@@ -122,6 +122,20 @@ pub(crate) fn read(item: &Item) -> Result<Order, Fault> {
         asked: window.map(|(started, count)| Window { started, count }),
         revision: reader.number("revision")?,
     })
+}
+
+/// Reads what the erasure of an order needs from its item.
+pub(crate) fn read_old(item: &Item) -> Result<OldOrder, Fault> {
+    let reader = Reader(item);
+    Ok(OldOrder { id: id(&reader)?, payment: payment(&reader)?, revision: reader.number("revision")? })
+}
+
+fn id(reader: &Reader<'_>) -> Result<OrderId, Fault> {
+    reader.parsed("pk", |pk| OrderId::parse(pk.strip_prefix("USER#")?))
+}
+
+fn payment(reader: &Reader<'_>) -> Result<PaymentId, Fault> {
+    reader.parsed("payment", PaymentId::parse)
 }
 
 fn store(submission: &Submission) -> StoredSubmission {
@@ -172,7 +186,8 @@ fn restore(stored: StoredSubmission) -> Option<Submission> {
         photos: stored.photos.into_iter().map(photo).collect::<Option<_>>()?,
         asked_at: Timestamp::from_millis(stored.asked_at),
         submitted_at: stored.submitted_at.map(Timestamp::from_millis),
-        announced: stored.announced,
+        // Submissions that an earlier version wrote have no such field. Those that are complete were announced.
+        announced: stored.announced || stored.submitted_at.is_some(),
     })
 }
 
@@ -205,5 +220,30 @@ mod tests {
         assert_eq!(read(&item).unwrap(), second);
         assert_eq!(item["gsi1pk"], text("ORDERS#awaiting_files"));
         assert!(item.contains_key(due::AT) && item["pk"] == text(format!("USER#{}", second.id)));
+    }
+
+    #[test]
+    fn a_complete_submission_of_an_earlier_version_was_announced() {
+        let stored = json!({ "number": 1, "language": "fr", "answers": {}, "photos": [], "asked_at": 1 });
+        let announced = |submitted_at: Value, announced: Option<bool>| {
+            let mut stored = stored.clone();
+            stored["submitted_at"] = submitted_at;
+            announced.into_iter().for_each(|announced| stored["announced"] = announced.into());
+            restore(serde_json::from_value(stored).unwrap()).unwrap().announced
+        };
+        assert!(announced(json!(2), None) && announced(Value::Null, Some(true)));
+        assert!(!announced(Value::Null, None));
+    }
+
+    #[test]
+    fn an_order_whose_photos_cannot_be_read_can_be_erased() {
+        let order = Order::paid(PaymentId::parse("pi_1").unwrap(), NOW);
+        let mut item = write(&order);
+        item.insert("submission".to_owned(), text("{"));
+        assert!(read(&item).is_err());
+        let old = read_old(&item).unwrap();
+        assert_eq!(old.erase(NOW), order.erase(None, NOW));
+        item.remove("payment");
+        assert!(read_old(&item).is_err());
     }
 }

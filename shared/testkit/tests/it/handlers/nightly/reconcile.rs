@@ -267,12 +267,16 @@ async fn a_schedule_that_only_reports_does_not_go_on_with_a_repair_by_hand() {
 
 /// Compares, with repairs or without, a world whose replica has a version that is left over.
 async fn with_replica(replica: impl Fn(&Planted), repair: bool) -> (Planted, Run) {
+    with_replica_in(replica, repair, Pages::default()).await
+}
+
+async fn with_replica_in(replica: impl Fn(&Planted), repair: bool, pages: Pages) -> (Planted, Run) {
     let mut planted = Planted::default();
     planted.plant(FindingKind::ObjectWithoutRecord, &user("user_ann1"), Kind::Book);
     planted.plant(FindingKind::ReplicaWithoutOriginal, &user("user_bob1"), Kind::Book);
     planted.replica = planted.replica.as_client_of("replica");
     replica(&planted);
-    let run = reconcile(&planted, repair, Pages::default(), 100).await;
+    let run = reconcile(&planted, repair, pages, 100).await;
     (planted, run)
 }
 
@@ -296,6 +300,20 @@ async fn a_replica_that_goes_down_or_refuses_removals_does_not_keep_a_repair_fro
     let (planted, run) = with_replica(|planted| planted.replica.refuse_removals(true), true).await;
     assert_eq!((run.left(FindingKind::ReplicaWithoutOriginal), run.left(FindingKind::ReplicaUnavailable)), (1, 1));
     assert_eq!(planted.replica.state().objects.len(), 1);
+
+    // It is asked once, however much is to be removed: each try leaves an entry in the audit log.
+    let more = |planted: &Planted| {
+        for n in 0..30 {
+            let key = format!("user_bob1/books/01M7YREWKH7VM7Z3Z2KWSH{n:04}-a.md");
+            planted.replica.put_object(&key, "r1", vec![0; 3]);
+        }
+        planted.replica.refuse_removals(true);
+    };
+    let pages = Pages { versions_to_repair: 5, ..Pages::default() };
+    let (planted, run) = with_replica_in(more, true, pages).await;
+    assert_eq!((run.left(FindingKind::ReplicaWithoutOriginal), run.left(FindingKind::ReplicaUnavailable)), (31, 1));
+    let audited = planted.world.state().accounts.audit.len();
+    assert_eq!((audited, planted.world.state().objects.len()), (2, 0), "one of the bucket, one of the replica");
 
     // It goes down between the comparison and the repair: the run was written, then its caller was killed.
     let mut planted = Planted::default();
