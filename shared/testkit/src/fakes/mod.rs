@@ -43,7 +43,7 @@ pub use jobs::Jobs;
 pub use mail::{MailFakes, MailService, MailState};
 pub use reconcile::ReconcileFakes;
 pub use texts::Texts;
-pub use uploads::PartedUpload;
+pub use uploads::{PartedUpload, Version};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -144,17 +144,6 @@ pub struct State {
     pub exports: Exports,
     /// What the reconciliation reads and writes beside files and objects.
     pub reconcile: ReconcileFakes,
-}
-
-/// One version of an object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Version {
-    /// Its id.
-    pub id: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// Number of zeros behind the bytes, in a file that is too large for a test's memory.
-    pub zeros: u64,
 }
 
 /// Where a planned fault happens within an effect.

@@ -7,10 +7,21 @@ use consigne_core::Fault;
 use consigne_core::files::{File, NamedPart, OpenUpload, StoredPart};
 use consigne_core::ports::{AbortUpload, CompleteUpload, Completion, ListParts, ListUploads, OpenUploadInParts};
 
-use super::{Version, World};
+use super::World;
 
 /// Smallest part but the last, in bytes. Source: Amazon S3 user guide, "Amazon S3 multipart upload limits".
 const PART_MIN: u64 = 5 << 20;
+
+/// One version of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// Its id.
+    pub id: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Number of zeros behind the bytes, in a file that is too large for a test's memory.
+    pub zeros: u64,
+}
 
 /// An open upload in parts.
 #[derive(Clone, Debug, Default, PartialEq)]

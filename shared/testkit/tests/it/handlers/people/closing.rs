@@ -296,7 +296,8 @@ async fn each_run_does_only_its_own_work() {
       "organisations": {
         "due": 0,
         "dissolved": 0
-      }
+      },
+      "orders_erased": 0
     }
     "#);
     assert_eq!(closed.state().files[&(bobs.owner().clone(), bobs.id())], bobs, "an unused grant is left to sweep");
@@ -314,7 +315,10 @@ async fn a_closing_that_fails_does_not_delay_the_others() {
     // The first effect finds both closings, the second looks for Ann's organisations.
     world.fail_at(1, Moment::Before);
     let done = try_close_accounts(&world, GRANTED.plus(Duration::from_hours(1))).await.unwrap();
-    assert_eq!(done, json!({ "due": 2, "closed": 1, "failed": 1, "organisations": { "due": 0, "dissolved": 0 } }));
+    assert_eq!(
+        done,
+        json!({ "due": 2, "closed": 1, "failed": 1, "organisations": { "due": 0, "dissolved": 0 }, "orders_erased": 0 })
+    );
     let left: Vec<_> = world.state().closings.into_values().collect();
     assert_eq!(left, [Closing::begin(user("user_ann1"), GRANTED)], "it stays due");
     assert_eq!(close_accounts_at(&world, GRANTED.plus(Duration::from_hours(1))).await["closed"], 1);
