@@ -273,6 +273,8 @@ class Laptop:
             "TABLE_NAME": outputs["TableName"],
             "BUCKET_NAME": outputs["BucketName"],
             "BUS_NAME": outputs["BusName"],
+            "REPLICA_BUCKET": outputs.get("ReplicaBucket", ""),
+            "REPLICA_REGION": outputs.get("ReplicaRegion", ""),
             "UPSTREAM_URL": self.server.upstream,
             "RECEIVER_URL": self.server.receiver,
             "INVITATION_SECRET_ARN": outputs["InvitationSecretArn"],

@@ -96,6 +96,7 @@ async fn asks() -> Vec<Ask> {
         ("upload-abort", &["abort"]),
         ("upload-parts", &["list"]),
         ("usage", &["ask"]),
+        ("user-export", &["state"]),
     ];
     for (function, cases) in further {
         for case in cases {
