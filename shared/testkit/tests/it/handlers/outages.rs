@@ -82,7 +82,7 @@ async fn asks() -> Vec<Ask> {
     for (function, case) in IN_ORG.iter().filter(|(function, _)| !taken.contains(function)) {
         asks.push(Ask::new(function, payload::event(function, case, &ann()), world()));
     }
-    let further: [(&'static str, &[&str]); 13] = [
+    let further: [(&'static str, &[&str]); 14] = [
         ("delete", &["plain", "secure"]),
         ("generate", &["article", "images", "video"]),
         ("job-list", &["all", "articles", "books"]),
