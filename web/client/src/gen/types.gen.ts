@@ -2637,7 +2637,7 @@ export type DataExport = {
      */
     records: number;
     /**
-     * Its objects once it is ready, the manifest first.
+     * Its objects once it is ready, the manifest first; only `GET` has them.
      */
     parts: Array<ExportPart>;
 };
