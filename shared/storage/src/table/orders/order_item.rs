@@ -228,7 +228,9 @@ mod tests {
         let announced = |submitted_at: Value, announced: Option<bool>| {
             let mut stored = stored.clone();
             stored["submitted_at"] = submitted_at;
-            announced.into_iter().for_each(|announced| stored["announced"] = announced.into());
+            if let Some(announced) = announced {
+                stored["announced"] = announced.into();
+            }
             restore(serde_json::from_value(stored).unwrap()).unwrap().announced
         };
         assert!(announced(json!(2), None) && announced(Value::Null, Some(true)));
