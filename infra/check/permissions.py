@@ -189,7 +189,8 @@ def excuses(roles: dict[str, Role], reasons: Json) -> Iterator[tuple[Grant | Non
                 if not any(name in ("", grant.function) for grant in matching):
                     yield None, f"{name or action}: has a reason for {action}, which is not granted. Remove the reason."
             for grant in matching:
-                yield grant, f"{grant}: has a reason although it is used. Remove the reason." if grant.used else ""
+                surplus = grant.used and not entry.get("sometimes")
+                yield grant, f"{grant}: has a reason although it is used. Remove the reason." if surplus else ""
 
 
 def wide_objects(roles: dict[str, Role]) -> Iterator[str]:

@@ -115,7 +115,7 @@ class Server:
         if not is_server(self._pid()):
             return False
         try:
-            with urllib.request.urlopen(f"{self.address}/_ministack/health", timeout=2):
+            with urllib.request.urlopen(f"{self.address}/_ministack/health", timeout=10):
                 return True
         except (OSError, urllib.error.URLError):
             return False

@@ -131,6 +131,13 @@ class Permissions(unittest.TestCase):
         self.finds("Gone: has a reason, and the template does not have it", reasons=wrong)
         received = [*LINES, used(2, "sqs:ReceiveMessage")]
         self.finds("sqs:ReceiveMessage on MailQueue.Arn: has a reason although it is used", received)
+
+    def test_what_a_race_decides_may_be_used_or_not(self) -> None:
+        racing = copy.deepcopy(REASONS)
+        for entry in racing["actions"]:
+            entry["sometimes"] = True
+        for lines in (LINES, [*LINES, used(2, "sqs:ReceiveMessage")]):
+            self.assertEqual(self.found(core(), lines, racing), [])
         self.finds("Basic: is not a function's own policy", reasons={**REASONS, "policies": []})
 
     def test_the_reasons_are_about_grants_that_exist(self) -> None:
