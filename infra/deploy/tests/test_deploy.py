@@ -155,9 +155,9 @@ class Account(unittest.TestCase):
             return "\n".join(preflight.quota(config, templates.load(ROOT / "template.yaml"), session))
 
     def test_an_account_with_too_little_concurrency_is_found(self) -> None:
-        self.assertIn("may run 10 functions at once in eu-west-3, and queues alone could use 73", self.problems(10))
+        self.assertIn("may run 10 functions at once in eu-west-3, and queues alone could use 75", self.problems(10))
         self.assertEqual(self.problems(1000), "")
-        self.assertIn("could use 78", self.problems(10, MalwareScan="on"))
+        self.assertIn("could use 80", self.problems(10, MalwareScan="on"))
         names = ("Delivery", "Upload", "Image", "Text", "Night")
         low = {f"{name}Concurrency": "2" for name in names}
         self.assertEqual(self.problems(50, **low), "")
