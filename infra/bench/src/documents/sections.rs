@@ -89,7 +89,7 @@ fn warm_requests(figures: &Figures<'_>) -> String {
     .join("\n")
 }
 
-/// Says how many instructions a request takes, and what of it.
+/// Returns the sentences about the instructions of a warm request and of its parts.
 fn counted(figures: &Figures<'_>) -> String {
     let millions = |group: &str, name: &str| {
         figures.get(group, name).map_or("-".to_owned(), |thousand| format!("{:.2}", thousand / 1_000.0))

@@ -11,7 +11,7 @@ fn functions<'a>(figures: &Figures<'a>) -> Vec<&'a Row> {
     functions
 }
 
-/// Says in a sentence which starts are the slowest.
+/// Returns the README's sentence about the slowest starts.
 pub(super) fn slowest(figures: &Figures<'_>) -> Option<String> {
     let functions = functions(figures);
     let slow = functions.iter().filter(|row| row.value > SLOWEST).count();

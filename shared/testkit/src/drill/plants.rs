@@ -162,7 +162,7 @@ fn forget_payments(_: &mut Kept, port: &str, state: &mut State) {
     }
 }
 
-/// Gives back once more what a voided hold gave back, taken from what was spent.
+/// Refunds a voided hold a second time, by moving the amount from spent credits to the balance.
 fn refund_again(kept: &mut Kept, port: &str, state: &mut State) {
     if port != "resolve_hold" {
         return;

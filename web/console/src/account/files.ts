@@ -43,7 +43,7 @@ export async function downloadFiles(
       progress = begin(export_id);
     }
     const next = () => parts.find(({ name, files }) => files > 0 && !progress.parts.includes(name));
-    // Whoever has all files and starts again wants them again.
+    // After a complete download, the next one starts from the beginning.
     if (first && next() === undefined) progress = begin(export_id);
     moved(progress);
     const part = next();

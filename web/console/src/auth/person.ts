@@ -62,7 +62,7 @@ export class LaptopAuth implements AuthAdapter {
     try {
       await this.getToken();
     } catch (error) {
-      // Somebody else may have been chosen meanwhile, who stays.
+      // If another person was chosen meanwhile, that choice stays.
       if (this.#person === person) this.#person = null;
       throw error;
     }

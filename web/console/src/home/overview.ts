@@ -35,7 +35,7 @@ export function paceOf(days: readonly DayView[], balance: number, to: string): P
     .filter((day) => day.credits > 0)
     .map((day) => day.date)
     .sort();
-  // Whoever began yesterday spends more a day than a seventh.
+  // With less than seven days of use, the pace is per day of use, not a seventh of the sum.
   const credits = first === undefined ? 0 : sum((day) => day.credits) / ((Date.parse(to) - Date.parse(first)) / DAY + 1);
   return {
     calls: sum((day) => day.requests),

@@ -25,7 +25,8 @@ impl MailTemplate for ExportReady {
         "export-ready"
     }
 
-    // Whoever gets it unasked must know that somebody else has asked, so nobody can unsubscribe from it.
+    // A security notice: if somebody else has asked for the export, the person must learn of it. So it has no link to
+    // unsubscribe.
     fn topic(&self) -> Option<Topic> {
         None
     }
