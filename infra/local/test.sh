@@ -123,23 +123,29 @@ if [ -n "$only" ]; then
 fi
 
 status=0
+wrong=()
+# Keeps which part of the run failed, and with what status.
+failed() {
+  status=$?
+  wrong+=("$1")
+}
 : > "$log"
 echo "Running the tests of the laptop's own server..."
-$python -W ignore -m unittest discover --start-directory infra/local/tests 2>&1 | tee -a "$log" | tail -n 4 || status=$?
-$python -m unittest discover --start-directory infra/examples/tests 2>&1 | tee -a "$log" | tail -n 4 || status=$?
+$python -W ignore -m unittest discover --start-directory infra/local/tests 2>&1 | tee -a "$log" | tail -n 4 || failed "the tests of the laptop's own server"
+$python -m unittest discover --start-directory infra/examples/tests 2>&1 | tee -a "$log" | tail -n 4 || failed "the tests of what runs the documents"
 if [ -z "${SDK_CLIENT:-}" ]; then
   echo "Running what README.md and docs/ show (about a minute)..."
-  run_documents || status=$?
+  run_documents || failed "what the documents show"
 fi
 echo "Generating clients from openapi.json, and using them..."
-run_clients || status=$?
+run_clients || failed "the generated clients"
 echo "Running the tests of the TypeScript packages..."
-run_web || status=$?
+run_web || failed "the TypeScript packages"
 echo "Running the tests (about three minutes)..."
-run "${packages[@]}" -- "${alone[@]/#/--skip=}" || status=$?
+run "${packages[@]}" -- "${alone[@]/#/--skip=}" || failed "the tests"
 echo "Running the tests that must not run beside others..."
 # The same packages as above. Otherwise their features would differ and the dependencies be built again.
-run "${packages[@]}" --test it -- --test-threads=1 "${alone[@]}" || status=$?
+run "${packages[@]}" --test it -- --test-threads=1 "${alone[@]}" || failed "the tests that must not run beside others"
 finish_record
 
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
@@ -155,4 +161,5 @@ awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
        printf "\n%d tests passed, %d failed, %d ignored.\n", passed, failed, ignored
      }' "$log"
 echo "The whole output: $log"
+for part in ${wrong[@]+"${wrong[@]}"}; do echo "Failed: $part"; done
 exit "$status"
