@@ -73,7 +73,7 @@ where
         log::learn_version(&environment.variable("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_default());
         let start = Start::new(environment);
         let wired = match wire(&start) {
-            Ok(pending) => in_a_task(async { InvocationBudget::new(INIT).run(pending).await }).await,
+            Ok(pending) => InvocationBudget::new(INIT).run(pending).await,
             Err(error) => Err(error),
         };
         let handler = match wired {
@@ -99,21 +99,11 @@ where
             let work = handler(event.payload, event.context.deadline());
             budget::traced(event.context.xray_trace_id, work)
         });
-        match in_a_task(Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent()).await {
+        match Runtime::new(service).layer(layer_fn(Ending::after)).run_concurrent().await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failed(name, &*error),
         }
     })
-}
-
-/// Runs work in a task of its own. Each time the future that it blocks on is woken, the runtime asks the kernel for events
-/// once more: 9 of the 24 times in a start of `gateway`. For tasks it does not.
-async fn in_a_task<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        // Nobody cancels it, so it has panicked. The process ends as if there were no task.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }
 
 /// Logs why a function ends, before Lambda starts it again.
@@ -122,20 +112,4 @@ fn failed(name: &str, error: &dyn Error) -> ExitCode {
     fields.insert("error.chain".to_owned(), error.to_string().into());
     log::write(&log::line(Level::Error, name, "The function cannot run", clock::now(), fields));
     ExitCode::FAILURE
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn work_in_a_task_gives_its_result() {
-        assert_eq!(in_a_task(async { 7 }).await, 7);
-    }
-
-    #[tokio::test]
-    #[should_panic(expected = "as it was")]
-    async fn a_panic_in_a_task_goes_on() {
-        in_a_task(async { panic!("as it was") }).await;
-    }
 }
