@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import gradual
 import replication
 
 import breaking
 import concurrency
 import deployer
+import gradual
 import observed
 import reference
 from project import Project

@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "infra/local"))
 
 import edge_stack as edge
-import versions
 
 import preflight
 import template as templates
+import versions
 from samconfig import Config, ConfigError, load, quoted
 from stacks import Stack
 
@@ -140,15 +140,15 @@ def deploy_core(sam: "Sam", core: Stack, config: Config) -> None:
     template = templates.load(sam.root / CORE)
     for version in versions.remove_old(config.session().client("lambda"), template, core.name):
         print(f"Removed a version that nothing calls: {version}.")
-    parameters = {"DeletionProtection": "true"} | reachable(config.parameters, core.parameters())
+    parameters = reachable(config.parameters, core.parameters())
     if core.described() is None:
-        sam.deploy(core, CORE, parameters | {"DeletionProtection": "false"})
-        if parameters["DeletionProtection"] == "false":
+        sam.deploy_core(core, parameters | {"DeletionProtection": "false"})
+        if parameters.get("DeletionProtection") == "false":
             return
         print("\nProtecting the table against deletion...")
-        sam.deploy(core, CORE, parameters, "--no-confirm-changeset")
+        sam.deploy_core(core, parameters, "--no-confirm-changeset")
     else:
-        sam.deploy(core, CORE, parameters)
+        sam.deploy_core(core, parameters)
 
 
 def reachable(parameters: dict[str, str], deployed: dict[str, str]) -> dict[str, str]:
@@ -170,16 +170,18 @@ class Sam:
         self._more = arguments.more
         self.root = arguments.root
 
+    def deploy_core(self, core: Stack, parameters: dict[str, str], *flags: str) -> None:
+        """Deploys the core, with its table protected unless the parameters say otherwise."""
+        parameters = {"DeletionProtection": "true"} | parameters
+        # A parameter that is left out keeps its deployed value.
+        digest = templates.settings_digest(templates.load(self.root / CORE), core.parameters() | parameters)
+        self.deploy(core, CORE, parameters | {"SettingsDigest": digest}, *flags)
+
     def deploy(self, stack: Stack, template: str, parameters: dict[str, str], *flags: str) -> None:
         """Deploys a stack.
 
         Raises SystemExit with SAM's code if SAM fails, and with 1 if the changes were not confirmed.
         """
-        if template == CORE:
-            # A parameter that is left out keeps its deployed value.
-            deployed = stack.parameters() | parameters
-            digest = templates.settings_digest(templates.load(self.root / CORE), deployed)
-            parameters = parameters | {"SettingsDigest": digest}
         overrides = [quoted(name, value) for name, value in parameters.items()]
         command = [SAM, "deploy", "--template-file", template, "--stack-name", stack.name, *self._settings]
         command += ["--no-fail-on-empty-changeset", *flags, *self._more, "--parameter-overrides", *overrides]

@@ -70,7 +70,7 @@ def up(sam: Any, core: Stack, config: Config, session: boto3.Session) -> None:
     origin = read_origin(edge, secrets)
     if both := both_hashes(core.parameters().get("EdgeSecretHash", ""), origin):
         print("\nTelling the core of the new secret between the CDN and the API...")
-        sam.deploy(core, "template.yaml", {"DeletionProtection": "true"} | config.parameters | {"EdgeSecretHash": both})
+        sam.deploy_core(core, config.parameters | {"EdgeSecretHash": both})
     version = {"OriginSecretVersion": origin["VersionId"][:8]} if origin else {}
     for parameters in steps(keys, edge.parameters()):
         sam.deploy(edge, TEMPLATE, own_parameters(config, core) | config.edge | version | parameters)
@@ -79,7 +79,7 @@ def up(sam: Any, core: Stack, config: Config, session: boto3.Session) -> None:
     wanted = config.parameters | core_parameters(config, outputs, secrets)
     if any(core.parameters().get(name) != value for name, value in wanted.items()):
         print("\nTelling the core of the CDN...")
-        sam.deploy(core, "template.yaml", {"DeletionProtection": "true"} | wanted)
+        sam.deploy_core(core, wanted)
     domain = outputs["CdnDomain"]
     count = upload(session.client("s3"), outputs["ConsoleBucketName"], CONSOLE, console_config(config, domain))
     invalidate(session.client("cloudfront"), outputs["DistributionId"])

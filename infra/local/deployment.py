@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import versions
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from package import package
 
 import emulator_workarounds
 import template as templates
+import versions
 from server import REGION
 
 ARTIFACTS = "consigne-artifacts"

@@ -1,7 +1,5 @@
 """Each rule about gradual deployment accepts the template as it is, and finds the mistake when one thing is changed."""
 
-import copy
-import importlib.util
 import sys
 import unittest
 from collections.abc import Callable
@@ -11,24 +9,14 @@ INFRA = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(INFRA / folder) for folder in ("check", "deploy", "local")]
 
 import gradual
-import versions
-
 import rules
 import templates
+import versions
+from planted import PROJECT, PlantedMistakes, properties
 from project import Project
 from templates import ROOT
 
-spec = importlib.util.spec_from_file_location("check_main", ROOT / "infra/check/__main__.py")
-check_main = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check_main)
-
-PROJECT = check_main.project()
 ALIAS, GROUP = "GatewayFunctionAliaslive", "GatewayFunctionDeploymentGroup"
-
-
-def properties(project: Project, name: str) -> dict:
-    """Returns the properties of a resource of the expanded core, by logical id."""
-    return project.core["Resources"][name]["Properties"]
 
 
 def written(project: Project, name: str) -> dict:
@@ -47,15 +35,7 @@ def group(project: Project, name: str) -> dict:
     return properties(project, name)["AlarmConfiguration"]
 
 
-class Rules(unittest.TestCase):
-    def finds(self, rule: Callable, words: str, change: Callable[[Project], object]) -> None:
-        """Expects a rule to find nothing in the project as it is, and a problem with these words after a change."""
-        self.assertEqual(list(rule(PROJECT)), [])
-        project = copy.deepcopy(PROJECT)
-        change(project)
-        found = list(rule(project))
-        self.assertTrue(any(words in problem for problem in found), found)
-
+class Rules(PlantedMistakes):
     def test_changes_that_would_not_reach_callers_are_found(self) -> None:
         rule = gradual.a_changed_setting_is_published
 

@@ -1,6 +1,5 @@
 """Each rule for infra/observe.yaml accepts it as it is, and finds a name or a size that is changed."""
 
-import copy
 import sys
 import unittest
 from collections.abc import Callable
@@ -9,23 +8,10 @@ from pathlib import Path
 INFRA = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(INFRA / folder) for folder in ("check", "deploy", "local")]
 
-import importlib.util
-
 import observed
 import rules
+from planted import PlantedMistakes, properties
 from project import Project
-from templates import ROOT
-
-spec = importlib.util.spec_from_file_location("check_main", ROOT / "infra/check/__main__.py")
-check_main = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check_main)
-
-PROJECT = check_main.project()
-
-
-def properties(project: Project, name: str) -> dict:
-    """Returns the properties of a resource of observe.yaml."""
-    return project.observe["Resources"][name]["Properties"]
 
 
 def widget(project: Project, title: str) -> dict:
@@ -33,15 +19,7 @@ def widget(project: Project, title: str) -> dict:
     return next(body for where, body in observed.widgets(project.observe) if where.endswith(title))
 
 
-class Observed(unittest.TestCase):
-    def finds(self, rule: Callable, words: str, change: Callable[[Project], object]) -> None:
-        """Expects a rule to find nothing in the project as it is, and a problem with these words after a change."""
-        self.assertEqual(list(rule(PROJECT)), [])
-        project = copy.deepcopy(PROJECT)
-        change(project)
-        found = list(rule(project))
-        self.assertTrue(any(words in problem for problem in found), found)
-
+class Observed(PlantedMistakes):
     def test_metrics_that_nobody_writes_are_found(self) -> None:
         rule = observed.metrics_exist
         self.finds(

@@ -3,36 +3,15 @@
 import copy
 import sys
 import unittest
-from collections.abc import Callable
 from pathlib import Path
 
 INFRA = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(INFRA / folder) for folder in ("check", "deploy", "local")]
 
-import importlib.util
-
 import deployer
 import rules
+from planted import PlantedMistakes, properties
 from project import Project
-from templates import ROOT
-
-spec = importlib.util.spec_from_file_location("check_main", ROOT / "infra/check/__main__.py")
-check_main = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(check_main)
-
-PROJECT = check_main.project()
-
-
-def changed(change: Callable[[Project], object]) -> Project:
-    """Returns a copy of the project after a change."""
-    project = copy.deepcopy(PROJECT)
-    change(project)
-    return project
-
-
-def properties(project: Project, name: str) -> dict:
-    """Returns the properties of a resource of either template, by logical id."""
-    return {**project.core["Resources"], **project.observe["Resources"]}[name]["Properties"]
 
 
 def cors(project: Project) -> dict:
@@ -41,13 +20,7 @@ def cors(project: Project) -> dict:
     return body["x-amazon-apigateway-cors"]["Fn::If"][1]
 
 
-class Rules(unittest.TestCase):
-    def finds(self, rule: Callable, words: str, change: Callable[[Project], object]) -> None:
-        """Expects a rule to find nothing in the project as it is, and a problem with these words after a change."""
-        self.assertEqual(list(rule(PROJECT)), [])
-        found = list(rule(changed(change)))
-        self.assertTrue(any(words in problem for problem in found), found)
-
+class Rules(PlantedMistakes):
     def test_a_policy_for_two_queues_is_found(self) -> None:
         def both(project: Project) -> None:
             policy = properties(project, "MailQueuePolicy")
