@@ -111,7 +111,16 @@ impl Running {
 
     /// Waits for an answer, which must be a success.
     pub(crate) async fn answer(&mut self) -> Result<Answered, Problem> {
-        let answered = self.api.answer().await.map_err(|problem| self.subject.blame(problem))?;
+        // A function that cannot start logs why and ends. The log is on no terminal here.
+        let answered = tokio::select! {
+            biased;
+            answered = self.api.answer() => answered,
+            ended = self.child.wait() => {
+                let ended = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                Err(format!("it ended without an answer ({ended}). Run it alone to read its log"))
+            }
+        };
+        let answered = answered.map_err(|problem| self.subject.blame(problem))?;
         self.subject.accept(&answered)?;
         Ok(answered)
     }
