@@ -89,6 +89,30 @@ def metrics_exist(project: Project) -> Iterator[str]:
             yield f"{where}: the API has no route {dimensions['Method']} {dimensions['Resource']}."
 
 
+def rules_are_watched(project: Project) -> Iterator[str]:
+    """Alarms watch every rule that hands events to a queue. The dimensions follow from its bus: the rule alone on AWS's
+    own bus, rule and bus on another.
+
+    Source: Amazon EventBridge user guide, "Monitoring Amazon EventBridge".
+    """
+    watched = {
+        (name, tuple(sorted((one, named(value)) for one, value in dimensions.items())))
+        for _, namespace, name, dimensions in metrics_used(project.observe)
+        if namespace == "AWS/Events"
+    }
+    for where, rule in of_type(project.core, "AWS::Events::Rule").items():
+        properties = rule["Properties"]
+        if "EventPattern" not in properties:
+            continue
+        dimensions = {"RuleName": named(properties["Name"])}
+        if "EventBusName" in properties:
+            # The bus bears the name of the stack.
+            dimensions["EventBusName"] = named({"Ref": "AWS::StackName"})
+        for metric in ("FailedInvocations", "InvocationsFailedToBeSentToDlq"):
+            if (metric, tuple(sorted(dimensions.items()))) not in watched:
+                yield f"{where}: no alarm watches its {metric} by {', '.join(sorted(dimensions))}."
+
+
 def metrics_used(observe: Json) -> Iterator[tuple[str, str, str, Json]]:
     """Yields each metric of an alarm or of the dashboard: where, namespace, name and dimensions."""
     for where, alarm in of_type(observe, "AWS::CloudWatch::Alarm").items():
@@ -243,4 +267,4 @@ def source_code(root: Any) -> dict[str, str]:
     return found
 
 
-ALL = [metrics_exist, queries_name_what_is_logged, sizes_stay_below_the_limits]
+ALL = [metrics_exist, rules_are_watched, queries_name_what_is_logged, sizes_stay_below_the_limits]

@@ -12,7 +12,9 @@ from samconfig import Config
 from stacks import Stack
 
 # Regions whose endpoints do not end in amazonaws.com. The functions' AWS client does not support them.
-ELSEWHERE = ("cn-", "us-iso", "eu-iso")
+ELSEWHERE = ("cn-", "us-iso", "eu-iso", "eusc-")
+# Most characters of a function's name. Source: AWS Lambda API reference, "CreateFunction".
+FUNCTION_NAME_MAX = 64
 
 
 def offline(config: Config, template: dict[str, Any]) -> Iterator[str]:
@@ -36,8 +38,18 @@ def offline(config: Config, template: dict[str, Any]) -> Iterator[str]:
         )
     if config.parameters.get("SettingsDigest"):
         yield "SettingsDigest is set by `make deploy`. Leave it out."
+    room = FUNCTION_NAME_MAX - longest_function(template)
+    if len(config.stack_name) > room:
+        yield f"The stack's name {config.stack_name} has {len(config.stack_name)} characters. It may have {room}."
     if config.region.startswith(ELSEWHERE):
         yield f"{config.region} is not supported: the functions run in AWS's commercial and GovCloud regions only."
+
+
+def longest_function(template: dict[str, Any]) -> int:
+    """Returns how many characters the longest name of a function has behind the name of the stack."""
+    functions = [one for one in template["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+    names = [one["Properties"]["FunctionName"]["Fn::Sub"] for one in functions]
+    return max(len(name.removeprefix("${AWS::StackName}")) for name in names)
 
 
 def has_own_domain(config: Config) -> bool:
@@ -71,7 +83,9 @@ def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> I
     Source: AWS Lambda developer guide, "Lambda quotas".
     """
     account = concurrent_functions(session)
-    taken = concurrency.of_queues(template, config.parameters)
+    # A parameter that is left out keeps its deployed value.
+    deployed = Stack(session, config.stack_name).parameters()
+    taken = concurrency.of_queues(template, deployed | config.parameters)
     if sum(taken.values()) > account * concurrency.SHARE:
         parts = ", ".join(f"{name.removesuffix('Source')} {count}" for name, count in sorted(taken.items()))
         yield (

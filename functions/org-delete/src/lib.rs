@@ -60,7 +60,7 @@ impl<A: Needs> HttpFunction for Function<A> {
         }
 
         let origin = request.origin(&user);
-        let ask = DeletionAsk { org, name: known.name, by: user.id, origin, now: request.now };
+        let ask = DeletionAsk { org, name: known.name, origin, reason: None, now: request.now };
         let deletion = match self.orgs.delete_org(&ask).await? {
             DeletionOutcome::Deleted(deletion) => deletion,
             DeletionOutcome::HoldsOpen => return Err(self.holds_open(org).await?),

@@ -199,6 +199,7 @@ mod tests {
         assert_eq!(keys(&first.files), [Shelf::key_of(2).unwrap(), Shelf::key_of(1).unwrap()]);
         let last = table.list_files(&made.member.user, filter, 2, first.next.as_ref()).await.unwrap();
         assert_eq!(keys(&last.files), ["user_ann1/images/01M7YREWKH7VM7Z3Z2KWS00000-photo-ete.png"]);
+        assert_eq!(table.count_deleting(&made.member.user, None).await.unwrap(), 0, "they are another partition");
     }
 
     #[test]

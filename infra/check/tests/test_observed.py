@@ -102,14 +102,30 @@ class Observed(PlantedMistakes):
             lambda project: properties(project, "RefusedKeys").update(LogGroupNames=["/consigne/S/file"]),
         )
 
+    def test_rules_that_nobody_watches_are_found(self) -> None:
+        rule = observed.rules_are_watched
+        self.finds(
+            rule,
+            "ImageRule: no alarm watches its FailedInvocations by EventBusName, RuleName",
+            lambda project: properties(project, "EventsUndeliveredimages").update(
+                Dimensions=[{"Name": "RuleName", "Value": {"Fn::Sub": "${CoreStack}-images"}}]
+            ),
+        )
+        self.finds(
+            rule,
+            "ScanResultRule: no alarm watches its InvocationsFailedToBeSentToDlq by RuleName",
+            lambda project: project.observe["Resources"].pop("EventsLostscanresults"),
+        )
+
     def test_sizes_above_the_limits_are_found(self) -> None:
         rule = observed.sizes_stay_below_the_limits
 
         def many(project: Project) -> None:
-            metrics = properties(project, "EventsUndelivered")["Metrics"]
-            metrics.extend(metrics[-1] for _ in range(4))
+            metrics = properties(project, "WritesThrottled")["Metrics"]
+            stats = [one for one in metrics if "MetricStat" in one]
+            metrics.extend(stats[-1] for _ in range(11 - len(stats)))
 
-        self.finds(rule, "EventsUndelivered: has 11 metrics; an alarm may have 10", many)
+        self.finds(rule, "WritesThrottled: has 11 metrics; an alarm may have 10", many)
         self.finds(
             rule,
             "Throttles: watches 87000 s",

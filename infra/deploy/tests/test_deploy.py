@@ -117,10 +117,16 @@ class Offline(unittest.TestCase):
         self.assertIn("SettingsDigest is set by `make deploy`", self.problems(SettingsDigest="abcdef"))
 
     def test_a_region_with_other_endpoints_is_refused(self) -> None:
-        config = Config("consigne", "cn-north-1", GOOD)
-        self.assertIn(
-            "cn-north-1 is not supported", "".join(preflight.offline(config, templates.load(ROOT / "template.yaml")))
-        )
+        template = templates.load(ROOT / "template.yaml")
+        for region in ("cn-north-1", "us-iso-east-1", "eusc-de-east-1"):
+            found = "".join(preflight.offline(Config("consigne", region, GOOD), template))
+            self.assertIn(f"{region} is not supported", found)
+
+    def test_a_name_that_is_too_long_for_functions_is_refused(self) -> None:
+        template = templates.load(ROOT / "template.yaml")
+        longest, longer = Config("c" * 39, "eu-west-3", GOOD), Config("c" * 40, "eu-west-3", GOOD)
+        self.assertEqual(list(preflight.offline(longest, template)), [])
+        self.assertIn("has 40 characters. It may have 39", "".join(preflight.offline(longer, template)))
 
     def test_arch_prints_the_processor_of_the_chosen_environment(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -144,12 +150,15 @@ class Offline(unittest.TestCase):
 
 
 class Account(unittest.TestCase):
-    def problems(self, concurrent: int, **parameters: str) -> str:
+    def problems(self, concurrent: int, deployed: dict[str, str] | None = None, **parameters: str) -> str:
         client = boto3.client("lambda", region_name="eu-west-3", aws_access_key_id="x", aws_secret_access_key="x")
         stub = Stubber(client)
         limit = {"ConcurrentExecutions": concurrent, "UnreservedConcurrentExecutions": concurrent}
         stub.add_response("get_account_settings", {"AccountLimit": limit})
-        session = SimpleNamespace(client=lambda _: client)
+        values = [{"ParameterKey": name, "ParameterValue": value} for name, value in (deployed or {}).items()]
+        stack = {"StackStatus": "UPDATE_COMPLETE", "Parameters": values}
+        formation = SimpleNamespace(describe_stacks=lambda StackName: {"Stacks": [stack]})
+        session = SimpleNamespace(client=lambda name: formation if name == "cloudformation" else client)
         config = Config("consigne", "eu-west-3", GOOD | parameters)
         with stub:
             return "\n".join(preflight.quota(config, templates.load(ROOT / "template.yaml"), session))
@@ -158,6 +167,7 @@ class Account(unittest.TestCase):
         self.assertIn("may run 10 functions at once in eu-west-3, and queues alone could use 75", self.problems(10))
         self.assertEqual(self.problems(1000), "")
         self.assertIn("could use 80", self.problems(10, MalwareScan="on"))
+        self.assertIn("could use 80", self.problems(10, {"MalwareScan": "on"}), "the line was deleted in the file")
         names = ("Delivery", "Upload", "Image", "Text", "Night")
         low = {f"{name}Concurrency": "2" for name in names}
         self.assertEqual(self.problems(50, **low), "")

@@ -146,6 +146,28 @@ async fn a_key_migrated_as_a_hash_moves_to_the_current_pepper_at_its_first_use()
 }
 
 #[tokio::test]
+async fn what_is_stored_of_a_key_is_no_key() {
+    let old = "sk_live_an-older-key_0123456789";
+    let register = CountingStore::default();
+    let live = Peppers::parse(&format!(r#"{{"current": 1, "1": "{ONE}", "legacy": "an-older-pepper"}}"#)).unwrap();
+    written(&register, live.clone(), 1).await;
+    for pointer in live.legacy_pointers(&LegacyText::parse(&sk(), old).unwrap()) {
+        put_migrated_key(&register, pointer);
+    }
+    let stored: Vec<String> = register.pointers.lock().unwrap().keys().map(|(_, mac)| mac.clone()).collect();
+    assert_eq!(stored.len(), 3);
+    let end = NOW.plus(std::time::Duration::from_secs(1));
+    for until in [None, Some(end)] {
+        let finder = KeyFinder::new(sk(), Refreshed::fixed(live.clone()), until);
+        for mac in &stored {
+            for text in [mac.clone(), format!("sk_live_{mac}"), format!("sk_test_{mac}")] {
+                assert_eq!(finder.find(&register, &text, NOW).await.unwrap(), None, "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_key_is_found_under_either_pepper_and_moves_to_the_current_one() {
     let register = CountingStore::default();
     let text = written(&register, peppers(1, &[(1, ONE)]), 1).await;

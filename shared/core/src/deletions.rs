@@ -8,7 +8,7 @@ use crate::audit::{Actor, AuditAction, AuditEntry, Origin};
 use crate::credits::Wallet;
 use crate::events::{Event, EventData, OrganisationDeleted};
 use crate::orgs::Member;
-use crate::{OrgId, Timestamp, UserId};
+use crate::{Fault, OrgId, Timestamp, UserId};
 
 /// How long after the deletion `account-close` looks once more for what requests in flight have added. Longer than any
 /// invocation of a function.
@@ -21,21 +21,30 @@ pub struct DeletionAsk {
     pub org: OrgId,
     /// Its name.
     pub name: String,
-    /// The owner who deletes it.
-    pub by: UserId,
     /// Who asks, and from which address.
     pub origin: Origin,
+    /// An operator's reason, for the audit log.
+    pub reason: Option<String>,
     /// The time of the request.
     pub now: Timestamp,
 }
 
 impl DeletionAsk {
+    /// Returns who must own the organisation to delete it. `None` for an operator, who is no member of any.
+    pub fn owner(&self) -> Result<Option<&UserId>, Fault> {
+        match &self.origin.actor {
+            Actor::User(user) => Ok(Some(user)),
+            Actor::Operator(_) => Ok(None),
+            Actor::Service(name) => Err(Fault::internal(format!("{name} must not delete organisations"))),
+        }
+    }
+
     /// Builds the record of the deletion. `wallet` is the organisation's, whose credits are lost.
     pub fn deletion(&self, wallet: &Wallet) -> OrgDeletion {
         OrgDeletion {
             org: self.org,
             name: self.name.clone(),
-            actor: Actor::User(self.by.clone()),
+            actor: self.origin.actor.clone(),
             // Below zero after a claw-back: then nothing is lost.
             credits_lost: u64::try_from(wallet.balance).unwrap_or(0),
             deleted_at: self.now,
@@ -45,7 +54,10 @@ impl DeletionAsk {
 
     /// Builds the entry of the audit log.
     pub fn audit(&self, deletion: &OrgDeletion) -> AuditEntry {
-        let details = json!({ "name": deletion.name, "credits_lost": deletion.credits_lost });
+        let mut details = json!({ "name": deletion.name, "credits_lost": deletion.credits_lost });
+        if let Some(reason) = &self.reason {
+            details["reason"] = json!(reason);
+        }
         AuditEntry::new(self.org, AuditAction::OrgDeleted, self.org.to_string(), &self.origin, self.now, details)
     }
 }

@@ -17,6 +17,13 @@ const PHOTO: &[u8] = include_bytes!("../../core/tests/corpus/files/baseline.jpg"
 /// Returns a whole photo as a phone stores it: 64 x 40 pixels that are shown turned by a quarter (orientation 6), with the
 /// place where it was taken.
 pub fn photo_with_place() -> Vec<u8> {
+    let tiff = tiff_with_place();
+    let length = u16::try_from(2 + 6 + tiff.len()).expect("it is short");
+    [&PHOTO[..2], b"\xff\xe1", &length.to_be_bytes(), b"Exif\0\0", &tiff, &PHOTO[2..]].concat()
+}
+
+/// Returns the EXIF of a photo that is turned and says where it was taken, as TIFF.
+fn tiff_with_place() -> Vec<u8> {
     let entry = |tag: u16, kind: u16, count: u32, value: [u8; 4]| {
         [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value].concat()
     };
@@ -29,12 +36,10 @@ pub fn photo_with_place() -> Vec<u8> {
     // North, and where the latitude is: behind this directory.
     let place = directory(&[entry(1, 2, 2, *b"N\0\0\0"), entry(2, 5, 3, 68_u32.to_le_bytes())]);
     let latitude: Vec<u8> = [48_u32, 1, 51, 1, 30, 1].into_iter().flat_map(u32::to_le_bytes).collect();
-    let tiff = [b"II*\0\x08\0\0\0".to_vec(), first, place, latitude, PLACE.to_vec()].concat();
-    let length = u16::try_from(2 + 6 + tiff.len()).expect("it is short");
-    [&PHOTO[..2], b"\xff\xe1", &length.to_be_bytes(), b"Exif\0\0", &tiff, &PHOTO[2..]].concat()
+    [b"II*\0\x08\0\0\0".to_vec(), first, place, latitude, PLACE.to_vec()].concat()
 }
 
-/// What tests look for in the metadata of [`photo_with_place`].
+/// What tests look for in the metadata of [`photo_with_place`] and [`heic_with_place`].
 pub const PLACE: &[u8] = b"GPS 48.8583 N, 2.2945 E";
 
 /// Returns a whole MP4 of 64 x 40 pixels and 0.4 seconds, with its index at the end.
@@ -45,6 +50,23 @@ pub fn film() -> Vec<u8> {
 /// Returns a whole HEIC of 64 x 40 pixels with EXIF.
 pub fn heic() -> Vec<u8> {
     include_bytes!("../../core/tests/corpus/files/turned.HEIC").to_vec()
+}
+
+/// Returns the same HEIC with the place where it was taken in its EXIF.
+pub fn heic_with_place() -> Vec<u8> {
+    // Where the file says how long its EXIF is (the last extent of `iloc`) and how long `mdat` is, and where both begin. The
+    // EXIF is the last of the file: the length of a prefix, the prefix, and TIFF.
+    const EXIF_LENGTH: usize = 121;
+    const MDAT: usize = 484;
+    const EXIF: usize = 583;
+    let mut file = heic();
+    file.truncate(EXIF);
+    file.extend([&b"\0\0\0\x06Exif\0\0"[..], &tiff_with_place()].concat());
+    for (at, from) in [(EXIF_LENGTH, EXIF), (MDAT, MDAT)] {
+        let length = u32::try_from(file.len() - from).expect("it is short");
+        file[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    file
 }
 
 /// Returns a file that starts as a GIF.

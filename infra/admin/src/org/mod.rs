@@ -1,6 +1,7 @@
-//! `consigne org`: lists and shows organisations, suspends and resumes them, sets their response to anomalies, and adds
-//! those to the index that were created before there was one.
+//! `consigne org`: lists and shows organisations, suspends, resumes and deletes them, sets their response to anomalies, and
+//! adds those to the index that were created before there was one.
 
+mod deletion;
 mod list;
 mod show;
 mod suspension;
@@ -33,6 +34,15 @@ Examples:
   consigne org resume org_01JD0000000000000000000000 --reason paid
   consigne org resume org_01JD0000000000000000000000 --reason paid --as ann")]
     Resume(Target),
+    /// Delete an organisation, for example one whose last owner's account was closed. There is no way back.
+    #[command(after_help = "\
+Examples:
+  consigne org delete org_01JD0000000000000000000000 --confirm acme --reason \"its last owner is gone\"
+  consigne --stack consigne --region eu-west-3 org delete org_01JD0000000000000000000000 --confirm acme --reason asked --yes
+
+Its keys stop at once and its credits are lost. Memberships, endpoints and invitations end within minutes, and members get
+a mail. Receipts and the audit log stay.")]
+    Delete(deletion::Options),
     /// Write organisations that were created before the index of organisations existed into that index.
     ///
     /// This changes the table. `org list` and the nightly functions find only organisations in the index. It reads the
@@ -74,6 +84,7 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
         Command::Show(options) => return show::run(which, options),
         Command::Suspend(target) => (true, target, AuditAction::OrgSuspended),
         Command::Resume(target) => (false, target, AuditAction::OrgResumed),
+        Command::Delete(options) => return deletion::run(which, options),
         Command::Enrol => return enrol(which),
         Command::Policy(policy) => return choose(which, policy),
     };

@@ -41,14 +41,14 @@ fn examples(figures: &Figures<'_>) -> String {
         [of("a key check that charges"), of("how a call went"), of("a call through the gateway")];
     let files = (20_000.0 * (grant + upload) + 100_000.0 * ticket + 20_000.0 * list) / 1e6;
     [
-        "| example | requests | a month |".to_owned(),
+        "| example | requests, at US dollars a million | a month |".to_owned(),
         "|---|---|---|".to_owned(),
         format!(
-            "| files: 1,000 people, each 20 uploads, 100 tickets, 20 lists | 20,000 x ({grant:.2} + {upload:.2}), 100,000 x \
-             {ticket:.2} and 20,000 x {list:.2}, a million each | {files:.2} |"
+            "| files: 1,000 people, each 20 uploads, 100 tickets, 20 lists | 20,000 uploads at {grant:.2} + {upload:.2}, 100,000 \
+             tickets at {ticket:.2}, 20,000 lists at {list:.2} | {files:.2} |"
         ),
-        format!("| an API: a million charged key checks, each with its outcome | {check:.2} + {outcome:.2} | {:.2} |", check + outcome),
-        format!("| a gateway: ten million calls | 10 x {call:.2} | {:.2} |", 10.0 * call),
+        format!("| an API: a million charged key checks, each with its outcome | 1,000,000 at {check:.2} + {outcome:.2} | {:.2} |", check + outcome),
+        format!("| a gateway: ten million calls | 10,000,000 at {call:.2} | {:.2} |", 10.0 * call),
     ]
     .join("\n")
 }

@@ -14,7 +14,7 @@ pub trait DeleteOrg {
     /// what is still to be ended. From then on it is not found, none of its keys can spend, and no walk visits it.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if the account of the person who deletes it is closed.
+    /// `UNAUTHENTICATED` if the account of the person who deletes it is closed. `INTERNAL` if a function asks by itself.
     fn delete_org(&self, ask: &DeletionAsk) -> impl PortFuture<DeletionOutcome>;
 }
 

@@ -16,25 +16,8 @@ const SIZE: usize = 1000;
 impl Sim {
     /// Asks for an upload, and puts the object.
     pub(super) fn upload(&mut self) {
-        let person = self.person();
-        let was_erased = self.books.erased.contains(person);
-        let number = self.books.number();
-        let name = format!("photo-{number}.png");
-        let body = json!({ "filename": name, "contentType": "image/png", "size": SIZE });
-        let event = keyed(self.asked(person, "POST /api/files/uploads", &body), &format!("upload-{number}"));
-        let granted = self.call(&format!("{person} asks to upload {name}"), "upload-grant", &event);
-        let Some((201, body)) = granted else { return };
-        self.is_open_to(was_erased, "was granted an upload");
-        let key = body["s3Key"].as_str().unwrap_or_default().to_owned();
-        let mut upload = Upload {
-            person,
-            key: key.clone(),
-            name: name.clone(),
-            is_good: false,
-            delete_asked: false,
-            deleted: false,
-            published: None,
-        };
+        let Some((place, _)) = self.grant("photo", "png", "image/png", SIZE as u64) else { return };
+        let Upload { person, key, name, .. } = self.books.uploads[place].clone();
         let wait = self.rng.seconds(240);
         self.pass(wait);
         let (bytes, what) = match self.rng.below(10) {
@@ -42,14 +25,36 @@ impl Sim {
             1 => (Some(pictures::gif(SIZE)), "uploads a GIF as"),
             _ => (Some(pictures::png(640, 480, SIZE)), "uploads"),
         };
-        upload.is_good = what == "uploads";
+        self.books.uploads[place].is_good = what == "uploads";
         self.say(&format!("{person} {what} {name}"));
-        self.books.uploads.push(upload);
         if let Some(bytes) = bytes {
             for copy in 0..=u64::from(self.rng.percent(8)) {
-                self.put(&key, &format!("v{number}-{copy}"), bytes.clone());
+                self.put(&key, &format!("{name}-{copy}"), bytes.clone());
             }
         }
+    }
+
+    /// Asks for an upload of `size` bytes. If it is granted, returns its place in the books and the answer.
+    pub(super) fn grant(&mut self, word: &str, ending: &str, kind: &str, size: u64) -> Option<(usize, Value)> {
+        let person = self.person();
+        let was_erased = self.books.erased.contains(person);
+        let number = self.books.number();
+        let name = format!("{word}-{number}.{ending}");
+        let body = json!({ "filename": name, "contentType": kind, "size": size });
+        let event = keyed(self.asked(person, "POST /api/files/uploads", &body), &format!("upload-{number}"));
+        let granted = self.call(&format!("{person} asks to upload {name}"), "upload-grant", &event);
+        let (_, granted) = granted.filter(|(status, _)| *status == 201)?;
+        self.is_open_to(was_erased, "was granted an upload");
+        self.books.uploads.push(Upload {
+            person,
+            key: granted["s3Key"].as_str().unwrap_or_default().to_owned(),
+            name,
+            is_good: false,
+            delete_asked: false,
+            deleted: false,
+            published: None,
+        });
+        Some((self.books.uploads.len() - 1, granted))
     }
 
     /// Puts an object, of which S3 then tells.

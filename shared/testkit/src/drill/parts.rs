@@ -4,7 +4,7 @@ use consigne_core::files::{ONE_PUT_MAX, PART_SIZE};
 use serde_json::{Value, json};
 
 use super::books::Upload;
-use super::events::{keyed, request, token};
+use super::events::{request, token};
 use super::sim::Sim;
 use crate::pictures;
 
@@ -14,27 +14,9 @@ const SIZE: u64 = ONE_PUT_MAX + 1;
 impl Sim {
     /// Uploads a film in parts. It is completed, aborted, or left.
     pub(super) fn upload_film(&mut self) {
-        let person = self.person();
-        let was_erased = self.books.erased.contains(person);
-        let number = self.books.number();
-        let name = format!("film-{number}.mp4");
-        let body = json!({ "filename": name, "contentType": "video/mp4", "size": SIZE });
-        let event = keyed(self.asked(person, "POST /api/files/uploads", &body), &format!("upload-{number}"));
-        let granted = self.call(&format!("{person} asks to upload {name}"), "upload-grant", &event);
-        let Some((201, granted)) = granted else { return };
-        self.is_open_to(was_erased, "was granted an upload");
-        let text = |name: &str| granted[name].as_str().unwrap_or_default().to_owned();
-        let (key, id) = (text("s3Key"), text("fileId"));
-        let place = self.books.uploads.len();
-        self.books.uploads.push(Upload {
-            person,
-            key: key.clone(),
-            name: name.clone(),
-            is_good: false,
-            delete_asked: false,
-            deleted: false,
-            published: None,
-        });
+        let Some((place, granted)) = self.grant("film", "mp4", "video/mp4", SIZE) else { return };
+        let Upload { person, key, name, .. } = self.books.uploads[place].clone();
+        let id = granted["fileId"].as_str().unwrap_or_default().to_owned();
         self.moment();
         let route = "POST /api/files/uploads/{fileId}/parts";
         let event = request(route, &[&id], &token(person, self.now()), &json!({ "partNumbers": [1] }));

@@ -6,12 +6,13 @@ use consigne_core::events::Event;
 use consigne_core::idempotency::CommitOutcome;
 use consigne_core::orgs::{Member, OrgRole};
 use consigne_core::ports::{DeleteOrg, DismissMember, EndDeletion, PostponeDeletion};
-use consigne_core::{Fault, OrgId, Timestamp};
+use consigne_core::{Fault, OrgId, Timestamp, UserId};
 
 use super::World;
 
 impl DeleteOrg for World {
     async fn delete_org(&self, ask: &DeletionAsk) -> Result<DeletionOutcome, Fault> {
+        let owner = ask.owner()?;
         self.act(&ask.origin, ask.now, |state| {
             let id = WalletId::Organisation(ask.org);
             if !state.accounts.orgs.contains_key(&ask.org) {
@@ -23,8 +24,8 @@ impl DeleteOrg for World {
             if wallet.held > 0 {
                 return DeletionOutcome::HoldsOpen;
             }
-            let role = accounts.members.get(&(ask.org, ask.by.clone())).map(|member| member.role);
-            if role != Some(OrgRole::Owner) {
+            let role = |owner: &UserId| accounts.members.get(&(ask.org, owner.clone())).map(|member| member.role);
+            if owner.is_some_and(|owner| role(owner) != Some(OrgRole::Owner)) {
                 return DeletionOutcome::NotFound;
             }
             let deletion = ask.deletion(wallet);

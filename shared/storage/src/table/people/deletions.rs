@@ -1,6 +1,7 @@
 //! Deleted organisations. The organisation's item stays as a tombstone, and a record of the deletion is due until
 //! everything that the organisation had is ended.
 
+use aws_sdk_dynamodb::types::builders::ConditionCheckBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, Delete, TransactWriteItem, Update};
 use consigne_core::audit::Actor;
 use consigne_core::credits::{Wallet, WalletId};
@@ -24,8 +25,6 @@ use crate::table::{Table, due, outbox};
 const SK: &str = "DELETION";
 /// Attribute of a deletion, and of a deleted organisation.
 pub(crate) const DELETED_AT: &str = "deleted_at";
-/// Index of the caller's membership among the writes of a deletion.
-const OWNER: usize = 0;
 
 fn deletion_key(org: OrgId) -> Item {
     key(org_pk(org), SK)
@@ -61,8 +60,18 @@ pub(crate) fn read(item: &Item) -> Result<OrgDeletion, Fault> {
     })
 }
 
+/// Checks that a person owns an organisation.
+fn owns(org: OrgId, owner: &UserId) -> ConditionCheckBuilder {
+    ConditionCheck::builder()
+        .set_key(Some(member_key(org, owner)))
+        .condition_expression("#role = :owner")
+        .expression_attribute_names("#role", "role")
+        .expression_attribute_values(":owner", text(OrgRole::Owner.name()))
+}
+
 impl DeleteOrg for Table {
     async fn delete_org(&self, ask: &DeletionAsk) -> Result<DeletionOutcome, Fault> {
+        let owner = ask.owner()?;
         loop {
             let org = self.get(org_key(ask.org)).await?.filter(|org| !org.contains_key(DELETED_AT));
             let (Some(org), Some(wallet)) = (org, self.wallet_to_change(ask.org, ask.now).await?) else {
@@ -73,10 +82,14 @@ impl DeleteOrg for Table {
             }
             let founder = Reader(&org).optional_parsed(FOUNDER, UserId::parse)?;
             let deletion = ask.deletion(&wallet);
-            let writes = self.deletion_writes(ask, &deletion, &wallet, founder.as_ref())?;
+            let mut writes = self.deletion_writes(ask, &deletion, &wallet, founder.as_ref())?;
+            let ownership = writes.len();
+            if let Some(owner) = owner {
+                writes.push(self.check(owns(ask.org, owner))?);
+            }
             match self.transact_action(&ask.audit(&deletion), writes, None).await? {
                 TransactionOutcome::Written(_) => return Ok(DeletionOutcome::Deleted(deletion)),
-                TransactionOutcome::Refused(failed) if failed_at(&failed, OWNER).is_some() => {
+                TransactionOutcome::Refused(failed) if failed_at(&failed, ownership).is_some() => {
                     return Ok(DeletionOutcome::NotFound);
                 }
                 // The organisation or its wallet has changed since they were read.
@@ -94,11 +107,6 @@ impl Table {
         wallet: &Wallet,
         founder: Option<&UserId>,
     ) -> Result<Vec<TransactWriteItem>, Fault> {
-        let owner = ConditionCheck::builder()
-            .set_key(Some(member_key(ask.org, &ask.by)))
-            .condition_expression("#role = :owner")
-            .expression_attribute_names("#role", "role")
-            .expression_attribute_values(":owner", text(OrgRole::Owner.name()));
         // It also counts as suspended, because charges of test keys check that. Without index keys no walk finds it.
         let mut end = Update::builder()
             .set_key(Some(org_key(ask.org)))
@@ -126,7 +134,7 @@ impl Table {
             .expression_attribute_values(":seen", number(wallet.revision))
             .expression_attribute_values(":balance", number(wallet.balance))
             .expression_attribute_values(":none", number(0));
-        let mut writes = vec![self.check(owner)?, self.update(end)?, self.update(close)?, self.put(write(deletion))?];
+        let mut writes = vec![self.update(end)?, self.update(close)?, self.put(write(deletion))?];
         writes.extend(self.audited(&ask.audit(deletion))?);
         if let Some(founder) = founder {
             writes.push(self.unfound_one(founder)?);

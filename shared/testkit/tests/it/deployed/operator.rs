@@ -99,6 +99,7 @@ async fn a_stack_on_aws_is_changed_only_by_a_named_operator_who_agrees() {
     for change in [
         suspended.as_slice(),
         &["org", "enrol"],
+        &["org", "delete", &fixture.org, "--confirm", "x", "--reason", "x"],
         &["org", "policy", &fixture.org, "suspend"],
         &["credits", "grant", &fixture.org, "1", "--reason", "x"],
         &["key", "resume", &fixture.org, "key_01M7YREWKH7VM7Z3Z2KWSH2FTS", "--reason", "x"],

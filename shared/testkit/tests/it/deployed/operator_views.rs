@@ -74,6 +74,23 @@ async fn an_organisation_is_listed_and_shown_with_its_suspension() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_organisation_is_deleted_by_its_slug_and_its_keys_are_refused() {
+    let stack = Stack::find();
+    let fixture = OrgFixture::open(&stack, 20).await;
+    let org = fixture.org.as_str();
+    let key = fixture.issue("production", &json!({})).await;
+    let err = problem(&["org", "delete", org, "--confirm", "another", "--reason", "未払い"]);
+    assert!(err.contains("Nothing was changed: the slug of"), "{err}");
+    assert_eq!(fixture.charge(&key, None).await["valid"], true);
+
+    let slug = document(&["org", "show", org])["slug"].as_str().unwrap().to_owned();
+    let delete = ["org", "delete", org, "--confirm", &slug, "--reason", "未払い"];
+    assert!(text(&delete).contains("19 credits are lost"));
+    assert_eq!(fixture.charge(&key, None).await["valid"], false);
+    assert!(problem(&delete).contains("There is no organisation"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_organisation_is_shown_with_all_that_the_table_knows() {
     let stack = Stack::find();
     let fixture = OrgFixture::open(&stack, 20).await;

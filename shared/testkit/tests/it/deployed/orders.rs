@@ -113,7 +113,8 @@ async fn an_expert_sees_clean_copies_of_the_photos_and_both_get_a_mail() {
     let (payment, email) = (order(&stack).await, format!("{}@people.example", fresh_user()));
     let data = forms(&stack, &payment, &body(&email)).await;
     let id = text(&data, "order_id");
-    let [heic, photo] = [pictures::heic(), pictures::photo_with_place()];
+    let [heic, photo] = [pictures::heic_with_place(), pictures::photo_with_place()];
+    assert!(has(&heic, pictures::PLACE) && has(&photo, pictures::PLACE));
     for (at, bytes) in [(0, &heic), (1, &photo)] {
         assert_eq!(post(&stack, &data["uploads"][at], bytes).await, (201, String::new()));
     }

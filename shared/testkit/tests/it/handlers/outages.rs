@@ -242,11 +242,11 @@ async fn what_needs_a_part_that_is_down_is_refused_and_all_else_served() {
     for (part, name) in PARTS {
         let [refused, served] = outcome_without(part).await;
         let [refused, served] = if refused.len() > served.len() {
-            ["all others".to_owned(), listed(&served)]
+            ["every route that is not served".to_owned(), listed(&served)]
         } else if refused.is_empty() {
             ["nothing".to_owned(), "everything".to_owned()]
         } else {
-            [listed(&refused), "all others".to_owned()]
+            [listed(&refused), "every route that is not refused".to_owned()]
         };
         writeln!(rows, "| {name} | {refused} | {served} |").unwrap();
     }
@@ -277,4 +277,26 @@ async fn a_service_token_that_cannot_be_checked_is_not_called_wrong() {
     let event = payload::event("health", "deep", functions::SERVICE_TOKEN);
     let answer = functions::call(&world, "health", event).await;
     assert_eq!((&answer["status"], &answer["body"]["error"]["code"]), (&json!(503), &json!("UNAVAILABLE")), "{answer}");
+}
+
+/// Every signed-in route, not only those of organisations and files.
+#[tokio::test]
+async fn without_a_session_every_route_that_needs_one_says_how_to_sign_in() {
+    let mut asked = BTreeSet::new();
+    for mut ask in asks().await {
+        let token = ask.event["headers"]["authorization"].as_str().unwrap_or_default();
+        // Session tokens are JWTs; the others are of services.
+        if !token.starts_with("Bearer ey") {
+            continue;
+        }
+        ask.event["headers"].as_object_mut().unwrap().remove("authorization");
+        let (route, answer) = (ask.route(), ask.send().await);
+        let challenge = &answer["headers"]["www-authenticate"];
+        assert_eq!((&answer["status"], challenge), (&json!(401), &json!("Bearer")), "{route}: {answer}");
+        asked.insert(route);
+    }
+    assert!(asked.len() > 50, "{asked:?}");
+    for route in ["POST /api/me/export", "POST /api/me/erase", "GET /api/orders", "PATCH /api/files/metadata"] {
+        assert!(asked.contains(route), "{route} is not among {asked:?}");
+    }
 }

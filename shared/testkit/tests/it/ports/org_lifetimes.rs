@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use consigne_core::audit::AuditAction;
+use consigne_core::audit::{Actor, AuditAction, Origin};
 use consigne_core::credits::{CreditGrantOutcome, LotKind, WalletId};
 use consigne_core::deletions::{DeletionAsk, DeletionOutcome, OrgDeletion};
 use consigne_core::idempotency::{CommitOutcome, WriteOutcome};
@@ -73,6 +73,7 @@ on_both!(
     organisations_older_than_the_count_are_counted_once,
     a_deleted_organisation_is_gone_and_no_longer_counted,
     concurrent_deletions_delete_once,
+    an_operator_deletes_an_organisation_that_nobody_owns,
     a_deletion_is_due_until_it_ends,
     a_renamed_organisation_has_the_new_name,
     keys_are_counted_and_issued_within_their_limits,
@@ -86,7 +87,7 @@ fn foundation(founder: &UserId, plan: Plan) -> NewOrg {
 
 fn deletion(org: OrgId, by: &UserId) -> DeletionAsk {
     let origin = accounts::entry(org, AuditAction::OrgDeleted, by, now()).origin;
-    DeletionAsk { org, name: "Acme".to_owned(), by: by.clone(), origin, now: now() }
+    DeletionAsk { org, name: "Acme".to_owned(), origin, reason: None, now: now() }
 }
 
 async fn deleted(store: &impl Orgs, org: OrgId, by: &UserId) -> OrgDeletion {
@@ -193,6 +194,30 @@ async fn a_deleted_organisation_is_gone_and_no_longer_counted(store: &impl Orgs)
         let outcome = store.create_org(&foundation(&founder, Plan::Free)).await;
         assert_eq!(outcome.is_ok(), left, "three again, and no more");
     }
+    store.end_deletion(org).await.unwrap();
+}
+
+async fn an_operator_deletes_an_organisation_that_nobody_owns(store: &impl Orgs) {
+    let founder = accounts::person();
+    let new = foundation(&founder, Plan::Free);
+    store.create_org(&new).await.unwrap();
+    let org = new.org.id;
+    let asked_by = |actor| {
+        let origin = Origin { actor, ip: None, user_agent: None, plan: None };
+        DeletionAsk { origin, reason: Some("its owner is gone".to_owned()), ..deletion(org, &founder) }
+    };
+    let function = store.delete_org(&asked_by(Actor::Service("sweep".to_owned()))).await.unwrap_err();
+    assert_eq!(function.code, Code::Internal);
+    assert!(store.get_org(org).await.unwrap().is_some());
+
+    let ask = asked_by(Actor::Operator("zoë".to_owned()));
+    let DeletionOutcome::Deleted(done) = store.delete_org(&ask).await.unwrap() else { panic!("it was not deleted") };
+    assert_eq!(done.actor.to_string(), "operator:zoë");
+    assert_eq!(store.delete_org(&ask).await.unwrap(), DeletionOutcome::NotFound, "once");
+    assert_eq!(store.get_org(org).await.unwrap(), None);
+    let log = store.list_audit(org, &PageAsk { limit: 10, after: None }).await.unwrap().items;
+    let entry = log.iter().find(|entry| entry.action == AuditAction::OrgDeleted).unwrap();
+    assert_eq!(entry.details, json!({ "name": "Acme", "credits_lost": 0, "reason": "its owner is gone" }));
     store.end_deletion(org).await.unwrap();
 }
 
