@@ -43,8 +43,9 @@ async fn on_bus(patient: &Patient, bus: &str, name: &str) -> Result<Finding, Ref
     let ask = |key: &str| json!({ key: name, "EventBusName": bus });
     let described = patient.aws.json(EVENTS, "events:DescribeRule", "DescribeRule", ask("Name"));
     let targets = patient.aws.json(EVENTS, "events:ListTargetsByRule", "ListTargetsByRule", ask("Rule"));
-    let (rule, targets) = tokio::try_join!(described, targets)?;
-    Ok(judge_rule(&format!("rule {name}"), &rule, &targets, bus))
+    let (rule, targets) = tokio::join!(described, targets);
+    // Both may be refused. The first one is named, whichever came back first.
+    Ok(judge_rule(&format!("rule {name}"), &rule?, &targets?, bus))
 }
 
 /// Judges answers of `DescribeRule` and `ListTargetsByRule`.
