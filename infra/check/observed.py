@@ -96,7 +96,7 @@ def rules_are_watched(project: Project) -> Iterator[str]:
     Source: Amazon EventBridge user guide, "Monitoring Amazon EventBridge".
     """
     watched = {
-        (name, tuple(sorted((one, named(value)) for one, value in dimensions.items())))
+        (name, frozenset((one, named(value)) for one, value in dimensions.items()))
         for _, namespace, name, dimensions in metrics_used(project.observe)
         if namespace == "AWS/Events"
     }
@@ -109,7 +109,7 @@ def rules_are_watched(project: Project) -> Iterator[str]:
             # The bus bears the name of the stack.
             dimensions["EventBusName"] = named({"Ref": "AWS::StackName"})
         for metric in ("FailedInvocations", "InvocationsFailedToBeSentToDlq"):
-            if (metric, tuple(sorted(dimensions.items()))) not in watched:
+            if (metric, frozenset(dimensions.items())) not in watched:
                 yield f"{where}: no alarm watches its {metric} by {', '.join(sorted(dimensions))}."
 
 

@@ -83,12 +83,13 @@ def check(config: Config, arguments: argparse.Namespace) -> None:
     stop(filter(None, (stack.obstacle() for stack in stacks_of(config, session))))
     if arguments.edge:
         stop(filter(None, [edge.stack_of(config, session).obstacle(), edge.not_built(), *edge.problems(config)]))
-    problems = list(preflight.quota(config, template, session))
+    deployed = Stack(session, config.stack_name).parameters()
+    problems = list(preflight.quota(config, template, deployed, session))
     if arguments.force:
         print("\n".join(problems))
     else:
         stop(problems)
-    for notice in preflight.kept(config, template, session):
+    for notice in preflight.kept(config, template, deployed):
         print(notice)
 
 

@@ -9,7 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import concurrency
 from samconfig import Config
-from stacks import Stack
 
 # Regions whose endpoints do not end in amazonaws.com. The functions' AWS client does not support them.
 ELSEWHERE = ("cn-", "us-iso", "eu-iso", "eusc-")
@@ -76,7 +75,7 @@ def broken(value: str, body: dict[str, Any]) -> str | None:
     return None
 
 
-def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
+def quota(config: Config, template: dict[str, Any], deployed: dict[str, str], session: boto3.Session) -> Iterator[str]:
     """Yields a problem if the queues may run too many of the functions that the account may run at once.
 
     A new account has 10 to 50 concurrent executions. AWS raises that on request, at no cost.
@@ -84,7 +83,6 @@ def quota(config: Config, template: dict[str, Any], session: boto3.Session) -> I
     """
     account = concurrent_functions(session)
     # A parameter that is left out keeps its deployed value.
-    deployed = Stack(session, config.stack_name).parameters()
     taken = concurrency.of_queues(template, deployed | config.parameters)
     if sum(taken.values()) > account * concurrency.SHARE:
         parts = ", ".join(f"{name.removesuffix('Source')} {count}" for name, count in sorted(taken.items()))
@@ -101,12 +99,12 @@ def concurrent_functions(session: boto3.Session) -> int:
     return session.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
 
 
-def kept(config: Config, template: dict[str, Any], session: boto3.Session) -> Iterator[str]:
+def kept(config: Config, template: dict[str, Any], deployed: dict[str, str]) -> Iterator[str]:
     """Yields a notice for each parameter that is missing in the file, so that the deployed stack keeps its value.
 
     That is not a problem, but somebody who deleted the line may expect the default.
     """
-    for name, value in Stack(session, config.stack_name).parameters().items():
+    for name, value in deployed.items():
         default = str(template["Parameters"].get(name, {}).get("Default", value))
         is_ours = name in ("DeletionProtection", "SettingsDigest")
         if name not in config.parameters and value != default and not is_ours:

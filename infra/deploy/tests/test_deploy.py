@@ -155,13 +155,11 @@ class Account(unittest.TestCase):
         stub = Stubber(client)
         limit = {"ConcurrentExecutions": concurrent, "UnreservedConcurrentExecutions": concurrent}
         stub.add_response("get_account_settings", {"AccountLimit": limit})
-        values = [{"ParameterKey": name, "ParameterValue": value} for name, value in (deployed or {}).items()]
-        stack = {"StackStatus": "UPDATE_COMPLETE", "Parameters": values}
-        formation = SimpleNamespace(describe_stacks=lambda StackName: {"Stacks": [stack]})
-        session = SimpleNamespace(client=lambda name: formation if name == "cloudformation" else client)
+        session = SimpleNamespace(client=lambda _: client)
         config = Config("consigne", "eu-west-3", GOOD | parameters)
         with stub:
-            return "\n".join(preflight.quota(config, templates.load(ROOT / "template.yaml"), session))
+            template = templates.load(ROOT / "template.yaml")
+            return "\n".join(preflight.quota(config, template, deployed or {}, session))
 
     def test_an_account_with_too_little_concurrency_is_found(self) -> None:
         self.assertIn("may run 10 functions at once in eu-west-3, and queues alone could use 75", self.problems(10))
