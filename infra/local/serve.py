@@ -24,6 +24,7 @@ socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 import console  # noqa: E402  (the line above must come first)
 import edge_stand_in  # noqa: E402
 import front  # noqa: E402
+import idle_functions  # noqa: E402
 import mail_page  # noqa: E402
 import model_stand_in  # noqa: E402
 import outage_stand_in  # noqa: E402
@@ -146,6 +147,7 @@ provisioners._sm_secret_string = _generate_without_punctuation
 
 
 if __name__ == "__main__":
+    idle_functions.apply()
     strict.apply()
     weighted_aliases.apply()
     permission_record.install(Path(os.environ.pop("PERMISSIONS")))
