@@ -190,7 +190,7 @@ class Server:
             time.sleep(0.1)
         else:
             os.killpg(pid, signal.SIGKILL)
-        self._pid_file.unlink()
+        self._pid_file.unlink(missing_ok=True)
         shutil.rmtree(self._unpacked, ignore_errors=True)
         return True
 
