@@ -9,6 +9,7 @@ mod derivatives;
 mod doctor;
 mod edge;
 mod endpoints;
+mod erasure;
 mod events;
 mod exports;
 mod fairness;
