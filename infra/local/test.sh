@@ -141,7 +141,7 @@ echo "Generating clients from openapi.json, and using them..."
 run_clients || failed "the generated clients"
 echo "Running the tests of the TypeScript packages..."
 run_web || failed "the TypeScript packages"
-echo "Running the tests (about three minutes)..."
+echo "Running the tests (about ten minutes)..."
 run "${packages[@]}" -- "${alone[@]/#/--skip=}" || failed "the tests"
 echo "Running the tests that must not run beside others..."
 # The same packages as above. Otherwise their features would differ and the dependencies be built again.
