@@ -1,8 +1,8 @@
 //! Rates: how often something may happen in a window of time.
 //!
-//! A window of a minute opens with the first thing that is counted. With clock minutes as windows, a user could write
-//! twice the allowance around the turn of a minute. A window of a day ends with the day (UTC), because its limit is
-//! told as "a day".
+//! A window of a minute opens with the first thing that is counted. As with every fixed window, close to twice the limit
+//! fits into a minute around its end. A window of a day ends with the day (UTC), because its limit is documented as "a
+//! day".
 //!
 //! A window is stored as its start and its count, and the next one replaces both. So the item it is in does not grow.
 

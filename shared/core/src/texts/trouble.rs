@@ -37,8 +37,8 @@ pub enum Sort {
     Misconfigured,
 }
 
-/// Most tries of a step whose workers all crashed: one fewer than a message is received before it goes to the
-/// dead-letter queue.
+/// Most tries of a step whose workers all crashed. A message is received more often than that before it goes to the
+/// dead-letter queue, so the job fails first and its owner learns why.
 const KILLED: u32 = 4;
 /// Waits in seconds before the second try and later ones, for trouble that ends by itself within minutes.
 const LONG: [u64; 5] = [15, 60, 180, 420, 900];

@@ -31,8 +31,8 @@ use crate::table::{Table, audit};
 const SENT: &str = "invitations_sent";
 /// Index of the inviter's count in the transaction that sends an invitation.
 const INVITER: usize = 3;
-/// Number of invitations that are read to check the limits: the newest. It is twice what the limits allow, because
-/// DynamoDB may delete expired items days late.
+/// Number of invitations that are read to check the limits: the newest. It is more than twice what the limits allow,
+/// because DynamoDB may delete expired items days late.
 const CHECKED_MAX: u32 = 1_000;
 
 fn invitation_key(org: OrgId, id: InvitationId) -> Item {
