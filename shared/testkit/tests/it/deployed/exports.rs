@@ -4,10 +4,12 @@ use consigne_core::exports::ExportKey;
 use consigne_core::ports::{GetExport, ListVersionPage, PutExport, ReadHead};
 use consigne_core::{ExportId, UserId};
 use consigne_runtime::clock;
+use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
 use serde_json::{Value, json};
 
+use super::jobs::{asked, wait_for};
 use super::mail::{address, founder, mail_about};
 use super::operator::consigne;
 use super::{assert_refused, text};
@@ -45,6 +47,11 @@ async fn a_person_exports_everything_of_theirs_and_nothing_is_left_of_it_after_a
     let endpoint = json!({ "url": receiver, "events": ["key.issued"] });
     let registered = ann.call_with("POST", &format!("/api/orgs/{org}/endpoints"), &endpoint).await;
     assert_eq!(registered.status, 201, "{}", registered.json());
+    let article = asked(&ann, "blog", &json!({ "topic": "Le phare", "title": "Lumières" })).await;
+    wait_for(&ann, &article, "completed").await;
+    let fixture = OrgFixture::of(&stack, stack.person(&ann.id, "pro"), org.clone());
+    let test_key = fixture.issue("test", &json!({})).await;
+    assert_eq!(fixture.charge(&test_key, None).await["valid"], true);
     // As an earlier export leaves it.
     let old = ExportKey::part(&user, ExportId::derive(&["old"]), 1);
     bucket.put_export(&old, "{}".to_owned()).await.unwrap();
@@ -61,12 +68,16 @@ async fn a_person_exports_everything_of_theirs_and_nothing_is_left_of_it_after_a
     let export = export_of(&ann).await;
     assert_eq!((&export["state"], &export["export_id"]), (&json!("ready"), &asked.json()["data"]["export_id"]));
     let (manifest, records) = downloaded(&stack, &export).await;
-    assert_eq!((&manifest["user_id"], &manifest["records"]["file"]), (&json!(ann.id), &json!(1)));
+    assert_eq!((&manifest["user_id"], &manifest["records"]["file"]), (&json!(ann.id), &json!(2)));
     let of = |kind: &str| records.iter().find(|record| record["type"] == kind).unwrap_or_else(|| panic!("no {kind}"));
-    assert_eq!((&of("file")["s3_key"], &of("file")["status"]), (&json!(key), &json!("ready")));
+    let photo_shown = records.iter().find(|record| record["s3_key"] == key.as_str()).unwrap();
+    assert_eq!((&photo_shown["type"], &photo_shown["status"]), (&json!("file"), &json!("ready")));
     assert_eq!(of("profile")["from_sign_in"]["email"], address(&ann));
     assert_eq!((&of("membership")["org_id"], &of("membership")["role"]), (&json!(org), &json!("owner")));
     assert_eq!((&of("endpoint")["org_id"], &of("endpoint")["id"]), (&json!(org), &registered.json()["data"]["id"]));
+    assert_eq!((&of("job")["id"], &of("job")["asked_for"]["topic"]), (&json!(article), &json!("Le phare")));
+    assert_eq!((&of("draft")["job_id"], &of("chapter")["job_id"]), (&json!(article), &json!(article)));
+    assert!(of("test_credits")["balance"].as_u64().is_some(), "{}", of("test_credits"));
     let whole = json!(records).to_string();
     assert!(!whole.contains(&bob.id) && !whole.contains(&receiver), "{whole}");
     assert!(bucket.read_head(old.as_str(), None, 1).await.unwrap().is_none(), "the earlier export is left");
@@ -79,7 +90,7 @@ async fn a_person_exports_everything_of_theirs_and_nothing_is_left_of_it_after_a
     let folder = std::env::temp_dir().join(fresh_user());
     let command = ["user", "export", &ann.id, "--reason", "asked by letter", "--to", folder.to_str().unwrap()];
     let (output, out, err) = consigne(&command, &[]);
-    assert!(output.status.success() && out.contains("with 1 files") && out.contains("then delete it"), "{out}{err}");
+    assert!(output.status.success() && out.contains("with 2 files") && out.contains("then delete it"), "{out}{err}");
     let leaf = key.rsplit('/').next().unwrap();
     assert_eq!(std::fs::read(folder.join("files/image").join(leaf)).unwrap(), photo);
     let saved: Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
