@@ -1,6 +1,7 @@
 //! Receives batches from a queue or from the table's stream. The loop is here; a handler sees one record.
 
 use std::future::Future;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -99,7 +100,7 @@ pub async fn process<F: BatchFunction>(
         let now = clock::now();
         let record = F::Record::read(raw, now);
         let invocation = Invocation::begin(F::NAME, deadline, now);
-        let verdict = invocation.run(function.handle(&record)).await;
+        let verdict = invocation.run(pin!(function.handle(&record))).await;
         let outcome = if verdict.is_ok() { "was processed" } else { "failed and will come back" };
         let sentence = format!("A {} {outcome}", F::Record::NOUN);
         invocation.finish(&sentence, verdict.as_ref().err(), record.fields(), record.log(), now);

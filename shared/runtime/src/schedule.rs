@@ -1,6 +1,7 @@
 //! Receives the events of a schedule, called ticks.
 
 use std::future::Future;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -94,7 +95,7 @@ pub async fn process_at<F: ScheduleFunction>(
     let tick = Tick { now, log: RequestLog::default() };
     let began = clock::now();
     let invocation = Invocation::begin(F::NAME, deadline, began);
-    let verdict = invocation.run(function.handle(&tick)).await;
+    let verdict = invocation.run(pin!(function.handle(&tick))).await;
     let mut fields = Map::new();
     fields.insert("schedule.time".to_owned(), now.to_string().into());
     let sentence = if verdict.is_ok() { "A tick was processed" } else { "A tick failed" };

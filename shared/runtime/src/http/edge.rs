@@ -1,6 +1,7 @@
 //! Receives requests from Lambda and answers them.
 
 use std::future::Future;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -109,13 +110,13 @@ fn written(answered: Answered) -> ApiGatewayV2httpResponse {
 }
 
 /// Answers one event of a request that may have come through a CDN. Leaves it to the caller to write the log lines.
-pub async fn answered_behind<F: HttpFunction>(
+pub fn answered_behind<F: HttpFunction>(
     cdn: &Cdn,
     function: &F,
     event: ApiGatewayV2httpRequest,
     deadline: SystemTime,
-) -> Answered {
-    answered_as(F::NAME, cdn, function, event, deadline).await
+) -> impl Future<Output = Answered> {
+    answered_as(F::NAME, cdn, function, event, deadline)
 }
 
 /// Answers one event under the name that the log lines have.
@@ -133,7 +134,9 @@ async fn answered_as<F: HttpFunction>(
     let (answer, fault) = if preflight {
         (Answer::no_content(), None)
     } else {
-        match invocation.run(function.handle(&request)).await {
+        // What runs it takes it by value, in several layers. A pin is small, and what it points to may be kilobytes.
+        let work = pin!(function.handle(&request));
+        match invocation.run(work).await {
             Ok(answer) => (answer, None),
             Err(fault) => (fault_answer(&fault, &request.id, now), Some(fault)),
         }
