@@ -118,6 +118,7 @@ fn note(message: &Message, before: &File, after: &File, verdict: &Verdict) {
         (Status::Processing, Status::Ready) => {
             message.log.count("UploadsReady");
             message.log.bytes("BytesReady", after.size);
+            message.log.field("file.kind", after.kind().name());
             let waited = message.now.since(after.granted_at).as_millis();
             message.log.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
         }
