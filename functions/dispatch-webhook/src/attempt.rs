@@ -79,9 +79,9 @@ async fn receiver<F: GetEndpoint + GetMember>(table: &F, delivery: &Delivery) ->
         return Ok(None);
     }
     // An event about one person is sent only while the endpoint still subscribes to it: its URL may have changed since.
-    let hears = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.gets(delivery.kind);
+    let may_receive = |endpoint: &Endpoint| delivery.person.is_none() || endpoint.gets(delivery.kind);
     let endpoint = table.get_endpoint(delivery.org, delivery.endpoint).await?;
-    Ok(endpoint.filter(|endpoint| endpoint.is_active() && hears(endpoint)))
+    Ok(endpoint.filter(|endpoint| endpoint.is_active() && may_receive(endpoint)))
 }
 
 impl<A: Needs> Function<A> {

@@ -68,21 +68,21 @@ impl<A: Needs> BatchFunction for Function<A> {
 
 impl<A: Needs> Function<A> {
     /// Records a delivery for every endpoint that gets the event, and sends the message for its first attempt.
-    async fn record_deliveries(&self, heard: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
-        message.log.field("event.id", heard.id);
-        message.log.field("event.kind", heard.kind.name());
-        let (endpoints, person) = match &heard.subject {
+    async fn record_deliveries(&self, event: &SubscribedEvent, message: &Message) -> Result<(), Fault> {
+        message.log.field("event.id", event.id);
+        message.log.field("event.kind", event.kind.name());
+        let (endpoints, person) = match &event.subject {
             Subject::Org(org) => (endpoints_of(&self.table, *org).await?, None),
             Subject::Person(user) => (endpoints_of_person(&self.table, user).await?, Some(user)),
             Subject::Endpoint(org, id) => (self.table.get_endpoint(*org, *id).await?.into_iter().collect(), None),
         };
-        let gets = |endpoint: &&Endpoint| match heard.subject {
-            Subject::Org(_) | Subject::Person(_) => endpoint.gets(heard.kind),
+        let gets = |endpoint: &&Endpoint| match event.subject {
+            Subject::Org(_) | Subject::Person(_) => endpoint.gets(event.kind),
             Subject::Endpoint(..) => endpoint.is_active(),
         };
         let mut tasks = Vec::new();
         for endpoint in endpoints.iter().filter(gets) {
-            let delivery = Delivery::of(heard, endpoint, person.cloned(), self.clock.now());
+            let delivery = Delivery::of(event, endpoint, person.cloned(), self.clock.now());
             // A delivery that an earlier try recorded may lack its message, so send that in any case.
             self.table.record_delivery(&delivery).await?;
             tasks.push(DeliveryMessage::attempt(delivery.org, delivery.id)?);

@@ -96,11 +96,11 @@ fn verified(identity: &Value) -> bool {
     identity["VerifiedForSendingStatus"] == true
 }
 
-/// Checks the configuration set by which bounces and complaints are heard of.
+/// Checks the configuration set through which SES publishes bounces and complaints.
 async fn set(patient: &Patient) -> Finding {
     let path = format!("/v2/email/configuration-sets/{}/event-destinations", encoded(&patient.facts.name));
     match patient.aws.rest(HOST, NAME, "ses:GetConfigurationSetEventDestinations", path).await {
-        Ok(answer) => heard(&answer),
+        Ok(answer) => feedback(&answer),
         Err(Refusal::Missing(_)) if patient.laptop => {
             Finding::not_on_laptop("mail feedback", "the laptop's server keeps no configuration sets")
         }
@@ -109,17 +109,17 @@ async fn set(patient: &Patient) -> Finding {
 }
 
 /// Judges an answer of `GetConfigurationSetEventDestinations`.
-fn heard(answer: &Value) -> Finding {
+fn feedback(answer: &Value) -> Finding {
     let destinations = answer["EventDestinations"].as_array();
-    let hears = |one: &Value| {
+    let publishes = |one: &Value| {
         let types = one["MatchingEventTypes"].as_array().cloned().unwrap_or_default();
         one["Enabled"] == true && ["BOUNCE", "COMPLAINT"].iter().all(|kind| types.iter().any(|one| one == kind))
     };
     Finding::when(
-        destinations.is_some_and(|all| all.iter().any(hears)),
+        destinations.is_some_and(|all| all.iter().any(publishes)),
         "mail feedback",
-        "bounces and complaints are heard of",
-        "bounces and complaints are not heard of: mail goes on to dead mailboxes",
+        "SES publishes bounces and complaints",
+        "SES does not publish bounces and complaints: mail goes on to dead mailboxes",
         "deploy the stack: `make deploy`",
     )
 }

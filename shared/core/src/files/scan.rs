@@ -254,7 +254,7 @@ impl File {
         }
     }
 
-    /// Returns the step that follows from a verdict about a version, or `None` if it changes nothing: it was heard before,
+    /// Returns the step that follows from a verdict about a version, or `None` if it changes nothing: it came before,
     /// the file has ended, or another version is pinned.
     pub fn judged(&self, version: &str, verdict: &Verdict, policy: ScanPolicy, now: Timestamp) -> Option<Transition> {
         if self.status == Status::Pending {

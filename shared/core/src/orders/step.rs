@@ -181,7 +181,7 @@ impl Order {
             order.earlier.extend(order.current.replace(back));
             order.becomes(OrderStatus::Submitted, now);
         } else {
-            // The expert sees an order that has expired. If it is completed after all, they and the customer hear of it.
+            // The expert sees an order that has expired. If it is completed after all, they and the customer are notified.
             order.current.iter_mut().for_each(|current| current.announced = false);
             order.becomes(OrderStatus::Expired, now);
         }
