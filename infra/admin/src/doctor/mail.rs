@@ -181,12 +181,12 @@ mod tests {
     #[test]
     fn feedback_needs_an_enabled_destination_for_bounces_and_complaints() {
         let destination = |enabled: bool, types: &[&str]| {
-            heard(&json!({ "EventDestinations": [{ "Enabled": enabled, "MatchingEventTypes": types }] })).state
+            feedback(&json!({ "EventDestinations": [{ "Enabled": enabled, "MatchingEventTypes": types }] })).state
         };
         assert_eq!(destination(true, &["BOUNCE", "COMPLAINT"]), State::Ok);
         assert_eq!(destination(false, &["BOUNCE", "COMPLAINT"]), State::Failed);
         assert_eq!(destination(true, &["BOUNCE"]), State::Failed);
-        assert_eq!(heard(&json!({})).state, State::Failed);
+        assert_eq!(feedback(&json!({})).state, State::Failed);
         assert!(verified(&json!({ "VerifiedForSendingStatus": true })) && !verified(&json!({})));
     }
 
