@@ -10,7 +10,7 @@ import { assertAccessible } from "./a11y.ts";
 import { bundle, serve } from "./app/serve.ts";
 import { launch } from "./browser.ts";
 import { deploy, type Stack, token } from "./stack.ts";
-import { assertShortTasks, longestTasks } from "./trace.ts";
+import { longestTasks } from "./trace.ts";
 
 // A PNG of one red pixel, in base64.
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
@@ -250,52 +250,50 @@ test("FileManager is accessible in both languages and themes, and on a phone", a
 });
 
 test("a list of 10,000 files has at most 60 rows in the document, and no task above 50 ms", async () => {
-  await assertShortTasks(async () => {
-    const { page } = await open("show=Nothing");
-    // In no order of the alphabet, and some with accents, so that sorting has something to do.
-    const nameOf = (number: number) => `${number % 7 === 3 ? "été" : "photo"} ${(number * 7919) % 10_000}.png`;
-    await page.route("**/api/files/list*", (route) => {
-      const start = Number(new URL(route.request().url()).searchParams.get("cursor") ?? 0);
-      const files = Array.from({ length: 1000 }, (_, index) => ({
-        ...{ fileId: `F${start + index}`, key: `user/images/F${start + index}.png`, filename: nameOf(start + index), size: 1000 + index },
-        ...{ contentType: "image/png", kind: "image", status: "ready", width: 1, height: 1, dimensions: "measured" },
-        ...{ lastModified: new Date(1.7e12 - (start + index) * 60_000).toISOString(), metadata: {}, thumbnails: {} },
-      }));
-      const nextCursor = start + 1000 < 10_000 ? String(start + 1000) : null;
-      return route.fulfill({ json: { files, total: 10_000, userId: "user", nextCursor }, headers: { "access-control-allow-origin": "*" } });
-    });
-    await page.goto(`${app.origin}/?show=FileManager`);
-    await page.getByRole("row", { name: "photo 0.png" }).waitFor();
-    for (let loaded = 2000; loaded <= 10_000; loaded += 1000) {
-      await page.getByRole("button", { name: "Load more" }).click();
-      const text = loaded < 10_000 ? `${loaded.toLocaleString("en")} of 10,000 files` : "10,000 files";
-      await page.getByText(text, { exact: true }).waitFor();
-    }
-    await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
-    let most = 0;
-    for (let step = 0; step < 30; step += 1) {
-      const rows = await page.locator(".csg-body").evaluate((body, top) => {
-        body.scrollTop = top;
-        return new Promise<number>((counted) =>
-          requestAnimationFrame(() => requestAnimationFrame(() => counted(body.querySelectorAll('[role="row"]').length))),
-        );
-      }, step * 15_200);
-      most = Math.max(most, rows);
-    }
-    assert.ok(most <= 60 && most >= 11, `${most} rows`);
-    await page.getByRole("row", { name: nameOf(9999) }).waitFor();
-    await page.locator(".csg-body").evaluate((body) => {
-      body.scrollTop = 0;
-    });
-    await page.getByRole("button", { name: "Name", exact: true }).click();
-    await page.getByRole("columnheader", { name: "Name" }).and(page.locator("[aria-sort=ascending]")).waitFor();
-    await page.getByRole("button", { name: "Kind", exact: true }).click();
-    await page.getByRole("searchbox").pressSequentially("ETE 99");
-    await page.getByText(/^\d+ files match$/).waitFor();
-    const tasks = longestTasks(await browser.stopTracing());
-    await page.close();
-    return tasks;
+  const { page } = await open("show=Nothing");
+  // In no order of the alphabet, and some with accents, so that sorting has something to do.
+  const nameOf = (number: number) => `${number % 7 === 3 ? "été" : "photo"} ${(number * 7919) % 10_000}.png`;
+  await page.route("**/api/files/list*", (route) => {
+    const start = Number(new URL(route.request().url()).searchParams.get("cursor") ?? 0);
+    const files = Array.from({ length: 1000 }, (_, index) => ({
+      ...{ fileId: `F${start + index}`, key: `user/images/F${start + index}.png`, filename: nameOf(start + index), size: 1000 + index },
+      ...{ contentType: "image/png", kind: "image", status: "ready", width: 1, height: 1, dimensions: "measured" },
+      ...{ lastModified: new Date(1.7e12 - (start + index) * 60_000).toISOString(), metadata: {}, thumbnails: {} },
+    }));
+    const nextCursor = start + 1000 < 10_000 ? String(start + 1000) : null;
+    return route.fulfill({ json: { files, total: 10_000, userId: "user", nextCursor }, headers: { "access-control-allow-origin": "*" } });
   });
+  await page.goto(`${app.origin}/?show=FileManager`);
+  await page.getByRole("row", { name: "photo 0.png" }).waitFor();
+  for (let loaded = 2000; loaded <= 10_000; loaded += 1000) {
+    await page.getByRole("button", { name: "Load more" }).click();
+    const text = loaded < 10_000 ? `${loaded.toLocaleString("en")} of 10,000 files` : "10,000 files";
+    await page.getByText(text, { exact: true }).waitFor();
+  }
+  await browser.startTracing(page, { categories: ["toplevel", "__metadata"] });
+  let most = 0;
+  for (let step = 0; step < 30; step += 1) {
+    const rows = await page.locator(".csg-body").evaluate((body, top) => {
+      body.scrollTop = top;
+      return new Promise<number>((counted) =>
+        requestAnimationFrame(() => requestAnimationFrame(() => counted(body.querySelectorAll('[role="row"]').length))),
+      );
+    }, step * 15_200);
+    most = Math.max(most, rows);
+  }
+  assert.ok(most <= 60 && most >= 11, `${most} rows`);
+  await page.getByRole("row", { name: nameOf(9999) }).waitFor();
+  await page.locator(".csg-body").evaluate((body) => {
+    body.scrollTop = 0;
+  });
+  await page.getByRole("button", { name: "Name", exact: true }).click();
+  await page.getByRole("columnheader", { name: "Name" }).and(page.locator("[aria-sort=ascending]")).waitFor();
+  await page.getByRole("button", { name: "Kind", exact: true }).click();
+  await page.getByRole("searchbox").pressSequentially("ETE 99");
+  await page.getByText(/^\d+ files match$/).waitFor();
+  const tasks = longestTasks(await browser.stopTracing());
+  assert.ok((tasks[0] ?? 0) > 0 && (tasks[0] ?? 0) <= 50, `tasks of ${tasks.slice(0, 5)} ms`);
+  await page.close();
 });
 
 test("a gallery that is shown twice asks for no second URL, and fetches no picture twice", async () => {
