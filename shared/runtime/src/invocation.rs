@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,11 +34,11 @@ impl<'a> Invocation<'a> {
         Self { function, began: Instant::now(), budget: InvocationBudget::new(deadline.saturating_sub(now)) }
     }
 
-    /// Runs the work.
+    /// Runs the work. It is pinned, because several layers take it by value, and a function's work may be kilobytes.
     ///
     /// # Errors
     /// Those of the work; `INTERNAL` if it panics; `UNAVAILABLE` if it misses the deadline.
-    pub async fn run<T>(&self, work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    pub async fn run<T>(&self, work: Pin<&mut impl Future<Output = Result<T, Fault>>>) -> Result<T, Fault> {
         let guarded = self.budget.run(AssertUnwindSafe(work).catch_unwind());
         let limit = self.budget.deadline().checked_sub(RESERVE).unwrap_or_else(|| self.budget.deadline());
         match tokio::time::timeout_at(limit, guarded).await {

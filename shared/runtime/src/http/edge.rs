@@ -134,9 +134,7 @@ async fn answered_as<F: HttpFunction>(
     let (answer, fault) = if preflight {
         (Answer::no_content(), None)
     } else {
-        // What runs it takes it by value, in several layers. A pin is small, and what it points to may be kilobytes.
-        let work = pin!(function.handle(&request));
-        match invocation.run(work).await {
+        match invocation.run(pin!(function.handle(&request))).await {
             Ok(answer) => (answer, None),
             Err(fault) => (fault_answer(&fault, &request.id, now), Some(fault)),
         }

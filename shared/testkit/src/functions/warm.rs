@@ -1,7 +1,7 @@
 //! Execution environments for simulations: a function that is wired once, keeps what it caches, and handles one event
 //! after another at times of the simulation.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,7 +67,7 @@ where
 pub(super) fn http<F: HttpFunction + Wire<Fakes>>(start: &Start<Fakes>) -> Warming {
     kept(F::wire(start), |function: Arc<F>, event, now| async move {
         let request = Request::from_event(read(event, "an HTTP event"), now);
-        let (answer, fault) = match begin::<F>(now).run(function.handle(&request)).await {
+        let (answer, fault) = match begin::<F>(now).run(pin!(function.handle(&request))).await {
             Ok(answer) => (answer, None),
             Err(fault) => (fault_answer(&fault, &request.id, now), Some(fault)),
         };
@@ -84,7 +84,7 @@ pub(super) fn batch<F: BatchFunction + Wire<Fakes>>(start: &Start<Fakes>) -> War
     kept(F::wire(start), |function: Arc<F>, event, now| async move {
         let raw = serde_json::from_value(event).expect("the payload is a record");
         let record = F::Record::read(raw, now);
-        let fault = begin::<F>(now).run(function.handle(&record)).await.err();
+        let fault = begin::<F>(now).run(pin!(function.handle(&record))).await.err();
         Handled { answer: Value::Null, fault, log: fields::<F>(record.log(), now) }
     })
 }
@@ -92,7 +92,7 @@ pub(super) fn batch<F: BatchFunction + Wire<Fakes>>(start: &Start<Fakes>) -> War
 pub(super) fn schedule<F: ScheduleFunction + Wire<Fakes>>(start: &Start<Fakes>) -> Warming {
     kept(F::wire(start), |function: Arc<F>, _, now| async move {
         let tick = Tick { now, log: RequestLog::default() };
-        let (answer, fault) = match begin::<F>(now).run(function.handle(&tick)).await {
+        let (answer, fault) = match begin::<F>(now).run(pin!(function.handle(&tick))).await {
             Ok(answer) => (answer, None),
             Err(fault) => (Value::Null, Some(fault)),
         };
