@@ -10,10 +10,11 @@ use consigne_core::Fault;
 use consigne_core::files::{File, ObjectKey, ScanResult, Scanning, Status, Verdict};
 use consigne_core::ports::{ApplyTransition, GetFile, GetJob, GetOrder, ListVersions, RemoveVersion};
 use consigne_runtime::queue::Message;
+use consigne_runtime::uploads::note_checked;
 use consigne_runtime::{Adapters, BatchFunction, function, needs};
 use consigne_usecases::ConflictRetry;
 use consigne_usecases::jobs::follow;
-use consigne_usecases::uploads::remove_infected;
+use consigne_usecases::uploads::{Checked, remove_infected};
 use serde::Deserialize;
 
 /// An event from EventBridge, "GuardDuty Malware Protection Object Scan Result". Its key is plain.
@@ -114,11 +115,9 @@ fn note(message: &Message, before: &File, after: &File, verdict: &Verdict) {
         message.log.field("scan.unscanned_because", why.name());
     }
     match (before.status, after.status) {
-        (_, Status::Infected) => message.log.count("FilesInfected"),
+        (_, Status::Infected) => note_checked(&message.log, after, Checked::Infected),
         (Status::Processing, Status::Ready) => {
-            message.log.count("UploadsReady");
-            message.log.bytes("BytesReady", after.size);
-            message.log.field("file.kind", after.kind().name());
+            note_checked(&message.log, after, Checked::Ready);
             let waited = message.now.since(after.granted_at).as_millis();
             message.log.millis("GrantToReady", u64::try_from(waited).unwrap_or(u64::MAX));
         }
