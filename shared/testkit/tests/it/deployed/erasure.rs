@@ -1,18 +1,22 @@
 //! What is left of a person once their account was erased: only what docs/operate/personal-data.md names.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use consigne_core::UserId;
-use consigne_core::ports::ListVersionPage;
+use consigne_core::ports::{FindClosings, ListVersionPage};
+use consigne_core::profiles::Closing;
 use consigne_runtime::clock;
 use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::payload::root;
 use consigne_testkit::pictures;
-use consigne_testkit::stack::{Person, Stack, fresh_user, until};
+use consigne_testkit::stack::{Person, Stack, until};
 use serde_json::{Value, json};
 
+use super::endpoints::{new_receiver, register};
 use super::jobs::{asked, wait_for};
 use super::mail::{address, founder, mail_about};
+use super::people::{close_accounts, close_up_to_the_last_look};
 
 /// Beginnings of the sort keys of items that may be left, and of the rows of the document that say so.
 const LEFT: [(&str, &str); 11] = [
@@ -29,8 +33,8 @@ const LEFT: [(&str, &str); 11] = [
     ("USAGE", "| how many bytes are stored"),
 ];
 
-/// Returns every item of the table that contains one of the words, as JSON.
-async fn items_with(stack: &Stack, words: &[&str]) -> Vec<Value> {
+/// Returns every item of the table that contains a word, as JSON.
+async fn items_with(stack: &Stack, word: &str) -> Vec<Value> {
     let (mut found, mut start) = (Vec::new(), Value::Null);
     loop {
         let mut scan = json!({ "TableName": stack.name("TABLE_NAME") });
@@ -38,8 +42,7 @@ async fn items_with(stack: &Stack, words: &[&str]) -> Vec<Value> {
             scan["ExclusiveStartKey"] = start;
         }
         let page = stack.ask_table("Scan", &scan).await;
-        let items = page["Items"].as_array().unwrap();
-        found.extend(items.iter().filter(|item| words.iter().any(|word| item.to_string().contains(word))).cloned());
+        found.extend(page["Items"].as_array().unwrap().iter().filter(|item| item.to_string().contains(word)).cloned());
         start = page["LastEvaluatedKey"].clone();
         if !start.is_object() {
             return found;
@@ -47,35 +50,24 @@ async fn items_with(stack: &Stack, words: &[&str]) -> Vec<Value> {
     }
 }
 
-/// Runs `account-close` until the closing of a person waits for its last look an hour later.
-async fn close_up_to_the_last_look(stack: &Stack, closing: &Value) -> i64 {
-    let waits = until(async || {
-        stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
-        let get = json!({ "TableName": stack.name("TABLE_NAME"), "Key": closing, "ConsistentRead": true });
-        let item = stack.ask_table("GetItem", &get).await["Item"].clone();
-        let number = |name: &str| item[name]["N"].as_str()?.parse::<i64>().ok();
-        let (closed_at, due_at) = (number("closed_at")?, number("due_at")?);
-        (due_at >= closed_at + 3_600_000).then_some(closed_at)
-    });
-    waits.await.expect("only the last look is left")
-}
-
 /// Moves a closing an hour into the past, and runs `account-close` until it has ended.
-async fn look_a_last_time(stack: &Stack, closing: &Value, closed_at: i64) {
-    let past = json!({ ":at": { "N": (closed_at - 3_600_001).to_string() } });
-    let update = json!({ "TableName": stack.name("TABLE_NAME"), "Key": closing,
-        "UpdateExpression": "SET closed_at = :at, due_at = :at", "ExpressionAttributeValues": past });
+async fn look_a_last_time(stack: &Stack, closing: &Closing) {
+    let key = json!({ "pk": { "S": format!("USER#{}", closing.user) }, "sk": { "S": "CLOSING" } });
+    let past = closing.closed_at.minus(Duration::from_mins(61)).as_millis();
+    let update = json!({ "TableName": stack.name("TABLE_NAME"), "Key": key,
+        "UpdateExpression": "SET closed_at = :at, due_at = :at",
+        "ExpressionAttributeValues": { ":at": { "N": past.to_string() } } });
     stack.ask_table("UpdateItem", &update).await;
     let ended = until(async || {
-        stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
-        let get = json!({ "TableName": stack.name("TABLE_NAME"), "Key": closing, "ConsistentRead": true });
-        stack.ask_table("GetItem", &get).await["Item"].is_null().then_some(())
+        close_accounts(stack).await;
+        let due = stack.table().find_closings(clock::now()).await.unwrap();
+        due.closings.iter().all(|left| left.user != closing.user).then_some(())
     });
     ended.await.expect("the closing ends");
 }
 
-/// Gives a person something of every kind that is stored of people.
-async fn live(stack: &Stack, ann: &Person<'_>, org: &str, words: [&str; 3]) {
+/// Stores data about a person: a file with thumbnails, two jobs, a key and its receipt, an endpoint and an export.
+async fn store_data(stack: &Stack, ann: &Person<'_>, org: &str, words: [&str; 3]) {
     let [file, prompt, topic] = words;
     let photo = ann.upload(&format!("{file}.png"), "image/png", pictures::png(3, 4, 100)).await;
     ann.wait_until_derived(&photo).await;
@@ -86,10 +78,7 @@ async fn live(stack: &Stack, ann: &Person<'_>, org: &str, words: [&str; 3]) {
     fixture.grant_credits(10).await;
     let key = fixture.issue("production", &json!({})).await;
     assert_eq!(fixture.charge(&key, None).await["valid"], true);
-    let receiver = format!("{}/{}", stack.name("RECEIVER_URL"), fresh_user());
-    let endpoint = json!({ "url": receiver, "events": ["key.issued"] });
-    let registered = ann.call_with("POST", &format!("/api/orgs/{org}/endpoints"), &endpoint).await;
-    assert_eq!(registered.status, 201, "{}", registered.json());
+    register(&fixture, ann, &new_receiver(stack).1, &["key.issued"]).await;
     assert_eq!(ann.call("POST", "/api/me/export").await.status, 202);
     mail_about(stack, &address(ann), "Your data is ready to download").await;
 }
@@ -100,19 +89,19 @@ async fn of_an_erased_person_only_what_the_documents_name_is_left() {
     let (ann, org) = founder(&stack, "en").await;
     let words = ["portrait", "prompt", "topic"].map(|word| format!("{word} of {}", ann.id));
     let words @ [file, prompt, topic] = words.each_ref().map(String::as_str);
-    live(&stack, &ann, &org, words).await;
-    let before = items_with(&stack, &[&ann.id]).await;
+    store_data(&stack, &ann, &org, words).await;
+    let before = items_with(&stack, &ann.id).await;
     for word in words.iter().chain([&address(&ann).as_str()]) {
         assert!(before.iter().any(|item| item.to_string().contains(word)), "{word} was never stored");
     }
 
     let erased = ann.call_with("POST", "/api/me/erase", &json!({ "confirm": ann.id })).await;
     assert_eq!(erased.status, 202, "{}", erased.json());
-    let closing = json!({ "pk": { "S": format!("USER#{}", ann.id) }, "sk": { "S": "CLOSING" } });
-    let closed_at = close_up_to_the_last_look(&stack, &closing).await;
-    look_a_last_time(&stack, &closing, closed_at).await;
+    let user = UserId::parse(&ann.id).unwrap();
+    let closing = close_up_to_the_last_look(&stack, &user).await;
+    look_a_last_time(&stack, &closing).await;
 
-    let left = items_with(&stack, &[&ann.id]).await;
+    let left = items_with(&stack, &ann.id).await;
     let document = std::fs::read_to_string(root().join("docs/operate/personal-data.md")).unwrap();
     for item in &left {
         let sk = item["sk"]["S"].as_str().unwrap();
@@ -126,7 +115,6 @@ async fn of_an_erased_person_only_what_the_documents_name_is_left() {
     }
     let ids: BTreeSet<&str> = left.iter().filter_map(|item| item["pk"]["S"].as_str()).collect();
     assert!(ids.len() >= 2, "the table was not read: {ids:?}");
-    let user = UserId::parse(&ann.id).unwrap();
     for prefix in [format!("{user}/"), format!("derived/{user}/"), format!("exports/{user}/")] {
         let (versions, _) = stack.bucket().list_version_page(&prefix, None, 10).await.unwrap();
         assert!(versions.is_empty(), "{versions:?}");

@@ -3,7 +3,6 @@
 use consigne_core::exports::ExportKey;
 use consigne_core::ports::{GetExport, ListVersionPage, PutExport, ReadHead};
 use consigne_core::{ExportId, UserId};
-use consigne_runtime::clock;
 use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::pictures;
 use consigne_testkit::stack::{Person, Stack, fresh_user, until};
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use super::jobs::{asked, wait_for};
 use super::mail::{address, founder, mail_about};
 use super::operator::consigne;
+use super::people::close_accounts;
 use super::{assert_refused, text};
 
 const PATH: &str = "/api/me/export";
@@ -102,7 +102,7 @@ async fn a_person_exports_everything_of_theirs_and_nothing_is_left_of_it_after_a
     assert_refused(&ann.call("POST", PATH).await, 401, "UNAUTHENTICATED");
     assert_refused(&ann.call("GET", PATH).await, 401, "UNAUTHENTICATED");
     let gone = until(async || {
-        stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+        close_accounts(&stack).await;
         let (left, _) = bucket.list_version_page(&ExportKey::prefix_of(&user), None, 10).await.unwrap();
         left.is_empty().then_some(())
     });

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::mail::{mail_about, mails_to};
 use super::object_events::announce;
 use super::operator::consigne;
+use super::people::close_accounts;
 use super::scans::judge;
 use super::unfinished::{self, AbsentRecord};
 use super::{assert_field_refused, assert_refused, text};
@@ -359,7 +360,7 @@ async fn a_photo_of_an_earlier_form_counts_and_an_erased_order_leaves_nothing() 
     let originals = [0, 1].map(|at| text(&first["uploads"][at], "s3_key"));
     for key in originals.into_iter().chain(copies) {
         let gone = until(async || {
-            stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+            close_accounts(&stack).await;
             stack.bucket().list_versions(&key).await.unwrap().is_empty().then_some(())
         });
         assert!(gone.await.is_some(), "{key} is left");

@@ -1,7 +1,6 @@
 //! Founding, bounding and deleting organisations on the deployed stack.
 
 use consigne_core::orgs::OrgRole;
-use consigne_runtime::clock;
 use consigne_testkit::http::Response;
 use consigne_testkit::org_fixture::OrgFixture;
 use consigne_testkit::stack::{Stack, until};
@@ -10,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::bus_listener::BusListener;
+use super::people::close_accounts;
 use super::{assert_refused, text};
 
 /// Deletes the organisation of a fixture as its owner.
@@ -55,7 +55,7 @@ async fn a_deleted_organisation_spends_nothing_and_is_found_by_nobody() {
     assert_eq!((&told["org_id"], &told["credits_lost"]), (&json!(fixture.org), &json!(49)));
 
     let revoked = until(async || {
-        stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+        close_accounts(&stack).await;
         let code = fixture.verify(&key.text, &spend, None).await.json()["data"]["code"].clone();
         (code == "REVOKED").then_some(())
     });

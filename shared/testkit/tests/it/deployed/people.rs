@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consigne_core::orgs::OrgRole;
 use consigne_core::ports::{EndClosing, FindClosings, GetProfile, ListUploads, ReadHead};
-use consigne_core::profiles::{Language, Profile};
+use consigne_core::profiles::{Closing, Language, Profile};
 use consigne_core::{Timestamp, UserId};
 use consigne_runtime::clock;
 use consigne_testkit::http::Response;
@@ -54,6 +54,22 @@ async fn taken(stack: &Stack, id: &str, body: &str) {
 
 async fn known(stack: &Stack, user: &str) -> Profile {
     stack.table().get_profile(&UserId::parse(user).unwrap()).await.unwrap()
+}
+
+/// Runs `account-close` once.
+pub async fn close_accounts(stack: &Stack) {
+    let run = stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+    assert_eq!(run.status, 200, "{}", run.json());
+}
+
+/// Runs `account-close` until a closing waits only for its last look, an hour after it began. Returns the closing.
+pub async fn close_up_to_the_last_look(stack: &Stack, user: &UserId) -> Closing {
+    let put_off = until(async || {
+        close_accounts(stack).await;
+        let due = stack.table().find_closings(clock::now().plus(Duration::from_hours(1))).await.unwrap();
+        due.closings.into_iter().find(|closing| closing.user == *user && closing.due_at == closing.last_look())
+    });
+    put_off.await.expect("only the last step of the closing is left")
 }
 
 #[tokio::test]
@@ -139,15 +155,7 @@ async fn everything_a_deleted_person_owned_is_ended() {
     let refused = stack.call("POST", "/api/orgs", &headers, br#"{"name": "Again"}"#).await;
     assert_refused(&refused, 401, "UNAUTHENTICATED");
 
-    let user = UserId::parse(&ann.id).unwrap();
-    let put_off = until(async || {
-        let run = stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
-        assert_eq!(run.status, 200, "{}", run.json());
-        let due = stack.table().find_closings(closed_at.plus(Duration::from_hours(1))).await.unwrap();
-        let mine = due.closings.into_iter().find(|closing| closing.user == user)?;
-        (mine.due_at == mine.last_look()).then_some(())
-    });
-    assert_eq!(put_off.await, Some(()), "only the last step of the closing is left");
+    close_up_to_the_last_look(&stack, &UserId::parse(&ann.id).unwrap()).await;
     ann.wait_for_usage(0, 0, 0).await;
     assert_eq!(stack.bucket().list_uploads(film).await.unwrap(), Vec::<String>::new());
     let members = other.owner.call("GET", &other.path("/members")).await.json();
@@ -183,7 +191,7 @@ async fn somebody_who_erases_their_account_loses_everything_and_can_be_let_in_ag
     let (output, _, err) = consigne(&reopen, &[]);
     assert!(!output.status.success() && err.contains("still being deleted"), "{err}");
     let gone = until(async || {
-        stack.invoke("account-close", &json!({ "time": clock::now().to_string() })).await;
+        close_accounts(&stack).await;
         stack.bucket().read_head(&key, None, 1).await.unwrap().is_none().then_some(())
     });
     assert!(gone.await.is_some(), "the object is left");
