@@ -12,12 +12,12 @@ from typing import Any
 
 from ministack.core import lambda_runtime
 
-# How long a thread waits at a time. That of a stopped function is left over for so long, and nobody waits for it.
+# How long a thread waits at a time. The thread of a stopped function may stay for so long, and nothing waits for it.
 PATIENCE_S = 10.0
 
 
 class PatientServer(socketserver.ThreadingTCPServer):
-    """A server that does not look now and then whether it shall end: what ends it wakes it."""
+    """A server that waits without polling: `shutdown` wakes it."""
 
     def serve_forever(self, poll_interval: float = PATIENCE_S) -> None:
         """Serves until it is told to end."""

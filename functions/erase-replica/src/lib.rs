@@ -1,7 +1,7 @@
 //! Removes a version from the replica bucket after it was removed from the bucket.
 //!
-//! S3 replicates new objects, but never the removal of a version. S3 publishes an event for
-//! every removal on EventBridge, so this function gets one for each of them. A replica has the key and the version id of its original.
+//! S3 replicates new objects, but never the removal of a version. It publishes an event for every removal on EventBridge,
+//! so this function gets one for each of them. A replica has the key and the version id of its original.
 //!
 //! S3 replicates in its own time. If the copy is there, it is complete, and its removal is final, because the original
 //! is gone. If it is not there, it was never made, was removed already, or is on its way: S3 may have begun to read
