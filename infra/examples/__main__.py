@@ -33,13 +33,14 @@ def main() -> None:
         raise SystemExit(f"There is no page {', '.join(sorted(unknown))}.")
     report = runner.Report()
     for name in named or known:
-        # A new person for each page, so that what an earlier run left behind changes no answer.
-        person = f"user_me{secrets.token_hex(4)}"
+        # New people for each page, so that what an earlier run left behind changes no answer.
+        new = secrets.token_hex(4)
+        person = f"user_me{new}"
         if name == REQUESTS:
             run_requests(person, report)
         else:
-            # People read `user_me`; the answers show whoever asked.
-            text = (ROOT / name).read_text().replace("user_me", person)
+            # People read `user_me`, and `user_nobody` where an account is erased; the answers show whoever asked.
+            text = (ROOT / name).read_text().replace("user_me", person).replace("user_nobody", f"user_nobody{new}")
             runner.run(ROOT, pages.parse(name, text), person, tools(), report)
     for problem in report.problems:
         print(problem)
