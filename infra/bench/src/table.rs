@@ -93,6 +93,11 @@ impl Row {
         Self { allowed: Allowed::COUNT, ..self }
     }
 
+    /// Lets the figure be this many times the committed one.
+    pub(crate) fn up_to(self, factor: f64) -> Self {
+        Self { allowed: Allowed::Factor(factor), ..self }
+    }
+
     /// Lets the figure be this much worse than the committed one, beyond its spread.
     pub(crate) fn within(self, more: f64, spread: f64) -> Self {
         Self { allowed: Allowed::More(more), spread: Some(spread), ..self }
