@@ -45,6 +45,7 @@ WIDGETS_MAX, WIDGET_METRICS_MAX, DASHBOARD_METRICS_MAX, QUERY_GROUPS_MAX = 500, 
 
 # What every line of the log has, besides what the code adds by name. Source: shared/runtime/src/log.rs.
 LINE = {"timestamp", "level", "message", "function", "stack"}
+BATCHES = "shared/runtime/src/batch.rs"
 NOTED = re.compile(r'(?:\.field|\.count|\.add|\.bytes|\.millis|\.insert)\(\s*"([\w.]+)"')
 COUNTED = re.compile(r'\.(?:count|add|bytes|millis)\(\s*(?:if [^{]*\{)?\s*"([A-Z]\w+)"|"([A-Z]\w+)"')
 # Words of the query language that stand where a field may.
@@ -143,7 +144,8 @@ def widgets(observe: Json) -> Iterator[tuple[str, Json]]:
 
 
 def metrics_written(code: dict[str, str]) -> dict[str, set[str]]:
-    """Returns the metrics that each function writes, by its own code or by a shared function that it calls."""
+    """Returns the metrics that each function writes: by its own code, by a shared function that it calls, or by the loop
+    that hands it its records."""
     written: dict[str, set[str]] = {}
     shared: list[tuple[str, str]] = []
     for path, text in code.items():
@@ -160,6 +162,8 @@ def metrics_written(code: dict[str, str]) -> dict[str, set[str]]:
         if top == "functions":
             calls = set(re.findall(r"\b(\w+)\(", text))
             written[name] |= {metric for called, metric in shared if called in calls}
+            if "BatchFunction for" in text:
+                written[name] |= {one or other for one, other in COUNTED.findall(code.get(BATCHES, ""))}
     return written
 
 

@@ -18,6 +18,9 @@ use consigne_usecases::uploads::{ArrivalSource, Checked, check_arrival};
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The kind of the event of an uploaded object.
+const CREATED: &str = "Object Created";
+
 /// An S3 event from EventBridge. Its key is plain, unlike in S3's own notifications, where it is URL-encoded.
 /// Source: Amazon S3 user guide, "Event message structure" of EventBridge.
 #[derive(Debug, Deserialize)]
@@ -64,6 +67,10 @@ impl<A: Needs> BatchFunction for Function<A> {
     async fn handle(&self, message: &Message) -> Result<(), Fault> {
         let Some(event) = parse(&message.body)? else { return Ok(()) };
         message.log.field("event.kind", &event.detail_type);
+        if event.detail_type == CREATED {
+            // However the check ends, so that failures can be compared with all.
+            message.log.count("UploadChecks");
+        }
         let mut retry = ConflictRetry::of("the file");
         loop {
             // Ignore objects that are not files of ours: keys of another form, and keys without a record.
@@ -74,7 +81,7 @@ impl<A: Needs> BatchFunction for Function<A> {
             message.log.field("file.id", file.id());
             message.log.field("user.id", file.owner());
             let settled = match event.detail_type.as_str() {
-                "Object Created" => self.created(&file, &event.detail.object, message).await?,
+                CREATED => self.created(&file, &event.detail.object, message).await?,
                 "Object Deleted" => self.deleted(&file, &event.detail, message).await?,
                 _ => true,
             };

@@ -42,6 +42,11 @@ class Observed(PlantedMistakes):
             "no code of on-object-event writes the metric UploadsReady",
             lambda project: project.code.update({"shared/runtime/src/uploads.rs": ""}),
         )
+        self.finds(
+            rule,
+            "UploadsFailing: no code of on-object-event writes the metric RecordsFailed",
+            lambda project: project.code.update({"shared/runtime/src/batch.rs": ""}),
+        )
 
     def test_metrics_that_aws_does_not_publish_are_found(self) -> None:
         rule = observed.metrics_exist

@@ -102,6 +102,10 @@ pub async fn process<F: BatchFunction>(
         let invocation = Invocation::begin(F::NAME, deadline, now);
         let verdict = invocation.run(pin!(function.handle(&record))).await;
         let outcome = if verdict.is_ok() { "was processed" } else { "failed and will come back" };
+        if verdict.is_err() {
+            // Lambda counts a batch with failed records as a success.
+            record.log().count("RecordsFailed");
+        }
         let sentence = format!("A {} {outcome}", F::Record::NOUN);
         invocation.finish(&sentence, verdict.as_ref().err(), record.fields(), record.log(), now);
         verdict.is_err().then(|| Failure { item_identifier: record.id().to_owned() })

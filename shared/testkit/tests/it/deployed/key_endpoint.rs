@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
@@ -143,5 +143,9 @@ async fn a_message_that_always_fails_ends_on_the_dead_letter_queue_and_delays_no
         received.messages?.into_iter().find(|message| message.body.as_deref() == Some(poison))
     });
     assert!(parked.await.is_some(), "the bad message is not on the dead-letter queue");
+    // Lambda counts none of these invocations as failed, so the alarms read this.
+    let lines = stack.log_lines("on-object-event", "RecordsFailed").await;
+    let failed: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    assert!(failed.len() >= 5 && failed.iter().all(|line| line["RecordsFailed"] == 1), "{lines:?}");
     assert!(!text(&ann.usage().await, "userId").is_empty());
 }
