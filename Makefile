@@ -52,8 +52,8 @@ demo-parts: $(VENV)/bin/python
 test: $(VENV)/local $(VENV)/web $(VENV)/clients ## Run every test: rules, fakes, contracts, documents, deployed stack (ONLY=deployed::jobs, ONLY=docs/quickstart.md; SDK_CLIENT=1)
 	@ONLY="$(ONLY)" SDK_CLIENT="$(SDK_CLIENT)" infra/local/test.sh
 
-permissions: $(VENV)/check ## Compare the functions' roles with what they used in the last make test (TABLE=1 shows each grant)
-	@$(PYTHON) infra/check/permissions.py $(if $(TABLE),--table)
+permissions: $(VENV)/check ## Compare the functions' roles with what they used in the last make test (TABLE=1 shows each grant; UNUSED=1 accepts unused ones)
+	@$(PYTHON) infra/check/permissions.py $(if $(TABLE),--table) $(if $(UNUSED),|| [ $$? -eq 3 ])
 
 web: $(VENV)/web ## Build the TypeScript packages in web/, and hold their budgets
 	@$(WEB_RUN) build
@@ -197,7 +197,7 @@ audit: $(VENV)/local $(TOOLS)/bin/cargo-deny ## Ask for known vulnerabilities of
 reproducible: $(VENV)/bin/python ## Build a function in two folders, and compare the packages (OF=health PROFILE=release)
 	@OF="$(OF)" PROFILE="$(PROFILE)" infra/local/reproducible.sh
 
-leaks: $(VENV)/local ## Look for secrets in everything that was ever committed
+leaks: $(VENV)/local ## Look for secrets in everything that was ever committed, on every branch
 	@$(PYTHON) infra/check/leaks.py
 
 lock: $(VENV)/bin/python ## Write the requirements of PyPI in one version each, with hashes, from the requirements*.in

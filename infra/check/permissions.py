@@ -2,6 +2,8 @@
 
 The laptop's server keeps the record (infra/local/permission_record.py). infra/permissions.yaml lists what is granted
 but cannot be in the record, such as what Lambda itself does with a role, each with its reason.
+
+Exits with 3 if the only problems are grants that were never used, which a race can cause, and with 1 for any other.
 """
 
 import json
@@ -27,6 +29,11 @@ SAME = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 KEYS = "dynamodb:LeadingKeys"
 LISTS = "s3:ListBucketVersions"
 RUN = "Run `make test` first: it records what the functions use."
+UNUSED = 3
+
+
+class Unused(str):
+    """A problem that a race can cause: something was granted and not used in this run."""
 
 
 @dataclass
@@ -55,7 +62,7 @@ class Role:
 
 
 def main() -> None:
-    """Prints each problem and what is granted, with `--table` each grant. Exits with 1 if there is a problem."""
+    """Prints each problem and what is granted, with `--table` each grant. Exits with what `status` returns."""
     core = templates.core()
     finished = RECORD / "finished"
     if not finished.is_file():
@@ -70,7 +77,14 @@ def main() -> None:
     print(summary(roles))
     if found and finished.read_text().strip() != "passed":
         print("Some tests failed in that run, so what they use may be missing from the record.")
-    sys.exit(1 if found else 0)
+    sys.exit(status(found))
+
+
+def status(found: list[str]) -> int:
+    """Returns the exit code: 0 without problems, `UNUSED` if a race can have caused all of them, otherwise 1."""
+    if not found:
+        return 0
+    return UNUSED if all(isinstance(problem, Unused) for problem in found) else 1
 
 
 def problems(core: Json, roles: dict[str, Role], lines: list[Json], reasons: Json) -> Iterator[str]:
@@ -84,7 +98,7 @@ def problems(core: Json, roles: dict[str, Role], lines: list[Json], reasons: Jso
         if "*" in grant.action:
             yield f"{grant}: name each action instead of a `*`."
         elif not grant.used and id(grant) not in known:
-            yield (
+            yield Unused(
                 f"{grant}: granted and never used. Remove it from template.yaml; or test what uses it; or, if AWS "
                 f"itself does, give the reason in {REASONS.relative_to(ROOT)}."
             )
@@ -242,15 +256,29 @@ def cure(place: list[Grant]) -> str:
 
 
 def others(core: Json, roles: dict[str, Role], reasons: Json) -> Iterator[str]:
-    """Yields roles and policies that no function uses, and AWS's policies, without a reason; and reasons for none."""
+    """Yields roles and policies that are not a function's own, and AWS's policies, without a reason; and reasons for
+    none. A policy beside a role with a reason needs no other one, as if it stood in that role."""
     mine = {target(one["Properties"]["Role"]) for one in of_type(core, "AWS::Lambda::Function").values()}
-    found = {name for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy") for name in of_type(core, kind)} - mine
-    found |= {arn.rsplit("/", 1)[-1] for role in roles.values() for arn in role.managed}
     explained = {entry["name"] for entry in reasons["policies"]}
+    found = {
+        name
+        for name, body in core["Resources"].items()
+        if re.fullmatch(r"AWS::IAM::\w*(?:Role|Policy)", body["Type"]) and not beside(body, explained - mine)
+    } - mine
+    found |= {arn.rsplit("/", 1)[-1] for role in roles.values() for arn in role.managed}
     for name in sorted(found - explained):
         yield f"{name}: is not a function's own policy. Give the reason in {REASONS.relative_to(ROOT)}."
     for name in sorted(explained - found):
         yield f"{name}: has a reason, and the template does not have it. Remove the reason."
+
+
+def beside(resource: Json, roles: set[str]) -> bool:
+    """Returns whether a resource is a policy of these roles and of nobody else."""
+    properties = resource.get("Properties", {})
+    if resource["Type"] not in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy") or properties.keys() & {"Users", "Groups"}:
+        return False
+    holders = {target(one) for one in listed(properties.get("Roles") or properties.get("RoleName") or [])}
+    return bool(holders) and holders <= roles
 
 
 def table(roles: dict[str, Role]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Rules for what is downloaded: every package has one version, and a hash by which its files are recognised."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -19,6 +20,27 @@ UNVERIFIED = {
     f"node_modules/@yuku-toolchain/{platform}"
     for platform in ("darwin-arm64", "darwin-x64", "linux-arm64", "win32-arm64", "win32-x64")
 }
+# Installs without a lock file. The example of Next.js is built on archives that were packed a moment before, whose
+# hashes no lock file can have. Its package.json names one version of each package, but not of what those bring along.
+UNLOCKED = {"web/examples/build.ts"}
+CODE = (".rs", ".py", ".ts", ".tsx", ".js", ".mjs")
+COMMENT = re.compile(r"^[ \t]*(?:#|//|/?\*\s).*|[ \t](?:#|//) .*", re.MULTILINE)
+# What stands between two words of a command: in shell, in a list of words, and in Rust's calls.
+BETWEEN = r"(?:[\s\"'`,()\[\]]|&\[|\.args?\b)+"
+
+
+def command(verbs: str, program: str) -> re.Pattern[str]:
+    """Returns a pattern of a program, its options, of which some have a value, and what it shall do: `verbs`."""
+    begin = r"(?:(?<![\w.{-])|(?<=\$\{)|(?<=\s-m))"
+    options = rf"(?:{BETWEEN}[-+][^\s\"',]+(?:{BETWEEN}[^\s\"',-][^\s\"',]*)??)*?"
+    return re.compile(rf"{begin}(?i:{program})\}}?{options}{BETWEEN}(?:{verbs})(?![\w.:=/-])")
+
+
+PIP = command("install|download|wheel|sync", r"pip[\d.]*")
+NPM = command("install|i|add|update|exec|x", r"npm(?:-cli\.js)?")
+NPX = re.compile(r"(?<![\w.-])npx(?:\s+|[\"'](?:,\s*&?|\)\.args\()\[)[\"'\w@-]")
+CARGO = command("install", "cargo")
+BINSTALL = command("binstall", "cargo")
 REGISTRY = "registry+https://github.com/rust-lang/crates.io-index"
 
 
@@ -31,10 +53,17 @@ def problems(root: Path) -> Iterator[str]:
         elif path.name == "package-lock.json":
             yield from (f"{name}: {problem}" for problem in npm_lock(json.loads(path.read_text())))
         elif path.name == "package.json":
-            yield from (f"{name}: {problem}" for problem in npm_manifest(json.loads(path.read_text())))
+            manifest = json.loads(path.read_text())
+            yield from (f"{name}: {problem}" for problem in npm_manifest(manifest))
+            yield from (
+                f"{name}, scripts{problem}" for problem in installs("\n".join(manifest.get("scripts", {}).values()))
+            )
         elif path.name == "Cargo.lock":
             yield from (f"{name}: {problem}" for problem in cargo_lock(path.read_text()))
-        elif path.name == "Makefile" or path.suffix in (".sh", ".rs", ".yml"):
+        elif path.suffix in CODE:
+            found = installs(path.read_text(), ends=r";|\n\s*\n")
+            yield from (f"{name}{problem}" for problem in found if str(name) not in UNLOCKED or "npm" not in problem)
+        elif is_script(path):
             yield from (f"{name}{problem}" for problem in installs(path.read_text()))
 
 
@@ -88,11 +117,52 @@ def cargo_lock(text: str) -> Iterator[str]:
             yield f"{fields['name']} does not come from crates.io with a checksum."
 
 
-def installs(text: str) -> Iterator[str]:
-    """Yields the commands that install from PyPI without looking at hashes, or what nobody has listed."""
-    for at, line in enumerate(text.replace("\\\n", "").splitlines(), 1):
-        shell = re.search(r"\bpip[\s\"',]+install\b", line)
-        if shell and "requirement" in line and not ("require-hashes" in line or "&quiet" in line):
-            yield f":{at}: pip must look at the hashes: --no-deps --require-hashes."
-        if re.search(r"\bnpm\b[^\n]* (?:install|i) [\w@]", line):
-            yield f":{at}: npm must install from a lock file: npm ci."
+def is_script(path: Path) -> bool:
+    """Returns whether a file has commands of a shell."""
+    if path.name in ("Makefile", "Dockerfile") or path.suffix in (".sh", ".mk", ".yml", ".yaml"):
+        return True
+    with path.open("rb") as file:
+        return not path.suffix and file.read(2) == b"#!"
+
+
+def installs(text: str, ends: str = r"[\n;|]|&&") -> Iterator[str]:
+    """Yields the commands that install without looking at hashes, or what nobody has listed. `ends` is what ends a
+    command."""
+    # A vertical tab is a space to the patterns, and keeps the count of lines.
+    text = COMMENT.sub("", text).replace("\\\n", " \v")
+    lower = text.lower()
+    for program, pattern, is_good, cure in (
+        ("pip", PIP, verifies, "pip must look at the hashes: --no-deps --require-hashes"),
+        ("npm", NPM, None, "npm must install from a lock file: npm ci"),
+        ("npx", NPX, None, "no lock file has what comes by npx: run what npm ci installed"),
+        ("cargo", CARGO, one_crate, "cargo must install one version, by its lock file: --locked --version 1.2.3"),
+        ("cargo", BINSTALL, None, "cargo must install what it has built: cargo-binstall gets programs without a hash"),
+    ):
+        # To look for a word takes much less time.
+        for match in pattern.finditer(text) if program in lower else ():
+            if not is_good or not is_good(arguments(text, match.end(), ends)):
+                lines = re.split(r"[\n\v]", text[: match.end()])
+                yield f":{len(lines)}: {cure}."
+
+
+def arguments(text: str, start: int, ends: str) -> list[str]:
+    """Returns the words of a command after a place, that of its verb, without quotes."""
+    rest = re.split(ends, text[start:], maxsplit=1)[0]
+    # In code, a list can be put into another one, and a line above defines it.
+    for name in re.findall(r"(?:&|\*|\.\.\.)(\w+)", rest):
+        rest += " ".join(re.findall(rf"\b{name}\b[^=\n]*=\s*&?\[([^\]]*)\]", text))
+    return re.findall(r"[^\s\"'`,()\[\]]+", rest)
+
+
+def verifies(words: list[str]) -> bool:
+    """Returns whether pip verifies hashes, and installs nothing besides what has one."""
+    return {"--no-deps", "--require-hashes"} <= set(words)
+
+
+def one_crate(words: list[str]) -> bool:
+    """Returns whether cargo installs one version of a crate, or a folder, with the versions of its lock file."""
+    options = " ".join(words).replace("=", " ").split()
+    named = [after for before, after in itertools.pairwise(options) if before in ("--version", "--vers")]
+    named += [word.partition("@")[2] for word in options if "@" in word]
+    one = "--path" in options or (bool(named) and all(EXACT.fullmatch(version) for version in named))
+    return "--locked" in options and "--git" not in options and one

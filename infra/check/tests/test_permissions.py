@@ -1,6 +1,8 @@
 """`make permissions` accepts roles that allow exactly what was used, and names each difference."""
 
 import copy
+import os
+import subprocess
 import sys
 import unittest
 from pathlib import Path
@@ -131,6 +133,45 @@ class Permissions(unittest.TestCase):
         self.finds("Gone: has a reason, and the template does not have it", reasons=wrong)
         received = [*LINES, used(2, "sqs:ReceiveMessage")]
         self.finds("sqs:ReceiveMessage on MailQueue.Arn: has a reason although it is used", received)
+
+    def test_only_grants_that_were_not_used_end_with_a_status_of_their_own(self) -> None:
+        unused = self.found(core(), LINES[:1] + LINES[2:], REASONS)
+        self.assertEqual((len(unused), permissions.status(unused)), (1, 3))
+        refused = self.found(core(), [*LINES[:1], used(None, "dynamodb:PutItem", "ORG#"), *LINES[2:]], REASONS)
+        self.assertEqual((len(refused), permissions.status(refused)), (2, 1))
+        self.assertEqual(permissions.status([]), 0)
+
+    def test_ci_accepts_no_other_status(self) -> None:
+        asked = "make permissions UNUSED=1"
+        for path in (".ci/run", ".github/workflows/ci.yml"):
+            lines = [line for line in (INFRA.parent / path).read_text().splitlines() if "make permissions" in line]
+            self.assertTrue(all(line.endswith(asked) for line in lines) and lines, lines)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        for status, passes in [(0, True), (1, False), (2, False), (3, True)]:
+            # A shell takes the place of the comparison. What it needs is not installed anew.
+            command = [*asked.split(), "--old-file=.venv/check", f"PYTHON=sh -c 'exit {status}' --"]
+            ran = subprocess.run(command, check=False, cwd=INFRA.parent, env=environment, capture_output=True)
+            self.assertEqual(ran.returncode == 0, passes, (status, ran.stderr))
+
+    def test_policies_beside_the_roles_are_found(self) -> None:
+        function, other = {"Ref": "SendMailFunctionRole"}, {"Ref": "Copier"}
+        explained = {**REASONS, "policies": [*REASONS["policies"], {"name": "Copier", "reason": "S3 takes it."}]}
+        for kind, properties, is_found in [
+            ("AWS::IAM::Policy", {"Roles": [function]}, True),
+            ("AWS::IAM::RolePolicy", {"RoleName": function}, True),
+            ("AWS::IAM::Policy", {"Roles": [other, function]}, True),
+            ("AWS::IAM::Policy", {"Roles": [other], "Users": ["somebody"]}, True),
+            ("AWS::IAM::Policy", {"Roles": ["a-role-elsewhere"]}, True),
+            ("AWS::IAM::ManagedPolicy", {"Roles": [other]}, True),
+            # It belongs to a role that has a reason.
+            ("AWS::IAM::Policy", {"Roles": [other]}, False),
+        ]:
+            template = core()
+            template["Resources"]["Copier"] = {"Type": "AWS::IAM::Role", "Properties": {}}
+            template["Resources"]["More"] = {"Type": kind, "Properties": properties}
+            problem = "More: is not a function's own policy. Give the reason in infra/permissions.yaml."
+            with self.subTest(kind=kind, properties=properties):
+                self.assertEqual(self.found(template, LINES, explained), [problem] if is_found else [])
 
     def test_what_a_race_decides_may_be_used_or_not(self) -> None:
         racing = copy.deepcopy(REASONS)
