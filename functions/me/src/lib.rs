@@ -6,7 +6,7 @@ use consigne_auth::{SessionVerifier, User};
 use consigne_core::files::Kind;
 use consigne_core::jobs::Generations;
 use consigne_core::periods::Month;
-use consigne_core::ports::GetGenerations;
+use consigne_core::ports::{GetGenerations, GetProfile};
 use consigne_core::{Fault, Plan};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
@@ -68,14 +68,17 @@ pub struct Allowance {
 
 function! {
     users: SessionVerifier = session_verifier(),
-    jobs: A::Table = table(),
+    table: A::Table = table(),
 }
 
-impl<A: Adapters<Table: GetGenerations>> HttpFunction for Function<A> {
+impl<A: Adapters<Table: GetGenerations + GetProfile>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
         let month = Month::of(request.now);
-        let requested = self.jobs.get_generations(&user.id, month).await?;
+        // Clerk issues tokens to a person whose account is closed only here. What asks first tells them so.
+        let (profile, requested) =
+            futures_util::try_join!(self.table.get_profile(&user.id), self.table.get_generations(&user.id, month))?;
+        profile.require_open()?;
         let limits = Limits::of(user.plan, &requested, month);
         Ok(Answer::envelope(200, "You are signed in", &Me::of(user, limits), request.now))
     }

@@ -4,9 +4,9 @@
 //! deletes what it owned. An operator can let the person in again, with nothing of what they had.
 
 use consigne_auth::SessionVerifier;
-use consigne_core::Fault;
 use consigne_core::ports::EraseAccount;
 use consigne_core::profiles::{ClosedBecause, Closing};
+use consigne_core::{Code, Fault};
 use consigne_runtime::{Adapters, Answer, HttpFunction, Operation, Request, function};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct ErasureRequest {
 pub struct Erasure {
     /// Id of the person.
     pub user_id: String,
-    /// Always `erasing`: files and memberships end within minutes, everything else within a day.
+    /// Always `erasing`: files and memberships end within minutes, most else within a day, names of deleted files after 30 days.
     #[schemars(extend("enum" = ["erasing"]))]
     pub status: &'static str,
 }
@@ -37,6 +37,10 @@ function! {
 impl<A: Adapters<Table: EraseAccount>> HttpFunction for Function<A> {
     async fn handle(&self, request: &Request) -> Result<Answer, Fault> {
         let user = request.user(&self.users).await?;
+        if user.actor.is_some() {
+            let message = "Only the person themselves can erase the account, not somebody who is signed in as them";
+            return Err(Fault::new(Code::ImpersonationRefused, message));
+        }
         let body: ErasureRequest = request.json()?;
         if body.confirm != user.id.as_str() {
             return Err(Fault::field("confirm", "confirm must be your own user id"));
@@ -49,6 +53,6 @@ impl<A: Adapters<Table: EraseAccount>> HttpFunction for Function<A> {
 
     fn operations() -> Vec<Operation> {
         let operation = Operation::new::<Erasure>("POST /api/me/erase", "Erase the caller's account and its data");
-        vec![operation.in_envelope().takes::<ErasureRequest>().accepted()]
+        vec![operation.in_envelope().takes::<ErasureRequest>().accepted().refuses(&[Code::ImpersonationRefused])]
     }
 }

@@ -98,6 +98,9 @@ codes! {
     /// The installation requires a second factor for this, verified a few minutes ago. The token shows none.
     SecondFactorRequired = "SECOND_FACTOR_REQUIRED" 403
         => "Let the person verify their second factor, and repeat the request with the new token.",
+    /// The token is that of somebody who is signed in as another person, and only the person themselves may do this.
+    ImpersonationRefused = "IMPERSONATION_REFUSED" 403
+        => "Let the person do it in a session of their own.",
     /// A write with a session cookie came from a page that is not one of the applications.
     OriginNotAllowed = "ORIGIN_NOT_ALLOWED" 403
         => "Send the token in a header, or add the origin to `AuthorizedParties`.",

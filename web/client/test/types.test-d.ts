@@ -56,6 +56,7 @@ export function inWords(error: ConsigneError): string {
     case "FILE_INFECTED":
     case "EMAIL_MISMATCH":
     case "SECOND_FACTOR_REQUIRED":
+    case "IMPERSONATION_REFUSED":
     case "ORIGIN_NOT_ALLOWED":
     case "NOT_FOUND":
     case "METHOD_NOT_ALLOWED":

@@ -84,7 +84,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    /// An account was closed. Its files, jobs and memberships end within minutes, and everything else of it within a day.
+    /// An account was closed. Its files, jobs and memberships end within minutes, and most else of it within a day.
     AccountClosed(AccountClosed) = "account.closed",
     /// A person has asked for an export of their data.
     AccountExportRequested(AccountExportRequested) = "account.export-requested",

@@ -132,8 +132,8 @@ async fn the_counts_of_another_month_and_person_do_not_show() {
 }
 
 #[tokio::test]
-async fn me_makes_one_call_and_the_catalogue_none() {
-    for (function, calls) in [("me", 1), ("catalogue", 0)] {
+async fn me_makes_two_calls_at_once_and_the_catalogue_none() {
+    for (function, calls) in [("me", 2), ("catalogue", 0)] {
         let world = World::default();
         world.fail_at(calls, Moment::Before);
         assert_eq!(call_as(&world, function, "ask", "user_ann1", "pro").await["status"], 200, "{function}");

@@ -42,7 +42,20 @@ async fn an_account_is_erased_once_and_only_with_its_own_id() {
 
     let again = erase_with(&world, &own).await;
     assert_eq!(refusal(&again), (401, "UNAUTHENTICATED"));
+    let token = functions::issuer().token("user_ann1", "free");
+    assert_eq!(refusal(&answer(&world, "me", payload::event("me", "ask", &token)).await), (401, "UNAUTHENTICATED"));
     assert_eq!(world.state().profiles[&ann].closed_at, closed_at);
+}
+
+#[tokio::test]
+async fn support_that_is_signed_in_as_a_person_cannot_erase_their_account() {
+    let world = world_with(&[ready(&pending())]);
+    let before = world.state();
+    let token = functions::issuer().token_with("user_ann1", &json!({ "act": { "sub": "user_support1" } }));
+    let mut event = payload::event("user-erase", "own", &token);
+    event["body"] = json!({ "confirm": "user_ann1" }).to_string().into();
+    assert_eq!(refusal(&answer(&world, "user-erase", event).await), (403, "IMPERSONATION_REFUSED"));
+    assert_eq!(world.state(), before);
 }
 
 #[tokio::test]
