@@ -17,8 +17,8 @@ use crate::aws::Aws;
 use crate::secret::StoredSecret;
 use crate::stack_env::{StackEnv, Which};
 
-/// Longest time for a command. Only counting the keys of a pepper takes more than seconds: two reads per key.
-const BUDGET: Duration = Duration::from_hours(1);
+/// Longest time for a command. Each call has a limit of its own; a restore and a download of many files may take many hours.
+const BUDGET: Duration = Duration::from_hours(7 * 24);
 /// Longest reason, in characters.
 const REASON_MAX: usize = 200;
 

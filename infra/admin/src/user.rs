@@ -2,8 +2,9 @@
 
 use clap::{Args, Subcommand};
 use consigne_core::audit::AuditAction;
-use consigne_core::ports::{EraseAccount, GetProfile, ReopenAccount, Reopened};
-use consigne_core::profiles::{ClosedBecause, Closing};
+use consigne_core::files::Usage;
+use consigne_core::ports::{EraseAccount, GetProfile, GetUsage, ReopenAccount, Reopened};
+use consigne_core::profiles::{ClosedBecause, Closing, Profile};
 use consigne_core::{Code, UserId};
 use consigne_runtime::clock;
 use serde_json::json;
@@ -21,8 +22,8 @@ Examples:
   consigne user erase user_ann --reason \"asked by letter\"
   consigne --stack consigne --region eu-west-3 user erase user_ann --reason \"asked by letter\" --yes
 
-The account's files, jobs and memberships end within minutes, everything else within a day. Delete the person at Clerk
-too: until then they can sign in there, and every write is refused here.")]
+The account's files, jobs and memberships end within minutes, most else within a day; docs/operate/personal-data.md says
+what stays longer. Delete the person at Clerk too: until then they can sign in there, and every write is refused here.")]
     Erase(Target),
     /// Export what is stored of a person, and with --to download it with their files.
     #[command(after_help = "\
@@ -32,7 +33,8 @@ Examples:
   consigne --stack consigne --region eu-west-3 user export user_ann --reason \"asked by letter\" --to ann --yes
 
 Waits until the export is complete. The person gets a mail and can download it too. Stopped, and run again within an hour,
-it goes on with the same export; later it asks for a new one. Files that are in the folder are not downloaded again.")]
+it goes on with the same export; later it asks for a new one. Files that are in the folder are not downloaded again, and
+one of which a part is there is continued.")]
     Export(user_export::Options),
     /// Let a person in again whose account was closed. They have nothing of what they had.
     #[command(after_help = "\
@@ -70,6 +72,10 @@ fn erase(which: &Which, target: &Target) -> Outcome {
     let table = operator.table()?;
     let audit = operator.entry(None, AuditAction::AccountClosed, user.to_string(), json!({ "reason": reason }))?;
     work(async {
+        // An id with a typing error can be closed like any other, so the report says if nothing was known of it.
+        let read = futures_util::try_join!(table.get_profile(&user), table.get_usage(&user));
+        let (profile, usage) = read.map_err(|fault| table_failed(&fault))?;
+        let unknown = profile == Profile::unknown(user.clone()) && usage == Usage::default();
         let closing = Closing::begin(user.clone(), clock::now());
         let erased = table.erase_account(&closing, &closing.event(ClosedBecause::Operator), Some(&audit)).await;
         let changed = match erased {
@@ -78,14 +84,19 @@ fn erase(which: &Which, target: &Target) -> Outcome {
             Err(fault) => return Err(table_failed(&fault)),
         };
         let text = if changed {
+            let check = if unknown {
+                "\nNo address and no upload of theirs was known here: check that the id is right."
+            } else {
+                ""
+            };
             format!(
                 "Closed the account of {user}. `account-close` deletes what it owned: files, jobs and memberships within minutes, \
-                 everything else within a day.\nDelete the person at Clerk too, if that has not been done."
+                 most else within a day.{check}\nDelete the person at Clerk too, if that has not been done."
             )
         } else {
             format!("The account of {user} is closed already; nothing was changed.")
         };
-        Ok(Report::done(text, json!({ "user": user, "changed": changed })))
+        Ok(Report::done(text, json!({ "user": user, "changed": changed, "known": !unknown })))
     })
 }
 

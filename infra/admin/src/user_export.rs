@@ -24,8 +24,13 @@ use crate::user::person;
 
 /// Time between two looks at an export that is under way.
 const WAIT: Duration = Duration::from_secs(2);
-/// Bytes that are read at once. The adapter waits three seconds for them.
+/// Bytes that are read at once. The adapter waits three seconds for them, so on a slow line less is asked for.
 const CHUNK: u64 = 2 << 20;
+/// Bytes that are read at once on the slowest line, and by how many more the next ones are after a success.
+const CHUNK_LEAST: u64 = 64 << 10;
+/// Pauses before bytes are asked for again that could not be read.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(15)];
 /// Records of files that are read with one call.
 const RECORDS: usize = 100;
 
@@ -149,13 +154,17 @@ async fn read_manifest(folder: &Path, user: &UserId) -> Result<Option<Value>, St
 /// Removes parts of an earlier export from a folder, those that this one does not have.
 async fn remove_parts(folder: &Path, export: &Export) -> Result<(), String> {
     for number in export.parts.len() + 1..=PARTS_MAX {
-        let path = folder.join(ExportKey::part(&export.user, export.id, number).name());
-        match fs::remove_file(&path).await {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(&path, &error)),
-            _ => {}
-        }
+        remove(&folder.join(ExportKey::part(&export.user, export.id, number).name())).await?;
     }
     Ok(())
+}
+
+/// Removes a file if it is there.
+async fn remove(path: &Path) -> Result<(), String> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(path, &error)),
+        _ => Ok(()),
+    }
 }
 
 /// Downloads the objects of an export, then the files that it lists. Files that are there already are left alone.
@@ -171,6 +180,8 @@ async fn download<T: GetFiles, B: ReadRange>(
     }
     for (key, part) in export.objects() {
         let path = folder.join(key.name());
+        // Of another export there may be a beginning in the folder.
+        remove(&incomplete(&path)).await?;
         if !fetch(bucket, (key.as_str(), &part.version), part.size, &path).await? {
             return Err(format!("{} is gone: the export has expired, or the account was closed.", key.name()));
         }
@@ -211,28 +222,65 @@ async fn fetch_file<B: ReadRange>(bucket: &B, file: &File, folder: &Path) -> Res
     fetch(bucket, (file.key.as_str(), &pinned.version), file.size, &path).await
 }
 
-/// Downloads a version of an object. It gets its name when it is whole. Returns `false` if it is gone.
+/// Returns the path of what is there of a file that is not whole.
+fn incomplete(path: &Path) -> PathBuf {
+    path.with_extension("incomplete")
+}
+
+/// Downloads a version of an object, and goes on where an earlier run was stopped. It gets its name when it is whole.
+/// Returns `false` if it is gone.
 async fn fetch<B: ReadRange>(bucket: &B, (key, version): (&str, &str), size: u64, path: &Path) -> Result<bool, String> {
-    let part = path.with_extension("incomplete");
+    let part = incomplete(path);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).await.map_err(|error| failed(folder, &error))?;
     }
-    let mut to = fs::File::create(&part).await.map_err(|error| failed(&part, &error))?;
-    let mut from = 0;
+    let opened = fs::OpenOptions::new().create(true).append(true).open(&part).await;
+    let mut to = opened.map_err(|error| failed(&part, &error))?;
+    let mut from = to.metadata().await.map_err(|error| failed(&part, &error))?.len();
+    if from > size {
+        to.set_len(0).await.map_err(|error| failed(&part, &error))?;
+        from = 0;
+    }
+    let mut chunk = CHUNK;
     while from < size {
-        let read = bucket.read_range(key, version, from, CHUNK.min(size - from)).await;
-        let Some(bytes) = read
-            .map_err(|fault| format!("{key} was not read: {}\nRun the command again: it goes on.", causes(&fault)))?
-        else {
+        let read = read_patiently(bucket, (key, version), (from, size), &mut chunk).await;
+        if read.is_err() {
+            // The next run goes on with what has come.
+            to.flush().await.map_err(|error| failed(&part, &error))?;
+        }
+        let Some(bytes) = read? else {
             fs::remove_file(&part).await.map_err(|error| failed(&part, &error))?;
             return Ok(false);
         };
         to.write_all(&bytes).await.map_err(|error| failed(&part, &error))?;
         from += bytes.len() as u64;
+        chunk = (chunk + CHUNK_LEAST).min(CHUNK);
     }
     to.flush().await.map_err(|error| failed(&part, &error))?;
     fs::rename(&part, path).await.map_err(|error| failed(path, &error))?;
     Ok(true)
+}
+
+/// Reads the next bytes of a version of an object, at most `chunk`, which becomes smaller when they cannot be read in time.
+/// Returns `None` if it is gone.
+async fn read_patiently<B: ReadRange>(
+    bucket: &B,
+    (key, version): (&str, &str),
+    (from, size): (u64, u64),
+    chunk: &mut u64,
+) -> Result<Option<Vec<u8>>, String> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let fault = match bucket.read_range(key, version, from, (*chunk).min(size - from)).await {
+            Ok(read) => return Ok(read),
+            Err(fault) => fault,
+        };
+        let Some(pause) = pauses.next() else {
+            return Err(format!("{key} was not read: {}\nRun the command again: it goes on.", causes(&fault)));
+        };
+        *chunk = (*chunk / 2).max(CHUNK_LEAST);
+        tokio::time::sleep(*pause).await;
+    }
 }
 
 fn failed(path: &Path, error: &dyn std::error::Error) -> String {
@@ -242,6 +290,7 @@ fn failed(path: &Path, error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use consigne_core::Timestamp;
     use consigne_core::exports::{Part, Walk};
@@ -307,6 +356,45 @@ mod tests {
         assert!(gone.unwrap_err().contains("manifest.json is gone"));
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "nothing incomplete is left");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// An object of 5 MiB on a line that fails now and then, and never carries more than a quarter of a mebibyte at once.
+    struct SlowLine {
+        bytes: Vec<u8>,
+        asked: AtomicU64,
+        /// The request from which on nothing comes any more.
+        ends: u64,
+    }
+
+    impl ReadRange for SlowLine {
+        async fn read_range(&self, _: &str, _: &str, from: u64, length: u64) -> Result<Option<Vec<u8>>, Fault> {
+            let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+            if asked >= self.ends || asked % 5 == 1 || length > 256 << 10 {
+                return Err(Fault::unavailable(std::io::Error::other("late")));
+            }
+            let bytes = self.bytes.iter().skip(usize::try_from(from).unwrap());
+            Ok(Some(bytes.take(usize::try_from(length).unwrap()).copied().collect()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_comes_over_a_slow_line_and_goes_on_after_the_line_was_cut() {
+        let path = std::env::temp_dir().join(format!("consigne-slow-{}.bin", std::process::id()));
+        let bytes: Vec<u8> = (0..5_u32 << 20).map(|at| at.to_le_bytes()[usize::from(at % 3 == 0)]).collect();
+        let mut line = SlowLine { bytes, asked: AtomicU64::new(0), ends: 15 };
+        let size = line.bytes.len() as u64;
+        let cut = fetch(&line, ("key", "v1"), size, &path).await.unwrap_err();
+        assert!(cut.contains("Run the command again: it goes on"), "{cut}");
+        let there = std::fs::metadata(incomplete(&path)).unwrap().len();
+        assert!(there > 0 && there < size, "{there}");
+
+        (line.asked, line.ends) = (AtomicU64::new(0), u64::MAX);
+        assert!(fetch(&line, ("key", "v1"), size, &path).await.unwrap());
+        assert!(std::fs::read(&path).unwrap() == line.bytes);
+        // What was there was not asked for again.
+        assert!(line.asked.into_inner() <= (size - there) / CHUNK_LEAST);
+        assert!(!incomplete(&path).exists());
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
