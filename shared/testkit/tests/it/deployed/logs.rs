@@ -159,6 +159,9 @@ async fn the_command_line_finds_lines_by_request_person_and_function() {
     assert!(found(&["--user", &ann.id, "--errors"]).is_empty());
     let (_, out, _) = operator::consigne(&["logs", "--once", "--request", &wanted[0]], &[]);
     assert!(out.contains("INFO  usage ") && out.contains("answered 200") && out.lines().count() == 1, "{out}");
+    // The day is in each line, and that the time is UTC.
+    let time = out.split_whitespace().next().unwrap_or_default();
+    assert!(time.len() == "2026-11-28T10:00:01Z".len() && time.starts_with("20") && time.ends_with('Z'), "{out}");
     let (output, _, err) = operator::consigne(&["logs", "--once", "--function", "nothing"], &[]);
     assert!(output.status.code() == Some(1) && err.contains("has no function nothing"), "{err}");
 }
