@@ -1,5 +1,6 @@
 //! Calls to AWS of which the command line needs single operations: signed, without an SDK, each within its own time.
 
+mod again;
 pub(crate) mod xml;
 
 use std::fmt;
@@ -7,6 +8,8 @@ use std::time::Duration;
 
 use consigne_aws::{AwsConfig, PlainAnswer, PlainRequest, send};
 use serde_json::Value;
+
+use again::{Try, is_throttled, repeated};
 
 /// Longest time for one call.
 const CALL: Duration = Duration::from_secs(8);
@@ -38,6 +41,8 @@ pub(crate) enum Refusal {
     Missing(String),
     /// The server does not have the operation.
     Unsupported,
+    /// The service is asked too often, also after some pauses. It has not carried the call out.
+    Throttled(String),
     /// Any other reason.
     Failed(String),
 }
@@ -48,6 +53,7 @@ impl fmt::Display for Refusal {
             Self::Denied(action) => write!(f, "you may not call {action}"),
             Self::Missing(code) => write!(f, "it does not exist ({code})"),
             Self::Unsupported => f.write_str("the server does not have the operation"),
+            Self::Throttled(why) => write!(f, "the service is asked too often ({why})"),
             Self::Failed(why) => f.write_str(why),
         }
     }
@@ -155,12 +161,28 @@ impl Aws {
         Ok(self.call(action, request).await?.body)
     }
 
+    /// Sends a request, and again after a pause if that is safe and may help.
     async fn call(&self, action: &'static str, request: PlainRequest) -> Result<PlainAnswer, Refusal> {
+        repeated(action, async || self.attempt(action, request.clone()).await).await
+    }
+
+    async fn attempt(&self, action: &'static str, request: PlainRequest) -> Result<PlainAnswer, Try> {
         match tokio::time::timeout(CALL, send(&self.config, request)).await {
-            Err(_) => Err(Refusal::Failed(format!("no answer within {} s", CALL.as_secs()))),
-            Ok(Err(error)) => Err(Refusal::Failed(crate::operator::causes(error.as_ref()))),
+            // A service that hangs would take the time of its whole group of checks if it were asked again.
+            Err(_) => {
+                let refusal = Refusal::Failed(format!("no answer within {} s", CALL.as_secs()));
+                Err(Try { refusal, passing: false })
+            }
+            Ok(Err(error)) => {
+                Err(Try { refusal: Refusal::Failed(crate::operator::causes(error.as_ref())), passing: true })
+            }
             Ok(Ok(answer)) if answer.status < 300 => Ok(answer),
-            Ok(Ok(answer)) => Err(refusal(action, &answer)),
+            Ok(Ok(answer)) => {
+                let refusal = refusal(action, &answer);
+                // A server without the operation will not have it a second later.
+                let passing = answer.status >= 500 && refusal != Refusal::Unsupported;
+                Err(Try { refusal, passing })
+            }
         }
     }
 }
@@ -175,14 +197,17 @@ fn refusal(action: &'static str, answer: &PlainAnswer) -> Refusal {
     let code = code.split(':').next().unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned();
     let message = in_json(&["message", "Message"]).or_else(|| xml::first(&answer.body, "Message"));
     let absent = code.starts_with("NoSuch") || code.contains("NotFound") || code.contains("NonExistent");
+    let why = || message.as_ref().map_or_else(|| code.clone(), |message| format!("{code}: {message}"));
     if DENIED.contains(&code.as_str()) {
         Refusal::Denied(action)
+    } else if is_throttled(answer.status, &code, message.as_deref().unwrap_or_default()) {
+        Refusal::Throttled(why())
     } else if answer.status == 501 || UNSUPPORTED.contains(&code.as_str()) {
         Refusal::Unsupported
     } else if absent || (answer.status == 404 && !code.contains("Exception")) {
         Refusal::Missing(code)
     } else {
-        Refusal::Failed(message.map_or_else(|| code.clone(), |message| format!("{code}: {message}")))
+        Refusal::Failed(why())
     }
 }
 
@@ -250,6 +275,25 @@ mod tests {
                 Refusal::Failed("ValidationError: bad & sad".to_owned()),
             ),
             (500, None, "", Refusal::Failed("500".to_owned())),
+            (
+                400,
+                None,
+                "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>",
+                Refusal::Throttled("Throttling: Rate exceeded".to_owned()),
+            ),
+            (
+                400,
+                None,
+                r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#,
+                Refusal::Throttled("ProvisionedThroughputExceededException".to_owned()),
+            ),
+            (503, None, "<Error><Code>SlowDown</Code></Error>", Refusal::Throttled("SlowDown".to_owned())),
+            (
+                429,
+                Some("TooManyRequestsException"),
+                r#"{"Reason":"CallerRateLimitExceeded"}"#,
+                Refusal::Throttled("TooManyRequestsException".to_owned()),
+            ),
         ] {
             assert_eq!(refusal("x:Y", &answer(status, header, body)), want, "{body}");
         }

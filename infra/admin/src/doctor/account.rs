@@ -6,6 +6,7 @@ use consigne_core::Timestamp;
 use consigne_runtime::clock;
 
 use super::Patient;
+use super::facts::{pages, with_token};
 use super::finding::Finding;
 use crate::aws::xml::{first, rows, value};
 use crate::aws::{Aws, Refusal};
@@ -105,31 +106,26 @@ fn skew(date: Option<Timestamp>, now: Timestamp) -> Finding {
 
 /// Lets CloudFormation compare every resource with the template, which takes minutes.
 pub(crate) async fn drift(patient: &Patient) -> Vec<Finding> {
-    vec![match drifted(&patient.aws, &patient.facts.name).await {
-        Ok(names) => judge_drift(&names),
-        Err(refusal) => Finding::refused("drift", &refusal, patient.laptop),
-    }]
+    match drifted(&patient.aws, &patient.facts.name).await {
+        Ok((names, incomplete)) => judge_drift(&names, incomplete.as_deref()),
+        Err(refusal) => vec![Finding::refused("drift", &refusal, patient.laptop)],
+    }
 }
 
-/// Returns the resources that differ from the template, each with what differs.
-async fn drifted(aws: &Aws, stack: &str) -> Result<Vec<String>, Refusal> {
+/// Returns the resources that differ from the template, each with what differs; and why some could not be compared.
+async fn drifted(aws: &Aws, stack: &str) -> Result<(Vec<String>, Option<String>), Refusal> {
     let ask = [("Action", "DetectStackDrift"), VERSION, ("StackName", stack)];
     let answer = aws.query("cloudformation", "cloudformation:DetectStackDrift", &ask).await?.body;
     let id = first(&answer, "StackDriftDetectionId").unwrap_or_default();
-    loop {
+    let incomplete = loop {
         let ask = [("Action", "DescribeStackDriftDetectionStatus"), VERSION, ("StackDriftDetectionId", id.as_str())];
         let action = "cloudformation:DescribeStackDriftDetectionStatus";
         let answer = aws.query("cloudformation", action, &ask).await?.body;
-        match first(&answer, "DetectionStatus").as_deref() {
-            Some("DETECTION_IN_PROGRESS") => tokio::time::sleep(DRIFT_PAUSE).await,
-            Some("DETECTION_COMPLETE") => break,
-            // Some resources could not be compared. The others were.
-            _ => {
-                let why = first(&answer, "DetectionStatusReason").unwrap_or_default();
-                return Err(Refusal::Failed(format!("the detection failed: {why}")));
-            }
+        match detected(&answer) {
+            Some(ended) => break ended?,
+            None => tokio::time::sleep(DRIFT_PAUSE).await,
         }
-    }
+    };
     let ask = [
         ("Action", "DescribeStackResourceDrifts"),
         VERSION,
@@ -138,23 +134,50 @@ async fn drifted(aws: &Aws, stack: &str) -> Result<Vec<String>, Refusal> {
         ("StackResourceDriftStatusFilters.member.2", "DELETED"),
         ("MaxResults", "100"),
     ];
-    let answer = aws.query("cloudformation", "cloudformation:DescribeStackResourceDrifts", &ask).await?.body;
-    let drifts = rows(&answer, "member", &["LogicalResourceId", "StackResourceDriftStatus"]);
-    let named = drifts.iter().filter(|row| row.contains_key("LogicalResourceId"));
-    let line = |row: &_| format!("{} ({})", value(row, "LogicalResourceId"), value(row, "StackResourceDriftStatus"));
-    Ok(named.map(line).collect())
+    let pages = pages(async |token| {
+        let ask = with_token(&ask, &token);
+        Ok(aws.query("cloudformation", "cloudformation:DescribeStackResourceDrifts", &ask).await?.body)
+    });
+    Ok((pages.await?.iter().flat_map(|page| differing(page)).collect(), incomplete))
 }
 
-fn judge_drift(names: &[String]) -> Finding {
-    if names.is_empty() {
-        return Finding::ok("drift", "every resource is as the template says");
+/// Reads an answer of `DescribeStackDriftDetectionStatus`: `None` while CloudFormation compares, then why some resources
+/// could not be compared. Source: AWS CloudFormation API reference, `DescribeStackDriftDetectionStatus`.
+fn detected(answer: &str) -> Option<Result<Option<String>, Refusal>> {
+    match first(answer, "DetectionStatus").as_deref() {
+        Some("DETECTION_IN_PROGRESS") => None,
+        Some("DETECTION_COMPLETE") => Some(Ok(None)),
+        // It failed for some resources. The others were compared.
+        Some("DETECTION_FAILED") => {
+            let why = first(answer, "DetectionStatusReason").filter(|why| !why.is_empty());
+            Some(Ok(Some(why.unwrap_or_else(|| "no reason was given".to_owned()))))
+        }
+        other => Some(Err(Refusal::Failed(format!("the detection is {}", other.unwrap_or("in no state"))))),
     }
-    let text = format!("changed by hand: {}", names.join(", "));
-    Finding::warning(
-        "drift",
-        text,
-        "change it back, or change the template; `make deploy` does not notice such changes",
-    )
+}
+
+/// Reads an answer of `DescribeStackResourceDrifts`.
+fn differing(page: &str) -> Vec<String> {
+    let drifts = rows(page, "member", &["LogicalResourceId", "StackResourceDriftStatus"]);
+    let named = drifts.iter().filter(|row| row.contains_key("LogicalResourceId"));
+    let line = |row: &_| format!("{} ({})", value(row, "LogicalResourceId"), value(row, "StackResourceDriftStatus"));
+    named.map(line).collect()
+}
+
+fn judge_drift(names: &[String], incomplete: Option<&str>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if !names.is_empty() {
+        let cure = "change it back, or change the template; `make deploy` does not notice such changes";
+        found.push(Finding::warning("drift", format!("changed by hand: {}", names.join(", ")), cure));
+    }
+    if let Some(why) = incomplete {
+        let cure = "allow reading these resources, for example with the role of docs/operate/deployer-policy.json";
+        found.push(Finding::warning("drift of some resources", format!("not checked: {why}"), cure));
+    }
+    if found.is_empty() {
+        found.push(Finding::ok("drift", "every resource is as the template says"));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -211,8 +234,28 @@ mod tests {
 
     #[test]
     fn what_was_changed_by_hand_is_named() {
-        assert_eq!(judge_drift(&[]).state, State::Ok);
-        let drift = judge_drift(&["Bucket (MODIFIED)".to_owned()]);
-        assert!(drift.state == State::Warning && drift.text.contains("Bucket (MODIFIED)"));
+        let page = "<R><member><LogicalResourceId>Bucket</LogicalResourceId><StackResourceDriftStatus>MODIFIED\
+                    </StackResourceDriftStatus></member><member><PropertyPath>/x</PropertyPath></member></R>";
+        assert_eq!(differing(page), ["Bucket (MODIFIED)"]);
+        assert_eq!(judge_drift(&[], None), [Finding::ok("drift", "every resource is as the template says")]);
+        let drift = judge_drift(&differing(page), None);
+        assert!(drift.len() == 1 && drift[0].state == State::Warning && drift[0].text.contains("Bucket (MODIFIED)"));
+    }
+
+    #[test]
+    fn resources_that_could_not_be_compared_do_not_hide_the_others() {
+        let status = |status: &str, why: &str| {
+            detected(&format!(
+                "<R><DetectionStatus>{status}</DetectionStatus><DetectionStatusReason>{why}</DetectionStatusReason></R>"
+            ))
+        };
+        assert_eq!(status("DETECTION_IN_PROGRESS", ""), None);
+        assert_eq!(status("DETECTION_COMPLETE", ""), Some(Ok(None)));
+        assert!(matches!(status("OTHER", ""), Some(Err(Refusal::Failed(_)))));
+        let why = status("DETECTION_FAILED", "Failed to detect drift on resources [Api]").unwrap().unwrap().unwrap();
+        let found = judge_drift(&["Bucket (DELETED)".to_owned()], Some(&why));
+        assert!(found.iter().all(|one| one.state == State::Warning) && found.len() == 2, "{found:?}");
+        assert!(found[0].text.contains("Bucket (DELETED)") && found[1].text.contains("[Api]"), "{found:?}");
+        assert_eq!(judge_drift(&[], Some(&why)).len(), 1, "nothing is said about what was not compared");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::facts::Resource;
 use super::finding::{Finding, State};
-use super::{AT_ONCE, Patient};
+use super::{AT_ONCE, FEW_AT_ONCE, Patient};
 use crate::aws::{EVENTS, Refusal};
 
 /// Share of the account's concurrency that queues may take. The rest answers requests.
@@ -63,10 +63,11 @@ fn judge_rule(check: &str, rule: &Value, targets: &Value, bus: &str) -> Finding 
 pub(crate) async fn sources(patient: &Patient) -> Vec<Finding> {
     let all: Vec<&Resource> = patient.facts.of_kind("AWS::Lambda::EventSourceMapping").collect();
     let read = iter(&all).map(|one| async move {
+        patient.lambda.turn().await;
         let path = format!("/2015-03-31/event-source-mappings/{}", one.physical);
         (*one, patient.aws.rest("lambda", "lambda", "lambda:GetEventSourceMapping", path).await)
     });
-    let read: Vec<(&Resource, Result<Value, Refusal>)> = read.buffer_unordered(AT_ONCE).collect().await;
+    let read: Vec<(&Resource, Result<Value, Refusal>)> = read.buffer_unordered(FEW_AT_ONCE).collect().await;
     let judged = read.iter().map(|(one, answer)| match answer {
         Ok(source) => judge_source(&one.logical, &one.physical, source),
         Err(refusal) => Finding::refused(format!("source {}", one.logical), refusal, patient.laptop),
@@ -74,6 +75,7 @@ pub(crate) async fn sources(patient: &Patient) -> Vec<Finding> {
     let mut found = summed("event sources", judged.collect(), "event sources are enabled");
     let taken = read.iter().filter_map(|(_, answer)| answer.as_ref().ok()).map(concurrency).sum();
     let path = "/2016-08-19/account-settings".to_owned();
+    patient.lambda.turn().await;
     found.push(match patient.aws.rest("lambda", "lambda", "lambda:GetAccountSettings", path).await {
         Ok(settings) => room(&settings, taken),
         Err(refusal) => Finding::refused("concurrency", &refusal, patient.laptop),

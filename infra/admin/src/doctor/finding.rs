@@ -88,7 +88,7 @@ impl Finding {
     }
 
     /// Creates the finding of a call without an answer: a failure if the thing does not exist or AWS does not answer, a warning
-    /// if the caller has no right to ask.
+    /// if the caller has no right to ask or AWS is asked too often.
     pub(crate) fn refused(name: impl Into<String>, refusal: &Refusal, laptop: bool) -> Self {
         match refusal {
             Refusal::Denied(action) => Self::warning(
@@ -96,12 +96,19 @@ impl Finding {
                 format!("not checked: you may not call {action}"),
                 format!("allow {action}; docs/operate/doctor-policy.json has all rights"),
             ),
+            Refusal::Throttled(_) => Self::warning(name, format!("not checked: {refusal}"), "look again in a minute"),
             Refusal::Unsupported if laptop => Self::not_on_laptop(name, "the laptop's server does not answer it"),
             Refusal::Missing(code) => {
                 Self::failed(name, format!("does not exist ({code})"), "deploy the stack again: `make deploy`")
             }
             other => Self::failed(name, other.to_string(), "try again; if it stays, see docs/operate/doctor.md"),
         }
+    }
+
+    /// Creates the finding of a check that depends on a parameter, if CloudFormation did not tell the stack's parameters.
+    pub(crate) fn without_parameters(name: impl Into<String>) -> Self {
+        let text = "not checked: the stack's parameters could not be read";
+        Self::warning(name, text, "mend the check of the stack, then look again")
     }
 
     /// Returns whether it is no failure.
@@ -126,6 +133,8 @@ mod tests {
         let denied = Finding::refused("table", &Refusal::Denied("dynamodb:DescribeTable"), false);
         assert_eq!(denied.state, State::Warning);
         assert!(denied.text.contains("dynamodb:DescribeTable") && denied.cure.unwrap().contains("doctor-policy.json"));
+        let busy = Finding::refused("x", &Refusal::Throttled("Throttling".into()), false);
+        assert!(busy.state == State::Warning && busy.text.starts_with("not checked: "), "{busy:?}");
         assert_eq!(Finding::refused("x", &Refusal::Missing("NoSuchBucket".into()), true).state, State::Failed);
         assert_eq!(Finding::refused("x", &Refusal::Unsupported, true).state, State::NotOnLaptop);
         assert_eq!(Finding::refused("x", &Refusal::Unsupported, false).state, State::Failed);

@@ -22,16 +22,23 @@ pub(crate) async fn all(patient: &Patient) -> Vec<Finding> {
         return vec![Finding::not_set_up("mail", "MailFrom is empty: no mail is sent", "docs/guides/send-mail.md")];
     }
     let address = from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>'));
-    let (account, identity, set, bounces) =
-        tokio::join!(account(patient), identity(patient, address), set(patient), bounces(patient));
+    // SES answers one call a second, so it is asked one after the other.
+    let ses = async { (identity(patient, address).await, account(patient).await, set(patient).await) };
+    let ((identity, account, set), bounces) = tokio::join!(ses, bounces(patient));
     let mut found = vec![identity];
     found.extend(account);
     found.extend([set, bounces]);
     found
 }
 
+/// Asks SES, once it may be asked again.
+async fn ask(patient: &Patient, action: &'static str, path: String) -> Result<Value, Refusal> {
+    patient.ses.turn().await;
+    patient.aws.rest(HOST, NAME, action, path).await
+}
+
 async fn account(patient: &Patient) -> Vec<Finding> {
-    match patient.aws.rest(HOST, NAME, "ses:GetAccount", "/v2/email/account".to_owned()).await {
+    match ask(patient, "ses:GetAccount", "/v2/email/account".to_owned()).await {
         Ok(account) => judge(&account),
         Err(refusal) => vec![Finding::refused("mail account", &refusal, patient.laptop)],
     }
@@ -72,20 +79,39 @@ fn judge(account: &Value) -> Vec<Finding> {
 /// Checks that SES has verified the sender's address, or else its domain.
 async fn identity(patient: &Patient, address: &str) -> Finding {
     let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
-    let ask = async |identity: &str| {
+    let identity = async |identity: &str| {
         let path = format!("/v2/email/identities/{}", encoded(identity));
-        patient.aws.rest(HOST, NAME, "ses:GetEmailIdentity", path).await
+        ask(patient, "ses:GetEmailIdentity", path).await
     };
-    let (whole, domains) = tokio::join!(ask(address), ask(domain));
-    match (&whole, &domains) {
-        (Ok(identity), _) if verified(identity) => Finding::ok("mail sender", format!("{address} is verified")),
-        (_, Ok(identity)) if verified(identity) => Finding::ok("mail sender", format!("{domain} is verified")),
-        (Err(refusal @ Refusal::Denied(_)), _) => Finding::refused("mail sender", refusal, patient.laptop),
-        (Err(_), Err(_)) if patient.laptop => {
-            Finding::not_on_laptop("mail sender", "the laptop's server verifies senders in another way")
+    let whole = identity(address).await;
+    if whole.as_ref().is_ok_and(verified) {
+        return Finding::ok("mail sender", format!("{address} is verified"));
+    }
+    sender(address, &whole, domain, &identity(domain).await, patient.laptop)
+}
+
+/// Judges the answers of `GetEmailIdentity` about an address that is not verified, and about its domain.
+fn sender(
+    address: &str,
+    whole: &Result<Value, Refusal>,
+    domain: &str,
+    domains: &Result<Value, Refusal>,
+    laptop: bool,
+) -> Finding {
+    let name = "mail sender";
+    // SES says of an identity that it does not know that it is missing. Any other refusal leaves the question open.
+    let open = |answer: &Result<Value, Refusal>| {
+        answer.as_ref().err().filter(|refusal| !matches!(refusal, Refusal::Missing(_))).cloned()
+    };
+    match (whole, domains, open(whole).or_else(|| open(domains))) {
+        (_, Ok(identity), _) if verified(identity) => Finding::ok(name, format!("{domain} is verified")),
+        (_, _, Some(refusal @ Refusal::Denied(_))) => Finding::refused(name, &refusal, laptop),
+        (Err(_), Err(_), _) if laptop => {
+            Finding::not_on_laptop(name, "the laptop's server verifies senders in another way")
         }
-        _ => Finding::failed(
-            "mail sender",
+        (_, _, Some(refusal)) => Finding::refused(name, &refusal, laptop),
+        (_, _, None) => Finding::failed(
+            name,
             format!("SES has verified neither {address} nor {domain}: every mail is refused"),
             format!("`aws sesv2 create-email-identity --email-identity {domain}`, then its three DKIM records"),
         ),
@@ -99,7 +125,7 @@ fn verified(identity: &Value) -> bool {
 /// Checks the configuration set through which SES publishes bounces and complaints.
 async fn set(patient: &Patient) -> Finding {
     let path = format!("/v2/email/configuration-sets/{}/event-destinations", encoded(&patient.facts.name));
-    match patient.aws.rest(HOST, NAME, "ses:GetConfigurationSetEventDestinations", path).await {
+    match ask(patient, "ses:GetConfigurationSetEventDestinations", path).await {
         Ok(answer) => feedback(&answer),
         Err(Refusal::Missing(_)) if patient.laptop => {
             Finding::not_on_laptop("mail feedback", "the laptop's server keeps no configuration sets")
@@ -188,6 +214,27 @@ mod tests {
         assert_eq!(destination(true, &["BOUNCE"]), State::Failed);
         assert_eq!(feedback(&json!({})).state, State::Failed);
         assert!(verified(&json!({ "VerifiedForSendingStatus": true })) && !verified(&json!({})));
+    }
+
+    #[test]
+    fn a_sender_is_unverified_only_if_ses_says_so() {
+        let (yes, no) =
+            (Ok(json!({ "VerifiedForSendingStatus": true })), Ok(json!({ "VerifiedForSendingStatus": false })));
+        let missing = || Err(Refusal::Missing("NotFoundException".to_owned()));
+        let busy = || Err(Refusal::Throttled("TooManyRequestsException".to_owned()));
+        let judge = |whole, domains| sender("a@b.c", &whole, "b.c", &domains, false);
+        assert_eq!(judge(missing(), yes.clone()).state, State::Ok);
+        for (whole, domains) in [(no.clone(), missing()), (missing(), missing()), (missing(), no.clone())] {
+            let found = judge(whole, domains);
+            assert!(found.state == State::Failed && found.text.contains("neither a@b.c nor b.c"), "{found:?}");
+        }
+        for (whole, domains) in [(busy(), no.clone()), (missing(), busy()), (busy(), busy())] {
+            assert_eq!(judge(whole, domains).state, State::Warning);
+        }
+        let broken = judge(missing(), Err(Refusal::Failed("503".to_owned())));
+        assert!(broken.state == State::Failed && broken.text == "503", "{broken:?}");
+        assert_eq!(judge(missing(), Err(Refusal::Denied("ses:GetEmailIdentity"))).state, State::Warning);
+        assert_eq!(sender("a@b.c", &missing(), "b.c", &busy(), true).state, State::NotOnLaptop);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod identity;
 mod mail;
 mod metrics;
 mod outside;
+mod pace;
 mod queues;
 mod secrets;
 mod show;
@@ -25,17 +26,27 @@ use consigne_storage::{Bucket, Table};
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, join_all};
 
-use crate::aws::Aws;
+use crate::aws::{Aws, Refusal};
 use crate::operator::{Operator, work};
 use crate::redrive::STACK;
 use crate::report::Outcome;
 use crate::stack_env::Which;
 use facts::StackFacts;
 use finding::Finding;
+use pace::Pace;
 use web::Web;
 
 /// Calls of one kind that run at once. Services throttle more.
 const AT_ONCE: usize = 8;
+/// The same for Lambda, which answers fewer.
+const FEW_AT_ONCE: usize = 4;
+/// Time between two calls to Lambda, which answers 15 of these a second. Source: AWS Lambda developer guide, "Lambda
+/// quotas".
+const LAMBDA: Duration = Duration::from_millis(80);
+/// Time between two calls to SES, which answers one a second. Source: Amazon SES developer guide, "Service quotas".
+const SES: Duration = Duration::from_secs(1);
+/// What a session that has ended leaves to do.
+const EXPIRED: &str = "Your credentials have expired; sign in and start it again.";
 /// Longest time for one group of checks.
 const GROUP: Duration = Duration::from_secs(25);
 /// Longest time for a detection of drift.
@@ -66,6 +77,10 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Patient {
     aws: Aws,
+    /// The pace at which Lambda may be asked.
+    lambda: Pace,
+    /// The pace at which SES may be asked.
+    ses: Pace,
     sqs: aws_sdk_sqs::Client,
     web: Web,
     table: Table,
@@ -83,15 +98,16 @@ pub(crate) struct Patient {
 }
 
 pub(crate) fn run(which: &Which, options: &Options, as_json: bool) -> Outcome {
-    let operator = Operator::of_stack(which, &["TABLE_NAME", "BUCKET_NAME", STACK])?;
-    let examined = || work(async { Ok(examine(&operator, options).await) });
+    let signed_in = || Operator::of_stack(which, &["TABLE_NAME", "BUCKET_NAME", STACK]);
+    let mut operator = signed_in()?;
+    let examined = |operator: &Operator| work(async { Ok(examine(operator, options).await) });
     let Some(seconds) = options.watch else {
-        let (stack, findings) = (operator.name(STACK), examined()?);
+        let (stack, findings) = (operator.name(STACK), examined(&operator)?);
         return Ok(show::report(&stack, &findings, options.strict));
     };
     let mut before: Option<Vec<Finding>> = None;
     loop {
-        let findings = examined()?;
+        let findings = look(&mut operator, examined, signed_in)?;
         show::watched(&operator.name(STACK), before.as_deref(), &findings, as_json)?;
         before = Some(findings);
         work(async {
@@ -99,6 +115,31 @@ pub(crate) fn run(which: &Which, options: &Options, as_json: bool) -> Outcome {
             Ok(())
         })?;
     }
+}
+
+/// Examines once. If the credentials have expired meanwhile, reads them again, as a profile may have new ones, and
+/// examines once more.
+///
+/// # Errors
+/// If there are no credentials that are valid.
+fn look<T>(
+    operator: &mut T,
+    examined: impl Fn(&T) -> Result<Vec<Finding>, String>,
+    signed_in: impl Fn() -> Result<T, String>,
+) -> Result<Vec<Finding>, String> {
+    let findings = examined(operator)?;
+    if !have_expired(&findings) {
+        return Ok(findings);
+    }
+    *operator = signed_in().map_err(|why| format!("{EXPIRED}\n{why}"))?;
+    let findings = examined(operator)?;
+    if have_expired(&findings) { Err(EXPIRED.to_owned()) } else { Ok(findings) }
+}
+
+/// Returns whether a service has refused a call because the credentials have expired: `ExpiredToken` or
+/// `ExpiredTokenException`.
+fn have_expired(findings: &[Finding]) -> bool {
+    findings.iter().any(|one| !one.is_well() && one.text.contains("ExpiredToken"))
 }
 
 /// Examines the stack. The checks run beside each other, each group within its own time.
@@ -109,10 +150,12 @@ async fn examine(operator: &Operator, options: &Options) -> Vec<Finding> {
         (Ok(table), Ok(bucket)) => (table, bucket),
         (Err(why), _) | (_, Err(why)) => return vec![Finding::failed("table answers", why, "docs/operate/doctor.md")],
     };
-    let read = StackFacts::read(&aws, &stack).await;
-    let known = read.as_ref().err().map_or_else(Vec::new, |why| vec![Finding::refused("stack", why, laptop)]);
+    let (facts, refusals) = StackFacts::read_in_part(&aws, &stack).await;
+    let paced = |between| Pace::new(if laptop { Duration::ZERO } else { between });
     let patient = Patient {
-        facts: read.unwrap_or_else(|_| StackFacts::unknown(stack)),
+        facts,
+        lambda: paced(LAMBDA),
+        ses: paced(SES),
         sqs: operator.sqs(),
         web: Web::new(),
         table,
@@ -126,39 +169,84 @@ async fn examine(operator: &Operator, options: &Options) -> Vec<Finding> {
         aws,
         laptop,
     };
-    let mut found = known;
-    found.extend(join_all(groups(&patient, options)).await.into_iter().flatten());
+    let (runnable, mut found) = divided(&patient.facts, groups(&patient, options), &refusals, laptop);
+    let bounded = runnable.into_iter().map(|group| within(group.name, group.most, group.checks));
+    found.extend(join_all(bounded).await.into_iter().flatten());
     found
 }
 
-/// Returns the groups of checks, each bounded in time.
-fn groups<'a>(patient: &'a Patient, options: &Options) -> Vec<LocalBoxFuture<'a, Vec<Finding>>> {
-    let mut groups: Vec<(&'static str, Duration, LocalBoxFuture<'a, Vec<Finding>>)> = vec![
-        ("credentials", GROUP, account::caller(patient).boxed_local()),
-        ("table", GROUP, table::settings(patient).boxed_local()),
-        ("table answers", GROUP, table::overdue(patient, clock::now()).boxed_local()),
-        ("bucket", GROUP, bucket::settings(patient).boxed_local()),
-        (queues::DEAD, GROUP, queues::all(patient).boxed_local()),
-        ("API", GROUP, outside::api(patient).boxed_local()),
-    ];
-    // These ask about the resources that CloudFormation names.
-    if !patient.facts.resources.is_empty() {
-        groups.splice(0..0, [("stack", GROUP, async { place(patient) }.boxed_local())]);
-        groups.extend([
-            ("rules", GROUP, events::rules(patient).boxed_local()),
-            ("event sources", GROUP, events::sources(patient).boxed_local()),
-            ("functions", GROUP, functions::states(patient).boxed_local()),
-            ("errors", GROUP, functions::errors(patient).boxed_local()),
-            ("sign-in keys", GROUP, identity::all(patient).boxed_local()),
-            ("mail", GROUP, mail::all(patient).boxed_local()),
-            ("secrets", GROUP, kept(patient).boxed_local()),
-        ]);
-        if options.drift {
-            groups.push(("drift", DRIFT, account::drift(patient).boxed_local()));
-        }
+/// What a group of checks needs to know of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    /// Only its name and the names of its table and bucket.
+    Nothing,
+    /// Its state and its parameters.
+    Description,
+    /// Its resources.
+    Resources,
+}
+
+/// A group of checks.
+struct Group<'a> {
+    name: &'static str,
+    needs: Needs,
+    /// Longest time for it.
+    most: Duration,
+    checks: LocalBoxFuture<'a, Vec<Finding>>,
+}
+
+/// Returns the groups of checks.
+fn groups<'a>(patient: &'a Patient, options: &Options) -> Vec<Group<'a>> {
+    fn group<'a>(name: &'static str, needs: Needs, checks: impl Future<Output = Vec<Finding>> + 'a) -> Group<'a> {
+        Group { name, needs, most: GROUP, checks: checks.boxed_local() }
     }
-    let bounded = groups.into_iter().map(|(name, most, checks)| within(name, most, checks).boxed_local());
-    bounded.collect()
+    let mut groups = vec![
+        group("stack", Needs::Description, async { place(patient) }),
+        group("credentials", Needs::Nothing, account::caller(patient)),
+        group("table", Needs::Nothing, table::settings(patient)),
+        group("table answers", Needs::Nothing, table::overdue(patient, clock::now())),
+        group("bucket", Needs::Nothing, bucket::settings(patient)),
+        group(queues::DEAD, Needs::Nothing, queues::all(patient)),
+        group("API", Needs::Nothing, outside::api(patient)),
+        group("rules", Needs::Resources, events::rules(patient)),
+        group("event sources", Needs::Resources, events::sources(patient)),
+        group("functions", Needs::Resources, functions::states(patient)),
+        group("errors", Needs::Nothing, functions::errors(patient)),
+        group(functions::ANSWERS, Needs::Resources, functions::answers(patient)),
+        group("sign-in keys", Needs::Description, identity::all(patient)),
+        group("mail", Needs::Description, mail::all(patient)),
+        group("secrets", Needs::Resources, kept(patient)),
+    ];
+    if options.drift {
+        groups.push(Group { most: DRIFT, ..group("drift", Needs::Nothing, account::drift(patient)) });
+    }
+    groups
+}
+
+/// Divides the groups into those that can run with what is known, and findings that say why the others cannot.
+/// `refusals` are those of the stack's description and of the list of its resources.
+fn divided<'a>(
+    facts: &StackFacts,
+    groups: Vec<Group<'a>>,
+    refusals: &[Option<Refusal>; 2],
+    laptop: bool,
+) -> (Vec<Group<'a>>, Vec<Finding>) {
+    let runs = |group: &Group<'a>| match group.needs {
+        Needs::Nothing => true,
+        Needs::Description => facts.is_described(),
+        Needs::Resources => facts.is_listed(),
+    };
+    let (runnable, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(runs);
+    let mut found = Vec::new();
+    if let Some(why) = &refusals[0] {
+        found.push(Finding::refused("stack", why, laptop));
+    }
+    if let Some(why) = refusals.iter().flatten().next_back().filter(|_| !others.is_empty()) {
+        let names: Vec<&str> = others.iter().map(|group| group.name).collect();
+        let cure = Finding::refused("", why, laptop).cure.unwrap_or_else(|| "docs/operate/doctor.md".to_owned());
+        found.push(Finding::warning("other checks", format!("not checked: {}: {why}", names.join(", ")), cure));
+    }
+    (runnable, found)
 }
 
 /// Waits for a group of checks, and says so if it takes too long.
@@ -179,6 +267,11 @@ fn place(patient: &Patient) -> Vec<Finding> {
 /// Checks the secrets, and then the services whose keys they hold.
 async fn kept(patient: &Patient) -> Vec<Finding> {
     let (mut found, secrets) = secrets::all(patient).await;
+    if !patient.facts.is_described() {
+        // Their addresses are parameters.
+        found.extend(["Stripe", "language model"].map(Finding::without_parameters));
+        return found;
+    }
     let (stripe, model) = tokio::join!(outside::stripe(patient, &secrets), outside::model(patient, &secrets));
     found.extend(stripe);
     found.extend(model);
@@ -229,5 +322,71 @@ mod tests {
         let (late, quick) = tokio::join!(within("mail", GROUP, hangs), within("table", GROUP, quick));
         assert_eq!((late[0].state, late[0].name.as_str()), (State::Failed, "mail"));
         assert!(late[0].text.contains("25 s") && quick[0].state == State::Ok);
+    }
+
+    #[test]
+    fn what_cannot_run_is_named_once_and_the_rest_runs() {
+        let groups = || {
+            let group = |name, needs| {
+                let checks = async { Vec::new() }.boxed_local();
+                Group { name, needs, most: GROUP, checks }
+            };
+            vec![
+                group("table", Needs::Nothing),
+                group("mail", Needs::Description),
+                group("rules", Needs::Resources),
+                group("secrets", Needs::Resources),
+            ]
+        };
+        let divide = |facts: &StackFacts, refusals| {
+            let (runnable, found) = divided(facts, groups(), &refusals, false);
+            (runnable.iter().map(|group| group.name).collect::<Vec<_>>(), found)
+        };
+        let denied = Refusal::Denied("cloudformation:ListStackResources");
+        let (facts, refusals) = StackFacts::joined("s", Ok(StackFacts::described("s", "<R/>")), Err(denied));
+        let (runs, found) = divide(&facts, refusals);
+        assert_eq!(runs, ["table", "mail"]);
+        assert_eq!((found.len(), found[0].state), (1, State::Warning));
+        assert_eq!(found[0].text, "not checked: rules, secrets: you may not call cloudformation:ListStackResources");
+        assert!(found[0].cure.as_deref().is_some_and(|cure| cure.contains("doctor-policy.json")));
+
+        let failed = Refusal::Failed("503".to_owned());
+        let (facts, refusals) = StackFacts::joined("s", Err(failed.clone()), Ok(Vec::new()));
+        let (runs, found) = divide(&facts, refusals);
+        assert_eq!(runs, ["table", "rules", "secrets"]);
+        assert_eq!(found[0], Finding::refused("stack", &failed, false));
+        assert_eq!((found.len(), found[1].text.as_str()), (2, "not checked: mail: 503"));
+    }
+
+    #[test]
+    fn a_watch_reads_credentials_again_once_they_have_expired() {
+        let expired =
+            vec![Finding::failed("table", "ExpiredTokenException: The security token included is expired", "")];
+        let well = vec![Finding::ok("table", "is active")];
+        // The number stands for a sign-in; only the second one is valid.
+        let examined = |sign_in: &u32| Ok(if *sign_in == 2 { well.clone() } else { expired.clone() });
+        let mut sign_in = 1;
+        assert_eq!(look(&mut sign_in, examined, || Ok(2)), Ok(well.clone()));
+        assert_eq!(look(&mut sign_in, examined, || Err("not asked".to_owned())), Ok(well.clone()));
+        assert_eq!(look(&mut 1, examined, || Ok(3)), Err(EXPIRED.to_owned()));
+        assert!(look(&mut 1, examined, || Err("no profile".to_owned())).unwrap_err().starts_with(EXPIRED));
+    }
+
+    #[test]
+    fn the_policy_of_the_documents_allows_reading_the_secrets_of_the_template_and_no_others() {
+        let template = include_str!("../../../../template.yaml");
+        let lines: Vec<&str> = template.lines().collect();
+        let secrets = lines.windows(2).filter(|pair| pair[1] == "    Type: AWS::SecretsManager::Secret");
+        // CloudFormation names a secret without a name after the resource, and adds twelve random characters.
+        let pattern =
+            |pair: &[&str]| format!("arn:*:secretsmanager:*:*:secret:{}-*", pair[0].trim().trim_end_matches(':'));
+        let mut want: Vec<String> = secrets.map(pattern).collect();
+        want.sort();
+        let policy: serde_json::Value =
+            serde_json::from_str(include_str!("../../../../docs/operate/doctor-policy.json")).unwrap();
+        let statements = policy["Statement"].as_array().unwrap();
+        let statement = statements.iter().find(|one| one["Action"] == "secretsmanager:GetSecretValue").unwrap();
+        assert_eq!(statement["Resource"], serde_json::json!(want));
+        assert!(want.len() > 10 && policy.to_string().matches(":secret:").count() == want.len(), "{want:?}");
     }
 }

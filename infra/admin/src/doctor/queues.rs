@@ -17,12 +17,9 @@ pub(crate) const DEAD: &str = "dead-letter queues";
 /// Checks that no message is in a dead-letter queue and that queues are read in time.
 pub(crate) async fn all(patient: &Patient) -> Vec<Finding> {
     let stack = &patient.facts.name;
-    let ends = match dead_ends(&patient.sqs, stack).await {
+    let ends = match dead_ends(&patient.sqs, stack, patient.facts.queues().as_ref()).await {
         Ok(ends) => ends,
-        Err(why) if why.contains("AccessDenied") => {
-            return vec![Finding::refused(DEAD, &Refusal::Denied("sqs:GetQueueAttributes"), patient.laptop)];
-        }
-        Err(why) => return vec![Finding::failed(DEAD, why, "docs/operate/doctor.md")],
+        Err(why) => return vec![unread(why, patient.laptop)],
     };
     let mut found = dead_letters(&ends, stack);
     let holding: Vec<&Queue> = ends.iter().filter(|end| count(&end.queue) > 0).map(|end| &end.queue).collect();
@@ -37,6 +34,17 @@ pub(crate) async fn all(patient: &Patient) -> Vec<Finding> {
         |((queue, age), dead)| Some(aged(&short(queue, stack), age.as_ref().ok().copied().flatten()?, dead)),
     ));
     found
+}
+
+/// Judges why the queues could not be read, by the words of the error.
+fn unread(why: String, laptop: bool) -> Finding {
+    if why.contains("AccessDenied") {
+        Finding::refused(DEAD, &Refusal::Denied("sqs:GetQueueAttributes"), laptop)
+    } else if why.contains("Throttl") {
+        Finding::refused(DEAD, &Refusal::Throttled("SQS".to_owned()), laptop)
+    } else {
+        Finding::failed(DEAD, why, "docs/operate/doctor.md")
+    }
 }
 
 async fn age<'a>(patient: &Patient, queue: &'a Queue) -> (&'a Queue, Result<Option<f64>, Refusal>) {
@@ -62,7 +70,8 @@ fn aged(queue: &str, seconds: f64, dead: bool) -> Finding {
     }
 }
 
-/// Judges the dead-letter queues, each that has messages on its own.
+/// Judges the dead-letter queues. Each that has messages is a check with a name of its own, so that `--watch` notices
+/// when a second one fills.
 fn dead_letters(ends: &[DeadEnd], stack: &str) -> Vec<Finding> {
     if ends.is_empty() {
         let cure = "give the right --stack and --region, or deploy it: `make deploy`";
@@ -82,7 +91,8 @@ fn dead(DeadEnd { queue, sources }: &DeadEnd, stack: &str) -> Finding {
         Some(source) => format!("mend the cause ({HAND}), then `consigne redrive {}`", short(source, stack)),
         None => HAND.to_owned(),
     };
-    Finding::failed(DEAD, format!("{messages} in {}", short(queue, stack)), cure)
+    let name = short(queue, stack);
+    Finding::failed(format!("dead letters in {name}"), format!("{messages} in {name}"), cure)
 }
 
 fn count(queue: &Queue) -> u64 {
@@ -114,11 +124,22 @@ mod tests {
         let ends = [end("object-events-dead", Some("object-events"), 48, 2), end("parked-events", None, 1, 0)];
         let cure = format!("mend the cause ({HAND}), then `consigne redrive object-events`");
         let want = [
-            Finding::failed(DEAD, "50 messages in object-events-dead", cure),
-            Finding::failed(DEAD, "1 message in parked-events", HAND),
+            Finding::failed("dead letters in object-events-dead", "50 messages in object-events-dead", cure),
+            Finding::failed("dead letters in parked-events", "1 message in parked-events", HAND),
         ];
         assert_eq!(dead_letters(&ends, "s"), want);
         assert!(dead_letters(&[], "s")[0].text.contains("is it the stack you mean?"));
+    }
+
+    #[test]
+    fn queues_that_could_not_be_read_are_a_warning_if_a_right_is_missing_or_sqs_is_asked_too_often() {
+        for (why, want) in [
+            ("AccessDenied: no", State::Warning),
+            ("service error: RequestThrottled", State::Warning),
+            ("dispatch failure", State::Failed),
+        ] {
+            assert_eq!(unread(why.to_owned(), false).state, want, "{why}");
+        }
     }
 
     #[test]

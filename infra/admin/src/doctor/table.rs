@@ -35,7 +35,10 @@ pub(crate) async fn settings(patient: &Patient) -> Vec<Finding> {
         asked("dynamodb:DescribeTimeToLive", "DescribeTimeToLive"),
     );
     let mut found = match &table {
-        Ok(answer) => judge(&answer["Table"], patient.facts.parameter("DeletionProtection") != "false", laptop),
+        Ok(answer) => {
+            let wanted = patient.facts.known_parameter("DeletionProtection");
+            judge(&answer["Table"], wanted.map(|value| value != "false"), laptop)
+        }
         Err(refusal) => vec![Finding::refused("table", refusal, laptop)],
     };
     found.push(match &backups {
@@ -49,8 +52,9 @@ pub(crate) async fn settings(patient: &Patient) -> Vec<Finding> {
     found
 }
 
-/// Judges the `Table` of an answer of `DescribeTable`.
-fn judge(table: &Value, protected: bool, laptop: bool) -> Vec<Finding> {
+/// Judges the `Table` of an answer of `DescribeTable`. `protected` says whether the stack's parameters want it protected
+/// against deletion, if they are known.
+fn judge(table: &Value, protected: Option<bool>, laptop: bool) -> Vec<Finding> {
     let status = table["TableStatus"].as_str().unwrap_or("unknown");
     let indexes = table["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
     let active = |name: &&str| {
@@ -84,11 +88,12 @@ fn judge(table: &Value, protected: bool, laptop: bool) -> Vec<Finding> {
         ),
         match (table["DeletionProtectionEnabled"] == true, protected) {
             (true, _) => Finding::ok("table protection", "is protected against deletion"),
-            (false, true) => Finding::failed("table protection", "is not protected against deletion", DEPLOY),
-            (false, false) if laptop => {
+            (false, None) => Finding::without_parameters("table protection"),
+            (false, Some(true)) => Finding::failed("table protection", "is not protected against deletion", DEPLOY),
+            (false, Some(false)) if laptop => {
                 Finding::not_on_laptop("table protection", "what is on a laptop is lost when it stops")
             }
-            (false, false) => Finding::warning("table protection", "DeletionProtection is off", PROTECT),
+            (false, Some(false)) => Finding::warning("table protection", "DeletionProtection is off", PROTECT),
         },
         if sealed {
             Finding::ok("table encryption", "is on, with a key of KMS")
@@ -206,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_table_as_deployed_is_well_and_each_planted_fault_is_found() {
-        assert!(judge(&good(), true, false).iter().all(|one| one.state == State::Ok));
+        assert!(judge(&good(), Some(true), false).iter().all(|one| one.state == State::Ok));
         for (pointer, value, name, state) in [
             ("/TableStatus", json!("ARCHIVED"), "table", State::Failed),
             ("/GlobalSecondaryIndexes/0/IndexStatus", json!("CREATING"), "table indexes", State::Failed),
@@ -217,16 +222,19 @@ mod tests {
         ] {
             let mut table = good();
             *table.pointer_mut(pointer).unwrap() = value;
-            let bad: Vec<_> = judge(&table, true, false).into_iter().filter(|one| one.state != State::Ok).collect();
+            let bad: Vec<_> =
+                judge(&table, Some(true), false).into_iter().filter(|one| one.state != State::Ok).collect();
             assert_eq!((bad.len(), bad[0].name.as_str(), bad[0].state), (1, name, state), "{pointer}");
             assert!(bad[0].cure.is_some());
         }
         let mut open = good();
         open["DeletionProtectionEnabled"] = json!(false);
         assert!(
-            judge(&open, false, false).iter().any(|one| one.state == State::Warning),
+            judge(&open, Some(false), false).iter().any(|one| one.state == State::Warning),
             "turned off by the parameter"
         );
+        let unknown = Finding::without_parameters("table protection");
+        assert!(judge(&open, None, false).contains(&unknown) && unknown.state == State::Warning);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use consigne_runtime::clock;
 use serde_json::{Value, json};
 
 use crate::complain;
+use crate::doctor::facts;
 use crate::grid::Grid;
 use crate::operator::{Operator, work};
 use crate::report::{Outcome, Report};
@@ -37,16 +38,18 @@ pub(crate) fn run(which: &Which, options: &Options) -> Outcome {
         None => Operator::of_stack(which, &[STACK])?,
         Some(queue) => Operator::to_change(which, &[STACK], &format!("Send the dead letters of {queue} back"))?,
     };
-    let (sqs, stack) = (operator.sqs(), operator.name(STACK));
+    let (sqs, stack, aws) = (operator.sqs(), operator.name(STACK), operator.aws());
     work(async {
-        let dead_ends = queues::dead_ends(&sqs, &stack).await?;
+        // Without the right to list the stack's resources its queues are found by their prefix.
+        let own = facts::list(&aws, &stack).await.ok().map(|resources| facts::queues(&resources));
+        let dead_ends = queues::dead_ends(&sqs, &stack, own.as_ref()).await?;
         if dead_ends.is_empty() {
             return Err(format!(
                 "There is no stack {stack}, or it has no dead-letter queue; is it the stack you mean?"
             ));
         }
         let Some(wanted) = &options.queue else {
-            return Ok(Report::new(list(&dead_ends, &stack), facts(&dead_ends, &stack)));
+            return Ok(Report::new(list(&dead_ends, &stack), document(&dead_ends, &stack)));
         };
         let (dead, source) = find(&dead_ends, &stack, wanted)?;
         if dead.waiting == 0 && dead.in_flight > 0 {
@@ -102,7 +105,7 @@ fn list(dead_ends: &[DeadEnd], stack: &str) -> String {
 }
 
 /// Returns the same list for programs.
-fn facts(dead_ends: &[DeadEnd], stack: &str) -> Value {
+fn document(dead_ends: &[DeadEnd], stack: &str) -> Value {
     let queue = |DeadEnd { queue, sources }: &DeadEnd| {
         let sources: Vec<String> = sources.iter().map(|source| short(source, stack)).collect();
         let (waiting, in_flight) = (queue.waiting, queue.in_flight);
@@ -188,7 +191,7 @@ mod tests {
         let words: Vec<&str> = lines[2].split_whitespace().collect();
         assert_eq!(words, ["object-events-dead", "2", "1", "consigne", "redrive", "object-events"], "{listed}");
         assert!(lines[1].ends_with("one of mail, bounces") && lines[3].contains("cannot be sent back"), "{listed}");
-        let listed = facts(&dead_ends(), "s");
+        let listed = document(&dead_ends(), "s");
         let want = json!({ "name": "object-events-dead", "waiting": 2, "in_flight": 1, "sources": ["object-events"] });
         assert_eq!(listed["dead_letter_queues"][1], want);
     }

@@ -1,5 +1,7 @@
 //! The stack's queues, as far as redriving needs them.
 
+use std::collections::HashSet;
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use serde_json::Value;
@@ -32,18 +34,34 @@ pub(crate) struct DeadEnd {
     pub(crate) sources: Vec<Queue>,
 }
 
-/// Finds the dead ends of a stack, sorted by name.
-pub(crate) async fn dead_ends(sqs: &Client, stack: &str) -> Result<Vec<DeadEnd>, String> {
+/// Finds the dead ends of a stack, sorted by name. `own` has the names of its queues; if it is `None`, all queues count
+/// whose names begin with the stack's.
+pub(crate) async fn dead_ends(
+    sqs: &Client,
+    stack: &str,
+    own: Option<&HashSet<String>>,
+) -> Result<Vec<DeadEnd>, String> {
     let mut queues = Vec::new();
     let mut pages = sqs.list_queues().queue_name_prefix(format!("{stack}-")).max_results(1000).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| unanswered("sqs:ListQueues", &error))?;
-        for url in page.queue_urls.unwrap_or_default() {
+        for url in page.queue_urls.unwrap_or_default().into_iter().filter(|url| is_own(url, own)) {
             queues.push(read(sqs, url).await?);
         }
     }
     queues.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(sorted_out(&queues))
+}
+
+/// Returns whether a queue that was found by its prefix is one of the stack's. The queues of a stack `consigne-staging`
+/// have the prefix of the stack `consigne` too.
+fn is_own(url: &str, own: Option<&HashSet<String>>) -> bool {
+    own.is_none_or(|own| own.contains(name_of(url)))
+}
+
+/// Returns the name with which a queue's URL ends.
+fn name_of(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
 }
 
 /// Selects the dead ends: the queues without a dead-letter queue.
@@ -69,7 +87,7 @@ async fn read(sqs: &Client, url: String) -> Result<Queue, String> {
     let policy: Option<Value> =
         attributes.get(&Attribute::RedrivePolicy).and_then(|policy| serde_json::from_str(policy).ok());
     Ok(Queue {
-        name: url.rsplit('/').next().unwrap_or_default().to_owned(),
+        name: name_of(&url).to_owned(),
         arn: attributes.get(&Attribute::QueueArn).cloned().unwrap_or_default(),
         waiting: count(Attribute::ApproximateNumberOfMessages),
         in_flight: count(Attribute::ApproximateNumberOfMessagesNotVisible),
@@ -86,6 +104,16 @@ pub(crate) fn unanswered(action: &str, error: &dyn std::error::Error) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queues_of_another_stack_whose_name_begins_alike_are_left_out() {
+        let own = HashSet::from(["consigne-mails".to_owned(), "consigne-mails-dead".to_owned()]);
+        for (name, is) in [("consigne-mails-dead", true), ("consigne-staging-mails-dead", false)] {
+            let url = format!("https://sqs.eu-west-3.amazonaws.com/1/{name}");
+            assert_eq!(is_own(&url, Some(&own)), is, "{name}");
+            assert!(is_own(&url, None), "without the stack's resources the prefix counts");
+        }
+    }
 
     #[test]
     fn a_queue_without_one_to_go_to_is_an_end_and_knows_who_leads_there() {

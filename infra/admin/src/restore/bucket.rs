@@ -23,7 +23,9 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
                 let why = format!("there is no bucket {bucket}. Restore one with AWS Backup, or name the replica.");
                 return Ok(Standing::Blocked(why));
             }
-            Err(refusal @ (Refusal::Denied(_) | Refusal::Failed(_))) => return Err(refusal.clone().into()),
+            Err(refusal @ (Refusal::Denied(_) | Refusal::Failed(_) | Refusal::Throttled(_))) => {
+                return Err(refusal.clone().into());
+            }
             // The template brings a policy of its own, and CloudFormation would not replace this one.
             Ok(_) if query == "policy" && !owned(restore).await? => {
                 let why = format!(
@@ -32,7 +34,7 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
                 return Ok(Standing::Blocked(why));
             }
             _ if query == "policy" => {}
-            _ if judge(name, &read, &origins, false, false).is_well() => {}
+            _ if judge(name, &read, Some(&origins), Some(false), false).is_well() => {}
             _ => other.push(name.strip_prefix("bucket ").unwrap_or(name)),
         }
     }
@@ -45,7 +47,7 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
 
 /// Returns whether the new stack has the bucket already. Then the policy is its own.
 async fn owned(restore: &Restore) -> Result<bool, String> {
-    Ok(super::adopt::facts(restore).await?.is_some_and(|facts| facts.physical("Bucket") == restore.bucket))
+    Ok(super::adopt::read(restore).await?.is_some_and(|stack| stack.physical("Bucket") == restore.bucket))
 }
 
 /// Sets all settings, those that are right already too.
@@ -151,7 +153,7 @@ mod tests {
         let set = settings(std::slice::from_ref(&origin), 90);
         for (name, _, query) in SETTINGS.into_iter().filter(|one| one.2 != "policy") {
             let body = set.iter().find(|one| one.1 == query).unwrap_or_else(|| panic!("{query} is not set")).2.clone();
-            let found = judge(name, &Ok(body.clone()), &[&origin], true, false);
+            let found = judge(name, &Ok(body.clone()), Some(&[&origin]), Some(true), false);
             assert!(found.is_well(), "{found:?}: {body}");
         }
         let bucket = super::super::slice::slice(TEMPLATE, &["Bucket"]).unwrap();

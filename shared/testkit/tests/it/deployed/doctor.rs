@@ -8,6 +8,8 @@ use super::further_stack::FurtherStack;
 use super::operator;
 
 const STACK: FurtherStack = FurtherStack { name: "doctor", env_file: "target/local/doctor.env" };
+/// The statement about secrets in the policy of the documents.
+const SECRETS: &str = "SecretsLeaveThisOutForWhoMustNotReadThem";
 
 /// Calls AWS as the operator. `target` is the operation of a JSON service, or empty.
 async fn call(
@@ -97,7 +99,10 @@ async fn bucket(stack: &Stack) {
     s3("PUT", "versioning", &versions("Enabled")).await;
     for (query, words) in [
         ("cors", "bucket CORS: browsers cannot upload"),
-        ("lifecycle", "bucket lifecycle: missing or disabled: abort-unfinished-uploads, archive, remove-old-versions"),
+        (
+            "lifecycle",
+            "bucket lifecycle: missing or disabled: abort-unfinished-uploads, archive, remove-exports, remove-old-versions",
+        ),
         ("publicAccessBlock", "bucket public access: is not blocked"),
         ("notification", "bucket events: do not go to EventBridge"),
     ] {
@@ -131,7 +136,7 @@ async fn queues_and_events(stack: &Stack) {
     let sqs = aws_sdk_sqs::Client::new(&stack.aws().sdk_config());
     let dead = sqs.get_queue_url().queue_name("doctor-mails-dead").send().await.unwrap().queue_url.unwrap();
     sqs.send_message().queue_url(&dead).message_body("{}").send().await.unwrap();
-    fails("dead-letter queues: 1 message in mails-dead").await;
+    fails("dead letters in mails-dead: 1 message in mails-dead").await;
     sqs.purge_queue().queue_url(&dead).send().await.unwrap();
 
     for (bus, rule) in [("doctor", "doctor-mails"), ("default", "doctor-object-events")] {
@@ -179,10 +184,15 @@ async fn rights(stack: &Stack) {
     let own = json!(["events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule"]);
     let rules = json!({ "Sid": "Rules", "Effect": "Allow", "Action": own, "Resource": ["arn:aws:events:*:*:rule/default/*", "arn:aws:events:*:*:event-bus/*"] });
     let sources = json!({ "Effect": "Allow", "Action": "lambda:ListEventSourceMappings", "Resource": "*" });
-    policy["Statement"].as_array_mut().unwrap().extend([rules, sources]);
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    statements.extend([rules, sources]);
+    // CloudFormation begins the name of a secret with that of the resource, and the laptop's server with that of the stack.
+    let secrets = statements.iter_mut().find(|one| one["Sid"] == SECRETS).unwrap();
+    let own = json!(format!("arn:*:secretsmanager:*:*:secret:{}-*", STACK.name));
+    secrets["Resource"].as_array_mut().unwrap().push(own);
     let mut without = policy.clone();
     let statements = without["Statement"].as_array_mut().unwrap();
-    statements.retain(|one| one["Sid"] != "SecretsLeaveThisOutForWhoMustNotReadThem" && one["Sid"] != "Rules");
+    statements.retain(|one| one["Sid"] != SECRETS && one["Sid"] != "Rules");
     let (region, address) = (stack.name("AWS_REGION"), stack.name("AWS_ENDPOINT_URL"));
     for (user, policy, denied) in [
         ("doctor-whole", policy, vec![]),

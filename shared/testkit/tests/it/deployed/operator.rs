@@ -32,7 +32,8 @@ const OWN: [(&str, &str); 4] = [
 /// The checks of `doctor` that other tests do not disturb. Some of them leave messages in dead-letter queues.
 fn answers(out: &str) {
     let report: Value = serde_json::from_str(out).unwrap();
-    for check in report["checks"].as_array().unwrap().iter().filter(|check| check["name"] != "dead-letter queues") {
+    let undisturbed = |check: &&Value| !check["name"].as_str().unwrap().starts_with("dead letters in ");
+    for check in report["checks"].as_array().unwrap().iter().filter(undisturbed) {
         assert_eq!(check["ok"], true, "{report}");
     }
 }
