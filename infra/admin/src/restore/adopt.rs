@@ -6,53 +6,109 @@ use std::time::Duration;
 
 use consigne_runtime::clock;
 
-use super::slice::{ADOPTED, slice};
-use super::{Restore, Standing};
+use super::slice::{ADOPTED, of_kind, slice};
+use super::{Restore, Standing, bucket};
 use crate::aws::Refusal;
 use crate::aws::xml::first;
-use crate::doctor::facts::StackFacts;
+use crate::doctor::facts::{Resource, list};
 
 /// Version of CloudFormation's API.
 const VERSION: (&str, &str) = ("Version", "2010-05-15");
 /// Time between two looks at a change.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The type of secrets.
+const SECRET: &str = "AWS::SecretsManager::Secret";
+/// With what the state of a stack begins whose creation or import was taken back, or that is deleted.
+const UNDONE: [&str; 4] = ["ROLLBACK_", "IMPORT_ROLLBACK_", "CREATE_FAILED", "DELETE_"];
+
+/// The new stack, as CloudFormation knows it.
+#[derive(Debug)]
+pub(crate) struct NewStack {
+    name: String,
+    /// Its state, such as `IMPORT_COMPLETE`.
+    status: String,
+    resources: Vec<Resource>,
+}
+
+impl NewStack {
+    /// Returns the name of a resource in the account; empty if the stack has none.
+    pub(crate) fn physical(&self, logical: &str) -> &str {
+        self.resources.iter().find(|one| one.logical == logical).map_or("", |one| one.physical.as_str())
+    }
+
+    /// Returns whether the stack was deployed: whether it has anything but the table, the bucket and secrets. The template of
+    /// the steps has nothing else, so updating the stack with it would delete the rest.
+    pub(crate) fn is_deployed(&self) -> bool {
+        let is_of_step = |one: &Resource| ADOPTED.contains(&one.logical.as_str()) || one.kind == SECRET;
+        !self.resources.iter().all(is_of_step)
+    }
+
+    /// Returns whether CloudFormation is changing it.
+    fn is_changing(&self) -> bool {
+        self.status.ends_with("_IN_PROGRESS")
+    }
+}
 
 /// Reads the new stack. `None` if it does not exist, or only as a change set.
-pub(crate) async fn facts(restore: &Restore) -> Result<Option<StackFacts>, String> {
-    match StackFacts::read(&restore.aws, &restore.stack).await {
-        Ok(facts) if facts.status == "REVIEW_IN_PROGRESS" => Ok(None),
-        Ok(facts) => Ok(Some(facts)),
-        Err(Refusal::Failed(why)) if why.contains("does not exist") => Ok(None),
-        Err(refusal) => Err(refusal.into()),
+pub(crate) async fn read(restore: &Restore) -> Result<Option<NewStack>, String> {
+    let ask = [("Action", "DescribeStacks"), VERSION, ("StackName", restore.stack.as_str())];
+    let answer = match restore.aws.query("cloudformation", "cloudformation:DescribeStacks", &ask).await {
+        Ok(answer) => answer.body,
+        Err(Refusal::Failed(why)) if why.contains("does not exist") => return Ok(None),
+        Err(refusal) => return Err(refusal.into()),
+    };
+    let status = first(&answer, "StackStatus").ok_or("CloudFormation does not tell the state of the stack.")?;
+    if status == "REVIEW_IN_PROGRESS" {
+        return Ok(None);
     }
+    let resources = list(&restore.aws, &restore.stack).await?;
+    Ok(Some(NewStack { name: restore.stack.clone(), status, resources }))
 }
 
 /// Looks whether the new stack has the table and the bucket.
 pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
-    let stack = &restore.stack;
-    let Some(facts) = facts(restore).await? else {
-        return Ok(Standing::ToDo(format!("create the stack {stack}, which imports the table and the bucket")));
-    };
-    let wanted = [("Table", &restore.table), ("Bucket", &restore.bucket)];
-    if wanted.iter().all(|(name, physical)| facts.physical(name) == **physical) {
-        return Ok(Standing::Done(format!("{stack} has the table and the bucket")));
+    Ok(match read(restore).await? {
+        Some(stack) => judge(&stack, &restore.table, &restore.bucket),
+        None => Standing::ToDo(format!("create the stack {}, which imports the table and the bucket", restore.stack)),
+    })
+}
+
+fn judge(stack: &NewStack, table: &str, bucket: &str) -> Standing {
+    let NewStack { name, status, .. } = stack;
+    if stack.is_changing() {
+        return Standing::ToDo(format!("wait for the stack {name}, which is in the state {status}"));
     }
-    let why = format!(
-        "there is a stack {stack} with another table or bucket, in the state {}. Choose another name, or delete what is left of it.",
-        facts.status
-    );
-    Ok(Standing::Blocked(why))
+    let has_both = stack.physical("Table") == table && stack.physical("Bucket") == bucket;
+    if has_both && !UNDONE.iter().any(|state| status.starts_with(state)) {
+        return Standing::Done(format!("{name} has the table and the bucket"));
+    }
+    let cure =
+        if stack.is_deployed() { "Choose another name." } else { "Choose another name, or delete what is left of it." };
+    let what = if has_both { "that does not work" } else { "with another table or bucket" };
+    Standing::Blocked(format!("there is a stack {name} {what}, in the state {status}. {cure}"))
 }
 
 /// Looks whether the new stack has its secrets.
 pub(crate) async fn look_secrets(restore: &Restore) -> Result<Standing, String> {
-    let Some(facts) = facts(restore).await? else { return Ok(Standing::Waits("adoption")) };
-    let missing: Vec<&str> = names(restore).filter(|name| facts.physical(name).is_empty()).collect();
-    Ok(if missing.is_empty() {
-        Standing::Done(format!("{} has secrets of its own", restore.stack))
+    let Some(stack) = read(restore).await? else { return Ok(Standing::Waits("adoption")) };
+    Ok(judge_secrets(&stack, names(restore)))
+}
+
+fn judge_secrets<'a>(stack: &NewStack, names: impl Iterator<Item = &'a str>) -> Standing {
+    let missing: Vec<&str> = names.filter(|one| stack.physical(one).is_empty()).collect();
+    let (name, names) = (&stack.name, missing.join(", "));
+    if missing.is_empty() {
+        Standing::Done(format!("{name} has secrets of its own"))
+    } else if stack.is_changing() {
+        Standing::Waits("adoption")
+    } else if stack.is_deployed() {
+        Standing::Done(format!(
+            "{name} was deployed without {names}, which the lost stack had. If it needs that, deploy it with the parameter for it, and \
+             store the value as docs/operate/secrets.md says"
+        ))
     } else {
-        Standing::ToDo(format!("create in {}: {}", restore.stack, missing.join(", ")))
-    })
+        Standing::ToDo(format!("create in {name}: {names}"))
+    }
 }
 
 /// Returns the secrets that are created before the functions: those of which the lost stack has a value.
@@ -60,8 +116,25 @@ fn names(restore: &Restore) -> impl Iterator<Item = &str> {
     restore.secrets.iter().map(|(name, _)| name.as_str())
 }
 
+/// Waits while CloudFormation changes the stack. Returns it as it is then.
+async fn settled(restore: &Restore) -> Result<Option<NewStack>, String> {
+    loop {
+        match read(restore).await? {
+            Some(stack) if stack.is_changing() => tokio::time::sleep(5 * PAUSE).await,
+            other => return Ok(other),
+        }
+    }
+}
+
 /// Creates the stack by importing the table and the bucket.
 pub(crate) async fn import(restore: &Restore) -> Result<(), String> {
+    // An earlier run may have begun it.
+    if settled(restore).await?.is_some() {
+        return Ok(());
+    }
+    // The check of the bucket looks at what matters for the doctor, which is less than what the template says. Setting what is
+    // right already changes nothing.
+    bucket::set(restore).await?;
     let template = slice(&restore.template, &ADOPTED)?;
     let resources = [
         ("Table", "AWS::DynamoDB::Table", "TableName", restore.table.as_str()),
@@ -82,9 +155,26 @@ pub(crate) async fn import(restore: &Restore) -> Result<(), String> {
 
 /// Adds secrets to the stack, before there is a function that could read their random values.
 pub(crate) async fn add_secrets(restore: &Restore) -> Result<(), String> {
-    let all: Vec<&str> = ADOPTED.into_iter().chain(names(restore)).collect();
+    let Some(stack) = settled(restore).await? else { return Err("the stack is gone".to_owned()) };
+    if stack.is_deployed() {
+        return Err(format!("{} was deployed already; secrets alone can no longer be added to it", restore.stack));
+    }
+    let wanted = wanted(&restore.template, &stack, names(restore));
+    let all: Vec<&str> = ADOPTED.into_iter().chain(wanted.iter().map(String::as_str)).collect();
     let template = slice(&restore.template, &all)?;
     change(restore, "UPDATE", &template, Vec::new(), "UPDATE_COMPLETE").await
+}
+
+/// Returns the secrets that the stack must have: also those that it has already, because an update without them would
+/// delete them.
+fn wanted<'a>(template: &str, stack: &NewStack, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut wanted: Vec<String> = names.map(str::to_owned).collect();
+    for name in of_kind(template, SECRET) {
+        if !stack.physical(&name).is_empty() && !wanted.contains(&name) {
+            wanted.push(name);
+        }
+    }
+    wanted
 }
 
 /// Makes a change set, executes it and waits for the end.
@@ -149,5 +239,74 @@ async fn change(
                 restore.stack
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::facts::Resource;
+
+    const TEMPLATE: &str = include_str!("../../../../template.yaml");
+    const TABLE: (&str, &str, &str) = ("Table", "t1", "AWS::DynamoDB::Table");
+    const BUCKET: (&str, &str, &str) = ("Bucket", "b1", "AWS::S3::Bucket");
+    const PEPPERS: (&str, &str, &str) = ("Peppers", "arn:p", SECRET);
+    const FUNCTION: (&str, &str, &str) = ("SweepFunction", "found-sweep", "AWS::Lambda::Function");
+
+    fn stack(status: &str, resources: &[(&str, &str, &str)]) -> NewStack {
+        let resource = |(logical, physical, kind): &(&str, &str, &str)| Resource {
+            logical: (*logical).to_owned(),
+            physical: (*physical).to_owned(),
+            kind: (*kind).to_owned(),
+        };
+        NewStack {
+            name: "found".to_owned(),
+            status: status.to_owned(),
+            resources: resources.iter().map(resource).collect(),
+        }
+    }
+
+    #[test]
+    fn a_stack_that_is_being_changed_is_waited_for_and_never_deleted() {
+        for resources in [[].as_slice(), &[TABLE, BUCKET], &[TABLE, BUCKET, FUNCTION]] {
+            let standing = judge(&stack("IMPORT_IN_PROGRESS", resources), "t1", "b1");
+            assert!(
+                matches!(&standing, Standing::ToDo(what) if what.contains("wait for the stack found")),
+                "{standing:?}"
+            );
+        }
+        for state in ["IMPORT_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"] {
+            assert!(matches!(judge(&stack(state, &[TABLE, BUCKET]), "t1", "b1"), Standing::Done(_)), "{state}");
+        }
+        for (state, table, deletes) in
+            [("IMPORT_ROLLBACK_COMPLETE", "t1", true), ("DELETE_FAILED", "t1", true), ("UPDATE_COMPLETE", "t2", true)]
+        {
+            let standing = judge(&stack(state, &[TABLE, BUCKET]), table, "b1");
+            let Standing::Blocked(why) = standing else { panic!("{state}") };
+            assert_eq!(why.contains("delete"), deletes, "{why}");
+        }
+        let Standing::Blocked(why) = judge(&stack("UPDATE_COMPLETE", &[TABLE, FUNCTION]), "t1", "b1") else { panic!() };
+        assert!(!why.contains("delete"), "another installation may work with it: {why}");
+    }
+
+    #[test]
+    fn no_secret_is_added_to_a_stack_that_has_functions() {
+        let names = || ["Peppers", "TextModelKey"].into_iter();
+        let bare = stack("IMPORT_COMPLETE", &[TABLE, BUCKET]);
+        assert!(!bare.is_deployed());
+        assert_eq!(judge_secrets(&bare, names()), Standing::ToDo("create in found: Peppers, TextModelKey".to_owned()));
+        let begun = stack("UPDATE_COMPLETE", &[TABLE, BUCKET, PEPPERS]);
+        assert!(!begun.is_deployed() && matches!(judge_secrets(&begun, names()), Standing::ToDo(_)));
+        let deployed = stack("UPDATE_COMPLETE", &[TABLE, BUCKET, PEPPERS, FUNCTION]);
+        assert!(deployed.is_deployed());
+        let standing = judge_secrets(&deployed, names());
+        assert!(matches!(&standing, Standing::Done(what) if what.contains("without TextModelKey")), "{standing:?}");
+    }
+
+    #[test]
+    fn an_update_keeps_the_secrets_that_the_stack_has() {
+        let cursor = ("CursorSecret", "arn:c", SECRET);
+        let begun = stack("UPDATE_COMPLETE", &[TABLE, BUCKET, cursor]);
+        assert_eq!(wanted(TEMPLATE, &begun, ["Peppers"].into_iter()), ["Peppers", "CursorSecret"]);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! S3 replication keeps versions. AWS Backup and other copies do not, so records are linked to the copies.
 
+use std::sync::PoisonError;
+
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use serde_json::{Value, json};
@@ -13,6 +15,10 @@ use crate::complain;
 
 /// Objects that are looked at at once.
 const AT_ONCE: usize = 16;
+/// Calls that may fail in a walk. If more do, something is wrong that another walk does not mend.
+const FAILURES: u64 = 1000;
+/// Lost keys that are shown to people.
+const SHOWN: usize = 20;
 
 /// A record, or one of its derived copies, and the object it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,43 +46,106 @@ enum Found {
     Lost,
 }
 
-/// Looks which records name versions that the bucket does not have.
-pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
-    let (mut files, mut moved, mut lost) = (0_u64, 0_u64, Vec::new());
-    walk(restore, async |link, found| {
-        files += 1;
-        match found {
-            Found::Same => {}
-            Found::Moved(..) => moved += 1,
-            Found::Lost => lost.push(link.key),
-        }
-        Ok(())
-    })
-    .await?;
-    for key in lost.iter().take(20) {
-        complain(&format!("files: lost: {key}"));
-    }
-    let gone = if lost.is_empty() { String::new() } else { format!("; {} have lost their object", lost.len()) };
-    Ok(if moved == 0 {
-        Standing::Done(format!("{files} objects looked at, every record names a version that is there{gone}"))
-    } else {
-        Standing::ToDo(format!("link {moved} of {files} records to the copies of their objects{gone}"))
-    })
+/// What a walk over all records found.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Objects that were looked at.
+    objects: u64,
+    /// Those of which a copy is there.
+    moved: u64,
+    lost: Lost,
+    /// Those of which a call failed, and why the first one did.
+    failed: u64,
+    why: String,
 }
 
-/// Links records to the copies of their objects. A record that somebody else changes meanwhile is left alone, and found
-/// by the next look.
-pub(crate) async fn relink(restore: &Restore) -> Result<(), String> {
-    walk(restore, async |link, found| {
-        let Found::Moved(version, etag) = found else { return Ok(()) };
-        let answer =
-            restore.aws.json(DYNAMODB, "dynamodb:UpdateItem", "UpdateItem", change(restore, &link, &version, &etag));
-        match answer.await {
-            Err(Refusal::Failed(why)) if why.contains("ConditionalCheckFailed") => Ok(()),
-            other => other.map(drop).map_err(String::from),
+/// Keys without an object.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    /// Files. Nothing brings them back.
+    files: Vec<String>,
+    /// Their thumbnails and copies for display, each without its extension.
+    thumbnails: Vec<String>,
+}
+
+impl Tally {
+    /// Counts a link. One failed call does not end a walk of hours; a missing right does, and so do very many failures.
+    fn add(&mut self, link: Link, found: Result<Found, Refusal>) -> Result<(), String> {
+        self.objects += 1;
+        match found {
+            Ok(Found::Same) => {}
+            Ok(Found::Moved(..)) => self.moved += 1,
+            Ok(Found::Lost) if link.copy.is_some() => self.lost.thumbnails.push(link.key),
+            Ok(Found::Lost) => self.lost.files.push(link.key),
+            Err(refusal @ Refusal::Denied(_)) => return Err(refusal.into()),
+            Err(refusal) => {
+                self.failed += 1;
+                if self.failed == 1 {
+                    self.why = refusal.to_string();
+                }
+                if self.failed > FAILURES {
+                    return Err(format!("{FAILURES} calls failed, the first because: {}.", self.why));
+                }
+            }
         }
-    })
-    .await
+        Ok(())
+    }
+
+    fn standing(&self) -> Standing {
+        let Self { objects, moved, lost, failed, why } = self;
+        let mut more = String::new();
+        if !lost.files.is_empty() || !lost.thumbnails.is_empty() {
+            more = format!("; lost: {} files, {} thumbnails", lost.files.len(), lost.thumbnails.len());
+        }
+        if *failed > 0 {
+            return Standing::ToDo(format!(
+                "link {moved} of {objects} records, and look again at {failed} objects, because calls failed: {why}{more}"
+            ));
+        }
+        if *moved > 0 {
+            return Standing::ToDo(format!("link {moved} of {objects} records to the copies of their objects{more}"));
+        }
+        Standing::Done(format!("{objects} objects looked at, no record is left to link{more}"))
+    }
+}
+
+/// Looks which records name versions that the bucket does not have.
+pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
+    let tally = walk(restore, false).await?;
+    for key in tally.lost.files.iter().take(SHOWN) {
+        complain(&format!("files: lost: {key}"));
+    }
+    if tally.lost.files.len() > SHOWN {
+        complain(&format!("files: lost: {} more, which --json lists", tally.lost.files.len() - SHOWN));
+    }
+    let standing = tally.standing();
+    *restore.lost.lock().unwrap_or_else(PoisonError::into_inner) = tally.lost;
+    Ok(standing)
+}
+
+/// Returns all keys that the last look found lost.
+pub(crate) fn lost(restore: &Restore) -> Value {
+    let lost = restore.lost.lock().unwrap_or_else(PoisonError::into_inner);
+    json!({ "files": lost.files, "thumbnails": lost.thumbnails })
+}
+
+/// Links records to the copies of their objects. A record that somebody else changes meanwhile is left alone, and so is one of
+/// which a call fails: the next look finds both.
+pub(crate) async fn relink(restore: &Restore) -> Result<(), String> {
+    walk(restore, true).await.map(drop)
+}
+
+/// Finds the object of a link, and links the record to a copy if `relinks`.
+async fn visit(restore: &Restore, link: &Link, relinks: bool) -> Result<Found, Refusal> {
+    let found = find(restore, link).await?;
+    if let (Found::Moved(version, etag), true) = (&found, relinks) {
+        let ask = change(restore, link, version, etag);
+        match restore.aws.json(DYNAMODB, "dynamodb:UpdateItem", "UpdateItem", ask).await {
+            Err(Refusal::Failed(why)) if why.contains("ConditionalCheckFailed") => {}
+            other => drop(other?),
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the change of a record that names another version, if it still names the old one.
@@ -99,8 +168,9 @@ fn change(restore: &Restore, link: &Link, version: &str, etag: &str) -> Value {
     ask
 }
 
-/// Visits every record with a version, and what became of its object.
-async fn walk(restore: &Restore, mut visit: impl AsyncFnMut(Link, Found) -> Result<(), String>) -> Result<(), String> {
+/// Visits every record with a version.
+async fn walk(restore: &Restore, relinks: bool) -> Result<Tally, String> {
+    let mut tally = Tally::default();
     let mut start = Value::Null;
     loop {
         let mut ask = json!({
@@ -115,15 +185,17 @@ async fn walk(restore: &Restore, mut visit: impl AsyncFnMut(Link, Found) -> Resu
         }
         let page = restore.aws.json(DYNAMODB, "dynamodb:Scan", "Scan", ask).await?;
         let links: Vec<Link> = page["Items"].as_array().into_iter().flatten().flat_map(links).collect();
-        let mut found = iter(links).map(|link| async move { find(restore, &link).await.map(|found| (link, found)) });
-        let mut found = std::pin::pin!(found.by_ref().buffer_unordered(AT_ONCE));
-        while let Some(one) = found.next().await {
-            let (link, found) = one?;
-            visit(link, found).await?;
+        let visits = iter(links).map(|link| async move {
+            let found = visit(restore, &link, relinks).await;
+            (link, found)
+        });
+        let mut visits = std::pin::pin!(visits.buffer_unordered(AT_ONCE));
+        while let Some((link, found)) = visits.next().await {
+            tally.add(link, found)?;
         }
         start = page["LastEvaluatedKey"].clone();
         if !start.is_object() {
-            return Ok(());
+            return Ok(tally);
         }
     }
 }
@@ -194,6 +266,32 @@ mod tests {
     fn row(key: &str, version: &str, size: &str) -> Row {
         let pairs = [("Key", key), ("VersionId", version), ("Size", size), ("ETag", "\"e\"")];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), vec![value.to_owned()])).collect()
+    }
+
+    #[test]
+    fn lost_thumbnails_are_counted_apart_and_failed_calls_are_looked_at_again() {
+        let link = |key: &str, copy: Option<&str>| Link {
+            pk: "USER#user_ann".to_owned(),
+            sk: "FILE#01".to_owned(),
+            key: key.to_owned(),
+            copy: copy.map(str::to_owned),
+            version: "v1".to_owned(),
+            size: None,
+        };
+        let mut tally = Tally::default();
+        tally.add(link("user_ann/a.png", None), Ok(Found::Lost)).unwrap();
+        tally.add(link("derived/user_ann/01/small.", Some("small")), Ok(Found::Lost)).unwrap();
+        tally.add(link("user_ann/b.png", None), Ok(Found::Same)).unwrap();
+        let Standing::Done(what) = tally.standing() else { panic!("nothing is left to do") };
+        assert!(what.contains("3 objects") && what.ends_with("; lost: 1 files, 1 thumbnails"), "{what}");
+
+        let failed = || Err(Refusal::Failed("no answer within 8 s".to_owned()));
+        tally.add(link("user_ann/c.png", None), failed()).unwrap();
+        let Standing::ToDo(what) = tally.standing() else { panic!("one is to be looked at again") };
+        assert!(what.contains("look again at 1 objects") && what.contains("no answer within 8 s"), "{what}");
+        let last = (1..=FAILURES).map(|_| tally.add(link("user_ann/c.png", None), failed())).last().unwrap();
+        assert!(last.unwrap_err().starts_with("1000 calls failed"));
+        assert!(Tally::default().add(link("user_ann/d.png", None), Err(Refusal::Denied("s3:X"))).is_err());
     }
 
     #[test]

@@ -3,11 +3,15 @@
 mod adopt;
 mod bucket;
 mod files;
+mod owners;
+mod parameters;
 mod secrets;
 mod slice;
 mod table;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use clap::{Args, Subcommand};
 use consigne_core::Timestamp;
@@ -16,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::complain;
+use crate::doctor::facts::StackFacts;
 use crate::grid::Grid;
 use crate::operator::{Operator, work};
 use crate::report::{Outcome, Report};
@@ -95,6 +100,10 @@ struct Restore {
     overwrites: bool,
     /// The text of template.yaml.
     template: String,
+    /// Parameters of the lost stack that are not the template's defaults.
+    parameters: Vec<(String, String)>,
+    /// What the last look at the files missed.
+    lost: Mutex<files::Lost>,
 }
 
 /// Where a step stands.
@@ -113,6 +122,7 @@ enum Standing {
 /// The steps, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
+    Owners,
     Table,
     Stream,
     Expiry,
@@ -127,7 +137,8 @@ enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
+        Self::Owners,
         Self::Table,
         Self::Stream,
         Self::Expiry,
@@ -143,6 +154,7 @@ impl Step {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Owners => "owners",
             Self::Table => "table",
             Self::Stream => "stream",
             Self::Expiry => "expiry",
@@ -159,6 +171,7 @@ impl Step {
 
     async fn look(self, restore: &Restore) -> Result<Standing, String> {
         match self {
+            Self::Owners => owners::look(restore).await,
             Self::Table => table::look(restore).await,
             Self::Stream | Self::Protection | Self::Encryption => table::setting(restore, self).await,
             Self::Expiry => table::expiry(restore).await,
@@ -173,6 +186,8 @@ impl Step {
 
     async fn act(self, restore: &Restore) -> Result<(), String> {
         match self {
+            // It never has anything to do: a person must.
+            Self::Owners => Ok(()),
             Self::Table => table::restore(restore).await,
             Self::Stream | Self::Protection | Self::Encryption => table::set(restore, self).await,
             Self::Expiry => table::set_expiry(restore).await,
@@ -196,12 +211,12 @@ pub(crate) fn run(which: &Which, command: &Command) -> Outcome {
     match command {
         Command::Plan(_) => {
             let standing = work(async { restore.look_at_all().await })?;
-            Ok(report(&restore, &standing))
+            Ok(report(&restore, &standing, &restore.parameters))
         }
         Command::Check(_) => {
             let standing = work(async { restore.look_at_all().await })?;
             let done = standing.iter().all(|(_, one)| matches!(one, Standing::Done(_)));
-            let report = report(&restore, &standing);
+            let report = report(&restore, &standing, &[]);
             Ok(if done { report } else { report.failed() })
         }
         Command::Run(_) => {
@@ -220,7 +235,12 @@ impl Restore {
         let at = options.at.as_deref().map(|text| {
             Timestamp::parse(text).ok_or_else(|| format!("--at {text} must be a time such as 2026-11-28T10:00:00Z."))
         });
-        let secrets = secrets::sources(&aws, options.secrets_of.as_deref(), &options.secret).await?;
+        let lost = match &options.secrets_of {
+            Some(stack) => Some(StackFacts::read(&aws, stack).await?),
+            None => None,
+        };
+        let secrets = secrets::sources(&aws, lost.as_ref(), &options.secret, &template).await?;
+        let parameters = lost.map(|lost| parameters::differing(&template, |name| lost.parameter(name)));
         Ok(Self {
             aws,
             stack,
@@ -239,14 +259,17 @@ impl Restore {
             protected: !options.unprotected,
             overwrites: options.overwrite_secrets,
             template,
+            parameters: parameters.unwrap_or_default(),
+            lost: Mutex::default(),
         })
     }
 
     async fn look_at_all(&self) -> Result<Vec<(Step, Standing)>, String> {
         let mut found: Vec<(Step, Standing)> = Vec::new();
-        let no_table = |found: &[(Step, Standing)]| !matches!(found.first(), None | Some((_, Standing::Done(_))));
+        let no_table =
+            |(step, standing): &(Step, Standing)| *step == Step::Table && !matches!(standing, Standing::Done(_));
         for step in Step::ALL {
-            let standing = if no_table(&found) && step != Step::Bucket {
+            let standing = if found.iter().any(no_table) && step != Step::Bucket {
                 Standing::Waits("table")
             } else {
                 step.look(self).await?
@@ -269,16 +292,18 @@ impl Restore {
                 Standing::ToDo(what) => {
                     complain(&format!("{name}: {what}..."));
                     step.act(self).await.map_err(|why| format!("{name}: {why}\nRun it again once that is mended."))?;
-                    if let Standing::ToDo(left) = step.look(self).await? {
-                        return Err(format!("{name}: still to do: {left}. Run it again."));
+                    match step.look(self).await? {
+                        Standing::Done(_) => done.push(name),
+                        Standing::ToDo(left) => return Err(format!("{name}: still to do: {left}. Run it again.")),
+                        Standing::Waits(earlier) => return Err(format!("{name}: waits for {earlier}. Run it again.")),
+                        Standing::Blocked(why) => return Err(format!("{name}: {why}")),
                     }
-                    done.push(name);
                 }
             }
         }
         let took = clock::now().since(began).as_secs();
         let text = format!("Every step is done, in {took} s.\n{}", next(self));
-        Ok(Report::done(text, json!({ "stack": self.stack, "did": done, "seconds": took })))
+        Ok(Report::done(text, json!({ "stack": self.stack, "did": done, "seconds": took, "lost": files::lost(self) })))
     }
 }
 
@@ -292,7 +317,8 @@ fn next(restore: &Restore) -> String {
     )
 }
 
-fn report(restore: &Restore, standing: &[(Step, Standing)]) -> Report {
+/// Shows all steps, and parameters of the lost stack that a person must carry over.
+fn report(restore: &Restore, standing: &[(Step, Standing)], parameters: &[(String, String)]) -> Report {
     let mut grid = Grid::new(&["step", "state", "what"]);
     for (step, one) in standing {
         let (state, what) = one.words();
@@ -305,8 +331,16 @@ fn report(restore: &Restore, standing: &[(Step, Standing)]) -> Report {
         json!({ "step": step.name(), "state": state, "what": what })
     };
     let steps: Vec<Value> = standing.iter().map(document).collect();
-    let json = json!({ "stack": restore.stack, "done": done, "steps": steps });
-    Report::new(format!("{}\n{last}", grid.render()), json)
+    let mut json = json!({ "stack": restore.stack, "done": done, "steps": steps, "lost": files::lost(restore) });
+    let mut text = format!("{}\n{last}", grid.render());
+    if !parameters.is_empty() {
+        text.push_str("\nParameters of the lost stack that are not the template's defaults. Deploy the new stack with those it still needs:");
+        for (name, value) in parameters {
+            let _ = write!(text, "\n  {name}={value}");
+        }
+        json["parameters"] = parameters.iter().cloned().collect();
+    }
+    Report::new(text, json)
 }
 
 impl Standing {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::adopt::facts;
-use super::slice::of_kind;
+use super::adopt;
+use super::slice::{of_kind, outlives};
 use super::{Restore, Standing};
 use crate::aws::{Aws, Refusal, SECRETS};
 use crate::complain;
@@ -13,16 +13,20 @@ use crate::doctor::facts::StackFacts;
 /// Finds the secrets of the lost stack by their names in the template, except those that can no longer be read.
 ///
 /// # Errors
-/// If the stack cannot be read, or an argument has another shape.
-pub(crate) async fn sources(aws: &Aws, stack: Option<&str>, given: &[String]) -> Result<Vec<(String, String)>, String> {
+/// If an argument has another shape, or if a secret is scheduled for deletion whose value matters.
+pub(crate) async fn sources(
+    aws: &Aws,
+    lost: Option<&StackFacts>,
+    given: &[String],
+    template: &str,
+) -> Result<Vec<(String, String)>, String> {
     let mut found = Vec::new();
     for one in given {
         let pair = one.split_once('=').filter(|(name, arn)| !name.is_empty() && !arn.is_empty());
         let (name, arn) = pair.ok_or_else(|| format!("--secret {one} must be NAME=ARN, such as Peppers=arn:..."))?;
         found.push((name.to_owned(), arn.to_owned()));
     }
-    if let Some(stack) = stack {
-        let facts = StackFacts::read(aws, stack).await?;
+    if let Some(facts) = lost {
         for one in facts.of_kind("AWS::SecretsManager::Secret") {
             if found.iter().all(|(name, _)| *name != one.logical) {
                 found.push((one.logical.clone(), one.physical.clone()));
@@ -36,11 +40,29 @@ pub(crate) async fn sources(aws: &Aws, stack: Option<&str>, given: &[String]) ->
             Err(Refusal::Missing(_)) => {
                 complain(&format!("The secret {name} is gone; the new stack gets a new value."));
             }
+            Err(Refusal::Failed(why)) if is_scheduled(&why) => {
+                let back = format!("aws secretsmanager restore-secret --secret-id {arn}");
+                if outlives(template, &name) {
+                    return Err(format!(
+                        "The secret {name} is scheduled for deletion. Bring it back: `{back}`. Then run this again."
+                    ));
+                }
+                complain(&format!(
+                    "The secret {name} is scheduled for deletion; the new stack gets a new value. To keep the old one, run `{back}` first."
+                ));
+            }
             Err(refusal) => return Err(format!("{name}: {}", String::from(refusal))),
         }
     }
     usable.sort();
     Ok(usable)
+}
+
+/// Returns whether a secret cannot be read because it will be deleted in some days.
+///
+/// Source: AWS Secrets Manager API reference, `GetSecretValue`, `InvalidRequestException`.
+fn is_scheduled(why: &str) -> bool {
+    why.starts_with("InvalidRequestException") && ["deletion", "deleted"].iter().any(|word| why.contains(word))
 }
 
 async fn read(aws: &Aws, id: &str) -> Result<Zeroizing<String>, Refusal> {
@@ -52,7 +74,7 @@ async fn read(aws: &Aws, id: &str) -> Result<Zeroizing<String>, Refusal> {
 
 /// Looks which secrets of the new stack have another value than those of the lost one.
 pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
-    let Some(facts) = facts(restore).await? else { return Ok(Standing::Waits("secrets")) };
+    let Some(stack) = adopt::read(restore).await? else { return Ok(Standing::Waits("secrets")) };
     let names = of_kind(&restore.template, "AWS::SecretsManager::Secret");
     let without: Vec<&str> = names
         .iter()
@@ -60,29 +82,32 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
         .map(String::as_str)
         .collect();
     let new = if without.is_empty() { String::new() } else { format!("; new values for {}", without.join(", ")) };
-    let mut differ = Vec::new();
+    let (mut compared, mut differ) = (0, Vec::new());
     for (name, old) in &restore.secrets {
-        let own = facts.physical(name);
+        let own = stack.physical(name);
+        if own.is_empty() && stack.is_deployed() {
+            continue;
+        }
         if own.is_empty() {
             return Ok(Standing::Waits("secrets"));
         }
         let (old, own) = tokio::join!(read(&restore.aws, old), read(&restore.aws, own));
+        compared += 1;
         if *old? != *own? {
             differ.push(name.as_str());
         }
     }
     // A second copy would take back what was changed since, such as a new pepper.
-    let used = facts.of_kind("AWS::Lambda::Function").next().is_some();
-    if !differ.is_empty() && used && !restore.overwrites {
+    if !differ.is_empty() && stack.is_deployed() && !restore.overwrites {
         return Ok(Standing::Blocked(format!(
-            "{} has functions already, and {} differ from those of the lost stack. If they were changed on purpose since, nothing \
+            "{} was deployed already, and {} differ from those of the lost stack. If they were changed on purpose since, nothing \
              is wrong; else --overwrite-secrets copies them. docs/operate/secrets.md says when functions read them again.",
             restore.stack,
             differ.join(", ")
         )));
     }
     Ok(if differ.is_empty() {
-        Standing::Done(format!("{} secrets have the values of the lost stack{new}", restore.secrets.len()))
+        Standing::Done(format!("{compared} secrets have the values of the lost stack{new}"))
     } else {
         Standing::ToDo(format!("copy the values of {}{new}", differ.join(", ")))
     })
@@ -90,9 +115,12 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
 
 /// Copies the values that differ. The random ones that they replace stay under `AWSPREVIOUS`.
 pub(crate) async fn copy(restore: &Restore) -> Result<(), String> {
-    let Some(facts) = facts(restore).await? else { return Err("the stack is gone".to_owned()) };
+    let Some(stack) = adopt::read(restore).await? else { return Err("the stack is gone".to_owned()) };
     for (name, old) in &restore.secrets {
-        let own = facts.physical(name);
+        let own = stack.physical(name);
+        if own.is_empty() {
+            continue;
+        }
         let (old, current) = tokio::join!(read(&restore.aws, old), read(&restore.aws, own));
         let old = old?;
         if *old != *current? {
@@ -101,4 +129,17 @@ pub(crate) async fn copy(restore: &Restore) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_will_be_deleted_is_told_from_one_that_cannot_be_read() {
+        let says = "You can't perform this operation on the secret because it was marked for deletion.";
+        assert!(is_scheduled(&format!("InvalidRequestException: {says}")));
+        assert!(!is_scheduled("InvalidRequestException: the parameters conflict"));
+        assert!(!is_scheduled("InternalServiceError: deletion"));
+    }
 }

@@ -49,15 +49,20 @@ pub(crate) fn of_kind(template: &str, kind: &str) -> Vec<String> {
     found
 }
 
+/// Returns whether a resource stays when its stack is deleted.
+pub(crate) fn outlives(template: &str, name: &str) -> bool {
+    block(template, "Resources", name).is_some_and(|block| block.contains("    DeletionPolicy: "))
+}
+
 /// Returns the lines of a section.
-fn section<'a>(template: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn section<'a>(template: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let begins = format!("{name}:");
     let after = template.lines().skip_while(move |line| line.trim_end() != begins).skip(1);
     after.take_while(|line| line.is_empty() || line.starts_with([' ', '#']))
 }
 
 /// Returns the name with which a block begins.
-fn head(line: &str) -> Option<&str> {
+pub(crate) fn head(line: &str) -> Option<&str> {
     let name = line.strip_prefix("  ")?.trim_end().strip_suffix(':')?;
     name.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(name)
 }
@@ -129,6 +134,13 @@ mod tests {
             assert!(PARAMETERS.contains(&name), "{name} is referred to and not kept");
         }
         assert!(!resources.contains("!Sub") && !resources.contains("!GetAtt"));
+    }
+
+    #[test]
+    fn all_secrets_but_three_outlive_their_stack() {
+        let secrets = of_kind(TEMPLATE, "AWS::SecretsManager::Secret");
+        let gone: Vec<&str> = secrets.iter().map(String::as_str).filter(|name| !outlives(TEMPLATE, name)).collect();
+        assert_eq!(gone, ["CursorSecret", "InvitationSecret", "UnsubscribeSecret"]);
     }
 
     #[test]

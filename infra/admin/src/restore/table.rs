@@ -25,7 +25,13 @@ impl Restore {
     }
 
     async fn describe(&self) -> Result<Value, Refusal> {
-        Ok(self.ask_table("dynamodb:DescribeTable", "DescribeTable", json!({})).await?["Table"].clone())
+        self.describe_named(&self.table).await
+    }
+
+    async fn describe_named(&self, name: &str) -> Result<Value, Refusal> {
+        let ask = json!({ "TableName": name });
+        let answer = self.aws.json(DYNAMODB, "dynamodb:DescribeTable", "DescribeTable", ask).await?;
+        Ok(answer["Table"].clone())
     }
 
     /// Waits until the table can be changed again.
@@ -48,15 +54,30 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
     match (restore.describe().await, &restore.from_table) {
         (Ok(table), _) => Ok(whole(name, &table)),
         (Err(Refusal::Missing(_)), Some(from)) => {
+            if let Err(Refusal::Missing(_)) = restore.describe_named(from).await {
+                let why = format!("there is no table {from} any more. {}", from_backup(from, name));
+                return Ok(Standing::Blocked(why));
+            }
             let at = restore.at.map_or_else(|| "the latest second".to_owned(), |at| at.to_string());
             Ok(Standing::ToDo(format!("restore {name} from {from} as of {at}")))
         }
         (Err(Refusal::Missing(_)), None) => Ok(Standing::Blocked(format!(
-            "there is no table {name}. With --from-table it is restored; a deleted table comes back from its last backup in DynamoDB's \
-             console."
+            "there is no table {name}. With --from-table it is restored from a table that still exists. {}",
+            from_backup("LOST_TABLE", name)
         ))),
         (Err(refusal), _) => Err(refusal.into()),
     }
+}
+
+/// Says how a deleted table is restored. `RestoreTableToPointInTime` knows only tables that exist.
+///
+/// Source: Amazon DynamoDB developer guide, "Point-in-time recovery: How it works", deleting a table with it.
+fn from_backup(from: &str, to: &str) -> String {
+    format!(
+        "A deleted table comes back only as it was when it was deleted, from the backup that DynamoDB keeps of it for 35 days: `aws \
+         dynamodb list-backups --table-name {from} --backup-type SYSTEM` shows its ARN, and `aws dynamodb restore-table-from-backup \
+         --target-table-name {to} --backup-arn ARN` restores it. Then run this again."
+    )
 }
 
 /// Judges the `Table` of an answer of `DescribeTable`.
@@ -194,6 +215,16 @@ mod tests {
         }
         let keys = json!({ "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "KEYS_ONLY" } });
         assert!(matches!(judge(&keys, Step::Stream, true), Standing::Blocked(_)));
+    }
+
+    #[test]
+    fn a_deleted_table_is_restored_from_the_backup_that_dynamodb_made() {
+        let text = from_backup("lost", "found");
+        for part in
+            ["list-backups --table-name lost --backup-type SYSTEM", "--target-table-name found --backup-arn ARN"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
     }
 
     #[test]

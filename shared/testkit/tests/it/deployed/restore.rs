@@ -98,13 +98,14 @@ async fn a_second_stack_adopts_what_was_restored_of_a_lost_one() {
     let began = Instant::now();
     let (code, said) = restore(&lost, "plan", BUCKET).await;
     assert!(code == Some(0) && said.contains("to do  restore found-restored from lost-Table"), "{said}");
+    assert!(said.contains("\n  ClerkIssuer="), "it lists what the lost stack was deployed with: {said}");
     let (code, said) = restore(&lost, "check", BUCKET).await;
     assert!(code == Some(1) && said.contains("adoption    waits  for table"), "a plan changes nothing: {said}");
     let (code, said) = restore(&lost, "run", "no-such-bucket").await;
     assert!(code == Some(1) && said.contains("bucket: there is no bucket no-such-bucket"), "{said}");
     let (code, said) = restore(&lost, "run", BUCKET).await;
     assert!(code == Some(0) && said.contains("table: found-restored is active"), "it goes on where it stopped: {said}");
-    assert!(said.contains("files: lost: ") && said.contains("gone.png") && said.contains("1 have lost"), "{said}");
+    assert!(said.contains("files: lost: ") && said.contains("gone.png") && said.contains("; lost: 1 files"), "{said}");
     let steps = began.elapsed();
     let found = FOUND.deploy(&[]);
     let (code, said) = restore(&lost, "check", BUCKET).await;
