@@ -5,7 +5,7 @@ export type ClientOptions = {
 };
 
 /**
- * An account was closed. Its files, jobs and memberships end within minutes, and everything else of it within a day.
+ * An account was closed. Its files, jobs and memberships end within minutes, and most else of it within a day.
  */
 export type AccountClosed = {
     /**

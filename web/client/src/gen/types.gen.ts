@@ -150,6 +150,11 @@ export type SecondFactorRequired = {
     };
 };
 
+export type ImpersonationRefused = {
+    code: 'IMPERSONATION_REFUSED';
+    message: string;
+};
+
 export type OriginNotAllowed = {
     code: 'ORIGIN_NOT_ALLOWED';
     message: string;
@@ -366,7 +371,7 @@ export type UpstreamTimeout = {
  */
 export type Error = {
     success: false;
-    error: InvalidRequest | InvalidFilename | InvalidCursor | Unauthenticated | TokenExpired | InvalidSignature | ApiKeyNotAccepted | InsufficientCredits | SubscriptionRequired | RoleRequired | FeatureRequired | InsufficientScope | KeyRefused | StorageQuotaExceeded | FileInfected | EmailMismatch | SecondFactorRequired | OriginNotAllowed | NotFound | ServiceUnknown | MethodNotAllowed | NotReady | CdnRequired | FileRejected | Conflict | IdempotencyInFlight | AlreadyAnswered | HoldResolved | HoldExpired | PreconditionFailed | FileTooLarge | BodyTooLarge | UnsupportedMediaType | UnsupportedFileType | IdempotencyMismatch | WebhookContentMismatch | HoldExceeded | RateLimited | GenerationQuotaExceeded | Internal | UpstreamFailed | Unavailable | ServiceUnavailable | UpstreamTimeout;
+    error: InvalidRequest | InvalidFilename | InvalidCursor | Unauthenticated | TokenExpired | InvalidSignature | ApiKeyNotAccepted | InsufficientCredits | SubscriptionRequired | RoleRequired | FeatureRequired | InsufficientScope | KeyRefused | StorageQuotaExceeded | FileInfected | EmailMismatch | SecondFactorRequired | ImpersonationRefused | OriginNotAllowed | NotFound | ServiceUnknown | MethodNotAllowed | NotReady | CdnRequired | FileRejected | Conflict | IdempotencyInFlight | AlreadyAnswered | HoldResolved | HoldExpired | PreconditionFailed | FileTooLarge | BodyTooLarge | UnsupportedMediaType | UnsupportedFileType | IdempotencyMismatch | WebhookContentMismatch | HoldExceeded | RateLimited | GenerationQuotaExceeded | Internal | UpstreamFailed | Unavailable | ServiceUnavailable | UpstreamTimeout;
     timestamp: string;
     requestId: string;
 };
@@ -2610,7 +2615,7 @@ export type Erasure = {
      */
     user_id: string;
     /**
-     * Always `erasing`: files and memberships end within minutes, everything else within a day.
+     * Always `erasing`: files and memberships end within minutes, most else within a day, names of deleted files after 30 days.
      */
     status: 'erasing';
 };
@@ -6084,7 +6089,7 @@ export type PostMeEraseErrors = {
      */
     403: {
         success: false;
-        error: OriginNotAllowed;
+        error: ImpersonationRefused | OriginNotAllowed;
         timestamp: string;
         requestId: string;
     };
