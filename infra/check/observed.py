@@ -144,8 +144,8 @@ def widgets(observe: Json) -> Iterator[tuple[str, Json]]:
 
 
 def metrics_written(code: dict[str, str]) -> dict[str, set[str]]:
-    """Returns the metrics that each function writes: by its own code, by a shared function that it calls, or by the loop
-    that hands it its records."""
+    """Returns the metrics that each function writes: by its own code, by a shared function that it calls, or by the
+    loop that hands it its records."""
     written: dict[str, set[str]] = {}
     shared: list[tuple[str, str]] = []
     for path, text in code.items():
