@@ -241,9 +241,7 @@ test("each figure of the wallet leads to what it is made of, and a payment to it
   asAnn();
   const at = new Date(Date.now() - 3 * 60_000).toISOString();
   on("GET /api/orgs/org_1/payments", () =>
-    list([
-      { payment: "pi_1", pack: "starter", credits: 1000, amount: 1000, currency: "EUR", status: "paid", refunded: 0, at },
-    ]),
+    list([{ payment: "pi_1", pack: "starter", credits: 1000, amount: 1000, currency: "EUR", status: "paid", refunded: 0, at }]),
   );
   await open("/orgs/org_1/wallet");
   expect((await screen.findByRole<HTMLAnchorElement>("link", { name: "Used" })).href).toContain("/orgs/org_1/usage?days=92");
