@@ -115,6 +115,7 @@ test("the desk fits a phone, in French and in the dark", async () => {
   await page.getByRole("heading", { name: /^Bonjour/ }).waitFor();
   await withOrders(page, 3);
   await page.getByRole("link", { name: "Commandes" }).click();
+  await page.getByRole("link", { name: /ord_2 / }).waitFor();
   await assertAccessible(page, "the list of orders");
   await page.getByRole("link", { name: /ord_2 / }).click();
   await drawn(page, "Visage");
