@@ -64,12 +64,14 @@ web-test: $(VENV)/web ## Test the packages in web/, without a browser and withou
 web-types: $(VENV)/web ## Write the types of the TypeScript client from openapi.json and events/schemas
 	@$(WEB_RUN) types
 
+# Node closes nothing of a file without a test that fits, so its browser would keep the run from ending.
+E2E_ONLY = --test-force-exit --test-name-pattern='$(ONLY)'
 e2e: $(VENV)/local $(VENV)/web ## Run the tests that need a browser (CHROMIUM=/path/to/chromium ONLY=gateway)
 	@$(NODE) web/e2e/browser.ts
 	@echo "Building the functions (the first time takes some minutes)..."
 	@infra/local/build.sh --quiet
 	@$(MAKE) --no-print-directory console
-	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),--test-name-pattern='$(ONLY)') 'web/e2e/**/*.e2e.ts'
+	@infra/local/with-stack.sh $(NODE) --test --test-concurrency=1 $(if $(ONLY),$(E2E_ONLY)) 'web/e2e/**/*.e2e.ts'
 
 .PHONY: pictures
 pictures: $(VENV)/local $(VENV)/web ## Take the pictures of the console that the documents show
