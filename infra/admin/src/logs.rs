@@ -11,7 +11,7 @@ use consigne_runtime::clock;
 use serde_json::{Value, json};
 
 use crate::audit;
-use crate::aws::{Aws, LOGS, Refusal};
+use crate::aws::{Aws, EXPIRED, LOGS, Refusal};
 use crate::doctor::facts::StackFacts;
 use crate::grid::visible;
 use crate::operator::{Operator, work, work_now};
@@ -38,8 +38,6 @@ const ROUTINE: [&str; 5] = ["START RequestId:", "END RequestId:", "REPORT Reques
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// A problem after so much time without one is a new one, and is told.
 const CALM: Duration = Duration::from_mins(10);
-/// The error at the end of a session with AWS.
-const EXPIRED: &str = "Your credentials have expired; sign in and start it again.";
 /// Codes of refusals that waiting does not change.
 const LASTING: [&str; 4] = ["ExpiredToken", "InvalidParameter", "InvalidClientTokenId", "UnrecognizedClient"];
 

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use again::{Try, is_throttled, repeated};
 
+/// What is left to do once a session with AWS has ended.
+pub(crate) const EXPIRED: &str = "Your credentials have expired; sign in and start it again.";
 /// Longest time for one call.
 const CALL: Duration = Duration::from_secs(8);
 /// Codes with which services refuse a caller who lacks a permission.

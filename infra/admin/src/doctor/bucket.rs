@@ -11,9 +11,9 @@ use crate::aws::xml::{first, rows, value};
 /// Headers that browsers must be able to read of the bucket's answers.
 const EXPOSED: [&str; 5] = ["etag", "accept-ranges", "content-range", "x-amz-request-id", "x-amz-version-id"];
 /// Headers that browsers must be able to send to the bucket.
-const SENT: [&str; 4] = ["content-type", "if-none-match", "range", "x-amz-checksum-sha256"];
+pub(crate) const SENT: [&str; 4] = ["content-type", "if-none-match", "range", "x-amz-checksum-sha256"];
 /// Methods that browsers use on the bucket.
-const METHODS: [&str; 4] = ["GET", "HEAD", "PUT", "POST"];
+pub(crate) const METHODS: [&str; 4] = ["GET", "HEAD", "PUT", "POST"];
 /// The rules by which objects age, as the template defines them.
 const RULES: [&str; 4] = ["abort-unfinished-uploads", "archive", "remove-exports", "remove-old-versions"];
 /// How to bring settings back that the template defines.

@@ -26,7 +26,7 @@ use consigne_storage::{Bucket, Table};
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, join_all};
 
-use crate::aws::{Aws, Refusal};
+use crate::aws::{Aws, EXPIRED, Refusal};
 use crate::operator::{Operator, work};
 use crate::redrive::STACK;
 use crate::report::Outcome;
@@ -45,8 +45,6 @@ const FEW_AT_ONCE: usize = 4;
 const LAMBDA: Duration = Duration::from_millis(80);
 /// Time between two calls to SES, which answers one a second. Source: Amazon SES developer guide, "Service quotas".
 const SES: Duration = Duration::from_secs(1);
-/// What a session that has ended leaves to do.
-const EXPIRED: &str = "Your credentials have expired; sign in and start it again.";
 /// Longest time for one group of checks.
 const GROUP: Duration = Duration::from_secs(25);
 /// Longest time for a detection of drift.

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Restore, Standing};
 use crate::aws::Refusal;
-use crate::doctor::bucket::{SETTINGS, judge};
+use crate::doctor::bucket::{METHODS, SENT, SETTINGS, judge};
 
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
@@ -78,8 +78,8 @@ fn settings(origins: &[String], archive_after: u32) -> [(&'static str, &'static 
     let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
     let cors = [
         each("AllowedOrigin", &origins),
-        each("AllowedMethod", &["GET", "HEAD", "PUT", "POST"]),
-        each("AllowedHeader", &["content-type", "if-none-match", "range", "x-amz-checksum-sha256"]),
+        each("AllowedMethod", &METHODS),
+        each("AllowedHeader", &SENT),
         each("ExposeHeader", &["ETag", "accept-ranges", "content-range", "x-amz-request-id", "x-amz-version-id"]),
     ];
     let rule_of = |id: &str, prefix: &str, what: &str| {
