@@ -6,13 +6,11 @@ use consigne_core::Timestamp;
 use consigne_runtime::clock;
 
 use super::Patient;
-use super::facts::{pages, with_token};
+use super::facts::{VERSION, pages, with_token};
 use super::finding::Finding;
 use crate::aws::xml::{first, rows, value};
 use crate::aws::{Aws, Refusal};
 
-/// Version of CloudFormation's API.
-const VERSION: (&str, &str) = ("Version", "2010-05-15");
 /// A clock that is this far off deserves a look; AWS refuses signatures that are five minutes old. Source: AWS General
 /// Reference, "Troubleshoot Signature Version 4 signing".
 const SKEW: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(4));

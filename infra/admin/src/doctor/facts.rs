@@ -6,7 +6,10 @@ use crate::aws::xml::{first, rows, value};
 use crate::aws::{Aws, Refusal};
 
 /// Version of CloudFormation's API.
-const VERSION: (&str, &str) = ("Version", "2010-05-15");
+pub(crate) const VERSION: (&str, &str) = ("Version", "2010-05-15");
+
+/// The type of secrets.
+pub(crate) const SECRET: &str = "AWS::SecretsManager::Secret";
 
 /// A stack, as CloudFormation describes it.
 #[derive(Clone, Debug, Default)]
@@ -105,13 +108,18 @@ impl StackFacts {
 
     /// Returns the name of a resource in the account; empty if the stack has none.
     pub(crate) fn physical(&self, logical: &str) -> &str {
-        let found = self.resources.iter().flatten().find(|one| one.logical == logical);
+        let found = self.resources().find(|one| one.logical == logical);
         found.map_or("", |one| one.physical.as_str())
     }
 
     /// Returns the resources of a type.
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
-        self.resources.iter().flatten().filter(move |one| one.kind == kind)
+        self.resources().filter(move |one| one.kind == kind)
+    }
+
+    /// Returns its resources; none if they are not known.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().flatten()
     }
 
     /// Returns the names of the stack's queues. `None` if its resources are not known.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::events::summed;
-use super::facts::Resource;
+use super::facts::{Resource, SECRET};
 use super::finding::{Finding, State};
 use super::{AT_ONCE, Patient};
 use crate::aws::{Refusal, SECRETS};
@@ -33,7 +33,7 @@ impl Read {
 
 /// Reads every secret of the stack, and judges it.
 pub(crate) async fn all(patient: &Patient) -> (Vec<Finding>, Read) {
-    let resources: Vec<&Resource> = patient.facts.of_kind("AWS::SecretsManager::Secret").collect();
+    let resources: Vec<&Resource> = patient.facts.of_kind(SECRET).collect();
     let reads = iter(&resources).map(|one| async move {
         let ask = json!({ "SecretId": one.physical });
         (*one, patient.aws.json(SECRETS, "secretsmanager:GetSecretValue", "GetSecretValue", ask).await)

@@ -10,59 +10,34 @@ use super::slice::{ADOPTED, of_kind, slice};
 use super::{Restore, Standing, bucket};
 use crate::aws::Refusal;
 use crate::aws::xml::first;
-use crate::doctor::facts::{Resource, list};
+use crate::doctor::facts::{Resource, SECRET, StackFacts, VERSION};
 
-/// Version of CloudFormation's API.
-const VERSION: (&str, &str) = ("Version", "2010-05-15");
 /// Time between two looks at a change.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The type of secrets.
-const SECRET: &str = "AWS::SecretsManager::Secret";
 /// With what the state of a stack begins whose creation or import was taken back, or that is deleted.
 const UNDONE: [&str; 4] = ["ROLLBACK_", "IMPORT_ROLLBACK_", "CREATE_FAILED", "DELETE_"];
 
-/// The new stack, as CloudFormation knows it.
-#[derive(Debug)]
-pub(crate) struct NewStack {
-    name: String,
-    /// Its state, such as `IMPORT_COMPLETE`.
-    status: String,
-    resources: Vec<Resource>,
-}
-
-impl NewStack {
-    /// Returns the name of a resource in the account; empty if the stack has none.
-    pub(crate) fn physical(&self, logical: &str) -> &str {
-        self.resources.iter().find(|one| one.logical == logical).map_or("", |one| one.physical.as_str())
-    }
-
-    /// Returns whether the stack was deployed: whether it has anything but the table, the bucket and secrets. The template of
-    /// the steps has nothing else, so updating the stack with it would delete the rest.
-    pub(crate) fn is_deployed(&self) -> bool {
-        let is_of_step = |one: &Resource| ADOPTED.contains(&one.logical.as_str()) || one.kind == SECRET;
-        !self.resources.iter().all(is_of_step)
-    }
-
-    /// Returns whether CloudFormation is changing it.
-    fn is_changing(&self) -> bool {
-        self.status.ends_with("_IN_PROGRESS")
-    }
-}
-
 /// Reads the new stack. `None` if it does not exist, or only as a change set.
-pub(crate) async fn read(restore: &Restore) -> Result<Option<NewStack>, String> {
-    let ask = [("Action", "DescribeStacks"), VERSION, ("StackName", restore.stack.as_str())];
-    let answer = match restore.aws.query("cloudformation", "cloudformation:DescribeStacks", &ask).await {
-        Ok(answer) => answer.body,
-        Err(Refusal::Failed(why)) if why.contains("does not exist") => return Ok(None),
-        Err(refusal) => return Err(refusal.into()),
-    };
-    let status = first(&answer, "StackStatus").ok_or("CloudFormation does not tell the state of the stack.")?;
-    if status == "REVIEW_IN_PROGRESS" {
-        return Ok(None);
+pub(crate) async fn read(restore: &Restore) -> Result<Option<StackFacts>, String> {
+    match StackFacts::read(&restore.aws, &restore.stack).await {
+        Ok(stack) if stack.status.is_empty() => Err("CloudFormation does not tell the state of the stack.".to_owned()),
+        Ok(stack) if stack.status == "REVIEW_IN_PROGRESS" => Ok(None),
+        Ok(stack) => Ok(Some(stack)),
+        Err(Refusal::Failed(why)) if why.contains("does not exist") => Ok(None),
+        Err(refusal) => Err(refusal.into()),
     }
-    let resources = list(&restore.aws, &restore.stack).await?;
-    Ok(Some(NewStack { name: restore.stack.clone(), status, resources }))
+}
+
+/// Returns whether a stack was deployed: whether it has anything but the table, the bucket and secrets. The template of the
+/// steps has nothing else, so updating the stack with it would delete the rest.
+pub(crate) fn is_deployed(stack: &StackFacts) -> bool {
+    let is_of_step = |one: &Resource| ADOPTED.contains(&one.logical.as_str()) || one.kind == SECRET;
+    !stack.resources().all(is_of_step)
+}
+
+/// Returns whether CloudFormation is changing a stack.
+fn is_changing(stack: &StackFacts) -> bool {
+    stack.status.ends_with("_IN_PROGRESS")
 }
 
 /// Looks whether the new stack has the table and the bucket.
@@ -73,9 +48,9 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
     })
 }
 
-fn judge(stack: &NewStack, table: &str, bucket: &str) -> Standing {
-    let NewStack { name, status, .. } = stack;
-    if stack.is_changing() {
+fn judge(stack: &StackFacts, table: &str, bucket: &str) -> Standing {
+    let StackFacts { name, status, .. } = stack;
+    if is_changing(stack) {
         return Standing::ToDo(format!("wait for the stack {name}, which is in the state {status}"));
     }
     let has_both = stack.physical("Table") == table && stack.physical("Bucket") == bucket;
@@ -83,7 +58,7 @@ fn judge(stack: &NewStack, table: &str, bucket: &str) -> Standing {
         return Standing::Done(format!("{name} has the table and the bucket"));
     }
     let cure =
-        if stack.is_deployed() { "Choose another name." } else { "Choose another name, or delete what is left of it." };
+        if is_deployed(stack) { "Choose another name." } else { "Choose another name, or delete what is left of it." };
     let what = if has_both { "that does not work" } else { "with another table or bucket" };
     Standing::Blocked(format!("there is a stack {name} {what}, in the state {status}. {cure}"))
 }
@@ -94,14 +69,14 @@ pub(crate) async fn look_secrets(restore: &Restore) -> Result<Standing, String> 
     Ok(judge_secrets(&stack, names(restore)))
 }
 
-fn judge_secrets<'a>(stack: &NewStack, names: impl Iterator<Item = &'a str>) -> Standing {
+fn judge_secrets<'a>(stack: &StackFacts, names: impl Iterator<Item = &'a str>) -> Standing {
     let missing: Vec<&str> = names.filter(|one| stack.physical(one).is_empty()).collect();
     let (name, names) = (&stack.name, missing.join(", "));
     if missing.is_empty() {
         Standing::Done(format!("{name} has secrets of its own"))
-    } else if stack.is_changing() {
+    } else if is_changing(stack) {
         Standing::Waits("adoption")
-    } else if stack.is_deployed() {
+    } else if is_deployed(stack) {
         Standing::Done(format!(
             "{name} was deployed without {names}, which the lost stack had. If it needs that, deploy it with the parameter for it, and \
              store the value as docs/operate/secrets.md says"
@@ -117,10 +92,10 @@ fn names(restore: &Restore) -> impl Iterator<Item = &str> {
 }
 
 /// Waits while CloudFormation changes the stack. Returns it as it is then.
-async fn settled(restore: &Restore) -> Result<Option<NewStack>, String> {
+async fn settled(restore: &Restore) -> Result<Option<StackFacts>, String> {
     loop {
         match read(restore).await? {
-            Some(stack) if stack.is_changing() => tokio::time::sleep(5 * PAUSE).await,
+            Some(stack) if is_changing(&stack) => tokio::time::sleep(5 * PAUSE).await,
             other => return Ok(other),
         }
     }
@@ -156,7 +131,7 @@ pub(crate) async fn import(restore: &Restore) -> Result<(), String> {
 /// Adds secrets to the stack, before there is a function that could read their random values.
 pub(crate) async fn add_secrets(restore: &Restore) -> Result<(), String> {
     let Some(stack) = settled(restore).await? else { return Err("the stack is gone".to_owned()) };
-    if stack.is_deployed() {
+    if is_deployed(&stack) {
         return Err(format!("{} was deployed already; secrets alone can no longer be added to it", restore.stack));
     }
     let wanted = wanted(&restore.template, &stack, names(restore));
@@ -167,7 +142,7 @@ pub(crate) async fn add_secrets(restore: &Restore) -> Result<(), String> {
 
 /// Returns the secrets that the stack must have: also those that it has already, because an update without them would
 /// delete them.
-fn wanted<'a>(template: &str, stack: &NewStack, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+fn wanted<'a>(template: &str, stack: &StackFacts, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut wanted: Vec<String> = names.map(str::to_owned).collect();
     for name in of_kind(template, SECRET) {
         if !stack.physical(&name).is_empty() && !wanted.contains(&name) {
@@ -245,7 +220,6 @@ async fn change(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::facts::Resource;
 
     const TEMPLATE: &str = include_str!("../../../../template.yaml");
     const TABLE: (&str, &str, &str) = ("Table", "t1", "AWS::DynamoDB::Table");
@@ -253,17 +227,14 @@ mod tests {
     const PEPPERS: (&str, &str, &str) = ("Peppers", "arn:p", SECRET);
     const FUNCTION: (&str, &str, &str) = ("SweepFunction", "found-sweep", "AWS::Lambda::Function");
 
-    fn stack(status: &str, resources: &[(&str, &str, &str)]) -> NewStack {
+    fn stack(status: &str, resources: &[(&str, &str, &str)]) -> StackFacts {
         let resource = |(logical, physical, kind): &(&str, &str, &str)| Resource {
             logical: (*logical).to_owned(),
             physical: (*physical).to_owned(),
             kind: (*kind).to_owned(),
         };
-        NewStack {
-            name: "found".to_owned(),
-            status: status.to_owned(),
-            resources: resources.iter().map(resource).collect(),
-        }
+        let described = StackFacts::described("found", &format!("<R><StackStatus>{status}</StackStatus></R>"));
+        StackFacts::joined("found", Ok(described), Ok(resources.iter().map(resource).collect())).0
     }
 
     #[test]
@@ -293,12 +264,12 @@ mod tests {
     fn no_secret_is_added_to_a_stack_that_has_functions() {
         let names = || ["Peppers", "TextModelKey"].into_iter();
         let bare = stack("IMPORT_COMPLETE", &[TABLE, BUCKET]);
-        assert!(!bare.is_deployed());
+        assert!(!is_deployed(&bare));
         assert_eq!(judge_secrets(&bare, names()), Standing::ToDo("create in found: Peppers, TextModelKey".to_owned()));
         let begun = stack("UPDATE_COMPLETE", &[TABLE, BUCKET, PEPPERS]);
-        assert!(!begun.is_deployed() && matches!(judge_secrets(&begun, names()), Standing::ToDo(_)));
+        assert!(!is_deployed(&begun) && matches!(judge_secrets(&begun, names()), Standing::ToDo(_)));
         let deployed = stack("UPDATE_COMPLETE", &[TABLE, BUCKET, PEPPERS, FUNCTION]);
-        assert!(deployed.is_deployed());
+        assert!(is_deployed(&deployed));
         let standing = judge_secrets(&deployed, names());
         assert!(matches!(&standing, Standing::Done(what) if what.contains("without TextModelKey")), "{standing:?}");
     }

@@ -6,6 +6,7 @@
 use super::{Restore, Standing};
 use crate::aws::Refusal;
 use crate::aws::xml::{rows, value};
+use crate::doctor::facts::VERSION;
 
 /// Whose a resource is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
 }
 
 async fn owner(restore: &Restore, physical: &str) -> Owner {
-    let ask = [("Action", "DescribeStackResources"), ("Version", "2010-05-15"), ("PhysicalResourceId", physical)];
+    let ask = [("Action", "DescribeStackResources"), VERSION, ("PhysicalResourceId", physical)];
     let answer = restore.aws.query("cloudformation", "cloudformation:DescribeStackResources", &ask).await;
     read(physical, answer.map(|answer| answer.body))
 }

@@ -8,7 +8,7 @@ use super::slice::{of_kind, outlives};
 use super::{Restore, Standing};
 use crate::aws::{Aws, Refusal, SECRETS};
 use crate::complain;
-use crate::doctor::facts::StackFacts;
+use crate::doctor::facts::{SECRET, StackFacts};
 
 /// Finds the secrets of the lost stack by their names in the template, except those that can no longer be read.
 ///
@@ -27,7 +27,7 @@ pub(crate) async fn sources(
         found.push((name.to_owned(), arn.to_owned()));
     }
     if let Some(facts) = lost {
-        for one in facts.of_kind("AWS::SecretsManager::Secret") {
+        for one in facts.of_kind(SECRET) {
             if found.iter().all(|(name, _)| *name != one.logical) {
                 found.push((one.logical.clone(), one.physical.clone()));
             }
@@ -75,7 +75,7 @@ async fn read(aws: &Aws, id: &str) -> Result<Zeroizing<String>, Refusal> {
 /// Looks which secrets of the new stack have another value than those of the lost one.
 pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
     let Some(stack) = adopt::read(restore).await? else { return Ok(Standing::Waits("secrets")) };
-    let names = of_kind(&restore.template, "AWS::SecretsManager::Secret");
+    let names = of_kind(&restore.template, SECRET);
     let without: Vec<&str> = names
         .iter()
         .filter(|name| *name != "TextModelKey" && restore.secrets.iter().all(|(known, _)| known != *name))
@@ -85,7 +85,7 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
     let (mut compared, mut differ) = (0, Vec::new());
     for (name, old) in &restore.secrets {
         let own = stack.physical(name);
-        if own.is_empty() && stack.is_deployed() {
+        if own.is_empty() && adopt::is_deployed(&stack) {
             continue;
         }
         if own.is_empty() {
@@ -98,7 +98,7 @@ pub(crate) async fn look(restore: &Restore) -> Result<Standing, String> {
         }
     }
     // A second copy would take back what was changed since, such as a new pepper.
-    if !differ.is_empty() && stack.is_deployed() && !restore.overwrites {
+    if !differ.is_empty() && adopt::is_deployed(&stack) && !restore.overwrites {
         return Ok(Standing::Blocked(format!(
             "{} was deployed already, and {} differ from those of the lost stack. If they were changed on purpose since, nothing \
              is wrong; else --overwrite-secrets copies them. docs/operate/secrets.md says when functions read them again.",
