@@ -4,8 +4,8 @@
 `/<name>`. Each is a status, or an object with `status`, `delay_ms`, `size` in bytes, `location` and `retry_after`.
 After the last one the answer is 204. If there are secrets, a webhook without a valid signature gets 401.
 
-`GET /_seen/<name>` returns the received webhooks: id, time, body, the number of signatures, and whether one of them is
-valid.
+`GET /_seen/<name>` returns the received webhooks: id, time of arrival and of sending, body, the number of signatures,
+and whether one of them is valid.
 """
 
 import base64
@@ -96,9 +96,11 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         verified = is_signed(secrets, self.headers, body)
         status = answer.get("status", FINE) if verified or not secrets else 401
         signatures = self.headers.get("webhook-signature", "").split()
+        timestamp = self.headers.get("webhook-timestamp", "")
         row = {
             "id": self.headers.get("webhook-id"),
             "at": came,
+            "sent": int(timestamp) if timestamp.isdigit() else None,
             "verified": verified,
             "signatures": len(signatures),
             "agent": self.headers.get("user-agent"),
